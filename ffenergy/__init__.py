@@ -1,0 +1,1 @@
+"""Forward-Forward and backprop on MNIST, with every byte they move counted."""

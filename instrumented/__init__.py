@@ -1,0 +1,1 @@
+"""NumPy arrays that write down every byte they move."""
