@@ -1,0 +1,8 @@
+"""MNIST from wherever it can be had: a folder, the cache, a download, a package, the sample."""
+
+from __future__ import annotations
+
+from ffenergy.data.dataset import Dataset
+from ffenergy.data.sources import SourceState, describe, load
+
+__all__ = ["Dataset", "SourceState", "describe", "load"]
