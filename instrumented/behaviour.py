@@ -1,0 +1,201 @@
+"""How NumPy's functions behave towards memory, as tables of names.
+
+Every function that NumPy lets one override stands in exactly one table here or has an odd rule
+in :mod:`instrumented.odd_rules`; ``tests/instrumented/test_completeness.py`` holds the lists
+against NumPy's own. A name NumPy does not have raises at import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+
+import numpy as np
+
+from instrumented.counters import NO_WORK, Work
+from instrumented.events import Kind
+from instrumented.rules import Call, Function, streaming, traffic_rule
+
+METADATA = """
+    can_cast common_type einsum_path iscomplexobj isrealobj may_share_memory min_scalar_type
+    ndim result_type shape shares_memory size
+""".split()
+"""Answered from shapes and types; no element is touched, the answer is a plain value."""
+
+VIEWS_OR_COPIES = """
+    array asanyarray asarray ascontiguousarray asfortranarray require
+    atleast_1d atleast_2d atleast_3d broadcast_arrays broadcast_to meshgrid
+    reshape ravel squeeze expand_dims transpose matrix_transpose swapaxes moveaxis rollaxis
+    flip fliplr flipud rot90 diag diagonal linalg.diagonal linalg.matrix_transpose real imag
+    split array_split hsplit vsplit dsplit unstack astype
+    append block column_stack concatenate copy delete diagflat dstack hstack insert repeat
+    resize roll stack tile tril triu vstack
+""".split()
+"""Free where the result is a view of an operand; else the operands are read, the result written."""
+
+CREATIONS = """
+    zeros ones full eye identity tri arange zeros_like ones_like full_like
+""".split()
+"""Nothing is read (not even the model of a ``_like``); the result is written."""
+
+ALLOCATIONS = "empty empty_like".split()
+"""Memory without content: nothing is read, nothing is written."""
+
+
+def _reduction(
+    folds_per_element: int = 1, *, per_element: Work = NO_WORK
+) -> Callable[[Call], Work]:
+    def work(call: Call) -> Work:
+        folds = max(0, call.size_in - call.size_out)
+        return Work(add=folds * folds_per_element) + per_element * call.size_in
+
+    return work
+
+
+def _product_work(call: Call) -> Work:
+    return Work(multiply=max(0, call.size_in - call.size_out))
+
+
+def _mean_work(call: Call) -> Work:
+    return Work(add=max(0, call.size_in - call.size_out), special=call.size_out)
+
+
+def _variance_work(call: Call) -> Work:
+    # mean (n-1 adds, 1 division), deviations (n), squares (n), their mean (n-1 adds, 1 division)
+    n, lines = call.size_in, call.size_out
+    return Work(add=2 * max(0, n - lines) + n, multiply=n, special=2 * lines)
+
+
+def _deviation_work(call: Call) -> Work:
+    return _variance_work(call) + Work(special=call.size_out)  # the square root
+
+
+def _range_work(call: Call) -> Work:
+    return Work(add=2 * max(0, call.size_in - call.size_out) + call.size_out)
+
+
+ONE_SELECT = Work(add=1)  # replacing NaN by the neutral element
+
+REDUCTIONS: dict[str, Callable[[Call], Work]] = {
+    **dict.fromkeys(
+        "sum max min amax amin any all argmax argmin count_nonzero trace linalg.trace".split(),
+        _reduction(),
+    ),
+    **dict.fromkeys(
+        "nansum nanmax nanmin nanargmax nanargmin".split(), _reduction(per_element=ONE_SELECT)
+    ),
+    "prod": _product_work,
+    "mean": _mean_work,
+    "var": _variance_work,
+    "std": _deviation_work,
+    "ptp": _range_work,
+}
+"""One operand folded along axes: n - 1 operations for n elements."""
+
+
+def _per_result(work: Work) -> Callable[[Call], Work]:
+    return lambda call: work * call.size_out
+
+
+def _per_pair(work: Work) -> Callable[[Call], Work]:
+    """Work per pair of broadcast operands, then one fold of all answers into a single one."""
+
+    def total(call: Call) -> Work:
+        shapes = [operand.shape for operand in call.operands]
+        try:
+            pairs = int(np.prod(np.broadcast_shapes(*shapes)))
+        except ValueError:  # shapes that differ are answered without looking at the elements
+            return NO_WORK
+        return work * pairs + Work(add=max(0, pairs - 1))
+
+    return total
+
+
+CLOSE = Work(add=4, multiply=1)  # |a - b| <= atol + rtol * |b|
+
+ELEMENTWISE: dict[str, Callable[[Call], Work]] = {
+    **dict.fromkeys("round around fix isreal iscomplex".split(), _per_result(Work(add=1))),
+    **dict.fromkeys("isneginf isposinf".split(), _per_result(Work(add=2))),
+    "clip": _per_result(Work(add=2)),
+    "nan_to_num": _per_result(Work(add=3)),  # NaN, +inf and -inf are looked for and replaced
+    "isclose": _per_result(CLOSE),
+}
+"""Each element of the result from the matching elements of the operands."""
+
+COMPARISONS: dict[str, Callable[[Call], Work]] = {
+    **dict.fromkeys("array_equal array_equiv".split(), _per_pair(Work(add=1))),
+    "allclose": _per_pair(CLOSE),
+}
+"""Elementwise comparison folded into one truth value."""
+
+REFUSED = """
+    angle apply_along_axis apply_over_axes bincount busday_count busday_offset choose convolve
+    corrcoef correlate cov cross datetime_as_string diag_indices_from ediff1d extract
+    frombuffer fromfile fromfunction fromiter fromstring genfromtxt geomspace gradient
+    histogram histogram2d histogram_bin_edges histogramdd i0 in1d interp intersect1d is_busday
+    isin ix_ linspace loadtxt logspace median nancumprod nancumsum nanmean nanmedian
+    nanpercentile nanprod nanquantile nanstd nanvar packbits partition argpartition percentile
+    piecewise place poly polyadd polyder polydiv polyfit polyint polymul polysub polyval
+    quantile ravel_multi_index real_if_close roots select setdiff1d setxor1d sinc sort_complex
+    trapezoid tril_indices_from trim_zeros triu_indices_from union1d unpackbits unravel_index
+    unwrap vander average cumulative_prod cumulative_sum
+    lib.stride_tricks.sliding_window_view
+    lib.recfunctions.append_fields lib.recfunctions.apply_along_fields
+    lib.recfunctions.assign_fields_by_name lib.recfunctions.drop_fields
+    lib.recfunctions.find_duplicates lib.recfunctions.join_by lib.recfunctions.merge_arrays
+    lib.recfunctions.rec_append_fields lib.recfunctions.rec_drop_fields
+    lib.recfunctions.rec_join lib.recfunctions.recursive_fill_fields
+    lib.recfunctions.rename_fields lib.recfunctions.repack_fields
+    lib.recfunctions.require_fields lib.recfunctions.stack_arrays
+    lib.recfunctions.structured_to_unstructured lib.recfunctions.unstructured_to_structured
+    emath.arccos emath.arcsin emath.arctanh emath.log emath.log10 emath.log2 emath.logn
+    emath.power emath.sqrt
+    linalg.cholesky linalg.cond linalg.cross linalg.det linalg.eig linalg.eigh linalg.eigvals
+    linalg.eigvalsh linalg.inv linalg.lstsq linalg.matrix_norm linalg.matrix_power
+    linalg.matrix_rank linalg.multi_dot linalg.pinv linalg.qr linalg.slogdet linalg.solve
+    linalg.svd linalg.svdvals linalg.tensorinv linalg.tensorsolve
+""".split()
+"""No rule yet: refused with an error that names the function, never guessed."""
+
+ESCAPING = "array2string array_repr array_str save savetxt savez savez_compressed".split()
+"""Values would leave the trace: refused with the explicit way out."""
+
+
+def numpy_function(name: str) -> Function | None:
+    """Return ``numpy.<name>``, or None where this NumPy no longer has it."""
+    try:
+        found: Function = attrgetter(name)(np)
+    except AttributeError:
+        return None
+    return found
+
+
+def functions(names: list[str]) -> Iterator[Function]:
+    """Yield the NumPy functions of a table; a name that NumPy lacks raises."""
+    for name in names:
+        function = numpy_function(name)
+        if function is None:
+            raise AttributeError(f"numpy.{name} does not exist; mend the tables of behaviour")
+        yield function
+
+
+FREE = frozenset(functions(METADATA))
+VIEWING = frozenset(functions(VIEWS_OR_COPIES))
+CREATING = frozenset(functions(CREATIONS))
+ALLOCATING = frozenset(functions(ALLOCATIONS))
+REFUSED_FUNCTIONS = frozenset(
+    function for function in map(numpy_function, REFUSED) if function is not None
+)
+ESCAPING_FUNCTIONS = frozenset(functions(ESCAPING))
+
+for _kind, _table in (
+    (Kind.REDUCTION, REDUCTIONS),
+    (Kind.ELEMENTWISE, ELEMENTWISE),
+    (Kind.REDUCTION, COMPARISONS),
+):
+    _by_function: dict[Function, Callable[[Call], Work]] = {}
+    for _name, _work in _table.items():
+        # numpy.amax is numpy.max under another name in some versions: one rule for both
+        _by_function.setdefault(next(functions([_name])), _work)
+    for _function, _work in _by_function.items():
+        traffic_rule(_function)(streaming(_kind, _work))
