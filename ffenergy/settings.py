@@ -1,0 +1,184 @@
+"""Every hyper-parameter of a run, with presets read from ``presets.toml``."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Final
+
+from ffenergy.errors import SettingsError
+from ffenergy.negatives import NEGATIVE_PAIRS
+from ffenergy.normalization import NORMALIZATIONS
+from ffenergy.optimizers import OPTIMIZERS, SCHEDULES
+
+_TABLES: Final[dict[str, dict[str, Any]]] = tomllib.loads(
+    resources.files("ffenergy").joinpath("presets.toml").read_text(encoding="utf-8")
+)
+_COMMON: Final = _TABLES.pop("common")
+PRESETS: Final[tuple[str, ...]] = tuple(_TABLES)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run. Field names are the command line's flags with underscores.
+
+    The forward-forward logit of a case is (goodness - threshold') / temperature, where goodness
+    is the sum or the mean of the layer's squared activities and ``threshold`` is per neuron:
+    threshold' = threshold for the mean, threshold * width for the sum, so that
+    ``threshold=1`` with the sum is Hinton's "number of neurons".
+    """
+
+    seed: int  # of every random stream
+    n_train: int  # training images used, the first ones; 0 means all
+    dtype: str  # float32 or float64
+    layer_sizes: tuple[int, ...]  # input pixels, then the hidden widths
+    batch_size: int  # positives in a step
+    n_epochs: int  # of forward-forward and of backprop alike
+    goodness: str  # sum or mean of the squared activities
+    threshold: float  # per neuron
+    temperature: float  # divides the logit
+    normalization: str  # of every layer's input: unit_length or mean_square
+    peer_strength: float  # lambda of peer normalisation; 0 switches it off
+    init: str  # sqrt2: N(0, std sqrt 2); fan_in: N(0, std 1/sqrt(fan-in)); biases 0
+    optimizer: str  # adam, momentum or sgd; for forward-forward and backprop
+    lr: float  # of forward-forward
+    schedule: str  # constant, linear_second_half or linear; by step
+    weight_decay: float  # L2, added to the gradient of the weights, not of the biases
+    negative_pairs: str  # halves of a hybrid: independent images, or one shared with the positive
+    n_blur: int  # blurs of the mask
+    passes: str  # joined: positives and negatives in one matmul; separate: one each
+    bp_lr: float  # of backprop
+    head_layers: int  # the head sees this many of the last hidden layers
+    head_feature_scale: str  # unit_length or mean_square, per layer
+    head_optimizer: str
+    head_schedule: str
+    head_init_std: float
+    head_batch_size: int
+    head_weight_decay: float
+    softmax_lr: float
+    softmax_epochs: int
+
+    def __post_init__(self) -> None:
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}"
+                )
+        for name, (holds, wanted) in _RANGES.items():
+            if not holds(getattr(self, name)):
+                raise SettingsError(f"{name} is {getattr(self, name)!r}; it must be {wanted}")
+
+    @property
+    def n_layers(self) -> int:
+        """Number of hidden layers."""
+        return len(self.layer_sizes) - 1
+
+    @classmethod
+    def from_preset(cls, name: str) -> Settings:
+        """Return the preset ``name``; raises SettingsError with the names there are."""
+        if name not in _TABLES:
+            raise SettingsError(f"unknown preset {name!r}; choose one of {', '.join(PRESETS)}")
+        return cls.from_dict(_COMMON | _TABLES[name])
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Settings:
+        """Return the settings written by :meth:`to_dict`; raises SettingsError on odd fields."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in fields:
+            if name not in names:
+                raise SettingsError(f"unknown setting {name!r}; settings are {', '.join(names)}")
+        for name in names:
+            if name not in fields:
+                raise SettingsError(f"setting {name!r} is missing")
+        return cls(**{name: _converted(name, fields[name]) for name in names})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values that JSON and TOML can hold."""
+        return dataclasses.asdict(self) | {"layer_sizes": list(self.layer_sizes)}
+
+    def replace(self, **overrides: Any) -> Settings:
+        """Return a copy with some fields changed, validated; ``layer_sizes`` may be "784,500"."""
+        return self.from_dict(self.to_dict() | overrides)
+
+    def check_data(self, pixels: int, n_train: int) -> int:
+        """Check the settings against the data; return the number of training images to use."""
+        if self.layer_sizes[0] != pixels:
+            raise SettingsError(
+                f"layer_sizes starts at {self.layer_sizes[0]}, but an image has {pixels} pixels; "
+                f"write {','.join(map(str, (pixels, *self.layer_sizes[1:])))}"
+            )
+        used = self.n_train or n_train
+        if used > n_train:
+            raise SettingsError(f"n_train is {used}, but the data has {n_train} training images")
+        for name in ("batch_size", "head_batch_size"):
+            if getattr(self, name) > used:
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)}, larger than the {used} training images; "
+                    f"lower it or raise n_train"
+                )
+        return used
+
+
+_CHOICES: Final = {
+    "dtype": ("float32", "float64"),
+    "goodness": ("sum", "mean"),
+    "normalization": NORMALIZATIONS,
+    "init": ("sqrt2", "fan_in"),
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "negative_pairs": NEGATIVE_PAIRS,
+    "passes": ("joined", "separate"),
+    "head_feature_scale": NORMALIZATIONS,
+    "head_optimizer": OPTIMIZERS,
+    "head_schedule": SCHEDULES,
+}
+
+
+def _at_least(least: int) -> tuple[Callable[[float], bool], str]:
+    return (lambda value: value >= least), f"at least {least}"
+
+
+_POSITIVE: Final = ((lambda value: value > 0), "greater than 0")
+_RANGES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "layer_sizes": (
+        lambda sizes: len(sizes) >= 2 and min(sizes) >= 1,
+        "the number of pixels and at least one hidden width, such as 784,500,500",
+    ),
+    **{name: _at_least(0) for name in ("seed", "n_train", "n_epochs", "softmax_epochs", "n_blur")},
+    **{name: _at_least(1) for name in ("batch_size", "head_batch_size", "head_layers")},
+    **{name: _at_least(0) for name in ("weight_decay", "head_weight_decay", "peer_strength")},
+    **{name: _at_least(0) for name in ("head_init_std", "threshold")},
+    **dict.fromkeys(("temperature", "lr", "bp_lr", "softmax_lr"), _POSITIVE),
+}
+
+
+def _converted(name: str, value: Any) -> Any:
+    """Return ``value`` in the type of field ``name``, or raise SettingsError."""
+    if name == "layer_sizes":
+        return parse_layer_sizes(value)
+    kind: type = {"int": int, "float": float, "str": str}[str(Settings.__annotations__[name])]
+    acceptable = (int, float) if kind is float else kind
+    if not isinstance(value, acceptable) or isinstance(value, bool):
+        raise SettingsError(f"{name} is {value!r}; it must be of type {kind.__name__}")
+    if kind is float and not math.isfinite(value):
+        raise SettingsError(f"{name} is {value!r}; it must be a finite number")
+    return kind(value)
+
+
+def parse_layer_sizes(text: str | Sequence[int]) -> tuple[int, ...]:
+    """Parse ``"784,500,500"`` (or take the numbers); raises SettingsError naming the bad part."""
+    parts = text.split(",") if isinstance(text, str) else text
+    sizes = []
+    for part in parts:
+        try:
+            sizes.append(int(part))
+        except (TypeError, ValueError):
+            raise SettingsError(
+                f"layer_sizes has {part!r}, which is not a whole number; "
+                f"write pixels and hidden widths with commas, such as 784,500,500"
+            ) from None
+    return tuple(sizes)
