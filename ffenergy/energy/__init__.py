@@ -1,0 +1,52 @@
+"""Joules from counts: sourced hardware profiles, pure pricing functions, backprop → FF in parts."""
+
+from ffenergy.energy.answer import Answer, answer
+from ffenergy.energy.constant import Certainty, Constant
+from ffenergy.energy.decomposition import PARTS, decompose, normalize_overhead
+from ffenergy.energy.errors import (
+    DecompositionError,
+    EnergyUnitError,
+    PricingError,
+    ProfileError,
+)
+from ffenergy.energy.loading import load_profile, parse_profiles, profiles
+from ffenergy.energy.model import (
+    commute_to_compute,
+    compute_energy,
+    joules_or_nan,
+    movement_energy,
+    tidy_levels,
+    wire_energy,
+    wire_millimetres,
+    wire_movement_energy,
+)
+from ffenergy.energy.profile import Level, Operations, Profile, Wire
+
+__all__ = [
+    "PARTS",
+    "Answer",
+    "Certainty",
+    "Constant",
+    "DecompositionError",
+    "EnergyUnitError",
+    "Level",
+    "Operations",
+    "PricingError",
+    "Profile",
+    "ProfileError",
+    "Wire",
+    "answer",
+    "commute_to_compute",
+    "compute_energy",
+    "decompose",
+    "joules_or_nan",
+    "load_profile",
+    "movement_energy",
+    "normalize_overhead",
+    "parse_profiles",
+    "profiles",
+    "tidy_levels",
+    "wire_energy",
+    "wire_millimetres",
+    "wire_movement_energy",
+]
