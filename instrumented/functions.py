@@ -155,7 +155,10 @@ def _without_target(
 
 @cache
 def _out_position(function: Function) -> int | None:
-    parameters = inspect.signature(function).parameters
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:  # a builtin without a signature
+        return None
     for position, (name, parameter) in enumerate(parameters.items()):
         if name == "out" and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
             return position
