@@ -1,0 +1,95 @@
+"""Progress for people: a bar with ETA and loss on a terminal, a few plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+PLAIN_EVERY_SECONDS = 20.0
+
+
+class Bar:
+    """One bar on `stream` for all the stages of one algorithm; the training's `Progress`."""
+
+    def __init__(self, name: str, stream: TextIO) -> None:
+        self.name = name
+        self.stream = stream
+        self.bar: tqdm[Any] | None = None
+
+    def start(self, stage: str, total: int) -> None:
+        """Begin a stage of `total` steps on the same line; the stage before leaves a line."""
+        self.close()
+        self.bar = tqdm(
+            desc=f"{self.name:<16} {stage:<7}",
+            total=total,
+            file=self.stream,
+            unit="step",
+            ncols=100,
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}",
+        )
+
+    def advance(self, n: int, **values: float) -> None:
+        """Move by `n` steps and show the latest values, such as the loss."""
+        if self.bar is not None:
+            self.bar.set_postfix({name: f"{value:.4f}" for name, value in values.items()}, False)
+            self.bar.update(n)
+
+    def finish(self) -> None:
+        """The stage is over; its line stays."""
+        self.close()
+
+    def close(self) -> None:
+        """Leave the line as it stands, finished or not."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+
+class PlainLines:
+    """A line when a stage starts, now and then while it runs, and when it ends."""
+
+    def __init__(self, name: str, stream: TextIO) -> None:
+        self.name = name
+        self.stream = stream
+        self.stage, self.total, self.done = "", 0, 0
+        self.values: dict[str, float] = {}
+        self.started = self.spoken = time.monotonic()
+
+    def start(self, stage: str, total: int) -> None:
+        """Begin a stage of `total` steps."""
+        self.stage, self.total, self.done, self.values = stage, total, 0, {}
+        self.started = self.spoken = time.monotonic()
+        self._say(f"{total:,} steps")
+
+    def advance(self, n: int, **values: float) -> None:
+        """Count `n` steps; speak if it has been quiet for long."""
+        self.done += n
+        self.values = values
+        if time.monotonic() - self.spoken >= PLAIN_EVERY_SECONDS:
+            left = (time.monotonic() - self.started) * (self.total / self.done - 1)
+            self._say(f"{100 * self.done / self.total:.0f} %, {self._told()}{left:.0f} s left")
+
+    def finish(self) -> None:
+        """The stage is over."""
+        self._say(f"done, {self._told()}{time.monotonic() - self.started:.1f} s")
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+    def _told(self) -> str:
+        return "".join(f"{name} {value:.4f}, " for name, value in self.values.items())
+
+    def _say(self, what: str) -> None:
+        self.spoken = time.monotonic()
+        print(f"{self.name} {self.stage}: {what}", file=self.stream, flush=True)
+
+
+def progress(name: str, *, quiet: bool, stream: TextIO | None = None) -> Bar | PlainLines | None:
+    """The progress that suits `stream` (standard error): a bar, plain lines, or none if quiet."""
+    stream = sys.stderr if stream is None else stream
+    if quiet:
+        return None
+    return Bar(name, stream) if stream.isatty() else PlainLines(name, stream)

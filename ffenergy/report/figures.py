@@ -1,0 +1,269 @@
+"""The pictures of a run, each a pure function from a run to a matplotlib Figure.
+
+Figures are made without pyplot's global state, so any number can be made in any thread.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from ffenergy.report import display, tables
+from ffenergy.report.style import (
+    ALGORITHM_COLOURS,
+    ALGORITHM_NAMES,
+    PAPER_TEST_ERROR,
+    PHASE_COLOURS,
+    PHASES,
+    in_order,
+    layer_colour,
+    layers_in_order,
+)
+from ffenergy.run_directory import Run
+
+LOOK: dict[Any, Any] = {  # keys are matplotlib's own literals
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#E5E5E5",
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "lines.linewidth": 2,
+    "lines.markersize": 5,
+    "svg.hashsalt": "ffenergy",
+}
+DPI = 150
+FIELDS = 16
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that a run can have: file name, caption, and the function that draws it.
+
+    `draw` returns None where the run lacks what the picture shows.
+    """
+
+    name: str
+    caption: str
+    draw: Callable[[Run], Figure | None]
+
+
+def render(run: Run) -> Iterator[tuple[Picture, bytes]]:
+    """Draw every picture that the run has the data for, as PNG bytes, the same on every call."""
+    for picture in PICTURES:
+        with rc_context(LOOK):
+            figure = picture.draw(run)
+            if figure is None:
+                continue
+            stream = io.BytesIO()
+            FigureCanvasAgg(figure)
+            figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": "ffenergy"})
+        yield picture, stream.getvalue()
+
+
+def traffic(run: Run) -> Figure | None:
+    """Stacked bars: GB moved per layer, a colour per phase, a panel per algorithm."""
+    names = [n for n in run.algorithms if not tables.of_algorithm(run.traffic, n).empty]
+    if not names:
+        return None
+    panels = {name: tables.layers_by_phases(run, name) / 1e9 for name in names}
+    layers = layers_in_order({str(x) for t in panels.values() for x in t.index if x != "all"})
+    phases = in_order({str(x) for t in panels.values() for x in t.columns if x != "all"}, PHASES)
+    figure = Figure(figsize=(1.6 + 3.6 * len(names), 5.4), layout="constrained")
+    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for ax, (name, table) in zip(axes, panels.items(), strict=True):
+        bottom = np.zeros(len(layers))
+        for phase in phases:
+            column = table[phase] if phase in table else pd.Series(dtype=float)
+            height = column.reindex(layers, fill_value=0).to_numpy(dtype=float)
+            ax.bar(layers, height, 0.72, bottom, color=PHASE_COLOURS.get(phase, "#7F7F7F"))
+            bottom += height
+        ax.set_title(f"{ALGORITHM_NAMES.get(name, name)}\n{bottom.sum():,.0f} GB in all")
+        ax.tick_params(axis="x", rotation=45)
+        ax.grid(visible=False, axis="x")
+    axes[0].set_ylabel("GB moved in the whole run (read + written)")
+    handles = [Patch(color=PHASE_COLOURS.get(phase, "#7F7F7F")) for phase in phases]
+    figure.legend(
+        handles[::-1], phases[::-1], loc="outside right upper", title="phase", alignment="left"
+    )
+    figure.supxlabel(f"layer · {display.accounting_line(run)}", fontsize=10)
+    return figure
+
+
+def training_curves(run: Run) -> Figure | None:
+    """Losses per epoch; test and train error per epoch; test error against bytes moved."""
+    if run.history.empty:
+        return None
+    traced = not run.traffic.empty
+    figure = Figure(figsize=(15 if traced else 10.5, 4.8), layout="constrained")
+    axes = figure.subplots(1, 3 if traced else 2)
+    _losses(axes[0], run)
+    _errors(axes[1], run)
+    if traced:
+        _errors_by_bytes(axes[2], run)
+    return figure
+
+
+def _losses(ax: Axes, run: Run) -> None:
+    layered = run.history[run.history["stage"].isin(["layers", "network"])]
+    for name, history in layered.groupby("algorithm", sort=False):
+        columns = [c for c in history if str(c).startswith("loss_layer")]
+        columns = [c for c in columns if history[c].notna().any()]
+        for number, column in enumerate(columns):
+            label = f"{_short(str(name))} {str(column).removeprefix('loss_')}"
+            ax.plot(history["epoch"], history[column], "o-", c=layer_colour(number), label=label)
+        if not columns:
+            colour = ALGORITHM_COLOURS.get(str(name))
+            ax.plot(history["epoch"], history["loss"], "s--", c=colour, label=_short(str(name)))
+    ax.set(xlabel="epoch", ylabel="training loss (nats per case)", title="Loss of the learner")
+    ax.set_yscale("log")
+    _finish(ax)
+
+
+def _errors(ax: Axes, run: Run) -> None:
+    for name in run.algorithms:
+        history = tables.of_algorithm(run.history, name)
+        colour = ALGORITHM_COLOURS.get(name)
+        for column, style in (("test_error", "o-"), ("train_error", ":")):
+            points = history[history[column].notna()]
+            label = f"{_short(name)} {column.removesuffix('_error')}"
+            if not points.empty:
+                ax.plot(points["epoch"], points[column], style, c=colour, label=label)
+    ax.set(xlabel="epoch (of the head, for frozen features)", ylabel="error (%)", title="Error")
+    _paper_line(ax)
+    _finish(ax)
+
+
+def _errors_by_bytes(ax: Axes, run: Run) -> None:
+    for name in run.algorithms:
+        history = tables.of_algorithm(run.history, name)
+        points = history[history["test_error"].notna()]
+        moved = points["cumulative_bytes_read"] + points["cumulative_bytes_written"]
+        if moved.notna().any():
+            colour = ALGORITHM_COLOURS.get(name)
+            ax.plot(moved / 1e9, points["test_error"], "o-", c=colour, label=_short(name))
+    ax.set_xscale("log")
+    ax.set(xlabel="GB moved since the start of the run", ylabel="test error (%)")
+    ax.set_title("What an error costs")
+    _paper_line(ax)
+    _finish(ax, whole_epochs=False)
+
+
+def _paper_line(ax: Axes) -> None:
+    ax.set_ylim(bottom=0)
+    label = f"{PAPER_TEST_ERROR} %: Hinton 2022, FF"
+    ax.axhline(PAPER_TEST_ERROR, color="black", linestyle="--", linewidth=1.2, label=label)
+
+
+def _finish(ax: Axes, *, whole_epochs: bool = True) -> None:
+    if whole_epochs:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend()
+
+
+def hybrid_examples(run: Run) -> Figure | None:
+    """Six columns of digit a, digit b, mask and hybrid."""
+    rows = {part: run.examples.get(f"hybrid/{part}") for part in ("a", "b", "mask", "hybrid")}
+    labels = {"a": "digit a", "b": "digit b", "mask": "mask", "hybrid": "hybrid"}
+    if any(images is None for images in rows.values()):
+        return None
+    columns = len(run.examples["hybrid/a"])
+    figure = Figure(figsize=(1.3 * columns + 1, 5.8), layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes, (part, images) in zip(grid, rows.items(), strict=True):
+        for ax, image in zip(axes, images if images is not None else [], strict=True):
+            ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+            _bare(ax)
+        axes[0].set_ylabel(labels[part], fontsize=13)
+    blurs = run.configuration["settings"].get("n_blur")
+    figure.suptitle(f"Hybrid negatives: mask · a + (1 − mask) · b, mask blurred {blurs} times")
+    return figure
+
+
+def receptive_fields(run: Run) -> Figure | None:
+    """The 16 units of layer 1 with the largest weight norm; positive red, negative blue."""
+    name = next((n for n in ("ff", *run.algorithms) if f"{n}/layer1/W" in run.weights), None)
+    if name is None:
+        return None
+    weights = np.asarray(run.weights[f"{name}/layer1/W"], dtype=float)
+    side = int(np.sqrt(weights.shape[0]))
+    if side * side != weights.shape[0]:
+        return None
+    norms = np.linalg.norm(weights, axis=0)
+    largest = np.argsort(-norms, kind="stable")[:FIELDS]
+    limit = float(np.abs(weights[:, largest]).max()) or 1.0
+    figure = Figure(figsize=(7.4, 7), layout="constrained")
+    grid = figure.subplots(4, 4)
+    image: Any = None
+    for ax in grid.flat:
+        _bare(ax)
+        ax.set_visible(False)
+    for ax, unit in zip(grid.flat, largest, strict=False):
+        ax.set_visible(True)
+        field = weights[:, unit].reshape(side, side)
+        image = ax.imshow(field, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        ax.set_title(f"unit {unit}, norm {norms[unit]:.2f}", fontsize=9)
+    figure.colorbar(image, ax=grid, shrink=0.6, label="weight (positive red, negative blue)")
+    what = ALGORITHM_NAMES.get(name, name)
+    figure.suptitle(f"{what}: the {len(largest)} layer-1 receptive fields of largest norm")
+    return figure
+
+
+def goodness_histograms(run: Run) -> Figure | None:
+    """Goodness of real and hybrid test images in every layer; the threshold is dashed."""
+    layers = layers_in_order({k.split("/")[1] for k in run.examples if k.startswith("goodness/")})
+    if not layers:
+        return None
+    threshold = run.configuration["settings"].get("threshold")
+    columns = min(len(layers), 4)
+    rows = -(-len(layers) // columns)
+    figure = Figure(figsize=(3.7 * columns, 3.6 * rows + 0.4), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for ax in grid.flat[len(layers) :]:
+        ax.set_visible(False)
+    for number, (ax, layer) in enumerate(zip(grid.flat, layers, strict=False)):
+        kinds = {kind: run.examples[f"goodness/{layer}/{kind}"] for kind in ("real", "hybrid")}
+        edges = np.histogram_bin_edges(np.concatenate(list(kinds.values())), bins=40)
+        for kind, colour in (("real", "#0072B2"), ("hybrid", "#D55E00")):
+            ax.hist(kinds[kind], edges, color=colour, alpha=0.65, label=None if number else kind)
+        label = None if number else f"θ = {threshold:g}"
+        ax.axvline(threshold, color="black", linestyle="--", linewidth=1.5, label=label)
+        ax.set(title=layer, xlabel="goodness per neuron, mean(h²)")
+    for row in grid:
+        row[0].set_ylabel("test images")
+    figure.legend(loc="outside upper right", ncols=3)
+    return figure
+
+
+def _bare(ax: Axes) -> None:
+    ax.set(xticks=[], yticks=[])
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+
+
+def _short(algorithm: str) -> str:
+    return {"ff": "FF", "ff-greedy": "FF greedy", "random": "control"}.get(algorithm, algorithm)
+
+
+PICTURES = (
+    Picture("traffic.png", "Traffic per layer and phase", traffic),
+    Picture("training-curves.png", "Training curves", training_curves),
+    Picture("hybrids.png", "Hybrid negatives", hybrid_examples),
+    Picture("receptive-fields.png", "Layer-1 receptive fields", receptive_fields),
+    Picture("goodness.png", "Goodness of real and hybrid images", goodness_histograms),
+)

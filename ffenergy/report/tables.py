@@ -1,0 +1,227 @@
+"""The report's tables: pure functions from a run's frames to frames, numbers untouched by format.
+
+All traffic is in bytes under eager accounting (every operation streams its operands, no cache);
+errors are in percent. Two kinds of cost are told apart everywhere:
+
+- *run*: all that was traced, the softmax head and the evaluations included;
+- *training sample*: the network's training steps alone, without phase `evaluate` and, where the
+  head was trained apart on frozen features, without the head; divided by the samples they saw.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from ffenergy.report.style import PHASES, in_order, layers_in_order
+from ffenergy.run_directory import Run
+
+TARGET_ERRORS = (5.0, 3.0, 2.0)
+"""Percent of test errors up to which whole runs are compared."""
+
+TOTALS = ["flops", "bytes_read", "bytes_written"]
+
+
+def summary(run: Run) -> pd.DataFrame:
+    """One row per algorithm, as in `summary.csv`. Costs are missing where nothing was traced."""
+    rows = [_summary_row(run, name) for name in run.algorithms]
+    table = pd.DataFrame(rows)
+    if table.empty:
+        return table
+    # Nullable integers keep exact totals next to algorithms trained untraced.
+    return table.astype(dict.fromkeys(TOTALS, "Int64"))
+
+
+def _summary_row(run: Run, algorithm: str) -> dict[str, Any]:
+    result = run.results[algorithm]
+    traffic = of_algorithm(run.traffic, algorithm)
+    training = training_traffic(run, algorithm)
+    traced = not traffic.empty
+    totals = {name: int(traffic[name].sum()) if traced else None for name in TOTALS}
+    moved = _bytes(traffic)
+    normalize = _bytes(traffic[traffic["phase"] == "normalize"])
+    return {
+        "algorithm": algorithm,
+        "test_error": result["test_error"],
+        "train_error": result["train_error"],
+        "steps": result["steps"],
+        "samples": result["samples"],
+        **totals,
+        "bytes_per_flop": ratio(moved, totals["flops"] or 0),
+        "normalize_bytes_share": ratio(normalize, moved),
+        "wall_seconds": result["wall_seconds"],
+        "head_steps": result["head_steps"],
+        "head_samples": result["head_samples"],
+        "bytes_per_training_sample": ratio(_bytes(training), result["samples"]),
+        "flops_per_training_sample": ratio(int(training["flops"].sum()), result["samples"]),
+        "dataset": run.configuration["data"]["name"],
+        "is_sample": run.configuration["data"]["is_sample"],
+        "accounting": run.configuration["accounting"],
+    }
+
+
+def normalize(run: Run) -> pd.DataFrame:
+    """L2 normalisation per layer, as in `normalize.csv`.
+
+    share_of_layer_bytes: of all the bytes that the layer moved; share_of_total_bytes: of all that
+    the algorithm moved; layer_bytes_without: what the layer moves with its normalisation gone.
+    """
+    rows = []
+    for algorithm in run.algorithms:
+        traffic = of_algorithm(run.traffic, algorithm)
+        total = _bytes(traffic)
+        chosen = traffic[traffic["phase"] == "normalize"]
+        for layer in layers_in_order(chosen["layer"]):
+            part = chosen[chosen["layer"] == layer]
+            whole = _bytes(traffic[traffic["layer"] == layer])
+            rows.append(
+                {
+                    "algorithm": algorithm,
+                    "layer": layer,
+                    "bytes_read": int(part["bytes_read"].sum()),
+                    "bytes_written": int(part["bytes_written"].sum()),
+                    "flops": int(part["flops"].sum()),
+                    "share_of_layer_bytes": ratio(_bytes(part), whole),
+                    "share_of_total_bytes": ratio(_bytes(part), total),
+                    "layer_bytes_without": whole - _bytes(part),
+                }
+            )
+    columns = ["algorithm", "layer", "bytes_read", "bytes_written", "flops"]
+    columns += ["share_of_layer_bytes", "share_of_total_bytes", "layer_bytes_without"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def layers_by_phases(run: Run, algorithm: str) -> pd.DataFrame:
+    """Bytes (read + written) of one algorithm: a row per layer, a column per phase, and totals."""
+    traffic = of_algorithm(run.traffic, algorithm)
+    moved = traffic.assign(bytes=traffic["bytes_read"] + traffic["bytes_written"])
+    table = moved.pivot_table(
+        index="layer", columns="phase", values="bytes", aggfunc="sum", fill_value=0
+    )
+    table = table.loc[layers_in_order(table.index), in_order(table.columns, PHASES)]
+    table["all"] = table.sum(axis="columns")
+    table.loc["all"] = table.sum(axis="index")
+    return table
+
+
+def layers_by_direction(run: Run) -> pd.DataFrame:
+    """Bytes read and bytes written: a row per algorithm, layer and phase."""
+    keys = ["algorithm", "layer", "phase"]
+    return run.traffic.groupby(keys, sort=False, as_index=False)[
+        ["bytes_read", "bytes_written", "flops"]
+    ].sum()
+
+
+def comparison(run: Run, ours: str = "ff", baseline: str = "bp") -> pd.DataFrame:
+    """Two algorithms side by side: quantity, unit, both values and their ratio.
+
+    Empty unless both algorithms finished and were traced.
+    """
+    columns = ["quantity", "unit", ours, baseline, "ratio"]
+    table = summary(run)
+    if not both_traced(run, ours, baseline):
+        return pd.DataFrame(columns=columns)
+    a, b = (table[table["algorithm"] == name].iloc[0] for name in (ours, baseline))
+    quantities = [
+        ("bytes per training sample", "byte", "bytes_per_training_sample"),
+        ("flops per training sample", "flop", "flops_per_training_sample"),
+        ("bytes read, whole run", "byte", "bytes_read"),
+        ("bytes written, whole run", "byte", "bytes_written"),
+        ("flops, whole run", "flop", "flops"),
+        ("bytes per flop, whole run", "byte/flop", "bytes_per_flop"),
+        ("wall time", "s", "wall_seconds"),
+    ]
+    rows = [
+        (quantity, unit, float(a[column]), float(b[column]), ratio(a[column], b[column]))
+        for quantity, unit, column in quantities
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def phase_differences(run: Run, ours: str = "ff", baseline: str = "bp") -> pd.DataFrame:
+    """Bytes per training sample of two algorithms and their difference, a row per phase.
+
+    The last row, `all`, is the sum of the others. Empty unless both were traced.
+    """
+    columns = [ours, baseline, "difference"]
+    if not both_traced(run, ours, baseline):
+        return pd.DataFrame(columns=columns)
+    per_phase = {name: _training_bytes_by_phase(run, name) for name in (ours, baseline)}
+    phases = in_order({phase for row in per_phase.values() for phase in row}, PHASES)
+    table = pd.DataFrame(
+        {
+            name: [row.get(phase, 0) / run.results[name]["samples"] for phase in phases]
+            for name, row in per_phase.items()
+        },
+        index=pd.Index(phases, name="phase"),
+    )
+    table["difference"] = table[ours] - table[baseline]
+    table.loc["all"] = table.sum(axis="index")
+    return table
+
+
+def to_targets(run: Run, targets: tuple[float, ...] = TARGET_ERRORS) -> pd.DataFrame:
+    """Bytes and flops of the whole run up to the first epoch whose test error met each target.
+
+    Columns: algorithm, target_error, reached, epoch, test_error, bytes, flops. A target that was
+    missed keeps its row: reached False, costs missing, test_error the best that was seen.
+    """
+    rows = []
+    for algorithm in run.algorithms:
+        history = of_algorithm(run.history, algorithm)
+        history = history[history["test_error"].notna()]
+        for target in targets:
+            met = history[history["test_error"] <= target]
+            row: dict[str, Any] = {"algorithm": algorithm, "target_error": target}
+            if met.empty:
+                row |= {"reached": False, "epoch": None, "test_error": history["test_error"].min()}
+                row |= {"bytes": None, "flops": None}
+            else:
+                first = met.iloc[0]
+                moved = first["cumulative_bytes_read"] + first["cumulative_bytes_written"]
+                row |= {"reached": True, "epoch": int(first["epoch"])}
+                row |= {"test_error": first["test_error"], "bytes": moved}
+                row |= {"flops": first["cumulative_flops"]}
+            rows.append(row)
+    columns = ["algorithm", "target_error", "reached", "epoch", "test_error", "bytes", "flops"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.astype({"epoch": "Int64", "bytes": "Int64", "flops": "Int64"})
+
+
+def of_algorithm(table: pd.DataFrame, algorithm: str) -> pd.DataFrame:
+    """The rows of one algorithm."""
+    return table[table["algorithm"] == algorithm]
+
+
+def training_traffic(run: Run, algorithm: str) -> pd.DataFrame:
+    """The rows of `traffic` that one algorithm's training steps moved; see the module's head."""
+    traffic = of_algorithm(run.traffic, algorithm)
+    training = traffic[~traffic["phase"].isin(["head", "evaluate"])]
+    apart = run.results[algorithm]["head_steps"] > 0
+    return training[training["layer"] != "head"] if apart else training
+
+
+def both_traced(run: Run, *algorithms: str) -> bool:
+    """Whether every one of `algorithms` finished with traffic and training samples."""
+    return all(
+        name in run.results
+        and not of_algorithm(run.traffic, name).empty
+        and run.results[name]["samples"] > 0
+        for name in algorithms
+    )
+
+
+def ratio(part: float, whole: float) -> float:
+    """Divide part by whole; NaN where there is no whole."""
+    return part / whole if whole else math.nan
+
+
+def _bytes(traffic: pd.DataFrame) -> int:
+    return int(traffic["bytes_read"].sum()) + int(traffic["bytes_written"].sum())
+
+
+def _training_bytes_by_phase(run: Run, algorithm: str) -> dict[str, int]:
+    training = training_traffic(run, algorithm)
+    return {str(phase): _bytes(part) for phase, part in training.groupby("phase")}

@@ -1,0 +1,245 @@
+"""A run on disk: what was asked, what was measured, and how far it came.
+
+`run.json`, `traffic.csv`, `history.csv`, `weights.npz` and `examples.npz` hold the measurement;
+every other file in the directory is derived from them and can be built again (`ffenergy report`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ffenergy.atomic import replacing, write_text
+from ffenergy.errors import OutputError
+
+if TYPE_CHECKING:
+    from ffenergy.results import AlgorithmResult
+
+FORMAT = 1
+STATUSES = ("running", "complete", "interrupted", "failed")
+TRAFFIC_COLUMNS = [
+    "algorithm",
+    "layer",
+    "phase",
+    "operation",
+    "role",
+    "calls",
+    "flops",
+    "flops_special",
+    "bytes_read",
+    "bytes_written",
+]
+HISTORY_COLUMNS = ["algorithm", "stage", "epoch", "loss"]
+MEASURED = ("run.json", "traffic.csv", "history.csv", "weights.npz", "examples.npz")
+DERIVED = ("summary.csv", "normalize.csv", "report.md")
+PICTURES = "*.png"
+SCALARS = (
+    "test_error",
+    "train_error",
+    "steps",
+    "samples",
+    "head_steps",
+    "head_samples",
+    "wall_seconds",
+)
+
+
+class RunDirectoryError(OutputError):
+    """A run directory that cannot be written to, or does not hold a readable run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a report is built from.
+
+    configuration: what `run.json` says of the run as a whole: command, settings, versions, data,
+        seed, accounting, status.
+    results: per algorithm the scalars of its row in `summary.csv` and its step signatures.
+    traffic, history: tables of all algorithms, columns as in `traffic.csv` and `history.csv`.
+    weights: "ff/layer1/W" and so on. examples: arrays that pictures need, named by them.
+    """
+
+    configuration: dict[str, Any]
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    traffic: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=TRAFFIC_COLUMNS))
+    history: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=HISTORY_COLUMNS))
+    weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+    examples: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def algorithms(self) -> list[str]:
+        """Names of the algorithms that finished, in the order of their training."""
+        return list(self.results)
+
+    def with_status(self, status: str, reason: str = "") -> Run:
+        """The same run in another state; `reason` says in one line why it stopped."""
+        configuration = {**self.configuration, "status": status, "reason": reason}
+        return replace(self, configuration=configuration)
+
+    def with_result(self, result: AlgorithmResult) -> Run:
+        """The run with one more algorithm finished."""
+        row = {name: getattr(result, name) for name in SCALARS}
+        row["traced"] = result.traffic is not None
+        row["signatures"] = result.signatures
+        weights = {f"{result.algorithm}/{name}": w for name, w in result.weights.items()}
+        run = self.with_history(result.algorithm, result.history)
+        if result.traffic is not None:
+            run = replace(run, traffic=_joined(run.traffic, result.algorithm, result.traffic))
+        return replace(
+            run,
+            results={**self.results, result.algorithm: row},
+            weights={**self.weights, **weights},
+        )
+
+    def with_history(self, algorithm: str, history: pd.DataFrame) -> Run:
+        """The run with the epochs of one algorithm, finished or not."""
+        return replace(self, history=_joined(self.history, algorithm, history))
+
+
+def _joined(table: pd.DataFrame, algorithm: str, rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows.copy()
+    rows.insert(0, "algorithm", algorithm)
+    return rows if table.empty else pd.concat([table, rows], ignore_index=True)
+
+
+class RunDirectory:
+    """The directory a run is written to, checked before any work begins."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def claim(self, *, force: bool = False) -> None:
+        """Make the directory and prove that it can be written; with `force`, clear an older run.
+
+        Only files that a run writes are ever removed. Raises RunDirectoryError if the directory
+        holds anything and `force` is False, or if it cannot be made or written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            occupied = any(self.path.iterdir())
+            probe = self.path / f".writable.{os.getpid()}"
+            probe.touch(exist_ok=False)
+            probe.unlink()
+        except OSError as error:
+            raise RunDirectoryError(
+                f"cannot write to {self.path}: {error.strerror or error}; choose another --outdir"
+            ) from error
+        if occupied and not force:
+            what = "an older run" if (self.path / "run.json").exists() else "other files"
+            raise RunDirectoryError(
+                f"{self.path} already holds {what}; choose another --outdir, or pass --force "
+                "to replace the run in it"
+            )
+        if occupied:
+            self._clear()
+
+    def _clear(self) -> None:
+        for name in (*MEASURED, *DERIVED):
+            (self.path / name).unlink(missing_ok=True)
+        for picture in self.path.glob(PICTURES):
+            picture.unlink()
+
+    def write(self, run: Run) -> None:
+        """Write the measurement; `run.json` comes last, so a reader finds the tables it names."""
+        self.write_table("traffic.csv", run.traffic)
+        self.write_table("history.csv", run.history)
+        for name, arrays in (("weights.npz", run.weights), ("examples.npz", run.examples)):
+            if arrays:
+                with replacing(self.path / name) as stream:
+                    np.savez(stream, allow_pickle=False, **arrays)
+        self.write_state(run)
+
+    def write_state(self, run: Run) -> None:
+        """Write `run.json` alone."""
+        document = {**run.configuration, "results": run.results}
+        text = json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+        write_text(self.path / "run.json", text + "\n")
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """Write one table as CSV; floats keep every digit."""
+        write_text(self.path / name, table.to_csv(index=False, lineterminator="\n"))
+
+    def read(self) -> Run:
+        """Read a run back. Raises RunDirectoryError naming the file that is missing or broken."""
+        document = self._read_document()
+        results = document.pop("results")
+        return Run(
+            configuration=document,
+            results={name: _numbers(row) for name, row in results.items()},
+            traffic=self._read_table("traffic.csv", TRAFFIC_COLUMNS),
+            history=self._read_table("history.csv", HISTORY_COLUMNS),
+            weights=self._read_arrays("weights.npz"),
+            examples=self._read_arrays("examples.npz"),
+        )
+
+    def _read_document(self) -> dict[str, Any]:
+        path = self.path / "run.json"
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunDirectoryError(
+                f"{self.path} holds no run (no run.json); give the --outdir of an earlier run"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(f"{path} is not readable as a run: {error}") from error
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise RunDirectoryError(
+                f"{path} is not a run of format {FORMAT}; run the measurement again"
+            )
+        rows = document.get("results")
+        if not isinstance(rows, dict) or not all(
+            isinstance(row, dict) and set(SCALARS) <= set(row) for row in rows.values()
+        ):
+            raise RunDirectoryError(f"{path} lacks its results; run the measurement again")
+        return document
+
+    def _read_table(self, name: str, columns: list[str]) -> pd.DataFrame:
+        path = self.path / name
+        try:
+            table = pd.read_csv(path, float_precision="round_trip")
+        except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+            reason = " ".join(str(error).split())
+            raise RunDirectoryError(f"{path} is not readable as a table: {reason}") from error
+        missing = [column for column in columns if column not in table.columns]
+        if missing:
+            raise RunDirectoryError(f"{path} lacks the columns {', '.join(missing)}")
+        return table
+
+    def _read_arrays(self, name: str) -> dict[str, np.ndarray]:
+        path = self.path / name
+        if not path.exists():
+            return {}
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return dict(archive)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise RunDirectoryError(f"{path} is not readable as arrays: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN, no NumPy scalars and no tuples: null, numbers and lists instead."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def _numbers(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as read from JSON, null back to NaN."""
+    return {key: math.nan if value is None else value for key, value in row.items()}
