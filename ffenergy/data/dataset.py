@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ffenergy.errors import SettingsError
 
 Bytes = NDArray[np.uint8]
 
@@ -31,28 +29,3 @@ class Dataset:
     def __post_init__(self) -> None:
         for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
             array.flags.writeable = False
-
-    def subset(self, n_train: int | None, seed: int = 0) -> Dataset:
-        """Keep `n_train` training images drawn by `seed` without replacement, in their old order.
-
-        `None` keeps all. The test set stays whole.
-
-        Raises:
-            SettingsError: `n_train` is not between 1 and the number of training images.
-        """
-        available = len(self.train_images)
-        if n_train is None or n_train == available:
-            return self
-        if not 1 <= n_train <= available:
-            raise SettingsError(
-                f"n_train {n_train} does not fit {self.name} ({self.source}):"
-                f" choose between 1 and {available}"
-            )
-        drawn = np.random.default_rng(seed).permutation(available)[:n_train]
-        kept = np.sort(drawn)
-        return replace(
-            self,
-            source=f"{self.source}, {n_train} of {available} training images",
-            train_images=self.train_images[kept],
-            train_labels=self.train_labels[kept],
-        )

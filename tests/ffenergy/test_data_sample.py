@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ffenergy.data
-from ffenergy.data import Dataset, catalogue, folder, idx, sample
-from ffenergy.errors import DataError, SettingsError
+from ffenergy.data import Dataset, catalogue, folder, sample
+from ffenergy.errors import DataError
 
 ENTRY = catalogue.entry("mnist")
 
@@ -87,24 +87,3 @@ def test_a_damaged_sample_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     np.savez(tmp_path / "mnist-sample.npz", allow_pickle=True, **objects)
     with pytest.raises(DataError, match="missing or damaged"):
         sample.read(ENTRY)
-
-
-def test_subset_is_seeded_ordered_and_says_so(embedded: Dataset) -> None:
-    one, again, other = (embedded.subset(100, seed) for seed in (0, 0, 1))
-    assert one.train_images.shape == (100, 28, 28)
-    np.testing.assert_array_equal(one.train_images, again.train_images)
-    assert not np.array_equal(one.train_labels, other.train_labels)
-    assert one.test_images is embedded.test_images
-    assert one.source == "embedded sample, 100 of 6000 training images"
-    assert one.is_sample
-    known = {idx.encode(image) for image in embedded.train_images}
-    assert {idx.encode(image) for image in one.train_images} <= known
-    assert embedded.subset(None) is embedded
-    assert embedded.subset(6000) is embedded
-
-
-@pytest.mark.parametrize("n_train", [0, -1, 6001])
-def test_subset_that_does_not_fit(embedded: Dataset, n_train: int) -> None:
-    with pytest.raises(SettingsError, match="choose between 1 and 6000") as caught:
-        embedded.subset(n_train)
-    assert caught.value.exit_code == 2
