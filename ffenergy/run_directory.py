@@ -102,7 +102,13 @@ class Run:
 
     def with_history(self, algorithm: str, history: pd.DataFrame) -> Run:
         """The run with the epochs of one algorithm, finished or not."""
+        if history.empty:
+            return self
         return replace(self, history=_joined(self.history, algorithm, history))
+
+    def with_examples(self, examples: Mapping[str, np.ndarray]) -> Run:
+        """The run with the arrays that its pictures need."""
+        return replace(self, examples=examples)
 
 
 def _joined(table: pd.DataFrame, algorithm: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -117,16 +123,16 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def claim(self, *, force: bool = False) -> None:
-        """Make the directory and prove that it can be written; with `force`, clear an older run.
+    def check(self, *, force: bool = False) -> None:
+        """Prove that a run could be written here, and change nothing that matters.
 
-        Only files that a run writes are ever removed. Raises RunDirectoryError if the directory
-        holds anything and `force` is False, or if it cannot be made or written.
+        Raises RunDirectoryError if the directory cannot be made or written, or if it holds
+        anything and `force` is False.
         """
+        probe = self.path / f".writable.{os.getpid()}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             occupied = any(self.path.iterdir())
-            probe = self.path / f".writable.{os.getpid()}"
             probe.touch(exist_ok=False)
             probe.unlink()
         except OSError as error:
@@ -139,8 +145,11 @@ class RunDirectory:
                 f"{self.path} already holds {what}; choose another --outdir, or pass --force "
                 "to replace the run in it"
             )
-        if occupied:
-            self._clear()
+
+    def claim(self, *, force: bool = False) -> None:
+        """Check, and clear away an older run: the files that a run writes, and only those."""
+        self.check(force=force)
+        self._clear()
 
     def _clear(self) -> None:
         for name in (*MEASURED, *DERIVED):

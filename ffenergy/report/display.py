@@ -59,9 +59,9 @@ def summary(run: Run) -> Shown:
     columns: dict[str, tuple[str, Callable[[Any], str]]] = {
         "test error %": ("test_error", _fixed(2)),
         "train %": ("train_error", _fixed(2)),
-        "GB read": ("bytes_read", _scaled(1e9)),
-        "GB written": ("bytes_written", _scaled(1e9)),
-        "Gflop": ("flops", _scaled(1e9)),
+        "GB read": ("bytes_read", scaled(1e9)),
+        "GB written": ("bytes_written", scaled(1e9)),
+        "Gflop": ("flops", scaled(1e9)),
         "byte/flop": ("bytes_per_flop", _fixed(3)),
         "normalise %": ("normalize_bytes_share", _percent),
         "wall s": ("wall_seconds", _fixed(1)),
@@ -78,7 +78,7 @@ def summary(run: Run) -> Shown:
 def layers_by_phases(run: Run, algorithm: str) -> Shown:
     """GB moved by one algorithm per layer and phase."""
     table = tables.layers_by_phases(run, algorithm)
-    show = _scaled(1e9)
+    show = scaled(1e9)
     rows = [[str(layer), *map(show, row)] for layer, row in table.iterrows()]
     return Shown(
         f"{_name(algorithm)}: GB moved (read + written), layer by phase",
@@ -94,7 +94,7 @@ def directions(run: Run) -> Shown:
     sums = table.groupby(["algorithm", "phase"])[columns].sum()
     names = [name for name in run.algorithms if _traced(run, name)]
     headings = [f"{_name(name)} {way}" for name in names for way in ("read", "written")]
-    show = _scaled(1e9)
+    show = scaled(1e9)
     rows = []
     for phase in in_order(table["phase"], PHASES):
         cells = []
@@ -111,7 +111,7 @@ def comparison(run: Run) -> Shown:
     rows = []
     for _, row in tables.comparison(run).iterrows():
         scale, unit = scales.get(row["unit"], (1.0, row["unit"]))
-        show = _scaled(scale)
+        show = scaled(scale)
         rows.append(
             [
                 f"{row['quantity']}, {unit}",
@@ -126,7 +126,7 @@ def comparison(run: Run) -> Shown:
 def phase_differences(run: Run) -> Shown:
     """MB per training sample of Forward-Forward and backprop, phase by phase."""
     table = tables.phase_differences(run)
-    plain, signed = _scaled(1e6), _scaled(1e6, sign=True)
+    plain, signed = scaled(1e6), scaled(1e6, sign=True)
     rows = [
         [str(phase), plain(row["ff"]), plain(row["bp"]), signed(row["difference"])]
         for phase, row in table.iterrows()
@@ -140,7 +140,7 @@ def phase_differences(run: Run) -> Shown:
 
 def normalize(run: Run) -> Shown:
     """What L2 normalisation moved, layer by layer."""
-    show = _scaled(1e9)
+    show = scaled(1e9)
     rows = [
         [
             _name(row["algorithm"]),
@@ -171,7 +171,7 @@ def targets(run: Run) -> Shown:
             elif pd.isna(row["bytes"]):
                 cells.append("reached, untraced")
             else:
-                cells.append(f"{_scaled(1e9)(row['bytes'])} (epoch {row['epoch']})")
+                cells.append(f"{scaled(1e9)(row['bytes'])} (epoch {row['epoch']})")
         rows.append([_name(name), *cells])
     headings = [f"≤ {target:g} %" for target in tables.TARGET_ERRORS]
     return Shown("GB moved by the whole run up to a test error", ["", *headings], rows)
@@ -193,7 +193,7 @@ def _percent(share: Any) -> str:
     return MISSING if pd.isna(share) else f"{100 * share:.1f}"
 
 
-def _scaled(scale: float, *, sign: bool = False) -> Callable[[Any], str]:
+def scaled(scale: float, *, sign: bool = False) -> Callable[[Any], str]:
     """Four significant digits of value / scale; a real zero is 0."""
 
     def show(value: Any) -> str:

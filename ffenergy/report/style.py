@@ -52,7 +52,7 @@ def in_order(found: Iterable[str], order: Iterable[str]) -> list[str]:
 
 def layers_in_order(found: Iterable[str]) -> list[str]:
     """Input, layer1 … layerN, head, then any other name."""
-    names = list(found)
+    names = set(found)
     numbered = sorted(
         (n for n in names if n.startswith("layer") and n[5:].isdigit()), key=lambda n: int(n[5:])
     )

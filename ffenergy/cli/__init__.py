@@ -1,0 +1,5 @@
+"""The command line: thin commands over the trainers and the reports."""
+
+from ffenergy.cli.group import main
+
+__all__ = ["main"]

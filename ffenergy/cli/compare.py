@@ -1,0 +1,101 @@
+"""`ffenergy compare` and `ffenergy train`: train, save, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ffenergy.cli.flags import chosen_settings, data_flags, output_flags, settings_flags
+from ffenergy.cli.job import Job
+from ffenergy.cli.provenance import configuration
+from ffenergy.data import load
+from ffenergy.report.text import overview
+from ffenergy.run_directory import Run, RunDirectory
+
+ALGORITHMS = ("ff", "bp", "random")
+
+
+@click.command()
+@output_flags
+@data_flags
+@settings_flags
+@click.pass_context
+def compare(ctx: click.Context, /, **flags: Any) -> None:
+    r"""Train Forward-Forward, backprop and an untrained control, and compare what moved.
+
+    The three get the same data, widths, batches, optimiser and number of epochs. The untrained
+    control has random frozen layers under the softmax head that Forward-Forward also gets: what
+    it reaches owes nothing to learning in the hidden layers.
+
+    \b
+    Written to --outdir:
+      summary.csv    a row per algorithm: errors, bytes, flops, bytes per flop
+      traffic.csv    bytes and flops per algorithm, layer, phase, operation, role
+      normalize.csv  what L2 normalisation costs, per layer
+      history.csv    losses, separation, errors and cumulative bytes per epoch
+      run.json       settings, versions, data, seed, step signatures
+      report.md      all of it on a page, with the pictures (PNG)
+      weights.npz, examples.npz   what `ffenergy report` redraws the pictures from
+
+    Bytes are counted per operation: each streams its operands in and its result out, no cache.
+
+    \b
+    Examples:
+      ffenergy compare
+      ffenergy compare --layer-sizes 784,1000,1000 --n-epochs 8 --outdir runs/wide
+      ffenergy compare --preset seed --n-train 20000
+    """
+    _carry_out(ctx, "compare", ALGORITHMS, traced=True, **flags)
+
+
+@click.command()
+@click.argument("algorithm", type=click.Choice(ALGORITHMS))
+@click.option("--no-trace", is_flag=True, help="Train on plain arrays: same bits, no counts.")
+@output_flags
+@data_flags
+@settings_flags
+@click.pass_context
+def train(ctx: click.Context, /, algorithm: str, *, no_trace: bool, **flags: Any) -> None:
+    r"""Train one algorithm: ff (Forward-Forward), bp (backprop) or random (untrained control).
+
+    Writes the same files as `ffenergy compare`. With --no-trace the training is the same bit for
+    bit, and the tables hold errors and times only.
+
+    \b
+    Examples:
+      ffenergy train ff --preset best
+      ffenergy train bp --n-epochs 2 --no-trace
+    """
+    _carry_out(ctx, f"train-{algorithm}", (algorithm,), traced=not no_trace, **flags)
+
+
+def _carry_out(
+    ctx: click.Context,
+    name: str,
+    algorithms: tuple[str, ...],
+    *,
+    traced: bool,
+    preset: str,
+    outdir: Path | None,
+    force: bool,
+    quiet: bool,
+    data_dir: Path | None,
+    offline: bool,
+    **overrides: Any,
+) -> None:
+    """Check everything that can be checked, then train, save after each algorithm, report."""
+    settings = chosen_settings(preset, overrides)
+    directory = RunDirectory(outdir or Path("runs") / f"{name}-{preset}")
+    directory.check(force=force)
+    data = load(data_dir, offline=offline, progress=not quiet)
+    used = settings.check_data(data.train_images[0].size, len(data.train_images))
+    directory.claim(force=force)
+    run = Run(configuration(ctx, preset, settings, data, used))
+    job = Job(directory, run, settings, data, traced=traced, quiet=quiet)
+    job.say(f"Data: {data.name}, {data.source}. Writing to {directory.path}.")
+    run = job.carry_out(algorithms)
+    if not quiet:
+        click.echo("\n" + overview(run))
+        click.echo(f"\nWritten to {directory.path}: report.md has these tables and the pictures.")

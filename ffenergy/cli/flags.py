@@ -1,0 +1,112 @@
+"""Flags shared by the commands; every field of `Settings` is one, made from the dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ffenergy.settings import PRESETS, Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+HELP = {
+    "seed": "Seed of every random stream; the same seed gives the same bits.",
+    "n_train": "Training images used, the first ones; 0 takes all.",
+    "dtype": "float32 or float64.",
+    "layer_sizes": "Input pixels, then the hidden widths, such as 784,500,500.",
+    "batch_size": "Images in a training step (Forward-Forward adds as many hybrids).",
+    "n_epochs": "Epochs of Forward-Forward and of backprop.",
+    "goodness": "Goodness of a layer: sum or mean of its squared activities.",
+    "threshold": "θ per neuron: goodness above it means real.",
+    "temperature": "Divides the goodness minus θ before the logistic.",
+    "normalization": "Of every layer's input: unit_length or mean_square.",
+    "peer_strength": "λ of peer normalisation; 0 switches it off.",
+    "init": "Initial weights: sqrt2 is N(0, √2), fan_in is N(0, 1/√fan-in).",
+    "optimizer": "adam, momentum or sgd, for Forward-Forward and backprop alike.",
+    "lr": "Learning rate of Forward-Forward.",
+    "schedule": "Learning rate over the steps: constant, linear_second_half or linear.",
+    "weight_decay": "L2 decay of the hidden weights.",
+    "negative_pairs": "Halves of a hybrid: independent images, or one shared with the positive.",
+    "n_blur": "Blurs of the random mask before its threshold.",
+    "passes": "Positives and negatives in one matmul (joined) or one each (separate).",
+    "bp_lr": "Learning rate of backprop.",
+    "head_layers": "The softmax head sees this many of the last hidden layers.",
+    "head_feature_scale": "Scale of the head's features: unit_length or mean_square.",
+    "head_optimizer": "adam, momentum or sgd, for the head.",
+    "head_schedule": "Learning rate of the head over its steps.",
+    "head_init_std": "Standard deviation of the head's initial weights.",
+    "head_batch_size": "Images in a step of the head.",
+    "head_weight_decay": "L2 decay of the head's weights.",
+    "softmax_lr": "Learning rate of the softmax head.",
+    "softmax_epochs": "Epochs of the softmax head on frozen features.",
+}
+
+# The flags that the reference project has, first in every help text and in its order.
+FIRST: tuple[str, ...] = (
+    "seed",
+    "n_epochs",
+    "layer_sizes",
+    "batch_size",
+    "lr",
+    "threshold",
+    "n_train",
+)
+FIRST += ("softmax_epochs",)
+KINDS: dict[str, type] = {"int": int, "float": float}
+
+
+def settings_flags(command: Command) -> Command:
+    """Add --preset and one flag per setting; the command receives them as keywords."""
+    fields = {field.name: field for field in dataclasses.fields(Settings)}
+    names = [*FIRST, *(name for name in fields if name not in FIRST)]
+    for name in reversed(names):
+        command = click.option(
+            f"--{name.replace('_', '-')}",
+            name,
+            type=KINDS.get(str(fields[name].type), str),
+            help=HELP[name],
+        )(command)
+    return click.option(
+        "--preset",
+        default="quick",
+        show_default=True,
+        help=f"Named settings that the flags below override: {', '.join(PRESETS)}.",
+    )(command)
+
+
+def chosen_settings(preset: str, overrides: dict[str, Any]) -> Settings:
+    """The preset with the flags that were given laid over it. Raises SettingsError."""
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return Settings.from_preset(preset).replace(**given)
+
+
+def data_flags(command: Command) -> Command:
+    """Add --data-dir and --offline."""
+    command = click.option(
+        "--offline", is_flag=True, help="Do not ask the network for data that is not here."
+    )(command)
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path),
+        help="Folder with the four MNIST files (IDX, .gz or plain); FFENERGY_DATA_DIR does the "
+        "same. Without it: cache, download, or the small sample inside the package.",
+    )(command)
+
+
+def output_flags(command: Command) -> Command:
+    """Add --outdir, --force and --quiet."""
+    command = click.option(
+        "--quiet", "-q", is_flag=True, help="No progress and no tables, only errors."
+    )(command)
+    command = click.option(
+        "--force", is_flag=True, help="Replace an older run in the output directory."
+    )(command)
+    return click.option(
+        "--outdir",
+        type=click.Path(path_type=Path),
+        help="Where the run is written; by default a folder under runs/.",
+    )(command)

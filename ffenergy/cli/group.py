@@ -1,0 +1,69 @@
+"""The command `ffenergy` itself: its help, its sub-commands, and what every error looks like."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import click
+
+from ffenergy.cli.compare import compare, train
+from ffenergy.cli.data import data
+from ffenergy.cli.measure import measure
+from ffenergy.cli.report import report
+from ffenergy.errors import FfenergyError, OutputError, RunInterruptedError
+from instrumented import InstrumentError
+
+COMMAND = "ffenergy.command"
+"""Key of the command as typed in click's `Context.meta`."""
+
+
+class OneLineErrors(click.Group):
+    """A group whose expected failures end in one line and an exit code, never a traceback."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember the command as typed, for `run.json`."""
+        ctx.meta[COMMAND] = shlex.join(["ffenergy", *args])
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the sub-command; turn interrupts and failures of the machine into user errors."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise RunInterruptedError("interrupted") from None
+        except InstrumentError as error:
+            raise FfenergyError(f"the trace refused an operation: {error}") from error
+        except MemoryError as error:
+            raise FfenergyError(
+                f"out of memory ({error}); lower --layer-sizes or --n-train"
+            ) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"{error.filename or 'a file'}: {error.strerror or error}") from error
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ffenergy")
+def main() -> None:
+    r"""Measure what training moves: Forward-Forward against backprop, byte by byte.
+
+    Both learn MNIST in plain NumPy through arrays that write down every byte they read and write.
+    Start with the main job, two minutes on two cores:
+
+    \b
+        ffenergy compare
+
+    It trains Forward-Forward, backprop and an untrained control on the same data, and reports
+    errors, bytes per layer and phase, flops, and the share that L2 normalisation takes. For byte
+    counts of another network without training it, ask `ffenergy measure`.
+
+    \b
+    Exit codes: 0 done, 1 other failure, 2 bad flag or setting, 3 bad data, 4 output directory,
+    5 training diverged, 130 interrupted (what was finished is kept).
+    """
+
+
+for command in (compare, train, measure, report, data):
+    main.add_command(command)

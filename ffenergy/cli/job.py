@@ -1,0 +1,104 @@
+"""One job: algorithm after algorithm, each saved as soon as it is done, whatever comes next."""
+
+from __future__ import annotations
+
+import click
+
+from ffenergy.data import Dataset
+from ffenergy.errors import FfenergyError, RunInterruptedError, TrainingError
+from ffenergy.progress import progress
+from ffenergy.report import examples
+from ffenergy.report.files import write_report, write_tables
+from ffenergy.report.style import ALGORITHM_NAMES
+from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.settings import Settings
+from ffenergy.training import Diverged, Interrupted
+from ffenergy.training import train as train_algorithm
+
+
+class Job:
+    """The run so far and the directory that mirrors it."""
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        run: Run,
+        settings: Settings,
+        data: Dataset,
+        *,
+        traced: bool,
+        quiet: bool,
+    ) -> None:
+        self.directory, self.run, self.settings, self.data = directory, run, settings, data
+        self.traced, self.quiet = traced, quiet
+
+    def say(self, line: str) -> None:
+        """Tell the user something on standard error, unless quiet."""
+        if not self.quiet:
+            click.echo(line, err=True)
+
+    def carry_out(self, algorithms: tuple[str, ...]) -> Run:
+        """Train `algorithms` in turn, write the report, return the complete run.
+
+        Raises RunInterruptedError on Ctrl-C and TrainingError when a loss is no longer a number;
+        by then the finished algorithms and the history of the unfinished one are saved.
+        """
+        self.directory.write(self.run)
+        current = ""
+        try:
+            for current in algorithms:
+                self._train(current)
+            self.say("Drawing the pictures …")
+            self._add_examples()
+            self.run = self.run.with_status("complete")
+            self.directory.write(self.run)
+            write_report(self.directory, self.run)
+        except KeyboardInterrupt as stop:
+            if isinstance(stop, Interrupted):
+                self.run = self.run.with_history(current, stop.partial.history)
+            where = _named(current) if current not in self.run.results else "the report"
+            raise RunInterruptedError(self._keep("interrupted", f"during {where}")) from None
+        except Diverged as stop:
+            self.run = self.run.with_history(current, stop.partial.history)
+            raise TrainingError(self._keep("failed", stop.message)) from None
+        except FfenergyError as error:
+            self._keep("failed", error.message)
+            raise
+        return self.run
+
+    def _train(self, algorithm: str) -> None:
+        shown = progress(_named(algorithm), quiet=self.quiet)
+        try:
+            result = train_algorithm(
+                algorithm, self.settings, self.data, traced=self.traced, progress=shown
+            )
+        finally:
+            if shown is not None:
+                shown.close()
+        self.run = self.run.with_result(result)
+        self.directory.write(self.run)
+        write_tables(self.directory, self.run)
+
+    def _add_examples(self) -> None:
+        found = examples.hybrids(self.data, self.settings)
+        weights = self.run.weights
+        if "ff" in self.run.results:
+            own = {k.removeprefix("ff/"): w for k, w in weights.items() if k.startswith("ff/")}
+            found |= examples.goodness(own, self.settings, self.data)
+        self.run = self.run.with_examples(found)
+
+    def _keep(self, status: str, reason: str) -> str:
+        """Save what there is; return one line that says what happened and what was kept."""
+        self.run = self.run.with_status(status, reason)
+        self.directory.write(self.run)
+        write_tables(self.directory, self.run)
+        kept = [_named(name) for name in self.run.results]
+        started = self.run.history["algorithm"].unique()
+        epochs = [f"the epochs of {_named(n)}" for n in started if n not in self.run.results]
+        told = ", ".join(kept + epochs) or "the settings alone"
+        what = f"interrupted {reason}" if status == "interrupted" else reason
+        return f"{what}; kept: {told} (in {self.directory.path})"
+
+
+def _named(algorithm: str) -> str:
+    return ALGORITHM_NAMES.get(algorithm, algorithm)
