@@ -57,7 +57,7 @@ def shown(run: Run) -> Iterator[Shown]:
 def summary(run: Run) -> Shown:
     """The main table: a row per algorithm."""
     columns: dict[str, tuple[str, Callable[[Any], str]]] = {
-        "test error %": ("test_error", _fixed(2)),
+        "test %": ("test_error", _fixed(2)),
         "train %": ("train_error", _fixed(2)),
         "GB read": ("bytes_read", scaled(1e9)),
         "GB written": ("bytes_written", scaled(1e9)),
@@ -71,7 +71,7 @@ def summary(run: Run) -> Shown:
         [_name(row["algorithm"]), *(show(row[key]) for key, show in columns.values())]
         for _, row in table.iterrows()
     ]
-    title = "Whole runs, softmax head and evaluations included (GB = 10⁹ bytes)"
+    title = "Whole runs, softmax head and evaluations included (errors in %; GB = 10⁹ bytes)"
     return Shown(title, ["", *columns], rows)
 
 
@@ -93,16 +93,16 @@ def directions(run: Run) -> Shown:
     columns = ["bytes_read", "bytes_written"]
     sums = table.groupby(["algorithm", "phase"])[columns].sum()
     names = [name for name in run.algorithms if _traced(run, name)]
-    headings = [f"{_name(name)} {way}" for name in names for way in ("read", "written")]
     show = scaled(1e9)
     rows = []
     for phase in in_order(table["phase"], PHASES):
         cells = []
         for name in names:
             here = (name, phase) in sums.index
-            cells += [show(sums.loc[(name, phase), c]) if here else MISSING for c in columns]
+            ways = [show(sums.loc[(name, phase), column]) for column in columns] if here else []
+            cells.append(" / ".join(ways) or MISSING)
         rows.append([phase, *cells])
-    return Shown("GB read and GB written, phase by algorithm", ["phase", *headings], rows)
+    return Shown("GB read / GB written, phase by algorithm", ["phase", *map(_name, names)], rows)
 
 
 def comparison(run: Run) -> Shown:

@@ -61,7 +61,7 @@ def _decomposition(run: Run) -> str:
     outcome = f"{megabytes(abs(total))} {'more' if total > 0 else 'less'} than backprop"
     return (
         f"Per training sample, removing the backward pass saved {megabytes(saved)}; "
-        f"L2 normalisation cost {signed(part('normalize'))} ({percent(eaten)} of that saving), "
+        f"L2 normalisation cost {signed(part('normalize'))} ({_of(eaten)} that saving), "
         f"the forward pass with its negatives {signed(part('forward'))}, "
         f"making the negatives {signed(part('negatives'))}, "
         f"goodness against the softmax loss {signed(part('goodness'))}, "
@@ -103,16 +103,22 @@ def _control(run: Run) -> str:
 
 def _targets(run: Run) -> list[str]:
     table = tables.to_targets(run)
-    sentences = []
+    sentences: list[str] = []
+    missed: list[str] = []
     for target, rows in table.groupby("target_error", sort=False):
         rows = rows[rows["algorithm"] != "random"]
         if rows.empty or not run.traffic["algorithm"].isin(rows["algorithm"]).any():
+            continue
+        if not rows["reached"].any():
+            missed.append(f"{target:g} %")
             continue
         parts = "; ".join(_target_part(row) for _, row in rows.iterrows())
         reached = rows[rows["reached"]].set_index("algorithm")["bytes"]
         if {"ff", "bp"} <= set(reached.index):
             parts += f"; ratio {times(tables.ratio(reached['ff'], reached['bp']))}"
         sentences.append(f"Bytes moved up to {target:g} % test error: {parts}.")
+    if missed:
+        sentences.append(f"No trained network reached {' or '.join(missed)} test error.")
     return sentences
 
 
@@ -139,6 +145,10 @@ def _unfinished(run: Run) -> str:
         return ""
     reason = run.configuration.get("reason")
     return f"This run is not complete ({status}{f': {reason}' if reason else ''})."
+
+
+def _of(share: float) -> str:
+    return f"{percent(share)} of" if share <= 2 else times(share)
 
 
 def times(value: float) -> str:
