@@ -214,7 +214,7 @@ class RunDirectory:
     def _read_table(self, name: str, columns: list[str]) -> pd.DataFrame:
         path = self.path / name
         try:
-            table = pd.read_csv(path, float_precision="round_trip")
+            table = pd.read_csv(path, engine="python")  # its floats are exact
         except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
             reason = " ".join(str(error).split())
             raise RunDirectoryError(f"{path} is not readable as a table: {reason}") from error

@@ -1,0 +1,250 @@
+"""The commands as a user types them: files, tables, errors and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from ffenergy.cli import main
+from ffenergy.cli.flags import HELP
+from ffenergy.settings import Settings
+
+TINY = ["--layer-sizes", "784,16,16", "--n-epochs", "1", "--softmax-epochs", "1"]
+TINY += ["--n-train", "400"]
+FILES = ["examples.npz", "goodness.png", "history.csv", "hybrids.png", "normalize.csv"]
+FILES += ["receptive-fields.png", "report.md", "run.json", "summary.csv", "traffic.csv"]
+FILES += ["traffic.png", "training-curves.png", "weights.npz"]
+
+
+@pytest.fixture(autouse=True)
+def _no_data_but_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """One tiny comparison on the embedded sample, shared by the tests that only look at it."""
+    base = tmp_path_factory.mktemp("compare")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(base / "home"))
+        patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
+        patch.delenv("FFENERGY_DATA_DIR", raising=False)
+        return base / "run", invoke("compare", *TINY, "--offline", "--outdir", base / "run")
+
+
+def test_compare_writes_every_file(finished: tuple[Path, Result]) -> None:
+    path, result = finished
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in path.iterdir()) == FILES
+    document = json.loads((path / "run.json").read_text())
+    assert document["status"] == "complete"
+    assert document["command"].startswith("ffenergy compare --layer-sizes 784,16,16")
+    assert document["settings"]["layer_sizes"] == [784, 16, 16]
+    assert [s["name"] for s in document["results"]["bp"]["signatures"]]
+    assert {"python", "numpy", "ffenergy", "blas"} <= set(document["versions"])
+
+
+def test_the_tables_have_the_promised_columns(finished: tuple[Path, Result]) -> None:
+    path, _ = finished
+    summary = pd.read_csv(path / "summary.csv")
+    assert list(summary["algorithm"]) == ["ff", "bp", "random"]
+    promised = "algorithm test_error train_error steps samples flops bytes_read bytes_written"
+    promised += " bytes_per_flop normalize_bytes_share wall_seconds"
+    assert list(summary.columns[:11]) == promised.split()
+    assert summary["is_sample"].all()
+    traffic = pd.read_csv(path / "traffic.csv")
+    promised = "algorithm layer phase operation role calls flops flops_special"
+    assert list(traffic.columns) == [*promised.split(), "bytes_read", "bytes_written"]
+    history = pd.read_csv(path / "history.csv")
+    promised = "algorithm stage epoch loss train_error test_error loss_layer1 separation_layer2"
+    promised += " cumulative_bytes_read cumulative_bytes_written cumulative_flops wall_seconds"
+    assert set(promised.split()) <= set(history.columns)
+
+
+def test_the_tables_add_up(finished: tuple[Path, Result]) -> None:
+    path, _ = finished
+    totals = ["flops", "bytes_read", "bytes_written"]
+    summary = pd.read_csv(path / "summary.csv").set_index("algorithm")
+    traffic = pd.read_csv(path / "traffic.csv").groupby("algorithm")[totals].sum()
+    pd.testing.assert_frame_equal(summary[totals].sort_index(), traffic, check_names=False)
+    normalize = pd.read_csv(path / "normalize.csv")
+    moved = (normalize["bytes_read"] + normalize["bytes_written"]).sum()
+    ff = summary.loc["ff"]
+    assert moved / (ff["bytes_read"] + ff["bytes_written"]) == ff["normalize_bytes_share"]
+    assert normalize["share_of_total_bytes"].sum() == pytest.approx(ff["normalize_bytes_share"])
+
+
+def test_steps_times_signatures_are_the_totals(finished: tuple[Path, Result]) -> None:
+    path, _ = finished
+    results = json.loads((path / "run.json").read_text())["results"]
+    summary = pd.read_csv(path / "summary.csv").set_index("algorithm")
+    for algorithm, row in results.items():
+        for column in ("flops", "bytes_read", "bytes_written"):
+            total = sum(s["steps"] * s[column] for s in row["signatures"])
+            assert total == summary.loc[algorithm, column]
+
+
+def test_what_is_printed_and_the_page_name_data_units_and_accounting(
+    finished: tuple[Path, Result],
+) -> None:
+    path, result = finished
+    page = (path / "report.md").read_text()
+    for text in (" ".join(result.stdout.split()), page):
+        assert "400 training and 1,000 test images, embedded sample" in text
+        assert "SAMPLE, not the full data set" in text
+        assert "every operation streams its operands; no cache" in text
+        assert "GB read" in text
+        assert "Forward-Forward moved" in text
+    assert max(map(len, result.stdout.splitlines())) <= 100
+    assert "![Training curves](training-curves.png)" in page
+
+
+def test_report_rebuilds_the_same_bytes(finished: tuple[Path, Result]) -> None:
+    path, first = finished
+    derived = ["summary.csv", "normalize.csv", "report.md", "traffic.png"]
+    before = {name: (path / name).read_bytes() for name in derived}
+    for name in derived:
+        (path / name).unlink()
+    result = invoke("report", path)
+    assert result.exit_code == 0, result.output
+    assert {name: (path / name).read_bytes() for name in derived} == before
+    table = result.stdout[: result.stdout.index("Written to")]
+    assert table in first.stdout
+
+
+def test_training_untraced_gives_the_same_weights_and_no_counts(
+    finished: tuple[Path, Result], tmp_path: Path
+) -> None:
+    out = tmp_path / "plain"
+    result = invoke("train", "bp", "--no-trace", *TINY, "--offline", "--outdir", out)
+    assert result.exit_code == 0, result.output
+    summary = pd.read_csv(out / "summary.csv")
+    assert summary["bytes_read"].isna().all()
+    with np.load(finished[0] / "weights.npz") as traced, np.load(out / "weights.npz") as plain:
+        for name in plain:
+            np.testing.assert_array_equal(traced[name], plain[name])
+    assert invoke("report", out).exit_code == 0
+
+
+def test_measure_counts_one_step(tmp_path: Path) -> None:
+    sizes = ["--layer-sizes", "784,32,8", "--batch-size", "10"]
+    result = invoke("measure", *sizes, "--outdir", tmp_path / "m", "--steps", "3")
+    assert result.exit_code == 0, result.output
+    assert "One training step" in result.stdout
+    traffic = pd.read_csv(tmp_path / "m" / "traffic.csv")
+    summary = pd.read_csv(tmp_path / "m" / "summary.csv").set_index("algorithm")
+    assert traffic.groupby("algorithm")["flops"].sum()["bp"] == summary.loc["bp", "flops"]
+    more = invoke("measure", *sizes, "--steps", "5")
+    assert more.stdout == result.stdout
+
+
+def test_data_says_which_source_is_used() -> None:
+    result = invoke("data", "--offline")
+    assert result.exit_code == 0, result.output
+    assert "→ embedded sample" in result.stdout
+    assert "SAMPLE" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["compare", "train", "measure", "report", "data"])
+def test_help_teaches(command: str) -> None:
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) > 8
+
+
+def test_every_setting_has_a_flag_with_help() -> None:
+    assert set(HELP) == set(Settings.__dataclass_fields__)
+    text = invoke("compare", "--help").stdout
+    for name in HELP:
+        assert f"--{name.replace('_', '-')} " in text
+
+
+BAD = {
+    "layer sizes that are not numbers": (["--layer-sizes", "784,a"], 2, "not a whole number"),
+    "layer sizes that start elsewhere": (["--layer-sizes", "100,10"], 2, "784 pixels"),
+    "batch larger than the data": (["--n-train", "50"], 2, "larger than the 50"),
+    "more images than there are": (["--n-train", "7000"], 2, "6000 training images"),
+    "unknown preset": (["--preset", "huge"], 2, "choose one of quick"),
+    "a number that is none": (["--lr", "fast"], 2, "not a valid float"),
+    "learning rate 0": (["--lr", "0"], 2, "greater than 0"),
+    "no such data directory": (["--data-dir", "nowhere"], 3, "nowhere"),
+}
+
+
+@pytest.mark.parametrize(("flags", "code", "says"), BAD.values(), ids=BAD.keys())
+def test_bad_input_is_one_line_and_an_exit_code(
+    flags: list[str], code: int, says: str, tmp_path: Path
+) -> None:
+    result = invoke("compare", "--offline", "--outdir", tmp_path / "out", *flags)
+    assert result.exit_code == code, result.output
+    assert_one_line(result, says)
+    assert not (tmp_path / "out" / "run.json").exists()
+
+
+def assert_one_line(result: Result, says: str) -> None:
+    errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1
+    assert says in errors[0]
+    assert result.stderr.rstrip().endswith(errors[0])
+    assert "Traceback" not in result.output
+
+
+def test_an_older_run_is_safe_without_force(finished: tuple[Path, Result]) -> None:
+    path, _ = finished
+    before = {p: p.read_bytes() for p in path.iterdir()}
+    result = invoke("compare", *TINY, "--offline", "--outdir", path)
+    assert result.exit_code == 4
+    assert_one_line(result, "--force")
+    assert {p: p.read_bytes() for p in path.iterdir()} == before
+
+
+def test_force_replaces_the_run_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "stale.png").touch()
+    (tmp_path / "notes.txt").write_text("mine")
+    arguments = ["train", "random", *TINY, "--offline", "--outdir", tmp_path, "--force", "-q"]
+    result = invoke(*arguments)
+    assert result.exit_code == 0, result.output
+    assert result.output == ""
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert not (tmp_path / "stale.png").exists()
+
+
+def test_an_outdir_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = invoke("compare", "--outdir", tmp_path / "file" / "run")
+    assert result.exit_code == 4
+    assert_one_line(result, "cannot write")
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_what_it_has(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    flags = [*TINY, "--offline", "--outdir", out, "--bp-lr", "1e30", "--optimizer", "sgd"]
+    result = invoke("compare", *flags)
+    assert result.exit_code == 5, result.output
+    assert_one_line(result, "kept: Forward-Forward")
+    document = json.loads((out / "run.json").read_text())
+    assert document["status"] == "failed"
+    assert list(document["results"]) == ["ff"]
+    assert list(pd.read_csv(out / "summary.csv")["algorithm"]) == ["ff"]
+    rebuilt = invoke("report", out)
+    assert rebuilt.exit_code == 0, rebuilt.output
+    assert "not complete (failed" in " ".join(rebuilt.stdout.split())
+
+
+@pytest.mark.parametrize("algorithms", ["ff,gp", "ff,ff", ""])
+def test_measure_refuses_unknown_algorithms(algorithms: str) -> None:
+    result = invoke("measure", "--algorithms", algorithms)
+    assert result.exit_code == 2
+    assert_one_line(result, "--algorithms")
