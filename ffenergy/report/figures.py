@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from ffenergy.report import display, tables
 from ffenergy.report.style import (
@@ -109,7 +110,7 @@ def training_curves(run: Run) -> Figure | None:
     if run.history.empty:
         return None
     traced = not run.traffic.empty
-    figure = Figure(figsize=(15 if traced else 10.5, 4.8), layout="constrained")
+    figure = Figure(figsize=(15 if traced else 10.5, 5.8), layout="constrained")
     axes = figure.subplots(1, 3 if traced else 2)
     _losses(axes[0], run)
     _errors(axes[1], run)
@@ -131,6 +132,7 @@ def _losses(ax: Axes, run: Run) -> None:
             ax.plot(history["epoch"], history["loss"], "s--", c=colour, label=_short(str(name)))
     ax.set(xlabel="epoch", ylabel="training loss (nats per case)", title="Loss of the learner")
     ax.set_yscale("log")
+    _plain_numbers(ax.yaxis)
     _finish(ax)
 
 
@@ -157,10 +159,18 @@ def _errors_by_bytes(ax: Axes, run: Run) -> None:
             colour = ALGORITHM_COLOURS.get(name)
             ax.plot(moved / 1e9, points["test_error"], "o-", c=colour, label=_short(name))
     ax.set_xscale("log")
+    _plain_numbers(ax.xaxis)
     ax.set(xlabel="GB moved since the start of the run", ylabel="test error (%)")
     ax.set_title("What an error costs")
     _paper_line(ax)
     _finish(ax, whole_epochs=False)
+
+
+def _plain_numbers(axis: Axis) -> None:
+    """Label a logarithmic axis 0.1, 0.2, 0.5, 1 instead of in powers of ten."""
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axis.set_minor_formatter("{x:g}")
 
 
 def _paper_line(ax: Axes) -> None:
@@ -173,7 +183,7 @@ def _finish(ax: Axes, *, whole_epochs: bool = True) -> None:
     if whole_epochs:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if ax.get_legend_handles_labels()[0]:
-        ax.legend()
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
 
 
 def hybrid_examples(run: Run) -> Figure | None:
@@ -257,7 +267,9 @@ def _bare(ax: Axes) -> None:
 
 
 def _short(algorithm: str) -> str:
-    return {"ff": "FF", "ff-greedy": "FF greedy", "random": "control"}.get(algorithm, algorithm)
+    return {"ff": "FF", "ff-greedy": "FF greedy", "bp": "backprop", "random": "control"}.get(
+        algorithm, algorithm
+    )
 
 
 PICTURES = (

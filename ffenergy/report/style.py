@@ -31,8 +31,8 @@ PHASE_COLOURS = {
     "evaluate": "#BBBBBB",
 }
 PHASES = tuple(PHASE_COLOURS)
-# Lines of layers: the colours that stay dark enough on white.
-LAYER_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Layers of one network: all but the blue of backprop, which they share a picture with.
+LAYER_COLOURS = ("#D55E00", "#E69F00", "#CC79A7", "#009E73", "#56B4E9", "#000000")
 
 ACCOUNTING = {"eager": "eager: every operation streams its operands; no cache"}
 PAPER_TEST_ERROR = 1.37
@@ -40,7 +40,7 @@ PAPER_TEST_ERROR = 1.37
 
 
 def layer_colour(index: int) -> str:
-    """Colour of layer number `index`, counted from 0; the palette repeats after seven."""
+    """Colour of layer number `index`, counted from 0; the palette repeats after six."""
     return LAYER_COLOURS[index % len(LAYER_COLOURS)]
 
 

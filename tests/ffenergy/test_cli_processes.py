@@ -1,0 +1,77 @@
+"""The program as a process of its own: Ctrl-C, exit codes, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAM = [sys.executable, "-m", "ffenergy"]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    quiet = {name: value for name, value in os.environ.items() if name != "FFENERGY_DATA_DIR"}
+    places = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    return quiet | places | {"OPENBLAS_NUM_THREADS": "1", "MPLCONFIGDIR": str(tmp_path / "mpl")}
+
+
+def test_ctrl_c_keeps_what_was_finished(tmp_path: Path, environment: dict[str, str]) -> None:
+    out = tmp_path / "run"
+    flags = ["--layer-sizes", "784,8,8", "--n-train", "1000", "--offline", "--outdir", str(out)]
+    flags += ["--n-epochs", "100000", "--softmax-epochs", "1"]
+    with subprocess.Popen(
+        [*PROGRAM, "compare", *flags],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (out / "run.json").exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert json.loads((out / "run.json").read_text())["status"] == "running"
+        time.sleep(2)  # some epochs
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert stdout == ""
+    assert "Traceback" not in stderr
+    last = stderr.splitlines()[-1]
+    assert last.startswith("Error: interrupted during Forward-Forward; kept: the epochs of")
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
+    assert len((out / "history.csv").read_text().splitlines()) > 1
+    report = subprocess.run(
+        [*PROGRAM, "report", str(out)], env=environment, capture_output=True, text=True
+    )
+    assert report.returncode == 0, report.stderr
+    assert "not complete (interrupted" in " ".join(report.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["compare", "--layer-sizes", "784,x"], 2),
+        (["compare", "--data-dir", "nowhere"], 3),
+        (["report", "nowhere"], 4),
+        (["train", "gp"], 2),
+    ],
+)
+def test_errors_are_told_without_a_traceback(
+    arguments: list[str], code: int, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        [*PROGRAM, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert "Error: " in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

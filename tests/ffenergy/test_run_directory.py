@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ffenergy.results import AlgorithmResult
+from ffenergy.run_directory import Run, RunDirectory, RunDirectoryError
+
+HEAD = {"format": 1, "status": "running", "accounting": "eager", "settings": {}, "seed": 0}
+TRAFFIC = [["layer1", "forward", "matmul", "weight", 1, 10, 0, 2**60 + 1, 3]]
+COLUMNS = ["layer", "phase", "operation", "role", "calls", "flops", "flops_special"]
+COLUMNS += ["bytes_read", "bytes_written"]
+
+
+def result(algorithm: str) -> AlgorithmResult:
+    history = pd.DataFrame({"stage": ["layers"], "epoch": [1], "loss": [0.1 + 0.2]})
+    return AlgorithmResult(
+        algorithm,
+        test_error=1.5,
+        train_error=math.nan,
+        steps=1,
+        samples=2,
+        head_steps=0,
+        head_samples=0,
+        wall_seconds=0.5,
+        history=history,
+        traffic=pd.DataFrame(TRAFFIC, columns=COLUMNS),
+        signatures=[{"name": "train", "steps": np.int64(1)}],
+        weights={"layer1/W": np.eye(2, dtype=np.float32)},
+    )
+
+
+def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    run = Run(HEAD).with_result(result("ff")).with_result(result("bp"))
+    run = run.with_examples({"hybrid/a": np.ones(3)}).with_status("complete")
+    directory = RunDirectory(tmp_path / "deep" / "run")
+    directory.claim()
+    directory.write(run)
+    back = directory.read()
+    pd.testing.assert_frame_equal(back.traffic, run.traffic)
+    pd.testing.assert_frame_equal(back.history, run.history)
+    assert back.history["loss"][0] == 0.1 + 0.2
+    assert back.configuration == run.configuration
+    assert back.algorithms == ["ff", "bp"]
+    assert math.isnan(back.results["ff"]["train_error"])
+    np.testing.assert_array_equal(back.weights["bp/layer1/W"], np.eye(2))
+    assert set(back.examples) == {"hybrid/a"}
+
+
+def test_a_run_in_progress_is_recognisable(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.write(Run(HEAD))
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "running"
+    assert directory.read().algorithms == []
+
+
+def test_a_directory_with_other_files_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunDirectoryError, match="other files"):
+        RunDirectory(tmp_path).claim()
+
+
+def test_a_check_leaves_the_older_run_alone(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.write(Run(HEAD))
+    before = sorted(tmp_path.iterdir())
+    directory.check(force=True)
+    assert sorted(tmp_path.iterdir()) == before
+    directory.claim(force=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+BROKEN = {
+    "run.json": ("{", "not readable as a run"),
+    "traffic.csv": ("a,b\n1,2\n", "lacks the columns algorithm"),
+    "history.csv": ("", "not readable as a table"),
+    "weights.npz": ("PK nonsense", "not readable as arrays"),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "says"), [(n, *v) for n, v in BROKEN.items()])
+def test_a_broken_file_is_named(name: str, text: str, says: str, tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.write(Run(HEAD).with_result(result("ff")))
+    (tmp_path / name).write_text(text)
+    with pytest.raises(RunDirectoryError, match=says) as caught:
+        directory.read()
+    assert str(tmp_path / name) in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", '{"format": 99}', '{"format": 1}', '{"format": 1, "results": {"ff": {}}}']
+)
+def test_a_foreign_document_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(RunDirectoryError):
+        RunDirectory(tmp_path).read()
+
+
+def test_no_run_at_all(tmp_path: Path) -> None:
+    with pytest.raises(RunDirectoryError, match="holds no run"):
+        RunDirectory(tmp_path / "absent").read()
