@@ -1,0 +1,78 @@
+"""Byte counts in seconds: a few steps on random images, for any layer sizes and batch."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import numpy as np
+
+from ffenergy.arrays import Array, Tracer
+from ffenergy.backprop import Backprop
+from ffenergy.data import Dataset
+from ffenergy.errors import SettingsError
+from ffenergy.forward_forward import ForwardForward
+from ffenergy.negatives import image_shape
+from ffenergy.random_features import RandomFeatures
+from ffenergy.results import Measurement, signature_table, traffic_table
+from ffenergy.settings import Settings
+from ffenergy.softmax_head import CLASSES, SoftmaxHead, one_hot
+from ffenergy.training import Examples, random_streams
+from instrumented import Trace
+
+RATE: Final = 1e-4  # nothing is learned, counts do not depend on it
+
+
+class Trainer(Protocol):
+    """What takes training steps: batch after batch, each one a step of the trace."""
+
+    def step(self, index: Array, rate: float) -> None:
+        """Train on the images at ``index`` (rows,) with learning rate ``rate``."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return copies of all parameters and optimiser state."""
+
+
+def random_dataset(settings: Settings, count: int) -> Dataset:
+    """Return ``count`` random images of the size that ``settings`` expects, and random labels."""
+    rng = np.random.default_rng(settings.seed)
+    shape = (count, *image_shape(settings.layer_sizes[0]))
+    images = rng.integers(0, 256, size=shape, dtype=np.uint8)
+    labels = rng.integers(0, CLASSES, size=count, dtype=np.uint8)
+    return Dataset("random", "random pixels", False, images, labels, images[:0], labels[:0])
+
+
+def make_trainer(algorithm: str, settings: Settings, data: Dataset, trace: Tracer) -> Trainer:
+    """Return the trainer of ``ff`` or ``bp``, or for ``random`` that of its softmax head."""
+    random = random_streams(settings.seed)
+    examples = Examples.enter(trace, data.train_images, data.train_labels, settings.dtype)
+    if algorithm == "ff":
+        return ForwardForward(
+            trace, settings, examples.images, random["init"], random["negatives"]
+        )
+    targets = trace.array(
+        one_hot(examples.plain_labels, settings.dtype), role="data", name="targets"
+    )
+    if algorithm == "bp":
+        return Backprop(
+            trace, settings, examples.images, targets, examples.labels, random["init"]
+        )
+    if algorithm == "random":
+        features = RandomFeatures(trace, settings, random["init"]).features(examples.images)
+        return SoftmaxHead(trace, settings, features, targets, random["head init"])
+    raise SettingsError(f"unknown algorithm {algorithm!r}; choose one of ff, bp, random")
+
+
+def measure(algorithm: str, settings: Settings, steps: int = 2) -> Measurement:
+    """Count the bytes and flops of ``steps`` training steps of a full batch on random images.
+
+    For ``ff`` and ``bp`` the steps are those of the layers; for ``random``, which trains nothing
+    else, the features of one batch and steps of the softmax head. Any input size will do.
+    """
+    trace = Trace(strict=True)
+    rows = settings.head_batch_size if algorithm == "random" else settings.batch_size
+    trainer = make_trainer(algorithm, settings, random_dataset(settings, rows), trace)
+    for _ in range(steps):
+        trainer.step(trace.array(np.arange(rows), role="temporary", name="index"), RATE)
+    traffic = traffic_table(trace)
+    assert traffic is not None  # noqa: S101  # a Trace has one
+    return Measurement(algorithm, steps, rows, traffic, signature_table(trace))
