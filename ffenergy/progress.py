@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import Any, TextIO
@@ -9,6 +10,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 PLAIN_EVERY_SECONDS = 20.0
+WIDTH = 100
 
 
 class Bar:
@@ -27,7 +29,8 @@ class Bar:
             total=total,
             file=self.stream,
             unit="step",
-            ncols=100,
+            ncols=min(WIDTH, shutil.get_terminal_size().columns),
+            nrows=WIDTH,  # one bar: always in sight, whatever the terminal says of its height
             bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}",
         )
 
