@@ -135,8 +135,13 @@ def _refuse(error: Exception) -> NoReturn:
     named = re.search(r"ufunc '(\w+)'|callable (\w+) method", str(error))
     if name is None and named:
         name = f"np.{named[1] or named[2]}"
+    advice = ""
+    if re.search("type (float|int|bool) which has no callable", str(error)):
+        advice = " (a plain constant lies in the array; write ** 0.5, or a * mask for np.maximum)"
     kind = EscapeError if isinstance(error, EscapeError) else UncountedOperationError
-    raise kind(f"the scalar grain cannot lower {name or 'this program'}: {error}") from error
+    raise kind(
+        f"the scalar grain cannot lower {name or 'this program'}: {error}{advice}"
+    ) from error
 
 
 def _numpy_function(traceback: TracebackType | None) -> str | None:
