@@ -149,8 +149,8 @@ REFUSED = """
 """.split()
 """No rule yet: refused with an error that names the function, never guessed."""
 
-REFUSED_MODULES = ("numpy.lib.recfunctions",)
-"""Modules of which every function is refused: structured arrays have no rule."""
+REFUSED_MODULES = ("numpy.lib.recfunctions", "numpy.fft")
+"""Modules of which every function is refused: structured arrays and transforms have no rule."""
 
 ESCAPING = "array2string array_repr array_str save savetxt savez savez_compressed".split()
 """Values would leave the trace: refused with the explicit way out."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.fft
+import numpy.lib.recfunctions
 import pytest
 from numpy.testing.overrides import (
     get_overridable_numpy_array_functions,
@@ -43,6 +45,12 @@ def test_classes_of_functions_cover_numpys_list():
         for function in overridable - covered
         if function.__module__ not in behaviour.REFUSED_MODULES and name_of(function) not in names
     ] == []
+
+
+def test_modules_refused_as_a_whole_raise_and_name_the_function():
+    x = instrumented.Trace().array(np.ones(4))
+    with pytest.raises(instrumented.UncountedOperationError, match=r"numpy\.fft\.rfft"):
+        numpy.fft.rfft(x)
 
 
 def test_tables_of_ufuncs_are_disjoint_and_cover_numpys_list():
