@@ -1,7 +1,8 @@
 """Accesses per second of `instrumented.stack_distances`: python benchmarks/stack_distances.py
 
-On one core. Each row is a trace of n accesses to n/10 blocks; the median of several runs; then the memory that
-a persistent `LruStack` adds while 10⁷ accesses to 1000 blocks stream through it in chunks.
+On one core. Each row is a trace of n accesses to n/10 blocks, the median of several runs. The
+first line is the memory that a persistent `LruStack` adds while 10⁷ accesses to 1000 blocks
+stream through it in chunks.
 """
 
 from __future__ import annotations
