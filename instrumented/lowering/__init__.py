@@ -1,0 +1,1 @@
+"""From recorded events to instructions over blocks, at operation or tile grain."""

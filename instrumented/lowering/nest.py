@@ -1,0 +1,233 @@
+"""Loop nests: which loops an operation runs and which of them move each of its operands.
+
+Elementwise operations loop over the result, reductions over the operand, matrix products over
+(batch …, m, n, k) from the outside in, so that one tile of the result stays while k runs. What
+has no such form (concatenation, gathers, …) streams: every operand in loops of its own, side by
+side.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from instrumented.events import Access, Event, Kind
+
+WHOLE = -1
+
+
+class Touch(StrEnum):
+    """How an operand meets its blocks."""
+
+    ALL = "all"  # every byte of the view
+    SOME = "some"  # a scatter: the view keeps its identity, only some bytes are stored
+    BOTTOM = "bottom"  # random rows of a data set, priced at the bottom of the stack
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An access and the loop that moves each of its axes (WHOLE: none, all of it at once)."""
+
+    access: Access
+    axes: tuple[int, ...]
+    touch: Touch = Touch.ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """Loops (extents, outermost first) and the operands they move.
+
+    A write that some loop does not move is a running partial result: it is read back in every
+    instruction but the first of that loop. ``product`` marks (…, m, n, k) of a matrix product.
+    ``begin`` is the place of the nest among those that stream side by side, 0 to 1.
+    """
+
+    loops: tuple[int, ...]
+    reads: tuple[Operand, ...]
+    writes: tuple[Operand, ...]
+    product: bool = False
+    begin: float = 0.0
+    end: float = 1.0
+
+
+def data_sets(events: Sequence[Event]) -> set[int]:
+    """Return the buffers that are gathered from and never written: data sets read at random."""
+    gathered = {event.reads[0].buffer for event in events if event.kind is Kind.GATHER}
+    return gathered - {access.buffer for event in events for access in event.writes}
+
+
+def whole(event: Event, data: Collection[int]) -> Nest:
+    """Return the operation as one instruction: every operand whole (operation grain).
+
+    ``data`` holds the buffers whose gathers are priced at the bottom of the stack.
+    """
+    return Nest(
+        (),
+        tuple(_whole(access, _read_touch(event, k, data)) for k, access in _present(event.reads)),
+        tuple(_whole(access, _write_touch(event)) for _, access in _present(event.writes)),
+    )
+
+
+def nests(event: Event, data: Collection[int]) -> list[Nest]:
+    """Return the loop nests of an operation: one, or one per operand if it streams."""
+    if event.reads and event.writes and not _is_empty(event):
+        nest: Nest | None = None
+        if event.kind is Kind.MATMUL:
+            nest = _product(event)
+        elif event.kind is Kind.REDUCTION:
+            nest = _reduction(event)
+        elif event.kind in (Kind.ELEMENTWISE, Kind.COPY):
+            nest = _elementwise(event)
+        if nest is not None:
+            return [nest]
+    return _streams(event, data)
+
+
+def _elementwise(event: Event) -> Nest | None:
+    loops = event.writes[0].shape
+    return _nest(loops, event, [_broadcast(a, loops) for a in (*event.reads, *event.writes)])
+
+
+def _reduction(event: Event) -> Nest | None:
+    loops = max((a.shape for a in event.reads), key=math.prod)
+    axes = [_broadcast(a, loops) for a in event.reads]
+    return _nest(loops, event, [*axes, *(_folded(a, loops) for a in event.writes)])
+
+
+def _product(event: Event) -> Nest | None:
+    """Loops (batch …, m, n, k); vectors lack the m or n loop, as in ``numpy.matmul``."""
+    if len(event.reads) != 2 or len(event.writes) != 1 or not all(a.shape for a in event.reads):
+        return None
+    left, right = event.reads
+    result = event.writes[0]
+    if left.shape[-1] != right.shape[-2:][0]:
+        return None
+    rows, columns = left.shape[:-1][-1:], right.shape[-1:] if len(right.shape) > 1 else ()
+    batch = result.shape[: len(result.shape) - len(rows) - len(columns)]
+    m, n, k = (len(batch) + i for i in range(3))
+    loops = (*batch, *(rows or (1,)), *(columns or (1,)), left.shape[-1])
+    vector = len(right.shape) == 1
+    axes = [
+        _batched(left, batch, (m, k) if rows else (k,)),
+        _batched(right, batch, (k,) if vector else (k, n)),
+        _batched(result, batch, (*((m,) if rows else ()), *((n,) if columns else ()))),
+    ]
+    return _nest(loops, event, axes, product=True)
+
+
+def _nest(
+    loops: tuple[int, ...],
+    event: Event,
+    axes: Sequence[tuple[int, ...] | None],
+    *,
+    product: bool = False,
+) -> Nest | None:
+    """Put operands and their loops together; None if one of them has no place in the loops."""
+    operands = []
+    for access, moved in zip((*event.reads, *event.writes), axes, strict=True):
+        if moved is None:
+            return None
+        still = (
+            WHOLE if loop == WHOLE or extent == 1 or not stride else loop
+            for loop, extent, stride in zip(moved, access.shape, access.strides, strict=True)
+        )
+        operands.append(Operand(access, tuple(still)))
+    reads = len(event.reads)
+    return Nest(loops, tuple(operands[:reads]), tuple(operands[reads:]), product)
+
+
+def _broadcast(access: Access, loops: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Align axes to the last loops, as NumPy broadcasts; None if an extent does not match."""
+    lead = len(loops) - len(access.shape)
+    if lead < 0:
+        return None
+    axes = tuple(range(lead, len(loops)))
+    pairs = zip(access.shape, axes, strict=True)
+    return axes if all(extent in (1, loops[loop]) for extent, loop in pairs) else None
+
+
+def _folded(access: Access, loops: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Find the loops that a reduction keeps: equal extents, in order, the earliest possible.
+
+    For an n×n operand folded to n this takes the last axis to be the folded one: the event does
+    not say, and the bytes are the same either way.
+    """
+    if len(access.shape) == len(loops):
+        return _broadcast(access, loops)
+    axes: list[int] = []
+    loop = 0
+    for extent in access.shape:
+        while loop < len(loops) and loops[loop] != extent:
+            loop += 1
+        if loop == len(loops):
+            return None
+        axes.append(loop)
+        loop += 1
+    return tuple(axes)
+
+
+def _batched(
+    access: Access, batch: tuple[int, ...], last: tuple[int, ...]
+) -> tuple[int, ...] | None:
+    lead = _broadcast(
+        replace(
+            access,
+            shape=access.shape[: len(access.shape) - len(last)],
+            strides=access.strides[: len(access.shape) - len(last)],
+        ),
+        batch,
+    )
+    return None if lead is None else (*lead, *last)
+
+
+def _streams(event: Event, data: Collection[int]) -> list[Nest]:
+    """Give every operand loops of its own: reads one after the other, writes beside them."""
+    reads = [(a, _read_touch(event, k, data)) for k, a in _present(event.reads)]
+    total = sum(access.nbytes for access, _ in reads) or 1
+    ends = list(itertools.accumulate((access.nbytes / total for access, _ in reads), initial=0.0))
+    found = [
+        Nest(access.shape, (_alone(access, touch),), (), begin=begin, end=end)
+        for (access, touch), (begin, end) in zip(reads, itertools.pairwise(ends), strict=True)
+    ]
+    found += [
+        Nest(access.shape, (), (_alone(access, _write_touch(event)),))
+        for _, access in _present(event.writes)
+    ]
+    return found
+
+
+def _alone(access: Access, touch: Touch) -> Operand:
+    axes = (
+        loop if extent > 1 and stride else WHOLE
+        for loop, (extent, stride) in enumerate(zip(access.shape, access.strides, strict=True))
+    )
+    return Operand(access, tuple(axes), touch)
+
+
+def _whole(access: Access, touch: Touch) -> Operand:
+    return Operand(access, (WHOLE,) * len(access.shape), touch)
+
+
+def _present(accesses: Sequence[Access]) -> list[tuple[int, Access]]:
+    """Drop accesses that cover no byte, keep the positions of the others."""
+    return [(k, access) for k, access in enumerate(accesses) if not _covers_nothing(access)]
+
+
+def _is_empty(event: Event) -> bool:
+    return any(_covers_nothing(access) for access in (*event.reads, *event.writes))
+
+
+def _covers_nothing(access: Access) -> bool:
+    return math.prod(access.shape) == 0 or access.itemsize == 0 or access.nbytes == 0
+
+
+def _read_touch(event: Event, position: int, data: Collection[int]) -> Touch:
+    gathered = event.kind is Kind.GATHER and position == 0
+    return Touch.BOTTOM if gathered and event.reads[0].buffer in data else Touch.ALL
+
+
+def _write_touch(event: Event) -> Touch:
+    return Touch.SOME if event.kind is Kind.SCATTER else Touch.ALL
