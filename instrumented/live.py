@@ -1,8 +1,8 @@
 """Live memory over one training step: which bytes must be held at every moment, and for whom.
 
-A value is alive from the event that writes it to the event that reads it last. Preloaded buffers
-(weights, optimiser state, workspaces) are held all the time; data sets are too, but stand apart
-in a column of their own: they lie in bulk storage, and every algorithm shares them.
+A value is alive from the event that writes it to the event that reads it last, in workspaces too.
+Weights and optimiser state are held all the time; data sets (data that no event writes) are too,
+but stand apart in a column of their own: they lie in bulk storage, and every algorithm shares them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from instrumented.events import BufferInfo, Event
 from instrumented.lowering.program import NO_VALUE, Program
 from instrumented.lowering.uses import Ints
 from instrumented.operand import ROLES
-from instrumented.reuse import lifetimes
+from instrumented.reuse import holding, lifetimes
 
 DATA_SET = "data_set"
 
@@ -59,15 +59,16 @@ def live_memory(program: Program, buffers: Mapping[int, BufferInfo], step: int) 
     contents = program.contents
     born, last = lifetimes(program)
     owner = [buffers[buffer] for buffer in contents.buffer.tolist()]
-    own = np.array([not info.preloaded for info in owner], np.bool_)
+    always = holding(program, buffers)
+    own = np.array([not any(i.buffer in kept for kept in always.values()) for i in owner], np.bool_)
     maker = _makers(program)
     steps = np.array([program.events[event].step for event in program.event.tolist()], np.int64)
     moments = np.flatnonzero(steps == step)
     start, stop = int(moments[0]), int(moments[-1]) + 1
     held = dict.fromkeys((*ROLES, DATA_SET), 0)
-    for info in buffers.values():
-        if info.preloaded:
-            held[DATA_SET if info.role == "data" else info.role] += info.nbytes
+    held[DATA_SET] = sum(buffers[buffer].nbytes for buffer in always["data_set"])
+    for buffer in always["state"]:
+        held[buffers[buffer].role] += buffers[buffer].nbytes
 
     present = np.flatnonzero(own & (last >= start) & (born < stop))
     roles = np.array(
@@ -119,11 +120,11 @@ def _bytes_alive(born: Ints, last: Ints, sizes: Ints, moments: int) -> Ints:
 def _who(
     program: Program, buffers: Mapping[int, BufferInfo], values: Ints, maker: Ints
 ) -> pd.DataFrame:
-    """List the buffers alive, the largest first: preloaded ones whole, others their live part."""
+    """List the buffers alive, the largest first: state whole, others their live part."""
     rows: dict[tuple[object, ...], int] = {}
-    for info in buffers.values():
-        if info.preloaded and info.role != "data":
-            rows[info.buffer, info.role, info.name or "", "", "", ""] = info.nbytes
+    for buffer in sorted(holding(program, buffers)["state"]):
+        info = buffers[buffer]
+        rows[info.buffer, info.role, info.name or "", "", "", ""] = info.nbytes
     for value, operand in _pairs(values, maker):
         info = buffers[int(program.contents.buffer[value])]
         role, birth = info.role, ("", "", "")

@@ -26,7 +26,7 @@ def distances(program: Program, buffers: Mapping[int, BufferInfo]) -> Ints:
     COLD if it lives on beyond the record unread. What lies in memory before the first event is
     preloaded, data sets at the bottom.
 
-    Rows gathered from a preloaded data set come in random order once per epoch, so they lie
+    Rows gathered from a data set come in random order once per epoch, so they lie
     anywhere in it; they are priced at the bottom of the stack, at all bytes alive then, the whole
     data set included. The rows read are pushed on top, as any read.
 
@@ -55,9 +55,8 @@ def distances(program: Program, buffers: Mapping[int, BufferInfo]) -> Ints:
     found[writes] = following[program.value[writes]]
     gathers = np.flatnonzero(~held)
     if gathers.size:
-        preloaded = sum(info.nbytes for info in buffers.values() if info.preloaded)
-        alive = preloaded + live_bytes(program, buffers)
-        found[gathers] = alive[program.instruction[gathers]]
+        alive = live_bytes(program, buffers)
+        found[gathers] = np.maximum(alive[program.instruction[gathers]], program.nbytes[gathers])
     return found
 
 
@@ -76,12 +75,28 @@ def lifetimes(program: Program) -> tuple[Ints, Ints]:
     return born, last
 
 
+def holding(program: Program, buffers: Mapping[int, BufferInfo]) -> dict[str, set[int]]:
+    """Return the preloaded buffers that are held all the time, whoever uses them when.
+
+    ``data_set``: data that no event writes; ``state``: weights and optimiser state. All other
+    buffers (workspaces too) are alive as far as their values are.
+    """
+    written = {access.buffer for event in program.events for access in event.writes}
+    preloaded = [info for info in buffers.values() if info.preloaded]
+    return {
+        "data_set": {i.buffer for i in preloaded if i.role == "data" and i.buffer not in written},
+        "state": {i.buffer for i in preloaded if i.role in ("weight", "optimizer_state")},
+    }
+
+
 def live_bytes(program: Program, buffers: Mapping[int, BufferInfo]) -> Ints:
-    """Return the bytes alive during every instruction in buffers that were not preloaded."""
+    """Return the bytes alive during every instruction, data sets and state included whole."""
+    held = set().union(*holding(program, buffers).values())
     born, last = lifetimes(program)
-    own = [not buffers[buffer].preloaded for buffer in program.contents.buffer.tolist()]
+    own = [buffer not in held for buffer in program.contents.buffer.tolist()]
     present = np.flatnonzero(np.array(own, np.bool_) & (last >= 0))
     change = np.zeros(program.event.size + 1, np.int64)
+    change[0] = sum(buffers[buffer].nbytes for buffer in held)
     np.add.at(change, np.maximum(born[present], 0), program.contents.sizes[present])
     np.subtract.at(change, last[present] + 1, program.contents.sizes[present])
     return np.cumsum(change)[:-1]
