@@ -1,0 +1,109 @@
+"""Partitions against brute force: every tile of every view is exactly its blocks."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from instrumented.lowering.blocks import partition
+from instrumented.lowering.layout import View, grid_of
+from instrumented.lowering.uses import Use
+
+
+def use_of(base, view, cuts):
+    offset = view.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+    return Use(View(offset, view.shape, view.strides, view.itemsize), cuts)
+
+
+def tile_bytes(base, view, cuts):
+    """Bytes of every tile, the slow way: paint each tile of the view."""
+    found = []
+    for tile in itertools.product(*(itertools.pairwise(cut) for cut in cuts)):
+        base[...] = 0
+        view[tuple(slice(a, b) for a, b in tile)] = 1
+        found.append(base.astype(bool).ravel().copy())
+    base[...] = 0
+    return found
+
+
+def check(base, views):
+    """Blocks of tiles: right sizes, disjoint blocks stay disjoint, shared bytes share blocks."""
+    uses = [use_of(base, view, cuts) for view, cuts in views]
+    parts = partition(base.nbytes, uses)
+    assert parts.sizes.sum() == base.nbytes
+    assert (parts.sizes > 0).all()
+    tiles = []
+    for use, (view, cuts) in zip(uses, views, strict=True):
+        ptr, blocks = parts.tiles[use].ptr, parts.tiles[use].blocks
+        for number, painted in enumerate(tile_bytes(base, view, cuts)):
+            tiles.append((set(blocks[ptr[number] : ptr[number + 1]].tolist()), painted))
+    for (one, painted), (other, also) in itertools.product(tiles, repeat=2):
+        shared = sum(parts.sizes[block] for block in one & other)
+        assert shared == (painted & also).sum() * base.itemsize
+    return parts
+
+
+def test_matrix_with_columns_transpose_and_flat_halves():
+    base = np.zeros((6, 5), np.float32)
+    parts = check(
+        base,
+        [
+            (base, ((0, 4, 6), (0, 2, 5))),
+            (base.T, ((0, 3, 5), (0, 6))),
+            (base.reshape(-1)[3:17], ((0, 7, 14),)),
+            (base[::-1, 1:], ((0, 2, 6), (0, 4))),
+        ],
+    )
+    # rows cut at 1, 2, 3, 4 (rows 0, 2 and 3 hold ends of flat runs), columns at 1, 2, 3
+    assert parts.sizes.size <= 6 * 5
+
+
+def test_grid_is_the_product_of_cuts():
+    base = np.zeros((8, 6), np.float64)
+    parts = check(base, [(base, ((0, 4, 8), (0, 6))), (base.T, ((0, 3, 6), (0, 8)))])
+    assert parts.sizes.tolist() == [4 * 3 * 8] * 4
+
+
+def test_reshape_and_windows_stay_on_the_grid():
+    base = np.zeros((4, 6, 6), np.float32)
+    flat = base.reshape(4, 36)
+    check(base, [(base[:, 1:-1, :], ((0, 2, 4), (0, 4), (0, 6))), (flat, ((0, 4), (0, 12, 36)))])
+
+
+def test_diagonal_falls_back_to_classes():
+    base = np.zeros((4, 4), np.float32)
+    diagonal = np.lib.stride_tricks.as_strided(base, (4,), (20,))
+    assert grid_of(64, frozenset({use_of(base, base, ()).view, View(0, (4,), (20,), 4)})) is None
+    check(base, [(base, ((0, 2, 4), (0, 4))), (diagonal, ((0, 1, 4),))])
+
+
+@st.composite
+def cut_views(draw):
+    rows, columns = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    base = np.zeros((rows, columns), np.float32)
+    views = []
+    for _ in range(draw(st.integers(1, 4))):
+        kind = draw(st.sampled_from(["part", "transposed", "flat", "stepped"]))
+        if kind == "flat":
+            start = draw(st.integers(0, base.size - 1))
+            view = base.reshape(-1)[start : draw(st.integers(start + 1, base.size))]
+        else:
+            top, left = draw(st.integers(0, rows - 1)), draw(st.integers(0, columns - 1))
+            view = base[top:, left:]
+            view = view.T if kind == "transposed" else view
+            view = view[:, :: draw(st.sampled_from([2, -1]))] if kind == "stepped" else view
+        cuts = tuple(
+            (0, *sorted(draw(st.sets(st.integers(1, n - 1), max_size=2)) if n > 1 else ()), n)
+            for n in view.shape
+        )
+        views.append((view, cuts))
+    return base, views
+
+
+@settings(max_examples=200, deadline=None)
+@given(cut_views())
+def test_any_views_with_any_cuts(case):
+    check(*case)
