@@ -46,16 +46,12 @@ def make_trainer(algorithm: str, settings: Settings, data: Dataset, trace: Trace
     random = random_streams(settings.seed)
     examples = Examples.enter(trace, data.train_images, data.train_labels, settings.dtype)
     if algorithm == "ff":
-        return ForwardForward(
-            trace, settings, examples.images, random["init"], random["negatives"]
-        )
+        return ForwardForward(trace, settings, examples.images, random["init"], random["negatives"])
     targets = trace.array(
         one_hot(examples.plain_labels, settings.dtype), role="data", name="targets"
     )
     if algorithm == "bp":
-        return Backprop(
-            trace, settings, examples.images, targets, examples.labels, random["init"]
-        )
+        return Backprop(trace, settings, examples.images, targets, examples.labels, random["init"])
     if algorithm == "random":
         features = RandomFeatures(trace, settings, random["init"]).features(examples.images)
         return SoftmaxHead(trace, settings, features, targets, random["head init"])

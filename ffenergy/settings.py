@@ -164,7 +164,7 @@ def _converted(name: str, value: Any) -> Any:
     acceptable = (int, float) if kind is float else kind
     if not isinstance(value, acceptable) or isinstance(value, bool):
         raise SettingsError(f"{name} is {value!r}; it must be of type {kind.__name__}")
-    if kind is float and not math.isfinite(value):
+    if kind is float and not math.isfinite(kind(value)):
         raise SettingsError(f"{name} is {value!r}; it must be a finite number")
     return kind(value)
 

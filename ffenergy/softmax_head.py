@@ -101,3 +101,7 @@ class SoftmaxHead:
         """Return the scores (rows, 10) of ``features`` (rows, n_features)."""
         empty = np.empty((features.shape[0], CLASSES), features.dtype, like=features)
         return self.layer.linear(features, empty)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return copies of the parameters and the optimiser state."""
+        return self.layer.state()

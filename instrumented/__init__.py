@@ -8,6 +8,7 @@
 Traffic(bytes_read=72, bytes_written=28)
 """
 
+from instrumented.analysis import Analysis, analyse, analyse_live
 from instrumented.array import TracedArray
 from instrumented.counters import Traffic, Work
 from instrumented.errors import (
@@ -17,21 +18,33 @@ from instrumented.errors import (
     UncountedOperationError,
 )
 from instrumented.events import Access, BufferInfo, Event, Kind
+from instrumented.pricing import bytedmd_cost
+from instrumented.scalar import bytedmd, bytedmd_trace
+from instrumented.stack import LruStack, price_instructions, stack_distances
 from instrumented.trace import Trace
 from instrumented.untraced import Untraced
 
 __all__ = [
     "Access",
+    "Analysis",
     "BareArrayError",
     "BufferInfo",
     "EscapeError",
     "Event",
     "InstrumentError",
     "Kind",
+    "LruStack",
     "Trace",
     "TracedArray",
     "Traffic",
     "UncountedOperationError",
     "Untraced",
     "Work",
+    "analyse",
+    "analyse_live",
+    "bytedmd",
+    "bytedmd_cost",
+    "bytedmd_trace",
+    "price_instructions",
+    "stack_distances",
 ]

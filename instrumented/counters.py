@@ -46,9 +46,7 @@ class Traffic:
         return self.bytes_read + self.bytes_written
 
     def __add__(self, other: Traffic) -> Traffic:
-        return Traffic(
-            self.bytes_read + other.bytes_read, self.bytes_written + other.bytes_written
-        )
+        return Traffic(self.bytes_read + other.bytes_read, self.bytes_written + other.bytes_written)
 
     def __mul__(self, times: int) -> Traffic:
         return Traffic(self.bytes_read * times, self.bytes_written * times)

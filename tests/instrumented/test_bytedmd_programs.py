@@ -149,7 +149,7 @@ def test_random_programs_equal_their_explicit_loops(n, steps):
         values.append(SQUARE[template](twin, values[x], values[y]))
     source = "def program(v0, v1):\n" + "\n".join(lines) + f"\n    return {names[-1]}"
     scope = {"np": np}
-    exec(source, scope)  # noqa: S102 - built above
+    exec(source, scope)
     arguments = np.random.default_rng(0).random((2, n, n)) + 0.1
     with np.errstate(all="ignore"):
         distances = bytedmd_trace(scope["program"], list(arguments))

@@ -1,0 +1,128 @@
+"""Gradients written by hand against central differences of the loss, in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ffenergy.backprop import Backprop
+from ffenergy.forward_forward import ForwardForward
+from ffenergy.settings import Settings
+from ffenergy.softmax_head import SoftmaxHead
+from instrumented import Untraced
+
+STEP = 1e-6
+ROWS = 4
+
+
+def settings(**overrides):
+    return Settings.from_preset("quick").replace(
+        layer_sizes=(6, 5, 4), batch_size=ROWS, dtype="float64", **overrides
+    )
+
+
+def capture(layers):
+    """Keep every layer's gradient instead of updating its weights."""
+    found = {}
+    rng = np.random.default_rng(7)
+    for layer in layers:
+        layer.bias[:] = rng.normal(size=layer.width)  # no case rests on the kink of ReLU
+        layer.update = lambda rate, layer=layer: found.update({layer.name: layer.gradient.copy()})
+    return found
+
+
+def numerical(loss, values):
+    gradient = np.empty_like(values)
+    for k in range(values.size):
+        kept = values[k]
+        values[k] = kept + STEP
+        above = loss()
+        values[k] = kept - STEP
+        gradient[k] = (above - loss()) / (2 * STEP)
+        values[k] = kept
+    return gradient
+
+
+def data():
+    rng = np.random.default_rng(3)
+    return rng.random((9, 6)), np.eye(10)[rng.integers(0, 10, 9)], np.array([8, 0, 3, 5])
+
+
+def decay(layer, strength):
+    return strength / 2 * np.sum(layer.weights**2)
+
+
+@pytest.mark.parametrize("goodness", ["sum", "mean"])
+@pytest.mark.parametrize("normalization", ["unit_length", "mean_square"])
+@pytest.mark.parametrize("passes", ["joined", "separate"])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_forward_forward(goodness, normalization, passes, weight_decay):
+    images, _, index = data()
+    chosen = settings(
+        goodness=goodness, normalization=normalization, passes=passes,
+        weight_decay=weight_decay, temperature=0.7, threshold=0.4, init="sqrt2",
+    )  # fmt: skip
+    ff = ForwardForward(
+        Untraced(), chosen, images, np.random.default_rng(0), np.random.default_rng(1)
+    )
+    found = capture(ff.layers)
+    ff.step(index, 0.0)
+    for k, layer in enumerate(ff.layers):
+
+        def loss(k=k, layer=layer):
+            total = 0.0
+            for cases in ff.batches[ROWS].passes:
+                h = np.maximum(cases.x[k] @ layer.weights + layer.bias, 0)
+                good = np.sum(h**2, axis=1) if goodness == "sum" else np.mean(h**2, axis=1)
+                threshold = 0.4 * layer.width if goodness == "sum" else 0.4
+                logit = (good - threshold) / 0.7
+                total += np.sum(np.log1p(np.exp(-cases.signs * logit)))
+            return total / (2 * ROWS) + decay(layer, weight_decay)
+
+        expected = numerical(loss, layer.values)
+        assert np.abs(expected).max() > 1e-3
+        np.testing.assert_allclose(found[layer.name], expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_backprop(weight_decay):
+    images, targets, index = data()
+    bp = Backprop(
+        Untraced(), settings(weight_decay=weight_decay), images, targets, targets.argmax(1),
+        np.random.default_rng(0),
+    )  # fmt: skip
+    found = capture(bp.layers)
+    bp.step(index, 0.0)
+
+    def loss():
+        x = images[index]
+        for layer in bp.layers[:-1]:
+            x = np.maximum(x @ layer.weights + layer.bias, 0)
+        scores = x @ bp.layers[-1].weights + bp.layers[-1].bias
+        chosen = np.sum(scores * targets[index], axis=1)
+        fit = np.mean(np.log(np.sum(np.exp(scores), axis=1)) - chosen)
+        return fit + sum(decay(layer, weight_decay) for layer in bp.layers)
+
+    for layer in bp.layers:
+        expected = numerical(loss, layer.values)
+        assert np.abs(expected).max() > 1e-3
+        np.testing.assert_allclose(found[layer.name], expected, rtol=1e-5, atol=1e-8)
+
+
+def test_softmax_head():
+    features, targets, index = data()
+    head = SoftmaxHead(
+        Untraced(), settings(head_weight_decay=0.1), features, targets, np.random.default_rng(0)
+    )
+    found = capture([head.layer])
+    head.step(index, 0.0)
+
+    def loss():
+        scores = features[index] @ head.layer.weights + head.layer.bias
+        chosen = np.sum(scores * targets[index], axis=1)
+        fit = np.mean(np.log(np.sum(np.exp(scores), axis=1)) - chosen)
+        return fit + decay(head.layer, 0.1)
+
+    np.testing.assert_allclose(
+        found["head"], numerical(loss, head.layer.values), rtol=1e-5, atol=1e-8
+    )
