@@ -164,9 +164,10 @@ def _converted(name: str, value: Any) -> Any:
     acceptable = (int, float) if kind is float else kind
     if not isinstance(value, acceptable) or isinstance(value, bool):
         raise SettingsError(f"{name} is {value!r}; it must be of type {kind.__name__}")
-    if kind is float and not math.isfinite(kind(value)):
+    converted = kind(value)
+    if isinstance(converted, float) and not math.isfinite(converted):
         raise SettingsError(f"{name} is {value!r}; it must be a finite number")
-    return kind(value)
+    return converted
 
 
 def parse_layer_sizes(text: str | Sequence[int]) -> tuple[int, ...]:

@@ -149,8 +149,8 @@ REFUSED = """
 """.split()
 """No rule yet: refused with an error that names the function, never guessed."""
 
-REFUSED_MODULES = ("numpy.lib.recfunctions", "numpy.fft")
-"""Modules of which every function is refused: structured arrays and transforms have no rule."""
+REFUSED_MODULES = ("numpy.lib.recfunctions", "numpy.fft", "numpy.polynomial")
+"""Packages of which every function is refused; NumPy lists them once somebody imports them."""
 
 ESCAPING = "array2string array_repr array_str save savetxt savez savez_compressed".split()
 """Values would leave the trace: refused with the explicit way out."""

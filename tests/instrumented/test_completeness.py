@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.fft
 import numpy.lib.recfunctions
+import numpy.polynomial
 import pytest
 from numpy.testing.overrides import (
     get_overridable_numpy_array_functions,
@@ -43,7 +44,8 @@ def test_classes_of_functions_cover_numpys_list():
     assert [
         name_of(function)
         for function in overridable - covered
-        if function.__module__ not in behaviour.REFUSED_MODULES and name_of(function) not in names
+        if not function.__module__.startswith(behaviour.REFUSED_MODULES)
+        and name_of(function) not in names
     ] == []
 
 
