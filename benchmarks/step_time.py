@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -48,7 +49,7 @@ def matmuls(algorithm: str, settings: Settings) -> Callable[[], object]:
     rows = settings.batch_size * (2 if algorithm == "ff" else 1)
     rng = np.random.default_rng(0)
     products = []
-    for k, (m, n) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for k, (m, n) in enumerate(pairwise(sizes)):
         x, w, d = (rng.random(shape, settings.dtype) for shape in ((rows, m), (m, n), (rows, n)))
         products += [(x, w, np.empty_like(d)), (x.T, d, np.empty_like(w))]
         if algorithm == "bp" and k:
@@ -96,7 +97,8 @@ def main() -> None:
         layer_sizes=given.layer_sizes, batch_size=given.batch_size
     )
     print(
-        f"layers {given.layer_sizes}, batch {given.batch_size}, {settings.dtype}; median of {given.steps}"
+        f"layers {given.layer_sizes}, batch {given.batch_size}, {settings.dtype}; "
+        f"median of {given.steps}"
     )
     for algorithm in ("ff", "bp"):
         traced = stepper(algorithm, settings, Trace(strict=True))
@@ -121,7 +123,8 @@ def main() -> None:
     with threadpool_limits(1, "blas"):
         hybrids, step = negatives_share(settings, given.steps)
     print(
-        f"hybrids {1000 * hybrids:.2f} ms = {100 * hybrids / step:.1f} % of an FF step, one BLAS thread"
+        f"hybrids {1000 * hybrids:.2f} ms = {100 * hybrids / step:.1f} % of an FF step, "
+        "one BLAS thread"
     )
 
 
