@@ -1,8 +1,9 @@
 """No trainer operation runs on a bare array while it is traced.
 
-A strict trace refuses a bare operand beside a traced one, but cannot see an operation on bare arrays
-alone. So NumPy itself is watched here: within a step, the trainers' modules may call nothing with a
-plain array, and nothing may give them one, except draws that go straight into ``trace.made``.
+A strict trace refuses a bare operand beside a traced one, but cannot see an operation on bare
+arrays alone. So NumPy itself is watched here: within a step, the modules of the trainers may call
+nothing with a plain array and get none back. Draws of random numbers go straight into
+``trace.made``, which counts them.
 """
 
 from __future__ import annotations
