@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ffenergy import results
 from ffenergy.atomic import replacing, write_text
 from ffenergy.errors import OutputError
 
@@ -26,18 +27,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 STATUSES = ("running", "complete", "interrupted", "failed")
-TRAFFIC_COLUMNS = [
-    "algorithm",
-    "layer",
-    "phase",
-    "operation",
-    "role",
-    "calls",
-    "flops",
-    "flops_special",
-    "bytes_read",
-    "bytes_written",
-]
+TRAFFIC_COLUMNS = ["algorithm", *results.TRAFFIC_COLUMNS]
 HISTORY_COLUMNS = ["algorithm", "stage", "epoch", "loss"]
 MEASURED = ("run.json", "traffic.csv", "history.csv", "weights.npz", "examples.npz")
 DERIVED = ("summary.csv", "normalize.csv", "report.md")
@@ -180,10 +170,10 @@ class RunDirectory:
     def read(self) -> Run:
         """Read a run back. Raises RunDirectoryError naming the file that is missing or broken."""
         document = self._read_document()
-        results = document.pop("results")
+        rows = document.pop("results")
         return Run(
             configuration=document,
-            results={name: _numbers(row) for name, row in results.items()},
+            results={name: _numbers(row) for name, row in rows.items()},
             traffic=self._read_table("traffic.csv", TRAFFIC_COLUMNS),
             history=self._read_table("history.csv", HISTORY_COLUMNS),
             weights=self._read_arrays("weights.npz"),

@@ -5,25 +5,23 @@ from __future__ import annotations
 from ffenergy.errors import FfenergyError
 
 
-class ProfileError(FfenergyError):
+class EnergyError(FfenergyError):
+    """Base of what cannot be priced; exit code 2, as for any setting that cannot be used."""
+
+    exit_code = 2
+
+
+class ProfileError(EnergyError):
     """A hardware profile is unknown, unreadable, or breaks the schema."""
 
-    exit_code = 2
 
-
-class EnergyUnitError(FfenergyError):
+class EnergyUnitError(EnergyError):
     """Energies in different units were about to be mixed, or joules asked of relative ones."""
 
-    exit_code = 2
 
-
-class PricingError(FfenergyError):
+class PricingError(EnergyError):
     """Counts cannot be priced under a profile: a dtype, level, column or distance is foreign."""
 
-    exit_code = 2
 
-
-class DecompositionError(FfenergyError):
+class DecompositionError(EnergyError):
     """A cost table cannot be split into the parts that lead from backprop to Forward-Forward."""
-
-    exit_code = 2
