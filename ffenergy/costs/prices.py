@@ -1,0 +1,97 @@
+"""The priced tables of a run; each is also a CSV file of the same name in the run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Final
+
+import pandas as pd
+
+from instrumented.operand import ROLES
+
+ACCOUNTINGS: Final = ("eager", "fused")
+GRAINS: Final = ("operation", "tile")
+PRICED_GRAIN: Final = "tile"
+"""The grain at which levels and energy are taken."""
+
+STEP_KEYS: Final = ("algorithm", "step")
+PLACE: Final = ("layer", "phase", "role")
+ENERGIES: Final = ("compute", "read", "written")
+COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "steps": (*STEP_KEYS, "digest", "samples", "steps", "operations"),
+    "energy": (
+        *(*STEP_KEYS, "accounting", "grain", "profile", *PLACE, "component"),
+        *("bytes_read", "bytes_written"),
+        *(f"energy_{what}_joules" for what in ENERGIES),
+    ),
+    "levels": (
+        *(*STEP_KEYS, "accounting", "grain", "profile", *PLACE, "level"),
+        *("capacity_bytes", "bytes_read", "bytes_written"),
+    ),
+    "reuse": (
+        *(*STEP_KEYS, "accounting", "grain", *PLACE),
+        *("distance_from_bytes", "distance_to_bytes", "bytes_read", "bytes_written", "bytedmd"),
+    ),
+    "misses": (
+        *(*STEP_KEYS, "accounting", "grain"),
+        *("capacity_bytes", "bytes_read", "bytes_written"),
+    ),
+    "live": (
+        *(*STEP_KEYS, "accounting", "moment", "layer", "phase", "operation"),
+        *(*ROLES, "total", "data_set"),
+    ),
+    "peak": (
+        *(*STEP_KEYS, "accounting", "peak_live_bytes", "peak_activation_bytes"),
+        *("layer", "phase", "operation"),
+    ),
+    "alive": (*(*STEP_KEYS, "accounting", "role", "name", "layer", "phase", "operation", "bytes"),),
+    "decomposition": (
+        *("accounting", "grain", "profile", "scope", "measure", "part"),
+        *("backprop", "forward_forward", "difference", "share_of_backprop"),
+    ),
+}
+"""Columns of every table. A relative profile adds energy columns ending in ``_macs``."""
+
+FILES: Final = tuple(f"{name}.csv" for name in COLUMNS)
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Exact counts and energies per step kind, and backprop → Forward-Forward in parts.
+
+    A *step kind* is one distinct step signature of a run, such as ``train`` or ``train-short``
+    (the last, shorter batch). All figures but those of ``decomposition`` are of one step in its
+    own steady state; times ``steps.steps``, added over kinds, they are those of the run. Byte
+    and ByteDMD columns are integers, energies are in the unit that ends the column's name.
+    Key columns: ``accounting`` is eager or fused, ``grain`` operation or tile.
+
+    profiles: hardware profiles, the headline first.
+    steps: digest of the signature, positives per step (``samples``), steps in the run (1 for a
+        measurement), operations per step.
+    energy: at tile grain; ``component`` is ``compute``, a level of the profile, or ``wire``.
+    levels: bytes that each memory level serves; the last level has no ``capacity_bytes``.
+    reuse: bins of powers of two, ``distance_from_bytes < distance <= distance_to_bytes``; both
+        bounds are -1 for first reads (cold), 0 for what is written and never read.
+    misses: what travels beyond an on-chip memory of ``capacity_bytes``.
+    live, peak, alive: live memory moment by moment (``train…`` kinds only), its peak, and who is
+        alive there; the data set stands apart.
+    decomposition: measures of one full training step and of the run, in signed parts.
+    """
+
+    profiles: tuple[str, ...]
+    steps: pd.DataFrame
+    energy: pd.DataFrame
+    levels: pd.DataFrame
+    reuse: pd.DataFrame
+    misses: pd.DataFrame
+    live: pd.DataFrame
+    peak: pd.DataFrame
+    alive: pd.DataFrame
+    decomposition: pd.DataFrame
+
+    def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Every table with its name, in the order of the fields."""
+        for field in fields(self):
+            if field.name in COLUMNS:
+                yield field.name, getattr(self, field.name)
