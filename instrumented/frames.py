@@ -55,6 +55,17 @@ def by_step(ledger: Ledger) -> pd.DataFrame:
     return _summed(["step", "layer", "phase", "operation"], rows)
 
 
+def html(ledger: Ledger) -> str:
+    """Return bytes and flops per layer and phase as a small HTML table, totals last."""
+    shown = ["bytes_read", "bytes_written", "flops"]
+    rows = ((_place(entry)[:2], _counts(entry, entry.calls)) for entry in ledger.entries)
+    table = _summed(["layer", "phase"], rows).set_index(["layer", "phase"])[shown]
+    table.loc[("all", "all"), :] = table.sum()
+    whole = "{:,.0f}".format
+    body: str = table.astype("int64").to_html(formatters=dict.fromkeys(shown, whole), border=0)
+    return f"<p>Eager accounting: every operation streams its operands.</p>\n{body}"
+
+
 def _place(entry: Entry) -> tuple[str, str, str]:
     place = entry.operation.place
     return place.layer, place.phase, entry.operation.name

@@ -166,8 +166,7 @@ class Trace:
         return frames.by_role(self.ledger)
 
     def _repr_html_(self) -> str:
-        html: str = self.to_frame().to_html(index=False)
-        return html
+        return frames.html(self.ledger)
 
     # ---- what arrays do (called by TracedArray) -----------------------------------------
 
