@@ -31,7 +31,8 @@ TRAFFIC_COLUMNS = ["algorithm", *results.TRAFFIC_COLUMNS]
 HISTORY_COLUMNS = ["algorithm", "stage", "epoch", "loss"]
 MEASURED = ("run.json", "traffic.csv", "history.csv", "weights.npz", "examples.npz")
 DERIVED = ("summary.csv", "normalize.csv", "report.md")
-PICTURES = "*.png"
+PICTURES = ("*.png", "*.svg", "*.gif", "*.mp4", "*.webm")
+EXPORTS = ("*.perfetto.json", "*.parquet")
 SCALARS = (
     "test_error",
     "train_error",
@@ -144,8 +145,9 @@ class RunDirectory:
     def _clear(self) -> None:
         for name in (*MEASURED, *DERIVED):
             (self.path / name).unlink(missing_ok=True)
-        for picture in self.path.glob(PICTURES):
-            picture.unlink()
+        for pattern in (*PICTURES, *EXPORTS):
+            for path in self.path.glob(pattern):
+                path.unlink()
 
     def write(self, run: Run) -> None:
         """Write the measurement; `run.json` comes last, so a reader finds the tables it names."""

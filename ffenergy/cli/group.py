@@ -9,6 +9,7 @@ import click
 
 from ffenergy.cli.compare import compare, train
 from ffenergy.cli.data import data
+from ffenergy.cli.export import export
 from ffenergy.cli.measure import measure
 from ffenergy.cli.report import report
 from ffenergy.errors import FfenergyError, OutputError, RunInterruptedError
@@ -65,5 +66,7 @@ def main() -> None:
     """
 
 
-for command in (compare, train, measure, report, data):
+for command in (compare, train, measure, report, export, data):
     main.add_command(command)
+for shown in (main, *main.commands.values()):  # click's sign for "keep these lines" is a backspace
+    shown.help = (shown.help or "").replace("\\b", "\b")

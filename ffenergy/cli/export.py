@@ -1,0 +1,92 @@
+"""`ffenergy export`: a run in the formats of other tools."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ffenergy.atomic import write_text
+from ffenergy.costs.recording import Workload
+from ffenergy.energy import load_profile
+from ffenergy.errors import SettingsError
+from ffenergy.export import perfetto
+from ffenergy.export.parquet import write_parquet
+from ffenergy.export.timeline import has_training_step, timeline
+from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.settings import Settings
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--perfetto", "as_trace", is_flag=True, help=f"Write {perfetto.FILE}.")
+@click.option("--parquet", "as_parquet", is_flag=True, help="Write .parquet beside every .csv.")
+@click.option(
+    "--algorithms", help="With --perfetto: which, with commas; by default all that train layers."
+)
+@click.option(
+    "--profile",
+    default="horowitz-45nm",
+    show_default=True,
+    help="With --perfetto: hardware profile of the energy, a name or a TOML file.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Write the files, print nothing.")
+def export(
+    run: Path,
+    *,
+    as_trace: bool,
+    as_parquet: bool,
+    algorithms: str | None,
+    profile: str,
+    quiet: bool,
+) -> None:
+    r"""Write the saved RUN for other tools: a trace for Perfetto, tables as Parquet.
+
+    --perfetto writes one training step of each algorithm, recorded on random pixels with the
+    settings of RUN, as trace events: a track per layer, an event per array operation with its
+    operands, counters for bytes, live memory and energy. Open it at https://ui.perfetto.dev or
+    chrome://tracing. Operations were not timed: 1 ns on the axis is 1 byte moved.
+
+    \b
+    Examples:
+      ffenergy export runs/compare-quick --perfetto
+      ffenergy export runs/compare-quick --parquet
+    """
+    if not (as_trace or as_parquet):
+        raise SettingsError("nothing to export; give --perfetto, --parquet or both")
+    directory = RunDirectory(run)
+    saved = directory.read()
+    written = []
+    if as_trace:
+        hardware = load_profile(profile)
+        work = _workload(saved)
+        names = _chosen(saved, algorithms, work)
+        document = perfetto.document([timeline(name, work, hardware) for name in names])
+        write_text(run / perfetto.FILE, json.dumps(document, allow_nan=False) + "\n")
+        written.append(perfetto.FILE)
+    if as_parquet:
+        written += write_parquet(run)
+    if not quiet:
+        click.echo(f"Written to {run}: {', '.join(written)}.")
+
+
+def _workload(run: Run) -> Workload:
+    data = run.configuration["data"]
+    settings = Settings.from_dict(run.configuration["settings"])
+    return Workload(settings, data["train_images"], data["test_images"])
+
+
+def _chosen(run: Run, algorithms: str | None, work: Workload) -> list[str]:
+    """The algorithms asked for, or all of the run that have a training step of hidden layers."""
+    able = [name for name in run.algorithms if has_training_step(name, work)]
+    asked = able if algorithms is None else [name.strip() for name in algorithms.split(",")]
+    for name in asked:
+        if name not in able:
+            raise SettingsError(
+                f"--algorithms has {name!r}; the run has training steps of "
+                f"{', '.join(able) or 'no algorithm'}"
+            )
+    if not asked:
+        raise SettingsError("the run has no algorithm that trains hidden layers; nothing to export")
+    return asked

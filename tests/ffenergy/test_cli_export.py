@@ -1,0 +1,74 @@
+"""`ffenergy export` on a saved run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ffenergy.cli import main
+from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.settings import Settings
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    settings = Settings.from_preset("quick").replace(layer_sizes="64,20", batch_size=5)
+    configuration = {
+        "format": 1,
+        "status": "complete",
+        "settings": settings.to_dict(),
+        "data": {"train_images": 50, "test_images": 10},
+    }
+    row = dict.fromkeys(
+        "test_error train_error steps samples head_steps head_samples wall_seconds".split(), 1
+    )
+    RunDirectory(tmp_path).write(Run(configuration, {"ff": row, "bp": row, "random": row}))
+    return tmp_path
+
+
+def test_trace_and_tables_are_written_and_named(run: Path) -> None:
+    done = CliRunner().invoke(main, ["export", str(run), "--perfetto", "--parquet"])
+    assert done.exit_code == 0, done.output
+    assert "step.perfetto.json, history.parquet, traffic.parquet" in done.output
+    document = json.loads((run / "step.perfetto.json").read_text())
+    processes = [e["args"]["name"] for e in document["traceEvents"] if e["name"] == "process_name"]
+    assert processes == ["Forward-Forward: one training step", "backprop: one training step"]
+
+
+def test_one_algorithm_can_be_chosen(run: Path) -> None:
+    CliRunner().invoke(main, ["export", str(run), "--perfetto", "--algorithms", "bp", "-q"])
+    document = json.loads((run / "step.perfetto.json").read_text())
+    assert {e["pid"] for e in document["traceEvents"]} == {1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason", "code"),
+    [
+        ([], "nothing to export; give --perfetto, --parquet or both", 2),
+        (["--perfetto", "--algorithms", "random"], "the run has training steps of ff, bp", 2),
+        (["--perfetto", "--profile", "none"], "neither a profile nor a file", 2),
+    ],
+)
+def test_mistakes_end_in_one_line(run: Path, arguments: list[str], reason: str, code: int) -> None:
+    done = CliRunner().invoke(main, ["export", str(run), *arguments])
+    assert done.exit_code == code
+    assert reason in done.output
+    assert len(done.output.splitlines()) == 1
+
+
+def test_a_directory_without_a_run_is_refused(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["export", str(tmp_path), "--parquet"])
+    assert done.exit_code == 4
+    assert "holds no run" in done.output
+
+
+def test_examples_in_every_help_text_stand_on_lines_of_their_own() -> None:
+    texts = {
+        name: CliRunner().invoke(main, [name, "--help"] if name else ["--help"]).output
+        for name in ("", *main.commands)
+    }
+    assert all("\\b" not in text for text in texts.values())
+    assert "\n    ffenergy export runs/compare-quick --parquet\n" in texts["export"]
