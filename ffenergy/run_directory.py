@@ -20,6 +20,7 @@ import pandas as pd
 
 from ffenergy import results
 from ffenergy.atomic import replacing, write_text
+from ffenergy.costs.prices import FILES as PRICED
 from ffenergy.errors import OutputError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ STATUSES = ("running", "complete", "interrupted", "failed")
 TRAFFIC_COLUMNS = ["algorithm", *results.TRAFFIC_COLUMNS]
 HISTORY_COLUMNS = ["algorithm", "stage", "epoch", "loss"]
 MEASURED = ("run.json", "traffic.csv", "history.csv", "weights.npz", "examples.npz")
-DERIVED = ("summary.csv", "normalize.csv", "report.md")
+DERIVED = ("summary.csv", "normalize.csv", "targets.csv", *PRICED, "report.md")
 PICTURES = ("*.png", "*.svg", "*.gif", "*.mp4", "*.webm")
 EXPORTS = ("*.perfetto.json", "*.parquet")
 SCALARS = (

@@ -7,10 +7,17 @@ from typing import Any
 
 import click
 
-from ffenergy.cli.flags import chosen_settings, data_flags, output_flags, settings_flags
+from ffenergy.cli.flags import (
+    chosen_settings,
+    data_flags,
+    output_flags,
+    profile_flags,
+    settings_flags,
+)
 from ffenergy.cli.job import Job
 from ffenergy.cli.provenance import configuration
 from ffenergy.data import load
+from ffenergy.energy import choose_profiles
 from ffenergy.report.text import overview
 from ffenergy.run_directory import Run, RunDirectory
 
@@ -19,6 +26,7 @@ ALGORITHMS = ("ff", "bp", "random")
 
 @click.command()
 @output_flags
+@profile_flags
 @data_flags
 @settings_flags
 @click.pass_context
@@ -31,15 +39,21 @@ def compare(ctx: click.Context, /, **flags: Any) -> None:
 
     \b
     Written to --outdir:
-      summary.csv    a row per algorithm: errors, bytes, flops, bytes per flop
+      summary.csv    a row per algorithm, eager and fused: errors, bytes, flops, ByteDMD, joules
       traffic.csv    bytes and flops per algorithm, layer, phase, operation, role
-      normalize.csv  what L2 normalisation costs, per layer
+      normalize.csv  what L2 normalisation costs, per layer, eager and fused
+      targets.csv    bytes and joules up to 5, 3, 2 and 1.5 % test error
+      decomposition.csv  from backprop to Forward-Forward in signed parts
+      energy.csv, levels.csv, reuse.csv, misses.csv, live.csv, peak.csv, alive.csv, steps.csv
+                     one step of every kind, priced under each --profile
       history.csv    losses, separation, errors and cumulative bytes per epoch
       run.json       settings, versions, data, seed, step signatures
       report.md      all of it on a page, with the pictures (PNG)
       weights.npz, examples.npz   what `ffenergy report` redraws the pictures from
 
-    Bytes are counted per operation: each streams its operands in and its result out, no cache.
+    Eager bytes are counted per operation: each streams its operands in and its result out, no
+    cache. Fused ones count a declared group of operations as one kernel. Joules follow from the
+    distance of every byte's last use; see `ffenergy profiles` for the constants.
 
     \b
     Examples:
@@ -54,6 +68,7 @@ def compare(ctx: click.Context, /, **flags: Any) -> None:
 @click.argument("algorithm", type=click.Choice(ALGORITHMS))
 @click.option("--no-trace", is_flag=True, help="Train on plain arrays: same bits, no counts.")
 @output_flags
+@profile_flags
 @data_flags
 @settings_flags
 @click.pass_context
@@ -79,6 +94,7 @@ def _carry_out(
     traced: bool,
     preset: str,
     outdir: Path | None,
+    profile: tuple[str, ...],
     force: bool,
     quiet: bool,
     data_dir: Path | None,
@@ -87,15 +103,17 @@ def _carry_out(
 ) -> None:
     """Check everything that can be checked, then train, save after each algorithm, report."""
     settings = chosen_settings(preset, overrides)
+    profiles = choose_profiles(profile)
     directory = RunDirectory(outdir or Path("runs") / f"{name}-{preset}")
     directory.check(force=force)
     data = load(data_dir, offline=offline, progress=not quiet)
     used = settings.check_data(data.train_images[0].size, len(data.train_images))
     directory.claim(force=force)
-    run = Run(configuration(ctx, preset, settings, data, used))
-    job = Job(directory, run, settings, data, traced=traced, quiet=quiet)
+    records = [chosen.record() for chosen in profiles]
+    run = Run({**configuration(ctx, preset, settings, data, used), "profiles": records})
+    job = Job(directory, run, settings, data, profiles, traced=traced, quiet=quiet)
     job.say(f"Data: {data.name}, {data.source}. Writing to {directory.path}.")
     run = job.carry_out(algorithms)
     if not quiet:
-        click.echo("\n" + overview(run))
+        click.echo("\n" + overview(run, job.prices))
         click.echo(f"\nWritten to {directory.path}: report.md has these tables and the pictures.")

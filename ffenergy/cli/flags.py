@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ffenergy.energy import DEFAULT_PROFILES
 from ffenergy.settings import PRESETS, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -94,6 +95,18 @@ def data_flags(command: Command) -> Command:
         type=click.Path(path_type=Path),
         help="Folder with the four MNIST files (IDX, .gz or plain); FFENERGY_DATA_DIR does the "
         "same. Without it: cache, download, or the small sample inside the package.",
+    )(command)
+
+
+def profile_flags(command: Command) -> Command:
+    """Add --profile, which may be repeated; the command receives `profile`, a tuple of names."""
+    return click.option(
+        "--profile",
+        multiple=True,
+        metavar="NAME|FILE",
+        help="Hardware profile that prices the run, or a TOML file with your own; repeat it for "
+        f"more, the first is the headline [default: {' and '.join(DEFAULT_PROFILES)}]. "
+        "`ffenergy profiles` shows them.",
     )(command)
 
 

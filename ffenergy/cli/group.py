@@ -10,7 +10,9 @@ import click
 from ffenergy.cli.compare import compare, train
 from ffenergy.cli.data import data
 from ffenergy.cli.export import export
+from ffenergy.cli.figures import figures
 from ffenergy.cli.measure import measure
+from ffenergy.cli.profiles import profiles
 from ffenergy.cli.report import report
 from ffenergy.errors import FfenergyError, OutputError, RunInterruptedError
 from instrumented import InstrumentError
@@ -66,7 +68,7 @@ def main() -> None:
     """
 
 
-for command in (compare, train, measure, report, export, data):
+for command in (compare, train, measure, report, export, profiles, data):
     main.add_command(command)
 for shown in (main, *main.commands.values()):  # click's sign for "keep these lines" is a backspace
     shown.help = (shown.help or "").replace("\\b", "\b")

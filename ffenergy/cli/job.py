@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
+from ffenergy.costs.prices import Prices
 from ffenergy.data import Dataset
+from ffenergy.energy import ChosenProfile
 from ffenergy.errors import FfenergyError, RunInterruptedError, TrainingError
 from ffenergy.progress import progress
 from ffenergy.report import examples
 from ffenergy.report.files import write_report, write_tables
+from ffenergy.report.pricing import prices_of
 from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.run_directory import Run, RunDirectory
 from ffenergy.settings import Settings
@@ -25,12 +30,14 @@ class Job:
         run: Run,
         settings: Settings,
         data: Dataset,
+        profiles: Sequence[ChosenProfile] = (),
         *,
         traced: bool,
         quiet: bool,
     ) -> None:
         self.directory, self.run, self.settings, self.data = directory, run, settings, data
-        self.traced, self.quiet = traced, quiet
+        self.profiles, self.traced, self.quiet = profiles, traced, quiet
+        self.prices: Prices | None = None
 
     def say(self, line: str) -> None:
         """Tell the user something on standard error, unless quiet."""
@@ -48,11 +55,14 @@ class Job:
         try:
             for current in algorithms:
                 self._train(current)
-            self.say("Drawing the pictures …")
             self._add_examples()
             self.run = self.run.with_status("complete")
             self.directory.write(self.run)
-            write_report(self.directory, self.run)
+            if self.traced and self.profiles:
+                self.say("Pricing a step of every kind …")
+                self.prices = prices_of(self.run, self.profiles, self.say)
+            self.say("Drawing the pictures …")
+            write_report(self.directory, self.run, self.prices)
         except KeyboardInterrupt as stop:
             if isinstance(stop, Interrupted):
                 self.run = self.run.with_history(current, stop.partial.history)

@@ -6,24 +6,32 @@ from pathlib import Path
 
 import click
 
+from ffenergy.cli.flags import profile_flags
+from ffenergy.energy import choose_profiles
 from ffenergy.report.files import write_report
+from ffenergy.report.pricing import prices_of, saved_profiles
 from ffenergy.report.text import overview
 from ffenergy.run_directory import RunDirectory
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
+@profile_flags
 @click.option("--quiet", "-q", is_flag=True, help="Write the files, print nothing.")
-def report(run: Path, *, quiet: bool) -> None:
+def report(run: Path, *, profile: tuple[str, ...], quiet: bool) -> None:
     """Rebuild tables, pictures and report.md of the saved RUN, and print the tables.
 
     Nothing is trained. The measurement (run.json, traffic.csv, history.csv, weights.npz,
-    examples.npz) is read, never changed; summary.csv, normalize.csv, report.md and the pictures
-    are written anew. A run that was interrupted gets a report of what it finished.
+    examples.npz) is read, never changed; all other tables, report.md and the pictures are written
+    anew. One step of every kind is recorded again on random pixels and priced under the profiles
+    of the run, or under those that --profile names. A run that was interrupted gets a report of
+    what it finished.
     """
     directory = RunDirectory(run)
     saved = directory.read()
-    pictures = write_report(directory, saved)
+    profiles = choose_profiles(profile) if profile else saved_profiles(saved)
+    prices = prices_of(saved, profiles, lambda line: click.echo(line, err=True))
+    pictures = write_report(directory, saved, prices)
     if not quiet:
-        click.echo(overview(saved))
+        click.echo(overview(saved, prices))
         click.echo(f"\nWritten to {run}: report.md, {', '.join(pictures)}.")

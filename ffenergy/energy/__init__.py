@@ -1,6 +1,12 @@
 """Joules from counts: sourced hardware profiles, pure pricing functions, backprop → FF in parts."""
 
 from ffenergy.energy.answer import Answer, answer
+from ffenergy.energy.chosen import (
+    DEFAULT_PROFILES,
+    ChosenProfile,
+    choose_profiles,
+    restore_profiles,
+)
 from ffenergy.energy.constant import Certainty, Constant
 from ffenergy.energy.decomposition import PARTS, decompose, normalize_overhead
 from ffenergy.energy.errors import (
@@ -23,9 +29,11 @@ from ffenergy.energy.model import (
 from ffenergy.energy.profile import Level, Operations, Profile, Wire
 
 __all__ = [
+    "DEFAULT_PROFILES",
     "PARTS",
     "Answer",
     "Certainty",
+    "ChosenProfile",
     "Constant",
     "DecompositionError",
     "EnergyUnitError",
@@ -36,6 +44,7 @@ __all__ = [
     "ProfileError",
     "Wire",
     "answer",
+    "choose_profiles",
     "commute_to_compute",
     "compute_energy",
     "decompose",
@@ -45,6 +54,7 @@ __all__ = [
     "normalize_overhead",
     "parse_profiles",
     "profiles",
+    "restore_profiles",
     "tidy_levels",
     "wire_energy",
     "wire_millimetres",

@@ -72,7 +72,7 @@ class Answer:
         if self.kept == 0:
             return f"{back} none of the saving is real and the two cost the same, and {eaten}."
         return (
-            f"{back} none of the saving is real: it costs"
+            f"{back} none of the saving is real: Forward-Forward costs"
             f" {_figure(self.forward_forward / self.backprop)} times what backprop costs, and"
             f" {eaten}."
         )

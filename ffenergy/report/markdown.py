@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from ffenergy.report import display
+from ffenergy.costs.prices import Prices
+from ffenergy.report import display, priced_display
 from ffenergy.report.display import Shown
 from ffenergy.report.findings import findings
 from ffenergy.run_directory import Run
@@ -16,16 +17,19 @@ SOURCES = (
 )
 
 
-def page(run: Run, pictures: Iterable[tuple[str, str]]) -> str:
+def page(run: Run, pictures: Iterable[tuple[str, str]], prices: Prices | None = None) -> str:
     """The whole page; `pictures` are pairs of file name and caption."""
+    answers = priced_display.answers(prices) if prices else []
+    priced = priced_display.shown(run, prices) if prices else ()
     configuration = run.configuration
     parts = [
         "# What moved",
         f"Command: `{configuration['command']}`",
-        "\n".join(f"- {sentence}" for sentence in findings(run)),
+        "\n".join(f"- {sentence}" for sentence in [*answers, *findings(run)]),
         f"Data: {display.data_line(run)}.",
         f"Bytes are counted {display.accounting_line(run)}. {SOURCES}",
         *(table(shown) for shown in display.shown(run)),
+        *map(table, priced),
         *(f"## {caption}\n\n![{caption}]({name})" for name, caption in pictures),
         "## Settings",
         "```json\n"

@@ -18,7 +18,7 @@ import pandas as pd
 from ffenergy.report.style import PHASES, in_order, layers_in_order
 from ffenergy.run_directory import Run
 
-TARGET_ERRORS = (5.0, 3.0, 2.0)
+TARGET_ERRORS = (5.0, 3.0, 2.0, 1.5)
 """Percent of test errors up to which whole runs are compared."""
 
 TOTALS = ["flops", "bytes_read", "bytes_written"]
@@ -165,8 +165,8 @@ def phase_differences(run: Run, ours: str = "ff", baseline: str = "bp") -> pd.Da
 def to_targets(run: Run, targets: tuple[float, ...] = TARGET_ERRORS) -> pd.DataFrame:
     """Bytes and flops of the whole run up to the first epoch whose test error met each target.
 
-    Columns: algorithm, target_error, reached, epoch, test_error, bytes, flops. A target that was
-    missed keeps its row: reached False, costs missing, test_error the best that was seen.
+    Columns: algorithm, target_error, reached, stage, epoch, test_error, bytes, flops. A target
+    that was missed keeps its row: reached False, costs missing, test_error the best that was seen.
     """
     rows = []
     for algorithm in run.algorithms:
@@ -176,18 +176,24 @@ def to_targets(run: Run, targets: tuple[float, ...] = TARGET_ERRORS) -> pd.DataF
             met = history[history["test_error"] <= target]
             row: dict[str, Any] = {"algorithm": algorithm, "target_error": target}
             if met.empty:
-                row |= {"reached": False, "epoch": None, "test_error": history["test_error"].min()}
-                row |= {"bytes": None, "flops": None}
+                row |= {"reached": False, "stage": "", "epoch": None}
+                row |= {"test_error": history["test_error"].min(), "bytes": None, "flops": None}
             else:
                 first = met.iloc[0]
                 moved = first["cumulative_bytes_read"] + first["cumulative_bytes_written"]
-                row |= {"reached": True, "epoch": int(first["epoch"])}
+                row |= {"reached": True, "stage": first["stage"], "epoch": int(first["epoch"])}
                 row |= {"test_error": first["test_error"], "bytes": moved}
                 row |= {"flops": first["cumulative_flops"]}
             rows.append(row)
-    columns = ["algorithm", "target_error", "reached", "epoch", "test_error", "bytes", "flops"]
+    columns = ["algorithm", "target_error", "reached", "stage", "epoch", "test_error"]
+    columns += ["bytes", "flops"]
     table = pd.DataFrame(rows, columns=columns)
     return table.astype({"epoch": "Int64", "bytes": "Int64", "flops": "Int64"})
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table, each a dictionary by column."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def of_algorithm(table: pd.DataFrame, algorithm: str) -> pd.DataFrame:
@@ -197,8 +203,12 @@ def of_algorithm(table: pd.DataFrame, algorithm: str) -> pd.DataFrame:
 
 def training_traffic(run: Run, algorithm: str) -> pd.DataFrame:
     """The rows of `traffic` that one algorithm's training steps moved; see the module's head."""
-    traffic = of_algorithm(run.traffic, algorithm)
-    training = traffic[~traffic["phase"].isin(["head", "evaluate"])]
+    return training_rows(run, of_algorithm(run.traffic, algorithm), algorithm)
+
+
+def training_rows(run: Run, table: pd.DataFrame, algorithm: str) -> pd.DataFrame:
+    """The rows of a table with layers and phases that belong to training steps."""
+    training = table[~table["phase"].isin(["head", "evaluate"])]
     apart = run.results[algorithm]["head_steps"] > 0
     return training[training["layer"] != "head"] if apart else training
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from ffenergy.report import display
+from ffenergy.costs.prices import Prices
+from ffenergy.report import display, priced_display
 from ffenergy.report.display import Shown
 from ffenergy.report.findings import findings
 from ffenergy.run_directory import Run
@@ -12,13 +13,17 @@ from ffenergy.run_directory import Run
 WIDTH = 100
 
 
-def overview(run: Run) -> str:
-    """What `ffenergy compare` prints at its end: data, accounting, tables, findings."""
+def overview(run: Run, prices: Prices | None = None) -> str:
+    """What `ffenergy compare` prints at its end: the answer, data, tables, findings."""
+    answers = priced_display.answers(prices) if prices else []
+    priced = priced_display.shown(run, prices) if prices else ()
     head = [
+        *map(wrapped, answers),
         wrapped(f"Data: {display.data_line(run)}."),
         wrapped(f"Bytes are counted {display.accounting_line(run)}."),
     ]
-    return "\n".join([*head, *("\n" + table(shown) for shown in display.shown(run)), "", told(run)])
+    tables = [*display.shown(run), *priced]
+    return "\n".join([*head, *("\n" + table(shown) for shown in tables), "", told(run)])
 
 
 def told(run: Run) -> str:
