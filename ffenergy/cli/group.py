@@ -68,7 +68,7 @@ def main() -> None:
     """
 
 
-for command in (compare, train, measure, report, export, profiles, data):
+for command in (compare, train, measure, report, figures, export, profiles, data):
     main.add_command(command)
 for shown in (main, *main.commands.values()):  # click's sign for "keep these lines" is a backspace
     shown.help = (shown.help or "").replace("\\b", "\b")

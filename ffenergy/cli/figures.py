@@ -1,0 +1,76 @@
+"""`ffenergy figures`: the reference project's pictures, drawn from a saved run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ffenergy.atomic import write_bytes
+from ffenergy.cli.flags import data_flags
+from ffenergy.data import Dataset, load
+from ffenergy.errors import DataError, OutputError
+from ffenergy.report import examples
+from ffenergy.report.preferred_inputs import preferred_inputs
+from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.settings import Settings
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--outdir", type=click.Path(path_type=Path), help="Where to write; by default RUN/figures."
+)
+@data_flags
+@click.option("--quiet", "-q", is_flag=True, help="Write the files, print nothing.")
+def figures(
+    run: Path, *, outdir: Path | None, data_dir: Path | None, offline: bool, quiet: bool
+) -> None:
+    r"""Draw the pictures of Forward-Forward's training in the saved RUN, as PNG and SVG.
+
+    \b
+    hybrid-examples      digit a, digit b, the mask and the hybrid, six times
+    goodness-histograms  goodness of 1000 real and 1000 hybrid test images per layer, θ dashed
+    training-curves      loss of every layer; errors of the softmax head, and the paper's 1.37 %
+    receptive-fields     the 16 layer-1 units of largest weight norm, positive red, negative blue
+    preferred-inputs     per layer, the mean of the test images that excite a unit most
+
+    Receptive fields and preferred inputs need weights.npz, preferred inputs the data too.
+
+    \b
+    Example:
+      ffenergy figures runs/compare-quick
+    """
+    from ffenergy.report import reference_figures  # matplotlib takes a second to import
+
+    saved = RunDirectory(run).read()
+    weights = {k.removeprefix("ff/"): w for k, w in saved.weights.items() if k.startswith("ff/")}
+    if weights:
+        data = _data_of(saved, load(data_dir, offline=offline, progress=not quiet))
+        settings = Settings.from_dict(saved.configuration["settings"])
+        found = {**examples.hybrids(data, settings), **examples.goodness(weights, settings, data)}
+        found |= preferred_inputs(weights, settings, data)
+        saved = saved.with_examples({**saved.examples, **found})
+    target = outdir or run / "figures"
+    drawn = dict(reference_figures.render(saved))
+    if not drawn:
+        raise OutputError(f"{run} has nothing to draw: no Forward-Forward weights, no history")
+    target.mkdir(parents=True, exist_ok=True)
+    for name, content in drawn.items():
+        write_bytes(target / name, content)
+    if not quiet:
+        click.echo(f"Written to {target}: {', '.join(drawn)}.")
+        missing = [p.name for p in reference_figures.PICTURES if f"{p.name}.png" not in drawn]
+        if missing:
+            click.echo(
+                f"Left out, for RUN lacks weights.npz or examples.npz: {', '.join(missing)}."
+            )
+
+
+def _data_of(run: Run, data: Dataset) -> Dataset:
+    """The data, if it is what the run was trained on. Raises DataError."""
+    then = run.configuration["data"]
+    if (data.name, data.is_sample) != (then["name"], then["is_sample"]):
+        what = f"{then['name']}{', the sample' if then['is_sample'] else ''}"
+        raise DataError(f"the run is of {what}; found {data.name} ({data.source}); see --data-dir")
+    return data

@@ -1,0 +1,140 @@
+"""The reference's pictures: what they show, on runs small enough to know the answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from ffenergy.cli import main
+from ffenergy.data import Dataset
+from ffenergy.report import reference_figures
+from ffenergy.report.preferred_inputs import IMAGES, UNITS, preferred_inputs
+from ffenergy.run_directory import Run
+from ffenergy.settings import Settings
+
+NAMES = "hybrid-examples goodness-histograms training-curves receptive-fields preferred-inputs"
+
+
+def a_run() -> Run:
+    rng = np.random.default_rng(0)
+    history = pd.DataFrame(
+        {
+            "algorithm": "ff",
+            "stage": ["layers", "layers", "head", "head"],
+            "epoch": [1, 2, 1, 2],
+            "loss": 0.5,
+            "loss_layer1": [0.4, 0.3, np.nan, np.nan],
+            "train_error": [np.nan, np.nan, 3.0, 2.0],
+            "test_error": [np.nan, np.nan, 4.0, 2.5],
+        }
+    )
+    examples = {f"goodness/layer1/{kind}": rng.random(50) for kind in ("real", "hybrid")}
+    examples |= {f"hybrid/{p}": rng.random((6, 28, 28)) for p in ("a", "b", "mask", "hybrid")}
+    examples["preferred/layer1/images"] = rng.standard_normal((3, 28, 28))
+    examples["preferred/layer1/units"] = np.arange(3)
+    return Run(
+        configuration={"settings": {"threshold": 2.0, "n_blur": 6}},
+        results={"ff": {}},
+        history=history,
+        weights={"ff/layer1/W": rng.standard_normal((784, 20))},
+        examples=examples,
+    )
+
+
+def test_all_pictures_in_both_formats_and_the_same_every_time() -> None:
+    first = dict(reference_figures.render(a_run()))
+    assert list(first) == [f"{name}.{kind}" for name in NAMES.split() for kind in ("png", "svg")]
+    again = dict(reference_figures.render(replace(a_run(), examples={})))  # the two quick ones
+    assert len(again) == 4
+    assert {name: first[name] for name in again} == again
+    assert all(data.startswith(b"\x89PNG") for name, data in first.items() if ".png" in name)
+    assert all(b"<svg" in data for name, data in first.items() if ".svg" in name)
+
+
+def test_what_a_run_lacks_is_left_out() -> None:
+    bare = replace(a_run(), weights={}, examples={})
+    assert set(dict(reference_figures.render(bare))) == {
+        "training-curves.png",
+        "training-curves.svg",
+    }
+
+
+def test_curves_have_the_loss_of_the_reference_and_the_line_of_the_paper() -> None:
+    figure = reference_figures.classifier_curves(a_run())
+    assert figure is not None
+    losses, errors = figure.axes
+    # softplus(θ − g⁺) + softplus(g⁻ − θ) is twice the mean over the two cases
+    assert losses.lines[0].get_ydata().tolist() == pytest.approx([0.8, 0.6])
+    drawn = {str(line.get_label()): list(line.get_ydata()) for line in errors.lines}
+    assert drawn == {
+        "train": [3.0, 2.0],
+        "test": [4.0, 2.5],
+        "1.37 %: Hinton 2022": [1.37, 1.37],
+    }
+
+
+def test_a_unit_prefers_the_images_that_excite_it() -> None:
+    """Two kinds of images, ink on the left or on the right; unit 0 of layer 2 wants the left."""
+    images = np.zeros((4 * IMAGES, 2, 2), np.uint8)
+    images[::2, :, 0] = 255
+    images[1::2, :, 1] = 255
+    labels = np.zeros(len(images), np.uint8)
+    data = Dataset("two", "test", False, images[:0], labels[:0], images, labels)
+    settings = Settings.from_preset("quick").replace(layer_sizes="4,2,2")
+    left_right = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], np.float32)
+    weights = {
+        "layer1/W": left_right,
+        "layer1/b": np.zeros(2, np.float32),
+        "layer2/W": np.array([[3, 0], [0, 1]], np.float32),  # unit 0 has the larger norm
+        "layer2/b": np.zeros(2, np.float32),
+    }
+    found = preferred_inputs(weights, settings, data)
+    assert found["preferred/layer2/units"].tolist() == [0, 1]
+    # the mean image is 0.5 everywhere
+    left = [[0.5, -0.5], [0.5, -0.5]]
+    np.testing.assert_allclose(found["preferred/layer2/images"][0], left)
+    np.testing.assert_allclose(found["preferred/layer2/images"][1], -np.array(left))
+    assert UNITS >= 2
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
+    tiny = "--layer-sizes 784,16,16 --n-epochs 1 --softmax-epochs 1 --n-train 400 --offline -q"
+    done = invoke("train", "ff", "--no-trace", *tiny.split(), "--outdir", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    return tmp_path / "run"
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_the_command_draws_them_all_or_says_what_is_missing(run: Path) -> None:
+    done = invoke("figures", run, "--offline")
+    assert done.exit_code == 0, done.output
+    assert {p.stem for p in (run / "figures").iterdir()} == set(NAMES.split())
+    (run / "weights.npz").unlink()
+    (run / "examples.npz").unlink()
+    done = invoke("figures", run, "--offline", "--outdir", run / "again")
+    assert "Left out, for RUN lacks weights.npz" in done.output
+    assert "goodness-histograms, receptive-fields, preferred-inputs" in done.output
+    assert sorted(p.name for p in (run / "again").glob("*.png")) == ["training-curves.png"]
+
+
+def test_other_data_than_the_run_had_is_refused(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = (run / "run.json").read_text()
+    (run / "run.json").write_text(document.replace('"is_sample": true', '"is_sample": false'))
+    done = invoke("figures", run, "--offline")
+    assert done.exit_code == 3
+    assert "the run is of mnist; found" in done.output
+    assert len(done.output.splitlines()) == 1
