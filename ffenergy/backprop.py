@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from ffenergy.arrays import Array, Tracer
-from ffenergy.network import INIT_STD, DenseLayer
+from ffenergy.dense import INIT_STD, DenseLayer
 from ffenergy.settings import Settings
 from ffenergy.softmax_head import CLASSES, cross_entropy
 

@@ -19,8 +19,9 @@ from typing import Final
 import numpy as np
 
 from ffenergy.arrays import Array, Tracer
+from ffenergy.dense import DenseLayer
 from ffenergy.negatives import HybridMaker
-from ffenergy.network import DenseLayer, NormalizedNetwork
+from ffenergy.network import NormalizedNetwork
 from ffenergy.settings import Settings
 
 PEER_DECAY: Final = 0.9  # of the running mean activities of peer normalisation

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ffenergy.arrays import Array, Tracer
-from ffenergy.network import DenseLayer
+from ffenergy.dense import DenseLayer
 from ffenergy.settings import Settings
 
 CLASSES = 10

@@ -1,0 +1,137 @@
+"""The dense layer: parameters, forward pass, gradient, step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from ffenergy.arrays import Array, Tracer
+from ffenergy.normalization import normalize
+from ffenergy.optimizers import make_optimizer
+
+INIT_STD: dict[str, Callable[[int], float]] = {
+    "sqrt2": lambda fan_in: math.sqrt(2),
+    "fan_in": lambda fan_in: math.sqrt(1 / fan_in),
+    "he": lambda fan_in: math.sqrt(2 / fan_in),  # He et al. 2015, for ReLU
+}
+
+
+class DenseLayer:
+    """Weights (fan_in, width) and bias (width,) in one flat vector, their gradient in another.
+
+    One vector each, so that the optimiser is one loop over cache-sized blocks. Scopes are made
+    once, ``layer.scope["forward"]``, and entered in every step; ``phase`` books them all as one.
+    """
+
+    PHASES: ClassVar[dict[str, str]] = {  # phase: role of what it makes
+        "normalize": "activation",
+        "forward": "activation",
+        "goodness": "temporary",
+        "backward": "gradient",
+        "gradient": "gradient",
+        "optimizer": "optimizer_state",
+        "head": "activation",
+        "evaluate": "temporary",
+    }
+
+    def __init__(
+        self,
+        trace: Tracer,
+        name: str,
+        fan_in: int,
+        width: int,
+        std: float,
+        dtype: str,
+        rng: np.random.Generator,
+        *,
+        phase: str | None = None,
+    ) -> None:
+        self.name, self.fan_in, self.width = name, fan_in, width
+        self.trace = trace
+        self.plain = np.zeros((fan_in + 1) * width, dtype)
+        weights = self.plain[:-width]
+        weights[:] = rng.standard_normal(weights.size, dtype=np.dtype(dtype).type)
+        weights *= std
+        self.values = trace.array(self.plain, role="weight", name=name)
+        self.weights = self.values[:-width].reshape(fan_in, width)
+        self.bias = self.values[-width:]
+        self.scope = {
+            key: trace.scope(layer=name, phase=phase or key, makes=makes)
+            for key, makes in self.PHASES.items()
+        }
+        self.fuse_forward = trace.fuse("matmul_bias_relu")
+        self.fuse_normalize = trace.fuse("l2_normalize")
+
+    def prepare_training(self, optimizer: str, weight_decay: float) -> None:
+        """Make the gradient vector and the optimiser; frozen layers do without."""
+        self.gradient = self.trace.array(
+            np.zeros_like(self.plain), role="gradient", name=f"{self.name} gradient"
+        )
+        self.weights_gradient = self.gradient[: -self.width].reshape(self.fan_in, self.width)
+        self.bias_gradient = self.gradient[-self.width :]
+        self.optimizer = make_optimizer(optimizer, self.trace, self.values, self.gradient)
+        self.weight_decay = weight_decay
+        self.spare: Array = None  # a second weights-shaped array, only if something needs it
+
+    def normalized(self, x: Array, length: float, out: Array) -> Array:
+        """Scale the rows of ``x`` to ``length`` into ``out``; phase ``normalize``."""
+        with self.scope["normalize"], self.fuse_normalize:
+            return normalize(x, length, out)
+
+    def linear(self, x: Array, out: Array) -> Array:
+        """Put x @ W + b into ``out`` (rows, width)."""
+        np.matmul(x, self.weights, out=out)
+        out += self.bias
+        return out
+
+    def relu(self, x: Array, out: Array) -> Array:
+        """Put max(x @ W + b, 0) into ``out`` (rows, width)."""
+        with self.fuse_forward:
+            self.linear(x, out)
+            np.maximum(out, 0, out=out)
+        return out
+
+    def find_gradient(self, x: Array, delta: Array, *, add: bool = False) -> None:
+        """Set the gradient from the layer's input and dLoss/d(x @ W + b); phase ``gradient``.
+
+        ``add=True`` adds to the gradient of an earlier pass instead, and costs what that costs:
+        a second weights-shaped array written, read and added.
+        """
+        with self.scope["gradient"]:
+            if add:
+                self.weights_gradient += np.matmul(x.T, delta, out=self.spare_weights())
+                self.bias_gradient += np.sum(delta, axis=0)
+                return
+            np.matmul(x.T, delta, out=self.weights_gradient)
+            np.sum(delta, axis=0, out=self.bias_gradient)
+            if self.weight_decay:
+                decay = np.multiply(self.weights, self.weight_decay, out=self.spare_weights())
+                self.weights_gradient += decay
+
+    def spare_weights(self) -> Array:
+        """Return a workspace shaped like the weights, made at first need."""
+        if self.spare is None:
+            self.spare = self.trace.array(
+                np.empty((self.fan_in, self.width), self.plain.dtype), role="gradient"
+            )
+        return self.spare
+
+    def update(self, rate: float) -> None:
+        """Let the optimiser take a step; phase ``optimizer``."""
+        with self.scope["optimizer"]:
+            self.optimizer.update(rate)
+
+    def plain_parameters(self) -> dict[str, np.ndarray]:
+        """Return copies of the parameters as ``name/W`` (fan_in, width) and ``name/b``."""
+        weights = self.plain[: -self.width].reshape(self.fan_in, self.width)
+        bias = self.plain[-self.width :]
+        return {f"{self.name}/W": weights.copy(), f"{self.name}/b": bias.copy()}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return parameters and optimiser state, all as copies."""
+        return self.plain_parameters() | {
+            f"{self.name}/{key}": value for key, value in self.optimizer.state().items()
+        }
