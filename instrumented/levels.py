@@ -57,7 +57,7 @@ def serve(
         )
     columns = ["layer", "phase", "operation", "role", "level"]
     tables = [
-        table.assign(level=_serving(table["distance"], capacities)) for table in (reads, writes)
+        table.assign(level=serving(table["distance"], capacities)) for table in (reads, writes)
     ]
     summed = (
         pd.concat(tables, ignore_index=True)
@@ -71,7 +71,7 @@ def serve(
     return summed.assign(level=[named[level] for level in summed["level"]])
 
 
-def _serving(distance: pd.Series[int], capacities: Sequence[int]) -> np.ndarray:
+def serving(distance: pd.Series[int], capacities: Sequence[int]) -> np.ndarray:
     """Return the index of the first level that reaches each distance."""
     depth = distance.to_numpy(np.int64)
     level = np.searchsorted(np.asarray(capacities, np.int64), depth, side="left")
