@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs import pricing
 from ffenergy.costs.decomposition import decomposition
-from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, GRAINS, PRICED_GRAIN, Prices
+from ffenergy.costs.distances import distances, misses, reuse
+from ffenergy.costs.prices import COLUMNS, Prices
+from ffenergy.costs.pricing import energy, levels
 from ffenergy.costs.recording import Recording, StepKind, Workload, record, step_kinds
-from ffenergy.costs.step_costs import StepCosts, misses, reuse, step_costs
+from ffenergy.costs.step_costs import StepCosts, step_costs
 from ffenergy.energy import Profile
 from ffenergy.settings import Settings
 from instrumented.live import LiveMemory
@@ -116,57 +117,69 @@ def tabulate(
     kinds: Sequence[PricedKind], profiles: Sequence[Profile], *, whole_run: bool
 ) -> Prices:
     """Put priced kinds into tables; ``whole_run``: they are all that a run did."""
-    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in COLUMNS}
-
-    def add(name: str, table: pd.DataFrame, **keys: str) -> None:
-        if not table.empty:
-            tables[name].append(table.assign(**keys))
-
-    for priced in kinds:
-        step = {"algorithm": priced.algorithm, "step": priced.kind.label}
-        row = {"digest": priced.digest, "samples": priced.kind.samples, "steps": priced.steps}
-        row["operations"] = priced.operations
-        add("steps", pd.DataFrame([row]), **step)
-        for accounting in ACCOUNTINGS:
-            keys = {**step, "accounting": accounting}
-            for grain in GRAINS:
-                analysis = priced.costs.analyses[accounting, grain]
-                add("reuse", reuse(analysis), **keys, grain=grain)
-                add("misses", misses(analysis), **keys, grain=grain)
-            for profile in profiles:
-                under = {**keys, "grain": PRICED_GRAIN, "profile": profile.name}
-                add("energy", pricing.energy(priced.costs, accounting, profile), **under)
-                add("levels", pricing.levels(priced.costs, accounting, profile), **under)
-            live = priced.costs.live[accounting]
-            if priced.kind.label.startswith("train"):
-                add("live", live.series, **keys)
-            add("peak", _peak(live), **keys)
-            add("alive", live.alive, **keys)
-    joined = {name: _joined(name, tables[name]) for name in COLUMNS if name != "decomposition"}
     names = tuple(profile.name for profile in profiles)
-    split = decomposition(joined["steps"], joined["reuse"], joined["energy"], whole_run=whole_run)
-    return Prices(profiles=names, **joined, decomposition=split)
+    if not kinds:
+        empty = {name: pd.DataFrame(columns=columns) for name, columns in COLUMNS.items()}
+        return Prices(profiles=names, **empty)
+    steps = _steps(kinds)
+    costs = {kind.digest: kind.costs for kind in kinds}
+    found = distances(costs)
+    tables: dict[str, pd.DataFrame] = {"reuse": reuse(found), "misses": misses(found)}
+    served = {profile.name: levels(found, profile) for profile in profiles}
+    energies = {
+        profile.name: energy(found, costs, served[profile.name], profile) for profile in profiles
+    }
+    tables["levels"] = _joined(served)
+    tables["energy"] = _joined(energies)
+    tables |= _live_tables(steps, costs)
+    by_algorithm = {name: _of_steps(name, steps, table) for name, table in tables.items()}
+    split = decomposition(steps, by_algorithm["reuse"], by_algorithm["energy"], whole_run=whole_run)
+    return Prices(profiles=names, steps=steps, **by_algorithm, decomposition=split)
+
+
+def _steps(kinds: Sequence[PricedKind]) -> pd.DataFrame:
+    rows = [
+        (k.algorithm, k.kind.label, k.digest, k.kind.samples, k.steps, k.operations) for k in kinds
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS["steps"]))
+
+
+def _live_tables(steps: pd.DataFrame, costs: Mapping[str, StepCosts]) -> dict[str, pd.DataFrame]:
+    trained = set(steps.loc[steps["step"].str.startswith("train"), "digest"])
+    live, peak, alive = [], [], []
+    for digest, step in costs.items():
+        for accounting, memory in step.live.items():
+            keys = {"digest": digest, "accounting": accounting}
+            if digest in trained:
+                live.append(memory.series.assign(**keys))
+            peak.append(_peak(memory).assign(**keys))
+            alive.append(memory.alive.assign(**keys))
+    tables = {"live": live, "peak": peak, "alive": alive}
+    empty = pd.DataFrame({"digest": []})
+    return {
+        name: pd.concat(parts, ignore_index=True) if parts else empty
+        for name, parts in tables.items()
+    }
 
 
 def _peak(live: LiveMemory) -> pd.DataFrame:
-    row = live.peak
-    return pd.DataFrame(
-        [
-            {
-                "peak_live_bytes": live.peak_bytes,
-                "peak_activation_bytes": live.peak_activation_bytes,
-                **{name: row[name] for name in ("layer", "phase", "operation")},
-            }
-        ]
-    )
+    row = {
+        "peak_live_bytes": live.peak_bytes,
+        "peak_activation_bytes": live.peak_activation_bytes,
+        **{name: live.peak[name] for name in ("layer", "phase", "operation")},
+    }
+    return pd.DataFrame([row])
 
 
-def _joined(name: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """One table with the promised columns, and energy columns of other units behind them."""
+def _joined(by_profile: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    parts = [t.assign(profile=name) for name, t in by_profile.items() if not t.empty]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"digest": []})
+
+
+def _of_steps(name: str, steps: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Put the costs of a digest to every algorithm and step that has it."""
     columns = list(COLUMNS[name])
-    if not parts:
-        return pd.DataFrame(columns=columns)
-    table = pd.concat(parts, ignore_index=True)
     if name == "energy":
-        columns += [c for c in table.columns if c.endswith("_macs")]
-    return table.reindex(columns=columns)
+        columns += [column for column in table.columns if column.endswith("_macs")]
+    merged = steps[["algorithm", "step", "digest"]].merge(table, on="digest", how="inner")
+    return merged.reindex(columns=columns)

@@ -1,0 +1,109 @@
+"""Reuse distances of many kinds of step in one table, and what follows from it without a price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from ffenergy.costs.prices import PLACE
+from ffenergy.costs.step_costs import StepCosts
+from instrumented.reuse import COLD, NEVER
+
+PER_OCTAVE: Final = 4
+CAPACITIES: Final = tuple(
+    round(2 ** (10 + k / PER_OCTAVE)) for k in range(PER_OCTAVE * 24 + 1)
+)  # 1 KiB to 16 GiB
+WHOSE: Final = ["digest", "accounting", "grain"]
+MOVED: Final = ["bytes_read", "bytes_written"]
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Exact sums per place and distance.
+
+    ``places`` has digest, accounting, grain, layer, phase, role, a row per place; ``sums`` has
+    ``place`` (a row of places), ``distance`` (bytes; COLD, or NEVER for a write never read),
+    ``bytes_read``, ``bytes_written``, ``bytedmd``.
+    """
+
+    places: pd.DataFrame
+    sums: pd.DataFrame
+
+    def named(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Replace the column ``place`` by the columns of ``places``."""
+        places = self.places.iloc[table["place"].to_numpy()].reset_index(drop=True)
+        return pd.concat([places, table.drop(columns="place").reset_index(drop=True)], axis=1)
+
+    def at(self, grain: str) -> Distances:
+        """The distances of one grain."""
+        chosen = (self.places["grain"] == grain).to_numpy()
+        return Distances(self.places, self.sums[chosen[self.sums["place"].to_numpy()]])
+
+
+def distances(costs: Mapping[str, StepCosts]) -> Distances:
+    """Put the read and write tables of all analyses, by digest, into one."""
+    parts = [
+        table[[*PLACE, "distance", *columns]].assign(
+            digest=digest, accounting=accounting, grain=grain
+        )
+        for digest, step in costs.items()
+        for (accounting, grain), analysis in step.analyses.items()
+        for table, columns in (
+            (analysis.reads, ["bytes_read", "bytedmd"]),
+            (analysis.writes, ["bytes_written"]),
+        )
+    ]
+    sums = [*MOVED, "bytedmd"]
+    table = pd.concat(parts, ignore_index=True).fillna(dict.fromkeys(sums, 0))
+    table = table.astype(dict.fromkeys(sums, np.int64))
+    keys = [*WHOSE, *PLACE]
+    place = table.groupby(keys, sort=False).ngroup()
+    places = table[keys].drop_duplicates(ignore_index=True)
+    added = table.groupby([place.rename("place"), "distance"])[sums].sum().reset_index()
+    return Distances(places, added)
+
+
+def reuse(found: Distances) -> pd.DataFrame:
+    """Gather distances into bins of powers of two; the sums stay exact."""
+    distance = found.sums["distance"].to_numpy(np.int64)
+    high = 2 ** np.ceil(np.log2(np.maximum(distance, 1))).astype(np.int64)
+    low = np.where(high == 1, 0, high // 2)
+    special = (distance == COLD) | (distance == NEVER)
+    bins = {
+        "distance_from_bytes": np.where(special, distance, low),
+        "distance_to_bytes": np.where(special, distance, high),
+    }
+    table = found.sums.assign(**bins).groupby(["place", *bins])[[*MOVED, "bytedmd"]].sum()
+    return found.named(table.reset_index())
+
+
+def misses(found: Distances) -> pd.DataFrame:
+    """What travels beyond an on-chip memory, for sizes up to the first that holds all reuse.
+
+    A read at distance d misses a memory smaller than d, a cold one misses all; a written byte
+    travels to where its next read finds it.
+    """
+    whose = found.places.groupby(WHOSE, sort=False).ngroup().to_numpy()
+    names = found.places[WHOSE].drop_duplicates(ignore_index=True)
+    tables = []
+    for number, rows in found.sums.groupby(whose[found.sums["place"].to_numpy()]):
+        distance = rows["distance"].to_numpy()
+        columns = {name: _beyond(distance, rows[name].to_numpy()) for name in MOVED}
+        table = pd.DataFrame({"capacity_bytes": CAPACITIES, **columns})
+        settled = (table[MOVED] == table.iloc[-1][MOVED]).all(axis=1).to_numpy().argmax()
+        keys = names.iloc[int(str(number))]
+        tables.append(table.iloc[: int(settled) + 1].assign(**{name: keys[name] for name in WHOSE}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _beyond(distance: np.ndarray, nbytes: np.ndarray) -> np.ndarray:
+    """Return the bytes farther away than each of CAPACITIES."""
+    distance = np.where(distance == COLD, np.iinfo(np.int64).max, distance)
+    order = np.argsort(distance, kind="stable")
+    total = np.append(np.cumsum(nbytes[order][::-1])[::-1], 0)
+    found: np.ndarray = total[np.searchsorted(distance[order], CAPACITIES, side="right")]
+    return found.astype(np.int64)
