@@ -6,8 +6,9 @@ Figures are made without pyplot's global state, so any number can be made in any
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from ffenergy.costs.prices import Prices
 from ffenergy.report import display, tables
 from ffenergy.report.style import (
     ALGORITHM_COLOURS,
@@ -48,32 +50,65 @@ LOOK: dict[Any, Any] = {  # keys are matplotlib's own literals
     "svg.hashsalt": "ffenergy",
 }
 DPI = 150
+FORMATS = ("png", "svg")
+# No date and no version of the drawing library: the same run gives the same bytes.
+METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": "ffenergy"},
+    "svg": {"Date": None, "Creator": "ffenergy"},
+}
 FIELDS = 16
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that a run can have: file name, caption, and the function that draws it.
+    """A picture that a run can have: file name without ending, caption, function that draws it.
 
-    `draw` returns None where the run lacks what the picture shows.
+    `draw` returns None where the run lacks what the picture shows. `alt` says in words what there
+    is to see, for those who do not see it.
     """
 
     name: str
     caption: str
     draw: Callable[[Run], Figure | None]
+    alt: str = ""
 
 
-def render(run: Run) -> Iterator[tuple[Picture, bytes]]:
-    """Draw every picture that the run has the data for, as PNG bytes, the same on every call."""
-    for picture in PICTURES:
+@dataclass(frozen=True)
+class PricedPicture:
+    """A picture of what a run's steps cost, drawn from the priced tables alone."""
+
+    name: str
+    caption: str
+    draw: Callable[[Prices], Figure | None]
+    alt: str
+
+
+def render(
+    run: Run, prices: Prices | None = None, formats: Sequence[str] = FORMATS
+) -> Iterator[tuple[Picture | PricedPicture, dict[str, bytes]]]:
+    """Draw every picture that there is data for; the priced ones only with `prices`.
+
+    Yields each picture with its files' contents by format, the same bytes on every call.
+    """
+    drawings: list[tuple[Picture | PricedPicture, Callable[[], Figure | None]]]
+    drawings = [(picture, partial(picture.draw, run)) for picture in PICTURES]
+    if prices is not None:
+        drawings += [(picture, partial(picture.draw, prices)) for picture in PRICED_PICTURES]
+    for picture, draw in drawings:
         with rc_context(LOOK):
-            figure = picture.draw(run)
-            if figure is None:
-                continue
-            stream = io.BytesIO()
-            FigureCanvasAgg(figure)
-            figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": "ffenergy"})
-        yield picture, stream.getvalue()
+            figure = draw()
+            files = saved(figure, formats) if figure is not None else {}
+        if files:
+            yield picture, files
+
+
+def saved(figure: Figure, formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
+    """The contents of a figure's files by format."""
+    FigureCanvasAgg(figure)
+    streams = {kind: io.BytesIO() for kind in formats}
+    for kind, stream in streams.items():
+        figure.savefig(stream, format=kind, dpi=DPI, metadata=METADATA[kind])
+    return {kind: stream.getvalue() for kind, stream in streams.items()}
 
 
 def traffic(run: Run) -> Figure | None:
@@ -273,9 +308,37 @@ def _short(algorithm: str) -> str:
 
 
 PICTURES = (
-    Picture("traffic.png", "Traffic per layer and phase", traffic),
-    Picture("training-curves.png", "Training curves", training_curves),
-    Picture("hybrids.png", "Hybrid negatives", hybrid_examples),
-    Picture("receptive-fields.png", "Layer-1 receptive fields", receptive_fields),
-    Picture("goodness.png", "Goodness of real and hybrid images", goodness_histograms),
+    Picture(
+        "traffic",
+        "Traffic per layer and phase",
+        traffic,
+        "Stacked bars of the GB moved in every layer, a colour per phase, a panel per algorithm.",
+    ),
+    Picture(
+        "training-curves",
+        "Training curves",
+        training_curves,
+        "Lines of the training loss and of the error in percent by epoch, and of the test error "
+        "by the bytes moved so far.",
+    ),
+    Picture(
+        "hybrids",
+        "Hybrid negatives",
+        hybrid_examples,
+        "Six columns of two digits, the mask that blends them, and the hybrid that comes out.",
+    ),
+    Picture(
+        "receptive-fields",
+        "Layer-1 receptive fields",
+        receptive_fields,
+        "Sixteen images of weights from the pixels to a unit, positive red, negative blue.",
+    ),
+    Picture(
+        "goodness",
+        "Goodness of real and hybrid images",
+        goodness_histograms,
+        "Histograms of the goodness of real and of hybrid test images, a panel per layer, with "
+        "the threshold between them.",
+    ),
 )
+PRICED_PICTURES: tuple[PricedPicture, ...] = ()

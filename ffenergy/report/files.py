@@ -29,8 +29,9 @@ def write_report(directory: RunDirectory, run: Run, prices: Prices | None = None
 
     write_tables(directory, run, prices)
     pictures = []
-    for picture, png in figures.render(run):
-        write_bytes(directory.path / picture.name, png)
-        pictures.append((picture.name, picture.caption))
+    for picture, files in figures.render(run, prices):
+        for kind, content in files.items():
+            write_bytes(directory.path / f"{picture.name}.{kind}", content)
+        pictures.append((f"{picture.name}.png", picture.caption))
     write_text(directory.path / "report.md", markdown.page(run, pictures, prices))
     return [name for name, _ in pictures]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pandas as pd
 
@@ -60,10 +62,17 @@ def full_run() -> Run:
 
 
 def test_all_pictures_are_drawn_the_same_every_time() -> None:
-    first = {picture.name: png for picture, png in figures.render(full_run())}
+    first = {picture.name: files for picture, files in figures.render(full_run())}
     assert list(first) == [picture.name for picture in figures.PICTURES]
-    assert all(png.startswith(PNG) for png in first.values())
-    assert first == {picture.name: png for picture, png in figures.render(full_run())}
+    for files in first.values():
+        assert files["png"].startswith(PNG)
+        ElementTree.fromstring(files["svg"])  # noqa: S314 - drawn right here
+        assert len(files["svg"]) < 300_000
+    assert first == {picture.name: files for picture, files in figures.render(full_run())}
+
+
+def test_pictures_are_told_in_words() -> None:
+    assert all(len(picture.alt.split()) > 5 for picture in figures.PICTURES)
 
 
 def test_an_empty_run_has_no_pictures() -> None:
