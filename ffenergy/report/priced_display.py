@@ -167,10 +167,9 @@ def _split(
         parts = parts[parts["measure"] == measure].set_index("part")
         for part in PART_NAMES:
             row = parts.loc[part]
-            share = f"{100 * row['share_of_backprop']:+.1f}"
             cells[part] += [plain(row["backprop"]), plain(row["forward_forward"])]
-            cells[part] += [signed(row["difference"]), share]
-        headings += [f"{accounting}: BP", "FF", "FF − BP", "% of BP"]
+            cells[part].append(signed(row["difference"]))
+        headings += [f"{accounting}: BP", "FF", "FF − BP"]
     return Shown(title, headings, [[PART_NAMES[part], *row] for part, row in cells.items()])
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
+from ffenergy.costs.prices import ACCOUNTINGS, Prices
+from ffenergy.costs.run_totals import by_place, headline_unit, peak_live, totals
 from ffenergy.report.display import Shown, scaled
 from ffenergy.report.style import ALGORITHM_NAMES, PHASES, in_order, layers_in_order
 from ffenergy.report.tables import ratio
@@ -31,10 +34,13 @@ def traffic(measurements: Sequence[Measurement]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def summary(measurements: Sequence[Measurement]) -> pd.DataFrame:
-    """A row per algorithm: batch, bytes and flops of one step, bytes per flop, normalise share."""
+def summary(measurements: Sequence[Measurement], prices: Prices | None = None) -> pd.DataFrame:
+    """A row per algorithm: batch, bytes and flops of one step, bytes per flop, normalise share.
+
+    With prices a row per algorithm and accounting, with ByteDMD, energies and peak live bytes.
+    """
     table = traffic(measurements)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for measurement in measurements:
         own = table[table["algorithm"] == measurement.algorithm]
         moved = own["bytes_read"] + own["bytes_written"]
@@ -51,7 +57,30 @@ def summary(measurements: Sequence[Measurement]) -> pd.DataFrame:
                 "normalize_bytes_share": ratio(normalize, int(moved.sum())),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows if prices is None else _priced(rows, prices))
+
+
+def _priced(rows: Sequence[dict[str, Any]], prices: Prices) -> list[dict[str, Any]]:
+    """The rows under every accounting; the fused ones have the fused bytes."""
+    unit, places = headline_unit(prices), by_place(prices)
+    priced = []
+    for row in rows:
+        for accounting in ACCOUNTINGS:
+            chosen = (places["algorithm"] == row["algorithm"]) & (
+                places["accounting"] == accounting
+            )
+            costs = totals(places[chosen], unit)
+            own = places[chosen & (places["phase"] == "normalize")]
+            moved = costs["bytes_read"] + costs["bytes_written"]
+            normalize = sum(own["bytes_read"]) + sum(own["bytes_written"])
+            shares = {
+                "bytes_per_flop": ratio(moved, row["flops"]),
+                "normalize_bytes_share": ratio(normalize, moved),
+            }
+            keys = {"accounting": accounting, "profile": prices.profiles[0]}
+            peak = {"peak_live_bytes": peak_live(prices, row["algorithm"], accounting)}
+            priced.append({**row, **keys, **costs, **shares, **peak})
+    return priced
 
 
 def shown(measurements: Sequence[Measurement]) -> list[Shown]:
