@@ -8,21 +8,29 @@ layer's input is booked as that layer's ``backward``, the ReLU mask as that of t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Final
 
 import numpy as np
 
 from ffenergy.arrays import Array, Tracer
 from ffenergy.dense import INIT_STD, DenseLayer
+from ffenergy.layers import hidden_layers
 from ffenergy.settings import Settings
 from ffenergy.softmax_head import CLASSES, cross_entropy
+
+INIT: Final = "he"
 
 
 @dataclass(frozen=True)
 class Room:
-    """Workspaces of one batch size: per hidden layer ``h``, ``delta``, ``active`` (rows, width)."""
+    """Workspaces of one batch size: per hidden layer ``h``, ``delta``, ``active`` (rows, width).
+
+    ``x``, for the head too, is what a layer's product reads: dense layers read the array below,
+    ``inputs`` or ``h``, locally connected ones a gathered copy.
+    """
 
     inputs: Array
+    x: list[Array]
     h: list[Array]
     delta: list[Array]
     active: list[Array]
@@ -47,15 +55,13 @@ class Backprop:
         self.trace = trace
         self.settings = settings
         self.images, self.targets, self.labels = images, targets, labels
-        names = [f"layer{k + 1}" for k in range(settings.n_layers)] + ["head"]
-        sizes = (*settings.layer_sizes, CLASSES)
-        self.layers = [
-            DenseLayer(trace, name, m, n, INIT_STD["he"](m), settings.dtype, init_rng)
-            for name, (m, n) in zip(names, pairwise(sizes), strict=True)
-        ]
+        self.hidden = hidden_layers(trace, settings, INIT, init_rng)
+        fan_in = settings.layer_sizes[-1]
+        std = INIT_STD[INIT](fan_in)
+        self.head = DenseLayer(trace, "head", fan_in, CLASSES, std, settings.dtype, init_rng)
+        self.layers = [*self.hidden, self.head]
         for layer in self.layers:
             layer.prepare_training(settings.optimizer, settings.weight_decay)
-        *self.hidden, self.head = self.layers
         self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
         self.losses = self._meter("losses")
         self.right = self._meter("right answers")
@@ -77,25 +83,26 @@ class Backprop:
             self._backward(room, delta, rate)
 
     def _forward(self, room: Room) -> Array:
-        x = room.inputs
-        for layer, h in zip(self.hidden, room.h, strict=True):
+        below = room.inputs
+        for layer, x, h in zip(self.hidden, room.x, room.h, strict=False):
             with layer.scope["forward"]:
-                x = layer.relu(x, h)
+                layer.gather(below, x)
+                below = layer.relu(x, h)
         with self.head.scope["forward"]:
-            return self.head.linear(x, room.scores)
+            return self.head.linear(below, room.scores)
 
     def _backward(self, room: Room, delta: Array, rate: float) -> None:
         """From the output down: each layer passes its delta on, then takes its own step."""
         for k in reversed(range(len(self.layers))):
             layer = self.layers[k]
-            x = room.h[k - 1] if k else room.inputs
             below = None
             if k:
+                below = room.delta[k - 1]
                 with layer.scope["backward"]:
-                    below = np.matmul(delta, layer.weights.T, out=room.delta[k - 1])
+                    layer.pass_back(delta, below)
                 with self.layers[k - 1].scope["backward"]:
-                    below *= np.greater(x, 0, out=room.active[k - 1])
-            layer.find_gradient(x, delta)
+                    below *= np.greater(room.h[k - 1], 0, out=room.active[k - 1])
+            layer.find_gradient(room.x[k], delta)
             layer.update(rate)
             delta = below
 
@@ -107,12 +114,14 @@ class Backprop:
 
     def scores(self, images: Array) -> Array:
         """Return the scores (rows, 10) of ``images`` (rows, pixels); phase ``evaluate``."""
-        x = images
+        below, rows = images, images.shape[0]
         for layer in self.hidden:
             with layer.scope["evaluate"]:
-                x = layer.relu(x, np.empty((x.shape[0], layer.width), x.dtype, like=x))
+                x = layer.input_room(below)
+                layer.gather(below, x)
+                below = layer.relu(x, np.empty((rows, layer.width), x.dtype, like=x))
         with self.head.scope["evaluate"]:
-            return self.head.linear(x, np.empty((x.shape[0], CLASSES), x.dtype, like=x))
+            return self.head.linear(below, np.empty((rows, CLASSES), below.dtype, like=below))
 
     def read_meters(self) -> tuple[float, float]:
         """Return the loss and the right answers summed over all cases since the last call."""
@@ -133,9 +142,12 @@ class Backprop:
         def room(width: int, role: str, name: str, dtype: str = self.settings.dtype) -> Array:
             return self.trace.array(np.zeros((rows, width), dtype), role=role, name=name)
 
+        inputs = room(self.settings.layer_sizes[0], "data", "input")
+        h = [room(layer.width, "activation", f"{layer.name} h") for layer in self.hidden]
         self.rooms[rows] = Room(
-            inputs=room(self.settings.layer_sizes[0], "data", "input"),
-            h=[room(layer.width, "activation", f"{layer.name} h") for layer in self.hidden],
+            inputs=inputs,
+            x=[layer.input_room(k) for layer, k in zip(self.layers, (inputs, *h), strict=True)],
+            h=h,
             delta=[room(layer.width, "gradient", f"{layer.name} delta") for layer in self.hidden],
             active=[
                 room(layer.width, "temporary", f"{layer.name} active", "bool")

@@ -56,7 +56,7 @@ class DenseLayer:
         weights[:] = rng.standard_normal(weights.size, dtype=np.dtype(dtype).type)
         weights *= std
         self.values = trace.array(self.plain, role="weight", name=name)
-        self.weights = self.values[:-width].reshape(fan_in, width)
+        self.weights = self.values[:-width].reshape(self.weights_shape)
         self.bias = self.values[-width:]
         self.scope = {
             key: trace.scope(layer=name, phase=phase or key, makes=makes)
@@ -65,12 +65,28 @@ class DenseLayer:
         self.fuse_forward = trace.fuse("matmul_bias_relu")
         self.fuse_normalize = trace.fuse("l2_normalize")
 
+    @property
+    def weights_shape(self) -> tuple[int, ...]:
+        """Shape of the weights: (fan_in, width)."""
+        return self.fan_in, self.width
+
+    def input_shape(self, rows: int) -> tuple[int, ...]:
+        """Return the shape of ``x`` for so many cases: (rows, fan_in)."""
+        return rows, self.fan_in
+
+    def input_room(self, below: Array) -> Array:
+        """Return the ``x`` that reads ``below`` (rows, fan_in) as it is: no copy, ``below``."""
+        return below
+
+    def gather(self, below: Array, x: Array) -> None:
+        """Bring ``below`` into ``x``, made by :meth:`input_room`: nothing to do."""
+
     def prepare_training(self, optimizer: str, weight_decay: float) -> None:
         """Make the gradient vector and the optimiser; frozen layers do without."""
         self.gradient = self.trace.array(
             np.zeros_like(self.plain), role="gradient", name=f"{self.name} gradient"
         )
-        self.weights_gradient = self.gradient[: -self.width].reshape(self.fan_in, self.width)
+        self.weights_gradient = self.gradient[: -self.width].reshape(self.weights_shape)
         self.bias_gradient = self.gradient[-self.width :]
         self.optimizer = make_optimizer(optimizer, self.trace, self.values, self.gradient)
         self.weight_decay = weight_decay
@@ -79,7 +95,11 @@ class DenseLayer:
     def normalized(self, x: Array, length: float, out: Array) -> Array:
         """Scale the rows of ``x`` to ``length`` into ``out``; phase ``normalize``."""
         with self.scope["normalize"], self.fuse_normalize:
-            return normalize(x, length, out)
+            return self.scaled(x, length, out)
+
+    def scaled(self, x: Array, length: float, out: Array) -> Array:
+        """Scale the rows of ``x`` to ``length`` into ``out``, in whatever phase it is."""
+        return normalize(x, length, out)
 
     def linear(self, x: Array, out: Array) -> Array:
         """Put x @ W + b into ``out`` (rows, width)."""
@@ -102,20 +122,27 @@ class DenseLayer:
         """
         with self.scope["gradient"]:
             if add:
-                self.weights_gradient += np.matmul(x.T, delta, out=self.spare_weights())
+                self.weights_gradient += self._products(x, delta, self.spare_weights())
                 self.bias_gradient += np.sum(delta, axis=0)
                 return
-            np.matmul(x.T, delta, out=self.weights_gradient)
+            self._products(x, delta, self.weights_gradient)
             np.sum(delta, axis=0, out=self.bias_gradient)
             if self.weight_decay:
                 decay = np.multiply(self.weights, self.weight_decay, out=self.spare_weights())
                 self.weights_gradient += decay
 
+    def _products(self, x: Array, delta: Array, out: Array) -> Array:
+        return np.matmul(x.T, delta, out=out)
+
+    def pass_back(self, delta: Array, out: Array) -> None:
+        """Put dLoss / d inputs into ``out`` (rows, fan_in), given dLoss / d(x @ W + b)."""
+        np.matmul(delta, self.weights.T, out=out)
+
     def spare_weights(self) -> Array:
         """Return a workspace shaped like the weights, made at first need."""
         if self.spare is None:
             self.spare = self.trace.array(
-                np.empty((self.fan_in, self.width), self.plain.dtype), role="gradient"
+                np.empty(self.weights_shape, self.plain.dtype), role="gradient"
             )
         return self.spare
 

@@ -32,7 +32,8 @@ PEER_START: Final = 0.5
 class Pass:
     """The cases that go through a layer in one matmul, and the arrays they need.
 
-    ``inputs`` (rows, pixels); per layer ``x`` (rows, fan_in), ``h`` and ``delta`` (rows, width).
+    ``inputs`` (rows, pixels); per layer ``x`` in its layer's ``input_shape``, ``h`` and ``delta``
+    (rows, width).
     ``signs`` (rows,) is y; the first ``positives`` rows are real images. ``losses`` and ``right``
     (rows,) per layer add up every case's loss, and whether its sign was right, over many steps.
     """
@@ -194,17 +195,17 @@ class ForwardForward(NormalizedNetwork):
         return self.batches[rows]
 
     def _pass(self, name: str, positives: int, rows: int, columns: slice) -> Pass:
-        def room(width: int, role: str, what: str) -> Array:
-            empty = np.zeros((rows, width), self.dtype)
+        def room(shape: tuple[int, ...], role: str, what: str) -> Array:
+            empty = np.zeros(shape, self.dtype)
             return self.trace.array(empty, role=role, name=f"{name} {what}")
 
         signs = np.ones(rows, self.dtype)
         signs[positives:] = -1
         return Pass(
-            inputs=room(self.settings.layer_sizes[0], "data", "input"),
-            x=[room(layer.fan_in, "activation", f"{layer.name} x") for layer in self.layers],
-            h=[room(layer.width, "activation", f"{layer.name} h") for layer in self.layers],
-            delta=[room(layer.width, "gradient", f"{layer.name} delta") for layer in self.layers],
+            inputs=room((rows, self.settings.layer_sizes[0]), "data", "input"),
+            x=[room(k.input_shape(rows), "activation", f"{k.name} x") for k in self.layers],
+            h=[room((rows, k.width), "activation", f"{k.name} h") for k in self.layers],
+            delta=[room((rows, k.width), "gradient", f"{k.name} delta") for k in self.layers],
             signs=self.trace.array(signs, role="data", name=f"{name} signs"),
             positives=positives,
             losses=[meter[columns] for meter in self.losses],

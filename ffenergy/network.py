@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 
 from ffenergy.arrays import Array, Tracer
-from ffenergy.dense import INIT_STD, DenseLayer
+from ffenergy.dense import DenseLayer
+from ffenergy.layers import hidden_layers
 from ffenergy.normalization import normalize, target_length
 from ffenergy.settings import Settings
 
@@ -20,12 +20,7 @@ class NormalizedNetwork:
         self.trace = trace
         sizes = settings.layer_sizes
         self.lengths = [target_length(settings.normalization, size) for size in sizes]
-        self.layers = [
-            DenseLayer(
-                trace, f"layer{k + 1}", m, n, INIT_STD[settings.init](m), settings.dtype, rng
-            )
-            for k, (m, n) in enumerate(pairwise(sizes))
-        ]
+        self.layers = hidden_layers(trace, settings, settings.init, rng)
         self.head_layers = self.layers[-settings.head_layers :]
         self.feature_scale = settings.head_feature_scale
         self.n_features = sum(layer.width for layer in self.head_layers)
@@ -53,8 +48,9 @@ class NormalizedNetwork:
         for layer, length in zip(self.layers, self.lengths, strict=False):
             with layer.scope[phase]:
                 with layer.fuse_normalize:
-                    x = normalize(activities, length, np.empty_like(activities))
-                rows = activities.shape[0]
+                    rows = activities.shape[0]
+                    room = np.empty(layer.input_shape(rows), self.dtype, like=activities)
+                    x = layer.scaled(activities, length, room)
                 activities = layer.relu(x, np.empty((rows, layer.width), x.dtype, like=x))
                 if layer in self.head_layers:
                     end = column + layer.width

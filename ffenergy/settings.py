@@ -11,7 +11,8 @@ from importlib import resources
 from typing import Any, Final
 
 from ffenergy.errors import SettingsError
-from ffenergy.negatives import NEGATIVE_PAIRS
+from ffenergy.fields import Fields, local_layers
+from ffenergy.negatives import NEGATIVE_PAIRS, image_shape
 from ffenergy.normalization import NORMALIZATIONS
 from ffenergy.optimizers import OPTIMIZERS, SCHEDULES
 
@@ -36,6 +37,7 @@ class Settings:
     n_train: int  # training images used, the first ones; 0 means all
     dtype: str  # float32 or float64
     layer_sizes: tuple[int, ...]  # input pixels, then the hidden widths
+    local_fields: str  # of locally connected layers, see fields.py; empty: dense layers
     batch_size: int  # positives in a step
     n_epochs: int  # of forward-forward and of backprop alike
     goodness: str  # sum or mean of the squared activities
@@ -71,6 +73,19 @@ class Settings:
         for name, (holds, wanted) in _RANGES.items():
             if not holds(getattr(self, name)):
                 raise SettingsError(f"{name} is {getattr(self, name)!r}; it must be {wanted}")
+        sizes = (self.layer_sizes[0], *(fields.width for fields in self.fields))
+        if self.fields and self.layer_sizes != sizes:
+            raise SettingsError(
+                f"layer_sizes is {','.join(map(str, self.layer_sizes))}, but local_fields gives "
+                f"{','.join(map(str, sizes))}; write that, or an empty local_fields"
+            )
+
+    @property
+    def fields(self) -> tuple[Fields, ...]:
+        """The geometry of locally connected layers; empty for dense ones."""
+        if not self.local_fields:
+            return ()
+        return local_layers(self.local_fields, image_shape(self.layer_sizes[0]))
 
     @property
     def n_layers(self) -> int:

@@ -19,6 +19,8 @@ HELP = {
     "n_train": "Training images used, the first ones; 0 takes all.",
     "dtype": "float32 or float64.",
     "layer_sizes": "Input pixels, then the hidden widths, such as 784,500,500.",
+    "local_fields": "Locally connected layers, field/stride x channels, such as "
+    "10x10/6x128,2x2/1x220; empty: dense.",
     "batch_size": "Images in a training step (Forward-Forward adds as many hybrids).",
     "n_epochs": "Epochs of Forward-Forward and of backprop.",
     "goodness": "Goodness of a layer: sum or mean of its squared activities.",
