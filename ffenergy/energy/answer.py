@@ -90,7 +90,8 @@ class Answer:
                 f"L2 normalisation alone costs {_figure(self.normalisation_share)} times the"
                 f" saving ({cost})"
             )
-        return f"L2 normalisation alone eats {_percent(self.normalisation_share)} of it ({cost})"
+        share = _percent(self.normalisation_share)
+        return f"L2 normalisation alone eats {share} of the saving ({cost})"
 
 
 def answer(decomposition: pd.DataFrame, measure: str, unit: str, scope: str) -> Answer:

@@ -19,6 +19,7 @@ TINY += ["--n-train", "400"]
 FILES = ["examples.npz", "goodness.png", "history.csv", "hybrids.png", "normalize.csv"]
 FILES += ["receptive-fields.png", "report.md", "run.json", "summary.csv", "traffic.csv"]
 FILES += ["traffic.png", "training-curves.png", "weights.npz"]
+PRICED = "alive decomposition energy levels live misses peak reuse steps targets".split()
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +31,12 @@ def _no_data_but_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def eager(path: Path) -> pd.DataFrame:
+    """The eager rows of a summary, by algorithm."""
+    table = pd.read_csv(path)
+    return table[table["accounting"] == "eager"].set_index("algorithm")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +53,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
 def test_compare_writes_every_file(finished: tuple[Path, Result]) -> None:
     path, result = finished
     assert result.exit_code == 0, result.output
-    assert sorted(p.name for p in path.iterdir()) == FILES
+    found = {p.name for p in path.iterdir()}
+    expected = {*FILES, *(f"{name}.csv" for name in PRICED)}
+    assert expected <= found
+    assert {Path(name).suffix for name in found - expected} <= {".png", ".svg"}
     document = json.loads((path / "run.json").read_text())
     assert document["status"] == "complete"
     assert document["command"].startswith("ffenergy compare --layer-sizes 784,16,16")
@@ -58,11 +68,15 @@ def test_compare_writes_every_file(finished: tuple[Path, Result]) -> None:
 def test_the_tables_have_the_promised_columns(finished: tuple[Path, Result]) -> None:
     path, _ = finished
     summary = pd.read_csv(path / "summary.csv")
-    assert list(summary["algorithm"]) == ["ff", "bp", "random"]
+    assert list(summary["algorithm"]) == ["ff", "ff", "bp", "bp", "random", "random"]
+    assert list(summary["accounting"]) == ["eager", "fused"] * 3
     promised = "algorithm test_error train_error steps samples flops bytes_read bytes_written"
     promised += " bytes_per_flop normalize_bytes_share wall_seconds"
     assert list(summary.columns[:11]) == promised.split()
     assert summary["is_sample"].all()
+    promised = "profile bytedmd_operation bytedmd_tile energy_compute_joules energy_movement_joules"
+    promised += " commute_to_compute peak_live_bytes normalize_energy_share"
+    assert summary[promised.split()].notna().all(axis=None)
     traffic = pd.read_csv(path / "traffic.csv")
     promised = "algorithm layer phase operation role calls flops flops_special"
     assert list(traffic.columns) == [*promised.split(), "bytes_read", "bytes_written"]
@@ -75,10 +89,11 @@ def test_the_tables_have_the_promised_columns(finished: tuple[Path, Result]) -> 
 def test_the_tables_add_up(finished: tuple[Path, Result]) -> None:
     path, _ = finished
     totals = ["flops", "bytes_read", "bytes_written"]
-    summary = pd.read_csv(path / "summary.csv").set_index("algorithm")
+    summary = eager(path / "summary.csv")
     traffic = pd.read_csv(path / "traffic.csv").groupby("algorithm")[totals].sum()
     pd.testing.assert_frame_equal(summary[totals].sort_index(), traffic, check_names=False)
     normalize = pd.read_csv(path / "normalize.csv")
+    normalize = normalize[normalize["accounting"] == "eager"]
     moved = (normalize["bytes_read"] + normalize["bytes_written"]).sum()
     ff = summary.loc["ff"]
     assert moved / (ff["bytes_read"] + ff["bytes_written"]) == ff["normalize_bytes_share"]
@@ -88,7 +103,7 @@ def test_the_tables_add_up(finished: tuple[Path, Result]) -> None:
 def test_steps_times_signatures_are_the_totals(finished: tuple[Path, Result]) -> None:
     path, _ = finished
     results = json.loads((path / "run.json").read_text())["results"]
-    summary = pd.read_csv(path / "summary.csv").set_index("algorithm")
+    summary = eager(path / "summary.csv")
     for algorithm, row in results.items():
         for column in ("flops", "bytes_read", "bytes_written"):
             total = sum(s["steps"] * s[column] for s in row["signatures"])
@@ -114,6 +129,7 @@ def test_what_is_printed_and_the_page_name_data_units_and_accounting(
 def test_report_rebuilds_the_same_bytes(finished: tuple[Path, Result]) -> None:
     path, first = finished
     derived = ["summary.csv", "normalize.csv", "report.md", "traffic.png"]
+    derived += [f"{name}.csv" for name in PRICED]
     before = {name: (path / name).read_bytes() for name in derived}
     for name in derived:
         (path / name).unlink()
@@ -144,7 +160,7 @@ def test_measure_counts_one_step(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "One training step" in result.stdout
     traffic = pd.read_csv(tmp_path / "m" / "traffic.csv")
-    summary = pd.read_csv(tmp_path / "m" / "summary.csv").set_index("algorithm")
+    summary = eager(tmp_path / "m" / "summary.csv")
     assert traffic.groupby("algorithm")["flops"].sum()["bp"] == summary.loc["bp", "flops"]
     more = invoke("measure", *sizes, "--steps", "5")
     assert more.stdout == result.stdout
@@ -157,7 +173,7 @@ def test_data_says_which_source_is_used() -> None:
     assert "SAMPLE" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["compare", "train", "measure", "report", "data"])
+@pytest.mark.parametrize("command", ["compare", "train", "measure", "report", "profiles", "data"])
 def test_help_teaches(command: str) -> None:
     result = invoke(command, "--help")
     assert result.exit_code == 0
@@ -179,6 +195,8 @@ BAD = {
     "unknown preset": (["--preset", "huge"], 2, "choose one of quick"),
     "a number that is none": (["--lr", "fast"], 2, "not a valid float"),
     "learning rate 0": (["--lr", "0"], 2, "greater than 0"),
+    "unknown profile": (["--profile", "abacus"], 2, "neither a profile nor a file"),
+    "a profile twice": (["--profile", "dally-wire"] * 2, 2, "give each once"),
     "no such data directory": (["--data-dir", "nowhere"], 3, "nowhere"),
 }
 
@@ -239,9 +257,11 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_it_has(tmp_path: Path) ->
     assert document["status"] == "failed"
     assert list(document["results"]) == ["ff"]
     assert list(pd.read_csv(out / "summary.csv")["algorithm"]) == ["ff"]
+    assert not (out / "energy.csv").exists()
     rebuilt = invoke("report", out)
     assert rebuilt.exit_code == 0, rebuilt.output
     assert "not complete (failed" in " ".join(rebuilt.stdout.split())
+    assert list(pd.read_csv(out / "summary.csv")["accounting"]) == ["eager", "fused"]
 
 
 @pytest.mark.parametrize("algorithms", ["ff,gp", "ff,ff", ""])
