@@ -13,17 +13,26 @@ from instrumented.lowering.uses import Ints, Partition, Use, by_tile
 def class_partition(nbytes: int, uses: list[Use]) -> Partition:
     """Group units of memory by the tiles that touch them.
 
-    An element that one view shows twice (overlapping windows) counts for its last tile.
+    An element that one view shows twice (overlapping windows) counts for its last tile. Units are
+    first joined to runs that nothing tells apart, so that only runs are sorted.
     """
     unit = unit_of(use.view for use in uses)
-    classes = np.zeros(-(-nbytes // unit), np.int64)
-    touched = []
+    units = -(-nbytes // unit)
+    begins = np.zeros(units, np.bool_)
+    begins[0] = True
+    marks = []
     for use in uses:
-        mark = np.zeros(classes.size, np.int64)
+        mark = np.zeros(units, np.min_scalar_type(use.tiles))
         mark[_units(use.view, unit)] = _tile_numbers(use)[..., None] + 1
+        begins[1:] |= mark[1:] != mark[:-1]
+        marks.append(mark)
+    runs = np.flatnonzero(begins)
+    touched = [mark[runs].astype(np.int64) for mark in marks]
+    classes = np.zeros(runs.size, np.int64)
+    for use, mark in zip(uses, touched, strict=True):
         _, classes = np.unique(classes * (use.tiles + 1) + mark, return_inverse=True)
-        touched.append(mark)
-    sizes = np.bincount(classes) * unit
+    sizes = np.zeros(classes.max() + 1, np.int64)
+    np.add.at(sizes, classes, np.diff(runs, append=units) * unit)
     sizes[classes[-1]] -= -nbytes % unit
     tiles = {}
     for use, mark in zip(uses, touched, strict=True):

@@ -80,6 +80,24 @@ def test_diagonal_falls_back_to_classes():
     check(base, [(base, ((0, 2, 4), (0, 4))), (diagonal, ((0, 1, 4),))])
 
 
+def test_batched_weights_with_biases_and_flat_blocks():
+    base = np.zeros(3 * 4 * 2 + 6, np.float32)  # 3 locations of 4 inputs and 2 channels, 6 biases
+    weights = base[:24].reshape(3, 4, 2)
+    one_by_one = (0, 1, 2, 3)
+    parts = check(
+        base,
+        [
+            (weights, (one_by_one, (0, 3, 4), (0, 2))),
+            (weights.transpose(0, 2, 1), (one_by_one, (0, 2), (0, 4))),
+            (base[24:], ((0, 6),)),
+            (base[:17], ((0, 17),)),
+            (base[17:], ((0, 13),)),
+        ],
+    )
+    # two tiles a location, one of them (elements 16 to 21) cut at 17, and the biases
+    assert parts.sizes.size == 3 * 2 + 1 + 1
+
+
 @st.composite
 def cut_views(draw):
     rows, columns = draw(st.integers(1, 6)), draw(st.integers(1, 6))
