@@ -13,7 +13,7 @@ from ffenergy.run_directory import Run
 
 SOURCES = (
     "Every table is computed from `run.json`, `traffic.csv` and `history.csv` beside this page, "
-    "which hold the exact integers."
+    "which hold the exact integers, and from the priced tables, if there are any."
 )
 
 
@@ -28,6 +28,7 @@ def page(run: Run, pictures: Iterable[tuple[str, str]], prices: Prices | None = 
         "\n".join(f"- {sentence}" for sentence in [*answers, *findings(run)]),
         f"Data: {display.data_line(run)}.",
         f"Bytes are counted {display.accounting_line(run)}. {SOURCES}",
+        priced_display.priced_line(prices) if prices else "",
         *(table(shown) for shown in display.shown(run)),
         *map(table, priced),
         *(f"## {caption}\n\n![{caption}]({name})" for name, caption in pictures),

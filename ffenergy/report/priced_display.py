@@ -9,7 +9,7 @@ import pandas as pd
 
 from ffenergy.costs import run_totals
 from ffenergy.costs.decomposition import RUN, TRAINING_STEP, UNITS
-from ffenergy.costs.prices import ACCOUNTINGS, Prices
+from ffenergy.costs.prices import ACCOUNTINGS, PRICED_GRAIN, Prices
 from ffenergy.costs.pricing import COMPUTE, WIRE
 from ffenergy.energy import answer
 from ffenergy.report import priced_tables, tables
@@ -52,6 +52,16 @@ def answers(prices: Prices) -> list[str]:
                     found = answer(parts, measure, SENTENCE_UNITS[unit], told)
                     sentences.append(found.sentence())
     return sentences
+
+
+def priced_line(prices: Prices) -> str:
+    """How the run was priced, in one sentence."""
+    others = " and ".join(prices.profiles[1:])
+    return (
+        f"Energies are those of profile {prices.profiles[0]}"
+        f"{f' (beside it {others})' if others else ''}: one step of every kind, recorded on random"
+        f" pixels and priced in its own steady state at {PRICED_GRAIN} grain, times the steps."
+    )
 
 
 def shown(run: Run, prices: Prices) -> Iterator[Shown]:
@@ -198,9 +208,9 @@ def _normalize(table: pd.DataFrame, prices: Prices) -> Shown:
         ]
         for row, nbytes in zip(tables.records(table), moved, strict=True)
     ]
-    headings = ["", "layer", "GB moved", "ByteDMD tile, 10¹²", name]
-    headings += ["% of layer's energy", "% of run's"]
-    return Shown(f"L2 normalisation, priced under {prices.profiles[0]}", headings, rows)
+    headings = ["", "layer", "GB moved", "ByteDMD tile, 10¹²", name, "% of layer", "% of run"]
+    title = f"L2 normalisation under {prices.profiles[0]} (shares of the energy)"
+    return Shown(title, headings, rows)
 
 
 def _targets(run: Run, prices: Prices) -> Shown:

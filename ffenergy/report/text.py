@@ -22,6 +22,8 @@ def overview(run: Run, prices: Prices | None = None) -> str:
         wrapped(f"Data: {display.data_line(run)}."),
         wrapped(f"Bytes are counted {display.accounting_line(run)}."),
     ]
+    if prices:
+        head.append(wrapped(priced_display.priced_line(prices)))
     tables = [*display.shown(run), *priced]
     return "\n".join([*head, *("\n" + table(shown) for shown in tables), "", told(run)])
 
