@@ -103,7 +103,7 @@ def _carry_out(
 ) -> None:
     """Check everything that can be checked, then train, save after each algorithm, report."""
     settings = chosen_settings(preset, overrides)
-    profiles = choose_profiles(profile)
+    profiles = choose_profiles(profile, settings.dtype)
     directory = RunDirectory(outdir or Path("runs") / f"{name}-{preset}")
     directory.check(force=force)
     data = load(data_dir, offline=offline, progress=not quiet)

@@ -32,24 +32,27 @@ def described(profile: Profile, *, notes: bool) -> str:
     sources = {source: k for k, source in enumerate(table["source"].unique(), start=1)}
     rows = [_row(key, constant, sources) for key, constant in profile.constants()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        f"{profile.name}: {profile.title} ({profile.process}; results in {profile.result_unit})",
-        *textwrap.wrap(profile.convention, WIDTH - 2, initial_indent="  ", subsequent_indent="  "),
-    ]
+    title = f"{profile.name}: {profile.title} ({profile.process}; in {profile.result_unit})"
+    lines = [*textwrap.wrap(title, WIDTH), *_wrapped(profile.convention, "  ")]
     for cells, note in zip(rows, table["note"], strict=True):
         lines.append("  " + _line(cells, widths))
-        if notes:
-            indent = " " * 6
-            lines += textwrap.wrap(note, WIDTH, initial_indent=indent, subsequent_indent=indent)
+        lines += _wrapped(note, " " * 6) if notes else []
     for source, k in sources.items():
-        indent = f"  [{k}] "
-        lines += textwrap.wrap(
-            source, WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent)
-        )
+        lines += _wrapped(source, f"  [{k}] ")
     if profile.compute_as:
         pairs = ", ".join(f"{dtype} as {like}" for dtype, like in profile.compute_as.items())
-        lines += textwrap.wrap(f"computes {pairs}", WIDTH, initial_indent="  ")
+        lines += _wrapped(f"computes {pairs}", "  ")
     return "\n".join(lines)
+
+
+def _wrapped(text: str, start: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_on_hyphens=False,
+    )
 
 
 def _row(key: str, constant: Constant, sources: dict[str, int]) -> list[str]:

@@ -15,6 +15,9 @@ from ffenergy.energy.profile import Profile
 DEFAULT_PROFILES: Final = ("jouppi-7nm-hbm2", "horowitz-45nm")
 """The headline profile, and a second one that shows how far the answer depends on it."""
 
+ALWAYS_USED: Final = ("bool", "int64")
+"""Types that every run computes in beside its own: comparisons and labels."""
+
 
 @dataclass(frozen=True)
 class ChosenProfile:
@@ -35,13 +38,19 @@ class ChosenProfile:
         return found if self.text is None else {**found, "text": self.text}
 
 
-def choose_profiles(asked: Sequence[str] = ()) -> list[ChosenProfile]:
+def choose_profiles(asked: Sequence[str] = (), dtype: str | None = None) -> list[ChosenProfile]:
     """Load profiles by name or file, the headline first; the default ones if none is asked for.
+
+    With ``dtype`` they are checked to price a run of that type, before any work begins.
 
     Raises:
         ProfileError: one that is unknown or broken, or two of one name.
+        PricingError: one that lacks a type.
     """
     chosen = [_choose(name) for name in asked or DEFAULT_PROFILES]
+    for one in chosen if dtype else ():
+        for used in (dtype, *ALWAYS_USED):
+            one.profile.operations(str(used))
     names = [one.profile.name for one in chosen]
     for name in names:
         if names.count(name) > 1:
