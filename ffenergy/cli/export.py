@@ -14,8 +14,8 @@ from ffenergy.errors import SettingsError
 from ffenergy.export import perfetto
 from ffenergy.export.parquet import write_parquet
 from ffenergy.export.timeline import has_training_step, timeline
+from ffenergy.report.pricing import saved_settings
 from ffenergy.run_directory import Run, RunDirectory
-from ffenergy.settings import Settings
 
 
 @click.command()
@@ -73,7 +73,7 @@ def export(
 
 def _workload(run: Run) -> Workload:
     data = run.configuration["data"]
-    settings = Settings.from_dict(run.configuration["settings"])
+    settings = saved_settings(run)
     return Workload(settings, data["train_images"], data["test_images"])
 
 

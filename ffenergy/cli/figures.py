@@ -12,8 +12,8 @@ from ffenergy.data import Dataset, load
 from ffenergy.errors import DataError, OutputError
 from ffenergy.report import examples
 from ffenergy.report.preferred_inputs import preferred_inputs
+from ffenergy.report.pricing import saved_settings
 from ffenergy.run_directory import Run, RunDirectory
-from ffenergy.settings import Settings
 
 
 @click.command()
@@ -47,7 +47,7 @@ def figures(
     weights = {k.removeprefix("ff/"): w for k, w in saved.weights.items() if k.startswith("ff/")}
     if weights:
         data = _data_of(saved, load(data_dir, offline=offline, progress=not quiet))
-        settings = Settings.from_dict(saved.configuration["settings"])
+        settings = saved_settings(saved)
         found = {**examples.hybrids(data, settings), **examples.goodness(weights, settings, data)}
         found |= preferred_inputs(weights, settings, data)
         saved = saved.with_examples({**saved.examples, **found})
