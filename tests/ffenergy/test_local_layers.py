@@ -93,6 +93,14 @@ def test_parameters_are_written_as_those_of_the_equivalent_dense_layer():
     np.testing.assert_array_equal(parameters["layer1/b"], layer.bias)
 
 
+def test_the_state_keeps_the_weights_without_the_zeros():
+    layer = local_layer()
+    state = layer.state()
+    np.testing.assert_array_equal(state["layer1/W"], layer.weights)
+    np.testing.assert_array_equal(state["layer1/b"], layer.bias)
+    assert {"layer1/first", "layer1/second", "layer1/steps"} <= state.keys()
+
+
 def test_a_single_field_of_everything_is_a_dense_layer():
     layer = local_layer(Fields(below=(4, 5, 2), field=(4, 5), stride=1, channels=6))
     dense = DenseLayer(Untraced(), "layer1", 40, 6, 1.0, "float64", rng())
