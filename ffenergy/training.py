@@ -45,6 +45,15 @@ class Progress(Protocol):
         """The stage is over."""
 
 
+class AfterEpoch(Protocol):
+    """A hook that may look at the network after an epoch."""
+
+    def __call__(
+        self, stage: str, epoch: int, weights: Callable[[], dict[str, np.ndarray]]
+    ) -> None:
+        """Epoch ``epoch`` of ``stage`` is over; ``weights()`` copies the parameters."""
+
+
 class Diverged(TrainingError):  # noqa: N818  # an outcome, said as one says it
     """The loss stopped being a number; ``partial`` is the result up to there."""
 
@@ -105,9 +114,10 @@ class Run:
         data: Dataset,
         trace: Tracer,
         progress: Progress | None,
+        after_epoch: AfterEpoch | None = None,
     ) -> None:
         self.algorithm, self.settings, self.trace = algorithm, settings, trace
-        self.progress = progress
+        self.progress, self.after_epoch = progress, after_epoch
         self.random = random_streams(settings.seed)
         used = settings.check_data(math.prod(data.train_images.shape[1:]), len(data.train_images))
         self.train = Examples.enter(
@@ -170,6 +180,8 @@ class Run:
         """Add a row to the history."""
         row = {"stage": stage, "epoch": epoch, **values, **totals(self.trace)}
         self.history.append(row | {"wall_seconds": time.perf_counter() - self.started})
+        if self.after_epoch:
+            self.after_epoch(stage, epoch, self.weights)
 
     def error_rate(self, scores: Callable[[Array], Array], inputs: Array, labels: Array) -> float:
         """Return the percentage of ``inputs`` (n, …) whose largest score is not at the label."""
@@ -214,6 +226,7 @@ def train(
     *,
     traced: bool = True,
     progress: Progress | None = None,
+    after_epoch: AfterEpoch | None = None,
 ) -> AlgorithmResult:
     """Train ``ff``, ``bp`` or ``random`` on ``data`` and measure its error.
 
@@ -229,7 +242,7 @@ def train(
             f"unknown algorithm {algorithm!r}; choose one of {', '.join(ALGORITHMS)}"
         )
     trace: Tracer = Trace(strict=True) if traced else Untraced()
-    run = Run(algorithm, settings, data, trace, progress)
+    run = Run(algorithm, settings, data, trace, progress, after_epoch)
     try:
         with np.errstate(all="ignore"):  # what matters is reported as Diverged
             {"ff": _train_ff, "bp": _train_bp, "random": _train_random}[algorithm](run)

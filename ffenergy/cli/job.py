@@ -17,7 +17,7 @@ from ffenergy.report.pricing import prices_of
 from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.run_directory import Run, RunDirectory
 from ffenergy.settings import Settings
-from ffenergy.training import Diverged, Interrupted
+from ffenergy.training import AfterEpoch, Diverged, Interrupted
 from ffenergy.training import train as train_algorithm
 
 
@@ -34,9 +34,11 @@ class Job:
         *,
         traced: bool,
         quiet: bool,
+        after_epoch: AfterEpoch | None = None,
     ) -> None:
         self.directory, self.run, self.settings, self.data = directory, run, settings, data
         self.profiles, self.traced, self.quiet = profiles, traced, quiet
+        self.after_epoch = after_epoch
         self.prices: Prices | None = None
 
     def say(self, line: str) -> None:
@@ -80,7 +82,12 @@ class Job:
         shown = progress(_named(algorithm), quiet=self.quiet)
         try:
             result = train_algorithm(
-                algorithm, self.settings, self.data, traced=self.traced, progress=shown
+                algorithm,
+                self.settings,
+                self.data,
+                traced=self.traced,
+                progress=shown,
+                after_epoch=self.after_epoch,
             )
         finally:
             if shown is not None:
