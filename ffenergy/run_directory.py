@@ -33,6 +33,7 @@ HISTORY_COLUMNS = ["algorithm", "stage", "epoch", "loss"]
 MEASURED = ("run.json", "traffic.csv", "history.csv", "weights.npz", "examples.npz")
 DERIVED = ("summary.csv", "normalize.csv", "targets.csv", *PRICED, "report.md")
 PICTURES = ("*.png", "*.svg", "*.gif", "*.mp4", "*.webm")
+FILM = ("film.csv", "film.npz")
 EXPORTS = ("*.perfetto.json", "*.parquet")
 SCALARS = (
     "test_error",
@@ -146,7 +147,7 @@ class RunDirectory:
     def _clear(self) -> None:
         for name in (*MEASURED, *DERIVED):
             (self.path / name).unlink(missing_ok=True)
-        for pattern in (*PICTURES, *EXPORTS):
+        for pattern in (*PICTURES, *FILM, *EXPORTS):
             for path in self.path.glob(pattern):
                 path.unlink()
 

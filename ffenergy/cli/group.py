@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ffenergy.cli.animate import animate
 from ffenergy.cli.compare import compare, train
 from ffenergy.cli.data import data
 from ffenergy.cli.export import export
@@ -68,7 +69,7 @@ def main() -> None:
     """
 
 
-for command in (compare, train, measure, report, figures, export, profiles, data):
+for command in (compare, train, measure, report, figures, animate, export, profiles, data):
     main.add_command(command)
 for shown in (main, *main.commands.values()):  # click's sign for "keep these lines" is a backspace
     shown.help = (shown.help or "").replace("\\b", "\b")

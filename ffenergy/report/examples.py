@@ -8,7 +8,7 @@ import numpy as np
 
 from ffenergy.data import Dataset
 from ffenergy.negatives import HybridMaker
-from ffenergy.normalization import normalize, target_length
+from ffenergy.report.frozen import activities
 from ffenergy.settings import Settings
 from instrumented import Untraced
 
@@ -38,14 +38,8 @@ def goodness(
     mixed = _mixed(data, settings, CASES)
     found = {}
     for kind, x in (("real", mixed["a"]), ("hybrid", mixed["hybrid"])):
-        activities = x.astype(settings.dtype)
-        for k in range(1, settings.n_layers + 1):
-            length = target_length(settings.normalization, activities.shape[1])
-            inputs = normalize(activities, length, np.empty_like(activities))
-            activities = np.maximum(inputs @ weights[f"layer{k}/W"] + weights[f"layer{k}/b"], 0)
-            found[f"goodness/layer{k}/{kind}"] = np.vecdot(activities, activities) / len(
-                activities.T
-            )
+        for k, h in enumerate(activities(weights, settings, x), start=1):
+            found[f"goodness/layer{k}/{kind}"] = np.vecdot(h, h) / h.shape[1]
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from ffenergy.data import Dataset
-from ffenergy.normalization import normalize, target_length
+from ffenergy.report.frozen import activities
 from ffenergy.settings import Settings
 
 UNITS: Final = 8  # per layer, those of largest incoming weight norm
@@ -33,14 +33,11 @@ def preferred_inputs(
     shape = data.test_images.shape
     pixels = data.test_images.reshape(shape[0], -1).astype(settings.dtype) / 255
     mean = pixels.mean(axis=0)
-    activities, found = pixels, {}
-    for k in range(1, settings.n_layers + 1):
-        length = target_length(settings.normalization, activities.shape[1])
-        inputs = normalize(activities, length, np.empty_like(activities))
+    found = {}
+    for k, h in enumerate(activities(weights, settings, pixels), start=1):
         layer = f"layer{k}"
-        activities = np.maximum(inputs @ weights[f"{layer}/W"] + weights[f"{layer}/b"], 0)
         units = np.argsort(-np.linalg.norm(weights[f"{layer}/W"], axis=0), kind="stable")[:UNITS]
-        strongest = np.argsort(-activities[:, units], axis=0, kind="stable")[:IMAGES]
+        strongest = np.argsort(-h[:, units], axis=0, kind="stable")[:IMAGES]
         images = pixels[strongest].mean(axis=0) - mean
         found[f"preferred/{layer}/images"] = images.reshape(-1, *shape[1:])
         found[f"preferred/{layer}/units"] = units

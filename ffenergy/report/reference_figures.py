@@ -6,42 +6,29 @@ histograms, training curves with the loss softplus(θ − g⁺) + softplus(g⁻ 
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ffenergy.report import figures, tables
-from ffenergy.report.figures import DPI, LOOK, Picture
+from ffenergy.report.figures import LOOK, Picture
 from ffenergy.report.preferred_inputs import IMAGES
 from ffenergy.report.style import ALGORITHM_COLOURS, PAPER_TEST_ERROR, layer_colour, layers_in_order
 from ffenergy.run_directory import Run
 
-FORMATS = ("png", "svg")
-# no date and no version of the drawing library: the same run gives the same bytes
-METADATA: dict[str, dict[str, Any]] = {
-    "png": {"Software": "ffenergy"},
-    "svg": {"Date": None, "Creator": "ffenergy"},
-}
 
-
-def render(run: Run, formats: Sequence[str] = FORMATS) -> Iterator[tuple[str, bytes]]:
+def render(run: Run) -> Iterator[tuple[str, bytes]]:
     """Draw every picture that the run has the data for: file names and their bytes."""
     for picture in PICTURES:
         with rc_context(LOOK):
             figure = picture.draw(run)
-            if figure is None:
-                continue
-            FigureCanvasAgg(figure)
-            for kind in formats:
-                stream = io.BytesIO()
-                figure.savefig(stream, format=kind, dpi=DPI, metadata=METADATA[kind])
-                yield f"{picture.name}.{kind}", stream.getvalue()
+            if figure is not None:
+                for kind, content in figures.saved(figure).items():
+                    yield f"{picture.name}.{kind}", content
 
 
 def classifier_curves(run: Run) -> Figure | None:

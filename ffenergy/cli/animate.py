@@ -1,0 +1,171 @@
+"""`ffenergy animate`: train with snapshots and make a film of them, or of those of a saved run."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+
+from ffenergy.atomic import replacing, write_bytes
+from ffenergy.cli.flags import (
+    chosen_settings,
+    data_flags,
+    output_flags,
+    profile_flags,
+    settings_flags,
+)
+from ffenergy.cli.job import Job
+from ffenergy.cli.provenance import configuration
+from ffenergy.data import load
+from ffenergy.energy import choose_profiles
+from ffenergy.errors import OutputError, SettingsError
+from ffenergy.report.snapshots import STAGES, Film, Snapshots
+from ffenergy.run_directory import Run, RunDirectory
+
+TABLE, ARRAYS, FILM = "film.csv", "film.npz", "film.gif"
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--snapshot-every",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Epochs from one frame to the next.",
+)
+@click.option(
+    "--fps",
+    type=click.FloatRange(min=0.1, max=50),
+    default=5,
+    show_default=True,
+    help="Frames per second.",
+)
+@output_flags
+@profile_flags
+@data_flags
+@settings_flags
+@click.pass_context
+def animate(
+    ctx: click.Context,
+    /,
+    run: Path | None,
+    *,
+    fps: float,
+    quiet: bool,
+    **flags: Any,
+) -> None:
+    r"""Film a training: fields form, goodness parts, error falls, bytes and joules add up.
+
+    Without RUN, Forward-Forward and backprop are trained as by `ffenergy compare`, with a look at
+    Forward-Forward after every --snapshot-every epochs; the run is written to --outdir with
+    film.csv, film.npz and film.gif. With RUN, the film is made again from the snapshots in it.
+    film.mp4 and film.webm come too where imageio-ffmpeg is installed.
+
+    Forward-Forward's error in the film is that of a ridge regression on its frozen features, for
+    it has no output while it trains; the tables have the error of the softmax head.
+
+    \b
+    Examples:
+      ffenergy animate --layer-sizes 784,500,500,500,500 --n-epochs 20 --n-train 20000
+      ffenergy animate runs/animate-quick --fps 8
+    """
+    if run is None:
+        path = _train(ctx, quiet=quiet, **flags)
+    else:
+        given = [
+            name
+            for name in ctx.params
+            if name not in ("run", "fps", "quiet")
+            and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        ]
+        if given:
+            flag = given[0].replace("_", "-")
+            raise SettingsError(f"--{flag} is for a new training; leave it or RUN out")
+        path = run
+    written, left_out = _film(path, fps)
+    if not quiet:
+        click.echo(f"Written to {path}: {', '.join(written)}.{left_out}")
+
+
+def _train(
+    ctx: click.Context,
+    *,
+    preset: str,
+    outdir: Path | None,
+    profile: tuple[str, ...],
+    force: bool,
+    quiet: bool,
+    data_dir: Path | None,
+    offline: bool,
+    snapshot_every: int,
+    **overrides: Any,
+) -> Path:
+    """Train with snapshots; return the directory of the run."""
+    settings = chosen_settings(preset, overrides)
+    if settings.n_epochs < 1:
+        raise SettingsError("n_epochs is 0; a film needs at least one epoch")
+    profiles = choose_profiles(profile)
+    directory = RunDirectory(outdir or Path("runs") / f"animate-{preset}")
+    directory.check(force=force)
+    data = load(data_dir, offline=offline, progress=not quiet)
+    used = settings.check_data(data.train_images[0].size, len(data.train_images))
+    directory.claim(force=force)
+    records = [chosen.record() for chosen in profiles]
+    run = Run({**configuration(ctx, preset, settings, data, used), "profiles": records})
+    snapshots = Snapshots(settings, data, snapshot_every)
+    job = Job(
+        directory,
+        run,
+        settings,
+        data,
+        profiles,
+        traced=True,
+        quiet=quiet,
+        after_epoch=snapshots.after_epoch,
+    )
+    job.say(f"Data: {data.name}, {data.source}. Writing to {directory.path}.")
+    run = job.carry_out(tuple(STAGES))
+    assert job.prices is not None  # noqa: S101  # a traced run with profiles has them
+    film = snapshots.film(run, job.prices)
+    with replacing(directory.path / ARRAYS) as stream:
+        np.savez(stream, allow_pickle=False, **film.arrays())
+    directory.write_table(TABLE, film.table)
+    return directory.path
+
+
+def _film(path: Path, fps: float) -> tuple[list[str], str]:
+    """Draw the film of a run that has snapshots; the files written, and what is left out."""
+    from ffenergy.report import film, moving_pictures  # matplotlib takes a second to import
+
+    run = RunDirectory(path).read()
+    settings, data = run.configuration["settings"], run.configuration["data"]
+    subtitles = film.Subtitles(
+        network="-".join(map(str, settings["layer_sizes"])),
+        data=f"{data['name'].upper()}, {data['train_images']:,} training images",
+        threshold=settings["threshold"],
+    )
+    frames = list(film.frames(_snapshots(path), subtitles))
+    write_bytes(path / FILM, moving_pictures.gif(frames, fps))
+    if not moving_pictures.has_encoder():
+        return [FILM], " MP4 and WebM need an encoder: pip install 'ffenergy[film]'."
+    videos = moving_pictures.write_videos(path / FILM, frames, fps)
+    return [FILM, *(video.name for video in videos)], ""
+
+
+def _snapshots(path: Path) -> Film:
+    for name in (ARRAYS, TABLE):
+        if not (path / name).exists():
+            raise OutputError(
+                f"{path} holds no snapshots ({name}); a run of `ffenergy animate` has them"
+            )
+    try:
+        with np.load(path / ARRAYS, allow_pickle=False) as archive:
+            return Film.of(dict(archive), pd.read_csv(path / TABLE, engine="python"))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())
+        raise OutputError(f"{path / ARRAYS} is not readable as snapshots: {reason}") from error

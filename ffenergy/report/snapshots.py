@@ -1,0 +1,122 @@
+"""Snapshots of Forward-Forward while it trains, and the table that a film of them needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ffenergy.costs.prices import Prices
+from ffenergy.costs.run_totals import headline_unit, training_up_to
+from ffenergy.data import Dataset
+from ffenergy.network import parameters
+from ffenergy.random_features import RandomFeatures
+from ffenergy.report import examples, readout
+from ffenergy.report.figures import FIELDS
+from ffenergy.run_directory import Run
+from ffenergy.settings import Settings
+from ffenergy.training import random_streams
+from instrumented import Untraced
+
+ACCOUNTING: Final = "eager"
+STAGES: Final = {"ff": "layers", "bp": "network"}
+OWN_OUTPUT: Final = "its own output layer"
+
+
+@dataclass(frozen=True)
+class Film:
+    """What a film shows, frame by frame.
+
+    epochs: (frames,), 0 is before training. fields: (frames, 16, height, width), the weights of
+        the layer-1 units whose norm is largest at the end. goodness: "layer1/real" (frames,
+        cases) and so on. table: per algorithm and epoch the test error (percent, and how it was
+        read out), bytes and energy of the training steps so far.
+    """
+
+    epochs: np.ndarray
+    fields: np.ndarray
+    goodness: Mapping[str, np.ndarray]
+    table: pd.DataFrame
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything but the table, named, for one archive."""
+        return {"epochs": self.epochs, "fields": self.fields, **self.goodness}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray], table: pd.DataFrame) -> Film:
+        """The film that ``arrays()`` and its table came from. Raises KeyError on others."""
+        goodness = {name: a for name, a in arrays.items() if name.startswith("layer")}
+        return cls(arrays["epochs"], arrays["fields"], goodness, table)
+
+
+class Snapshots:
+    """Takes a snapshot before training and after every so many epochs, and of the last."""
+
+    def __init__(self, settings: Settings, data: Dataset, every: int) -> None:
+        self.settings, self.data, self.every = settings, data, every
+        self.epochs: list[int] = []
+        self.errors: list[float] = []
+        self.first_layers: list[np.ndarray] = []
+        self.goodness: list[dict[str, np.ndarray]] = []
+        start = random_streams(settings.seed)["init"]  # what Forward-Forward starts from too
+        self._take(0, parameters(RandomFeatures(Untraced(), settings, start).layers))
+
+    def after_epoch(
+        self, stage: str, epoch: int, weights: Callable[[], Mapping[str, np.ndarray]]
+    ) -> None:
+        """Look at the network after an epoch; a hook for ``train``."""
+        last = epoch == self.settings.n_epochs
+        if stage == STAGES["ff"] and (last or epoch % self.every == 0):
+            self._take(epoch, weights())
+
+    def _take(self, epoch: int, weights: Mapping[str, np.ndarray]) -> None:
+        self.epochs.append(epoch)
+        self.first_layers.append(np.array(weights["layer1/W"]))
+        self.goodness.append(examples.goodness(weights, self.settings, self.data))
+        self.errors.append(readout.readout_error(weights, self.settings, self.data))
+
+    def film(self, run: Run, prices: Prices) -> Film:
+        """The finished film of a run of ``ff`` and ``bp``."""
+        units = np.argsort(-np.linalg.norm(self.first_layers[-1], axis=0), kind="stable")[:FIELDS]
+        shape = self.data.test_images.shape[1:]
+        fields = np.array([layer[:, units].T.reshape(-1, *shape) for layer in self.first_layers])
+        names = [name.removeprefix("goodness/") for name in self.goodness[0]]
+        goodness = {
+            name: np.array([found[f"goodness/{name}"] for found in self.goodness]) for name in names
+        }
+        return Film(np.array(self.epochs), fields, goodness, self._table(run, prices))
+
+    def _table(self, run: Run, prices: Prices) -> pd.DataFrame:
+        """Errors, bytes and energy at every snapshot; backprop's error before training is left."""
+        rows = []
+        ridge = readout.name(self.settings, self.data)
+        for algorithm, stage in STAGES.items():
+            history = run.history[run.history["algorithm"] == algorithm]
+            own = history[history["stage"] == stage].set_index("epoch")
+            for epoch, error in zip(self.epochs, self.errors, strict=True):
+                if algorithm == "bp":
+                    error = float(own["test_error"].get(epoch, np.nan))
+                rows.append(
+                    {
+                        "algorithm": algorithm,
+                        "epoch": epoch,
+                        "test_error": error,
+                        "readout": ridge if algorithm == "ff" else OWN_OUTPUT,
+                        "accounting": ACCOUNTING,
+                        "profile": prices.profiles[0],
+                        **_costs(prices, algorithm, history, stage, epoch),
+                    }
+                )
+        return pd.DataFrame(rows)
+
+
+def _costs(
+    prices: Prices, algorithm: str, history: pd.DataFrame, stage: str, epoch: int
+) -> dict[str, Any]:
+    """Bytes and energy of the training steps up to an epoch."""
+    table = training_up_to(prices, algorithm, history, stage, epoch).set_index("accounting")
+    energy = f"energy_{headline_unit(prices)}"
+    return {name: table.loc[ACCOUNTING, name] for name in ("bytes_read", "bytes_written", energy)}

@@ -1,0 +1,193 @@
+"""The film: measured snapshots, one frame each, the same bytes every time."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from ffenergy.cli import job, main
+from ffenergy.data import Dataset
+from ffenergy.errors import OutputError
+from ffenergy.report import film as drawing
+from ffenergy.report import moving_pictures
+from ffenergy.report.readout import readout_error
+from ffenergy.report.snapshots import Film
+from ffenergy.settings import Settings
+
+FRAMES = 3
+SUBTITLES = drawing.Subtitles("784-20-20", "MNIST", 1.0)
+
+
+def a_film() -> Film:
+    rng = np.random.default_rng(0)
+    goodness = {
+        f"layer{k}/{kind}": rng.random((FRAMES, 50)) + (kind == "real")
+        for k in (1, 2)
+        for kind in ("real", "hybrid")
+    }
+    rows: list[dict[str, Any]] = [
+        {
+            "algorithm": algorithm,
+            "epoch": epoch,
+            "test_error": np.nan if algorithm == "bp" and epoch == 0 else 10.0 - epoch,
+            "readout": "somehow",
+            "accounting": "eager",
+            "profile": "horowitz-45nm",
+            "bytes_read": 10**9 * epoch,
+            "bytes_written": 10**9 * epoch,
+            "energy_joules": 0.5 * epoch,
+        }
+        for algorithm in ("ff", "bp")
+        for epoch in range(FRAMES)
+    ]
+    fields = rng.standard_normal((FRAMES, 16, 28, 28))
+    return Film(np.arange(FRAMES), fields, goodness, pd.DataFrame(rows))
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[np.ndarray]:
+    return list(drawing.frames(a_film(), SUBTITLES))
+
+
+def test_a_frame_per_snapshot_of_one_size_for_encoders(frames: list[np.ndarray]) -> None:
+    assert [frame.shape for frame in frames] == [(608, 960, 3)] * FRAMES
+    assert all(side % 16 == 0 for side in frames[0].shape[:2])
+    assert not np.array_equal(frames[0], frames[1])
+
+
+def test_the_gif_is_small_loops_holds_its_end_and_is_the_same_every_time(
+    frames: list[np.ndarray],
+) -> None:
+    content = moving_pictures.gif(frames, fps=5)
+    assert content == moving_pictures.gif(list(drawing.frames(a_film(), SUBTITLES)), fps=5)
+    with Image.open(io.BytesIO(content)) as shown:
+        assert shown.info["loop"] == 0
+        durations = []
+        for number, frame in enumerate(frames):
+            shown.seek(number)
+            durations.append(shown.info["duration"])
+            drawn = np.asarray(shown.convert("RGB"), dtype=int)
+            assert tuple(drawn[0, 0]) == (255, 255, 255)  # paper stays white
+            assert np.abs(drawn - frame).mean() < 1.5  # of 255: the palette is close
+        assert durations == [200, 200, 2200]  # milliseconds
+
+
+def test_a_gif_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moving_pictures, "LIMIT_BYTES", 1000)
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    with pytest.raises(OutputError, match="raise --snapshot-every"):
+        moving_pictures.gif([noise], fps=5)
+
+
+def test_videos_are_written_and_the_same_every_time(
+    frames: list[np.ndarray], tmp_path: Path
+) -> None:
+    first = moving_pictures.write_videos(tmp_path / "one.gif", frames, 5)
+    again = moving_pictures.write_videos(tmp_path / "two.gif", frames, 5)
+    assert [path.name for path in first] == ["one.mp4", "one.webm"]
+    for one, two in zip(first, again, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+    assert first[0].read_bytes()[4:8] == b"ftyp"
+    assert first[1].read_bytes().startswith(b"\x1a\x45\xdf\xa3")  # EBML, the head of WebM
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".mp4", ".mp4", ".webm", ".webm"]
+
+
+def test_a_readout_finds_what_is_linearly_there_and_nothing_in_noise() -> None:
+    """Ten classes of images, each a pixel of its own: one random layer keeps them apart."""
+    labels = np.arange(400, dtype=np.uint8) % 10
+    clear = np.zeros((400, 4, 4), np.uint8)
+    clear[np.arange(400), labels // 4, labels % 4] = 255
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, clear.shape, dtype=np.uint8)
+    settings = Settings.from_preset("quick").replace(layer_sizes="16,50", batch_size=5)
+    weights = {
+        "layer1/W": rng.standard_normal((16, 50), dtype=np.float32),
+        "layer1/b": np.zeros(50, np.float32),
+    }
+    errors = [
+        readout_error(weights, settings, Dataset("made", "test", False, x, labels, y, labels))
+        for x, y in ((clear, clear), (noise, rng.permutation(noise)))
+    ]
+    assert errors[0] == 0
+    assert 75 < errors[1] <= 100  # chance is 90 %
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("film")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(base / "home"))
+        patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
+        patch.delenv("FFENERGY_DATA_DIR", raising=False)
+        patch.setattr(moving_pictures, "has_encoder", lambda: False)
+        patch.setattr(job, "write_report", lambda *_: [])  # it has tests of its own
+        tiny = "--layer-sizes 784,16,16 --n-epochs 3 --softmax-epochs 1 --n-train 200 --offline"
+        done = invoke(
+            "animate", *tiny.split(), "--snapshot-every", "2", "--outdir", base / "run", "--quiet"
+        )
+    assert done.exit_code == 0, done.output
+    return base / "run"
+
+
+def test_snapshots_are_before_every_second_and_last_and_cost_what_the_steps_cost(
+    filmed: Path,
+) -> None:
+    table = pd.read_csv(filmed / "film.csv")
+    ff = table[table["algorithm"] == "ff"].set_index("epoch")
+    assert ff.index.tolist() == [0, 2, 3]
+    assert ff["readout"].unique().tolist() == ["ridge regression on 200 images"]
+    # 200 images in batches of 100: two steps an epoch, all alike
+    steps = pd.read_json(filmed / "run.json", typ="series")["results"]["ff"]["signatures"]
+    one = next(step for step in steps if step["name"] == "train")
+    assert ff["bytes_read"].tolist() == [0, 4 * one["bytes_read"], 6 * one["bytes_read"]]
+    assert ff.loc[3, "energy_joules"] == pytest.approx(1.5 * ff.loc[2, "energy_joules"])
+    bp = table[table["algorithm"] == "bp"].set_index("epoch")
+    history = pd.read_csv(filmed / "history.csv")
+    own = history[history["stage"] == "network"].set_index("epoch")["test_error"]
+    assert np.isnan(bp.loc[0, "test_error"])
+    assert bp.loc[3, "test_error"] == own[3]
+
+
+def test_the_first_snapshot_is_the_untrained_network_and_the_last_the_trained_one(
+    filmed: Path,
+) -> None:
+    with np.load(filmed / "film.npz") as film, np.load(filmed / "weights.npz") as weights:
+        trained = weights["ff/layer1/W"]
+        largest = np.argsort(-np.linalg.norm(trained, axis=0), kind="stable")[:16]
+        np.testing.assert_array_equal(film["fields"][-1], trained[:, largest].T.reshape(-1, 28, 28))
+        assert not np.array_equal(film["fields"][0], film["fields"][-1])
+        assert film["layer2/hybrid"].shape == (3, 1000)
+
+
+def test_the_same_run_gives_the_same_film_and_says_what_is_missing(
+    filmed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (filmed / "film.gif").read_bytes()
+    monkeypatch.setattr(moving_pictures, "has_encoder", lambda: False)
+    done = invoke("animate", filmed)
+    assert done.exit_code == 0, done.output
+    assert (filmed / "film.gif").read_bytes() == before
+    assert "MP4 and WebM need an encoder: pip install 'ffenergy[film]'" in done.output
+
+
+def test_mistakes_end_in_one_line(filmed: Path, tmp_path: Path) -> None:
+    for arguments, code, reason in (
+        (("animate", filmed, "--n-epochs", "2"), 2, "--n-epochs is for a new training"),
+        (("animate", "--n-epochs", "0", "--outdir", tmp_path / "new"), 2, "at least one epoch"),
+        (("animate", tmp_path), 4, "holds no"),
+    ):
+        done = invoke(*arguments)
+        assert done.exit_code == code, done.output
+        assert reason in done.output
+        assert len(done.output.splitlines()) == 1
