@@ -8,18 +8,23 @@ from typing import Any
 
 import click
 
-from ffenergy.atomic import write_text
+from ffenergy.atomic import write_bytes, write_text
 from ffenergy.cli.flags import chosen_settings, output_flags, profile_flags, settings_flags
+from ffenergy.cli.lists import list_flags
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.costs.run_costs import price_steps
-from ffenergy.energy import choose_profiles
+from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import SettingsError
+from ffenergy.grids import AXES, grid, sweep
 from ffenergy.measuring import measure as measure_algorithm
+from ffenergy.progress import progress
 from ffenergy.report import priced_display, text
 from ffenergy.report import steps as step_tables
 from ffenergy.report.files import write_prices
 from ffenergy.report.style import ACCOUNTING as RULES
+from ffenergy.report.sweep_table import shown as sweep_shown
 from ffenergy.run_directory import RunDirectory
+from ffenergy.settings import Settings
 
 MEASURABLE = ("ff", "bp")
 
@@ -40,6 +45,7 @@ MEASURABLE = ("ff", "bp")
 )
 @output_flags
 @profile_flags
+@list_flags
 @settings_flags
 def measure(
     algorithms: str,
@@ -59,17 +65,42 @@ def measure(
     tables (decomposition.csv, energy.csv, levels.csv, reuse.csv, misses.csv, live.csv, peak.csv,
     alive.csv, steps.csv) its steady state, with a data set of --n-train images (or 60,000).
 
+    Flags that take lists sweep: every combination of --batch-size, --width, --depth, --optimizer
+    and --dtype (values with commas) and of --layer-sizes (networks with semicolons) becomes rows
+    of one table. With --outdir they are sweep.csv, and where Forward-Forward costs less than
+    backprop is drawn in sweep.png and sweep.svg.
+
     \b
     Examples:
       ffenergy measure --layer-sizes 784,2000,2000,2000,2000
       ffenergy measure --preset seed --batch-size 1000 --algorithms ff --outdir runs/big-batch
+      ffenergy measure --batch-size 10,100 --width 250,500,1000 --depth 4 --outdir runs/sweep
     """
-    settings = chosen_settings(preset, overrides)
+    lists = {name: overrides.pop(name) for name in AXES}
+    cells = grid(chosen_settings(preset, overrides), lists)
     names = _parsed(algorithms)
-    profiles = choose_profiles(profile)
+    # in a sweep a dtype without a price leaves energies empty; a single step must be priced
+    profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
     directory = RunDirectory(outdir) if outdir is not None else None
     if directory is not None:
         directory.check(force=force)
+    if len(cells) > 1:
+        _sweep(cells, names, profiles, directory, force=force, quiet=quiet)
+    else:
+        _step(cells[0], names, steps, profiles, directory, force=force, quiet=quiet)
+
+
+def _step(
+    settings: Settings,
+    names: list[str],
+    steps: int,
+    profiles: list[ChosenProfile],
+    directory: RunDirectory | None,
+    *,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """One combination in every detail."""
     found = [measure_algorithm(name, settings, steps) for name in names]
     prices = price_steps(names, settings, [chosen.profile for chosen in profiles])
     if directory is not None:
@@ -94,6 +125,46 @@ def measure(
             click.echo(text.wrapped(sentence))
         for table in [*step_tables.shown(found), *priced_display.steps_shown(prices)]:
             click.echo("\n" + text.table(table))
+
+
+def _sweep(
+    cells: list[Settings],
+    names: list[str],
+    profiles: list[ChosenProfile],
+    directory: RunDirectory | None,
+    *,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Many combinations in one table."""
+    if directory is not None:
+        directory.claim(force=force)
+    bar = progress("measure", quiet=quiet)
+    done = bar.advance if bar is not None else lambda cells: None
+    if bar is not None:
+        bar.start("sweep", len(cells))
+    try:
+        table = sweep(cells, names, [chosen.profile for chosen in profiles], done)
+    finally:
+        if bar is not None:
+            bar.close()
+    if directory is not None:
+        from ffenergy.report import sweep_figure  # matplotlib takes a second to import
+
+        directory.write_table("sweep.csv", table)
+        for kind, content in sweep_figure.render(table).items():
+            write_bytes(directory.path / f"sweep.{kind}", content)
+        document = {
+            "per": "training step",
+            "settings": [settings.to_dict() for settings in cells],
+            "versions": versions(),
+            "profiles": [chosen.record() for chosen in profiles],
+        }
+        write_text(directory.path / "sweep.json", json.dumps(document, indent=2) + "\n")
+    if not quiet:
+        click.echo(text.table(sweep_shown(table)))
+        for note in sorted(set(table["note"]) - {""}):
+            click.echo(f"Energies left empty: {note}")
 
 
 def _parsed(algorithms: str) -> list[str]:

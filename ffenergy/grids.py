@@ -1,0 +1,228 @@
+"""Sweeps without training: one training step priced for every combination of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, Final
+
+import pandas as pd
+
+from ffenergy.costs.decomposition import energies
+from ffenergy.costs.prices import ACCOUNTINGS, Prices
+from ffenergy.costs.run_costs import price_steps
+from ffenergy.energy import Profile, commute_to_compute
+from ffenergy.energy.errors import PricingError
+from ffenergy.errors import SettingsError
+from ffenergy.measuring import measure
+from ffenergy.settings import Settings
+
+AXES: Final = ("batch_size", "width", "depth", "layer_sizes", "optimizer", "dtype")
+SEPARATORS: Final = dict.fromkeys(AXES, ",") | {"layer_sizes": ";"}
+NUMBERS: Final = ("batch_size", "width", "depth")
+COMPARED: Final = ("bytes", "flops", "bytedmd_operation", "bytedmd_tile", "peak_live_bytes")
+"""Columns that, with the energy, have a ratio to backprop beside them."""
+
+Pricing = Callable[[Sequence[str], Settings, Sequence[Profile]], Prices]
+
+
+def grid(settings: Settings, lists: Mapping[str, str | None]) -> list[Settings]:
+    """Return the settings of every combination, the last axis of AXES running fastest.
+
+    Args:
+        settings: what every combination has in common.
+        lists: values per axis of AXES as text, with commas (networks of ``layer_sizes`` with
+            semicolons); None or a missing axis leaves the setting as it is. ``width`` and
+            ``depth`` stand for a network of ``depth`` layers of ``width`` units.
+
+    Raises:
+        SettingsError: an empty or repeated value, one that is no number, or ``layer_sizes``
+            beside ``width`` or ``depth``.
+    """
+    axes = {name: _parsed(name, text) for name in AXES if (text := lists.get(name)) is not None}
+    if "layer_sizes" in axes and {"width", "depth"} & axes.keys():
+        raise SettingsError("--layer-sizes stands beside --width or --depth; give one or the other")
+    if {"width", "depth"} & axes.keys():
+        hidden = settings.layer_sizes[1:]
+        if "width" not in axes and len(set(hidden)) > 1:
+            raise SettingsError(f"--depth needs --width: the hidden layers are {list(hidden)}")
+        axes.setdefault("width", [hidden[0]])
+        axes.setdefault("depth", [len(hidden)])
+    combinations = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
+    return [_replaced(settings, chosen) for chosen in combinations]
+
+
+def sweep(
+    grid: Sequence[Settings],
+    algorithms: Sequence[str],
+    profiles: Sequence[Profile],
+    done: Callable[[int], object] = lambda cells: None,
+    pricing: Pricing = price_steps,
+) -> pd.DataFrame:
+    """Price one training step of every algorithm for every combination of settings.
+
+    Returns a row per combination, algorithm and accounting (eager, fused): settings, counts and
+    energies per training step under the first profile, bytes and energy per training sample, and
+    ratios to backprop under the same settings and accounting (empty without ``bp``). Where the
+    profile has no price for the dtype, energies are empty and ``note`` says so.
+    """
+    rows: list[dict[str, Any]] = []
+    for settings in grid:
+        cell = list(_cell(settings, algorithms, profiles[0], pricing))
+        baseline = {row["accounting"]: row for row in cell if row["algorithm"] == "bp"}
+        rows += [row | _ratios(row, baseline.get(row["accounting"])) for row in cell]
+        done(1)
+    table = pd.DataFrame(rows)
+    return table[[name for name in table.columns if name != "note"] + ["note"]]
+
+
+def swept(table: pd.DataFrame) -> list[str]:
+    """Return the axes along which a sweep has more than one value.
+
+    ``layer_sizes`` is left out where width and depth say it all.
+    """
+    varied = [name for name in AXES if len(table[name].drop_duplicates()) > 1]
+    told = table["width"].notna().all() and {"width", "depth"} & set(varied)
+    return [name for name in varied if name != "layer_sizes" or not told]
+
+
+def _cell(
+    settings: Settings, algorithms: Sequence[str], profile: Profile, pricing: Pricing
+) -> Iterator[dict[str, Any]]:
+    note = _why_unpriced(settings, profile)
+    priced = pricing(algorithms, settings, [] if note else [profile])
+    sizes = settings.layer_sizes
+    uniform = len(set(sizes[1:])) == 1
+    for algorithm, accounting in product(algorithms, ACCOUNTINGS):
+        yield {
+            "batch_size": settings.batch_size,
+            "width": sizes[1] if uniform else None,
+            "depth": settings.n_layers,
+            "layer_sizes": "-".join(map(str, sizes)),
+            "optimizer": settings.optimizer,
+            "dtype": settings.dtype,
+            "algorithm": algorithm,
+            "accounting": accounting,
+            **_counts(priced, settings, algorithm, accounting),
+            **_energy(priced, settings, algorithm, accounting, profile, priced_at_all=not note),
+            "profile": profile.name,
+            "note": note,
+        }
+
+
+def _counts(
+    prices: Prices, settings: Settings, algorithm: str, accounting: str
+) -> dict[str, int | float]:
+    reuse = _rows(prices.reuse, algorithm, accounting)
+    sums = reuse.groupby("grain")[["bytes_read", "bytes_written", "bytedmd"]].sum()
+    read, written = (int(sums.loc["operation", f"bytes_{way}"]) for way in ("read", "written"))
+    live = _rows(prices.live, algorithm, accounting)
+    peak = _rows(prices.peak, algorithm, accounting)
+    return {
+        # weights stay in memory from before the first step, so they are alive at every moment
+        "parameters": int(live["weight"].max()) // _itemsize(settings),
+        "bytes_read": read,
+        "bytes_written": written,
+        "bytes_per_sample": (read + written) / settings.batch_size,
+        "flops": _flops(algorithm, settings),
+        "bytedmd_operation": int(sums.loc["operation", "bytedmd"]),
+        "bytedmd_tile": int(sums.loc["tile", "bytedmd"]),
+        "peak_live_bytes": int(peak["peak_live_bytes"].max()),
+    }
+
+
+def _energy(
+    prices: Prices,
+    settings: Settings,
+    algorithm: str,
+    accounting: str,
+    profile: Profile,
+    *,
+    priced_at_all: bool,
+) -> dict[str, float | None]:
+    unit = profile.column("compute").rsplit("_", 1)[1]
+    names = [f"energy_{what}{unit}" for what in ("compute_", "movement_", "")]
+    values: list[float | None] = [None, None, None, None, None, None]
+    if priced_at_all:
+        rows = _rows(prices.energy, algorithm, accounting)
+        every = energies(rows)
+        compute, movement, total = (float(every[name].sum()) for name in names)
+        own = float(every[names[2]][rows["phase"] == "normalize"].sum())
+        ratio = float(commute_to_compute(movement, compute))
+        values = [compute, movement, total, total / settings.batch_size, ratio, own / total]
+    per_sample = f"energy_per_sample_{unit}"
+    return dict(
+        zip(
+            [*names, per_sample, "commute_to_compute", "normalize_energy_share"],
+            values,
+            strict=True,
+        )
+    )
+
+
+def _ratios(row: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> dict[str, float | None]:
+    ratios: dict[str, float | None] = {}
+    for name in (*COMPARED, "energy"):
+        own, theirs = (None if r is None else _compared(r, name) for r in (row, baseline))
+        ratios[f"{name}_ratio_to_bp"] = own / theirs if own is not None and theirs else None
+    return ratios
+
+
+def _compared(row: Mapping[str, Any], name: str) -> float | None:
+    if name == "bytes":
+        return float(row["bytes_read"] + row["bytes_written"])
+    if name == "energy":
+        name = next(column for column in ("energy_joules", "energy_macs") if column in row)
+    value = row[name]
+    return None if value is None else float(value)
+
+
+def _rows(table: pd.DataFrame, algorithm: str, accounting: str) -> pd.DataFrame:
+    return table[(table["algorithm"] == algorithm) & (table["accounting"] == accounting)]
+
+
+def _flops(algorithm: str, settings: Settings) -> int:
+    """Additions, multiplications and comparisons of a step, on the trainer's own full batch."""
+    return int(measure(algorithm, settings, steps=1).traffic["flops"].sum())
+
+
+def _itemsize(settings: Settings) -> int:
+    return {"float32": 4, "float64": 8}[settings.dtype]
+
+
+def _why_unpriced(settings: Settings, profile: Profile) -> str:
+    try:
+        profile.operations(settings.dtype)
+    except PricingError as error:
+        return error.message
+    return ""
+
+
+def _replaced(settings: Settings, chosen: Mapping[str, Any]) -> Settings:
+    """Lay one combination over the settings; width and depth become layer sizes."""
+    plain = {name: value for name, value in chosen.items() if name not in ("width", "depth")}
+    if "width" in chosen:
+        hidden = (chosen["width"],) * chosen["depth"]
+        plain["layer_sizes"] = (settings.layer_sizes[0], *hidden)
+    return settings.replace(**plain)
+
+
+def _parsed(name: str, text: str) -> list[Any]:
+    flag = f"--{name.replace('_', '-')}"
+    parts = [part.strip() for part in text.split(SEPARATORS[name])]
+    if "" in parts:
+        raise SettingsError(f"{flag} has an empty value in {text!r}; write values like {_EXAMPLE}")
+    values = [_number(flag, part) for part in parts] if name in NUMBERS else parts
+    for value in values:
+        if values.count(value) > 1:
+            raise SettingsError(f"{flag} names {value} twice; name each value once")
+    return values
+
+
+_EXAMPLE: Final = "10,100,1000 (networks: 784,500;784,1000)"
+
+
+def _number(flag: str, part: str) -> int:
+    if not part.isascii() or not part.isdigit() or int(part) < 1:
+        raise SettingsError(f"{flag} has {part!r}; write whole numbers from 1 on, such as 10,100")
+    return int(part)

@@ -1,0 +1,33 @@
+"""The table that a sweep prints: settings, and Forward-Forward's costs over backprop's."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ffenergy.grids import swept
+from ffenergy.report.display import Shown
+from ffenergy.report.style import SHORT_NAMES
+
+RATIOS = {
+    "bytes_ratio_to_bp": "bytes / bp",
+    "bytedmd_tile_ratio_to_bp": "ByteDMD / bp",
+    "energy_ratio_to_bp": "energy / bp",
+}
+
+
+def shown(table: pd.DataFrame) -> Shown:
+    """A row per combination, algorithm and accounting; ratios are empty without backprop."""
+    axes = swept(table)
+    rows = [
+        [
+            *(f"{row[name]}" for name in axes),
+            SHORT_NAMES.get(row["algorithm"], row["algorithm"]),
+            row["accounting"],
+            f"{(row['bytes_read'] + row['bytes_written']) / 1e6:,.2f}",
+            f"{row['bytedmd_tile'] / 1e9:,.2f}",
+            *("" if pd.isna(row[name]) else f"{row[name]:.3f}" for name in RATIOS),
+        ]
+        for row in table.to_dict("records")
+    ]
+    headings = [*axes, "algorithm", "accounting", "MB moved", "ByteDMD 10⁹", *RATIOS.values()]
+    return Shown("One training step per row (MB = 10⁶ bytes)", headings, rows)

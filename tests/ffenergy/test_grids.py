@@ -1,0 +1,146 @@
+"""Sweeps without training: grids from lists, one tidy table, a picture, one-line refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from ffenergy.cli import main
+from ffenergy.costs.run_costs import price_steps
+from ffenergy.costs.run_totals import by_place, totals
+from ffenergy.energy import choose_profiles
+from ffenergy.errors import SettingsError
+from ffenergy.grids import grid, sweep, swept
+from ffenergy.report.sweep_figure import render
+from ffenergy.settings import Settings
+
+SMALL = Settings.from_preset("best").replace(layer_sizes="16,8,8", batch_size=4, n_train=40)
+PROFILES = [chosen.profile for chosen in choose_profiles()]
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    cells = grid(SMALL, {"batch_size": "4,8", "width": "8,6"})
+    return sweep(cells, ("ff", "bp"), PROFILES)
+
+
+def test_a_grid_is_every_combination_and_width_by_depth_gives_the_network() -> None:
+    cells = grid(SMALL, {"batch_size": "2, 4", "width": "5,6", "depth": "1,3"})
+    assert [(c.batch_size, c.layer_sizes) for c in cells] == [
+        (batch, (16, *hidden)) for batch in (2, 4) for hidden in ((5,), (5, 5, 5), (6,), (6, 6, 6))
+    ]
+    networks = grid(SMALL, {"layer_sizes": "16,5;16,6,7"})
+    assert [c.layer_sizes for c in networks] == [(16, 5), (16, 6, 7)]
+    assert grid(SMALL, {}) == [SMALL]
+    assert grid(SMALL, {"depth": "3"})[0].layer_sizes == (16, 8, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        ({"batch_size": "10,,20"}, "--batch-size has an empty value"),
+        ({"width": "10,ten"}, "--width has 'ten'; write whole numbers"),
+        ({"depth": "0"}, "--depth has '0'"),
+        ({"batch_size": "5,5"}, "--batch-size names 5 twice"),
+        ({"width": "5", "layer_sizes": "16,5"}, "--layer-sizes stands beside --width"),
+        ({"optimizer": "adam,magic"}, "magic"),
+        ({"dtype": "float16"}, "float16"),
+    ],
+)
+def test_a_bad_list_is_refused_in_one_line(lists: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        grid(SMALL, lists)
+    assert "\n" not in caught.value.message
+
+
+def test_a_row_has_the_figures_of_its_combination_priced_alone(table: pd.DataFrame) -> None:
+    assert len(table) == 2 * 2 * 2 * 2  # batches, widths, algorithms, accountings
+    assert swept(table) == ["batch_size", "width"]
+    alone = SMALL.replace(layer_sizes="16,6,6", batch_size=8)
+    prices = price_steps(("ff",), alone, PROFILES)
+    places = by_place(prices)
+    expected = totals(places[places["accounting"] == "fused"], "joules")
+    chosen = table[
+        (table["batch_size"] == 8)
+        & (table["width"] == 6)
+        & (table["algorithm"] == "ff")
+        & (table["accounting"] == "fused")
+    ].iloc[0]
+    for name, value in expected.items():
+        assert chosen[name] == pytest.approx(value, rel=1e-12), name
+
+
+def test_parameters_are_weights_and_biases_and_backprop_has_an_output_layer(
+    table: pd.DataFrame,
+) -> None:
+    # 16-8-8: 16*8 + 8 + 8*8 + 8 = 208; backprop's ten outputs add 8*10 + 10 = 90
+    wide = table[table["width"] == 8]
+    assert set(wide[wide["algorithm"] == "ff"]["parameters"]) == {208}
+    assert set(wide[wide["algorithm"] == "bp"]["parameters"]) == {298}
+
+
+def test_ratios_are_to_backprop_under_the_same_settings_and_accounting(
+    table: pd.DataFrame,
+) -> None:
+    assert (table[table["algorithm"] == "bp"].filter(like="ratio_to_bp") == 1).all(axis=None)
+    keys = ["batch_size", "width", "accounting"]
+    sides = [table[table["algorithm"] == name].set_index(keys) for name in ("ff", "bp")]
+    ff, bp = (side["bytes_read"] + side["bytes_written"] for side in sides)
+    pd.testing.assert_series_equal(
+        sides[0]["bytes_ratio_to_bp"], ff / bp, check_names=False, rtol=1e-12
+    )
+    alone = sweep([SMALL], ("ff",), PROFILES)
+    assert alone.filter(like="ratio_to_bp").isna().all(axis=None)
+
+
+def test_a_dtype_without_a_price_leaves_energies_empty_and_says_why() -> None:
+    known = PROFILES[0]
+    compute, kinds = (
+        {k: v for k, v in d.items() if k != "float64"} for d in (known.compute, known.compute_as)
+    )
+    unpriced = dataclasses.replace(known, compute=compute, compute_as=kinds)
+    found = sweep(grid(SMALL, {"dtype": "float32,float64"}), ("ff", "bp"), [unpriced]).set_index(
+        "dtype"
+    )
+    energies = found.filter(like="energy_").drop(columns=["energy_ratio_to_bp"])
+    assert energies.loc["float64"].isna().all(axis=None)
+    assert energies.loc["float32"].notna().all(axis=None)
+    assert found.loc["float64", "note"].str.contains("float64").all()
+    assert (found.loc["float32", "note"] == "").all()
+    assert (found.loc["float64", "bytes_read"] > 0).all()
+
+
+def test_the_picture_is_drawn_for_one_axis_and_for_two(table: pd.DataFrame) -> None:
+    two, again = render(table), render(table)
+    assert two == again
+    assert two["png"].startswith(b"\x89PNG")
+    assert b"<svg" in two["svg"]
+    one = render(table[table["width"] == 8])
+    assert one["png"].startswith(b"\x89PNG")
+    assert one != two
+    assert render(table[table["algorithm"] == "bp"]) == {}
+
+
+def test_the_command_writes_one_table_and_the_picture(tmp_path) -> None:
+    out = tmp_path / "sweep"
+    arguments = ["measure", "--layer-sizes", "16,8;16,4,4", "--batch-size", "4,8"]
+    arguments += ["--n-train", "40", "--outdir", str(out), "--quiet"]
+    ran = CliRunner().invoke(main, arguments)
+    assert ran.exit_code == 0, ran.output
+    assert ran.output == ""
+    assert sorted(path.name for path in out.iterdir()) == [
+        "sweep.csv",
+        "sweep.json",
+        "sweep.png",
+        "sweep.svg",
+    ]
+    assert len(pd.read_csv(out / "sweep.csv")) == 2 * 2 * 2 * 2
+
+
+def test_a_bad_list_on_the_command_line_ends_with_code_2() -> None:
+    ran = CliRunner().invoke(main, ["measure", "--width", "ten"])
+    assert ran.exit_code == 2
+    assert ran.output.count("\n") == 1
