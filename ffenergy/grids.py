@@ -114,8 +114,8 @@ def _counts(
     prices: Prices, settings: Settings, algorithm: str, accounting: str
 ) -> dict[str, int | float]:
     reuse = _rows(prices.reuse, algorithm, accounting)
-    sums = reuse.groupby("grain")[["bytes_read", "bytes_written", "bytedmd"]].sum()
-    read, written = (int(sums.loc["operation", f"bytes_{way}"]) for way in ("read", "written"))
+    sums = reuse.groupby("grain")[["bytes_read", "bytes_written", "bytedmd"]].sum().to_dict()
+    read, written = (int(sums[f"bytes_{way}"]["operation"]) for way in ("read", "written"))
     live = _rows(prices.live, algorithm, accounting)
     peak = _rows(prices.peak, algorithm, accounting)
     return {
@@ -125,8 +125,8 @@ def _counts(
         "bytes_written": written,
         "bytes_per_sample": (read + written) / settings.batch_size,
         "flops": _flops(algorithm, settings),
-        "bytedmd_operation": int(sums.loc["operation", "bytedmd"]),
-        "bytedmd_tile": int(sums.loc["tile", "bytedmd"]),
+        "bytedmd_operation": int(sums["bytedmd"]["operation"]),
+        "bytedmd_tile": int(sums["bytedmd"]["tile"]),
         "peak_live_bytes": int(peak["peak_live_bytes"].max()),
     }
 
@@ -212,7 +212,7 @@ def _parsed(name: str, text: str) -> list[Any]:
     parts = [part.strip() for part in text.split(SEPARATORS[name])]
     if "" in parts:
         raise SettingsError(f"{flag} has an empty value in {text!r}; write values like {_EXAMPLE}")
-    values = [_number(flag, part) for part in parts] if name in NUMBERS else parts
+    values: list[Any] = [_number(flag, part) for part in parts] if name in NUMBERS else parts
     for value in values:
         if values.count(value) > 1:
             raise SettingsError(f"{flag} names {value} twice; name each value once")
