@@ -67,7 +67,8 @@ def animate(
     film.mp4 and film.webm come too where imageio-ffmpeg is installed.
 
     Forward-Forward's error in the film is that of a ridge regression on its frozen features, for
-    it has no output while it trains; the tables have the error of the softmax head.
+    it has no output while it trains; the tables have the error of the softmax head. Wall times
+    of such a run include the snapshots.
 
     \b
     Examples:
