@@ -22,7 +22,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from ffenergy.costs.prices import Prices
-from ffenergy.report import display, tables
+from ffenergy.report import display, energy_figures, memory_figures, tables
 from ffenergy.report.style import (
     ALGORITHM_COLOURS,
     ALGORITHM_NAMES,
@@ -32,6 +32,7 @@ from ffenergy.report.style import (
     in_order,
     layer_colour,
     layers_in_order,
+    short_name,
 )
 from ffenergy.run_directory import Run
 
@@ -160,11 +161,11 @@ def _losses(ax: Axes, run: Run) -> None:
         columns = [c for c in history if str(c).startswith("loss_layer")]
         columns = [c for c in columns if history[c].notna().any()]
         for number, column in enumerate(columns):
-            label = f"{_short(str(name))} {str(column).removeprefix('loss_')}"
+            label = f"{short_name(name)} {str(column).removeprefix('loss_')}"
             ax.plot(history["epoch"], history[column], "o-", c=layer_colour(number), label=label)
         if not columns:
             colour = ALGORITHM_COLOURS.get(str(name))
-            ax.plot(history["epoch"], history["loss"], "s--", c=colour, label=_short(str(name)))
+            ax.plot(history["epoch"], history["loss"], "s--", c=colour, label=short_name(name))
     ax.set(xlabel="epoch", ylabel="training loss (nats per case)", title="Loss of the learner")
     ax.set_yscale("log")
     _plain_numbers(ax.yaxis)
@@ -177,7 +178,7 @@ def _errors(ax: Axes, run: Run) -> None:
         colour = ALGORITHM_COLOURS.get(name)
         for column, style in (("test_error", "o-"), ("train_error", ":")):
             points = history[history[column].notna()]
-            label = f"{_short(name)} {column.removesuffix('_error')}"
+            label = f"{short_name(name)} {column.removesuffix('_error')}"
             if not points.empty:
                 ax.plot(points["epoch"], points[column], style, c=colour, label=label)
     ax.set(xlabel="epoch (of the head, for frozen features)", ylabel="error (%)", title="Error")
@@ -192,7 +193,7 @@ def _errors_by_bytes(ax: Axes, run: Run) -> None:
         moved = points["cumulative_bytes_read"] + points["cumulative_bytes_written"]
         if moved.notna().any():
             colour = ALGORITHM_COLOURS.get(name)
-            ax.plot(moved / 1e9, points["test_error"], "o-", c=colour, label=_short(name))
+            ax.plot(moved / 1e9, points["test_error"], "o-", c=colour, label=short_name(name))
     ax.set_xscale("log")
     _plain_numbers(ax.xaxis)
     ax.set(xlabel="GB moved since the start of the run", ylabel="test error (%)")
@@ -301,12 +302,6 @@ def _bare(ax: Axes) -> None:
     ax.spines[:].set_visible(False)
 
 
-def _short(algorithm: str) -> str:
-    return {"ff": "FF", "ff-greedy": "FF greedy", "bp": "backprop", "random": "control"}.get(
-        algorithm, algorithm
-    )
-
-
 PICTURES = (
     Picture(
         "traffic",
@@ -341,4 +336,40 @@ PICTURES = (
         "the threshold between them.",
     ),
 )
-PRICED_PICTURES: tuple[PricedPicture, ...] = ()
+PRICED_PICTURES = (
+    PricedPicture(
+        "energy-waterfall",
+        "Energy per training sample, from backprop to Forward-Forward",
+        energy_figures.waterfall,
+        "Waterfalls, eager and fused: a bar of backprop's energy per training sample, bars of what "
+        "Forward-Forward removes and adds, and a bar of Forward-Forward's energy.",
+    ),
+    PricedPicture(
+        "energy-by-phase-and-role",
+        "Energy per training sample by phase and by role, compute apart from movement",
+        energy_figures.by_phase_and_role,
+        "Stacked bars of energy per training sample, a bar per algorithm and accounting: movement, "
+        "then hatched compute, once with a colour per phase, once with a colour per role.",
+    ),
+    PricedPicture(
+        "miss-curves",
+        "What travels beyond an on-chip memory, by its size (a line ends where nothing does)",
+        memory_figures.miss_curve,
+        "Falling lines, one per algorithm, of the bytes per training sample that travel beyond an "
+        "on-chip memory against its size, with rings where the lines cross, eager and fused.",
+    ),
+    PricedPicture(
+        "reuse-distances",
+        "How far back the bytes lie that a training step reads",
+        memory_figures.reuse_distances,
+        "Histograms of the bytes read per training sample by reuse distance, a colour per role, a "
+        "panel per algorithm and accounting.",
+    ),
+    PricedPicture(
+        "live-memory",
+        "Live memory over one training step (without the data set)",
+        memory_figures.live_memory,
+        "Stacked areas of the bytes alive during one training step, a colour per role, with the "
+        "peak marked and strips that name layers and phases; Forward-Forward beside backprop.",
+    ),
+)

@@ -13,6 +13,7 @@ ALGORITHM_NAMES = {
     "bp": "backprop",
     "random": "untrained control",
 }
+SHORT_NAMES = {"ff": "FF", "ff-greedy": "FF greedy", "bp": "backprop", "random": "control"}
 ALGORITHM_COLOURS = {
     "ff": "#D55E00",
     "ff-greedy": "#009E73",
@@ -31,12 +32,47 @@ PHASE_COLOURS = {
     "evaluate": "#BBBBBB",
 }
 PHASES = tuple(PHASE_COLOURS)
+ROLE_COLOURS = {
+    "weight": "#0072B2",
+    "optimizer_state": "#009E73",
+    "activation": "#E69F00",
+    "gradient": "#56B4E9",
+    "data": "#F0E442",
+    "temporary": "#CC79A7",
+}
+ROLES = tuple(ROLE_COLOURS)
+PART_NAMES = {
+    "backward_pass_removed": "backward pass removed",
+    "second_pass_added": "second pass added",
+    "negatives_made": "negatives made",
+    "goodness_added": "goodness added",
+    "normalisation_added": "L2 normalisation added",
+    "optimiser_difference": "optimiser",
+    "head_difference": "softmax head",
+    "evaluate_difference": "evaluation",
+}
+PART_COLOURS = {
+    "backward_pass_removed": PHASE_COLOURS["backward"],
+    "second_pass_added": PHASE_COLOURS["forward"],
+    "negatives_made": PHASE_COLOURS["negatives"],
+    "goodness_added": PHASE_COLOURS["goodness"],
+    "normalisation_added": PHASE_COLOURS["normalize"],
+    "optimiser_difference": PHASE_COLOURS["optimizer"],
+    "head_difference": PHASE_COLOURS["head"],
+    "evaluate_difference": PHASE_COLOURS["evaluate"],
+}
+"""Parts of backprop → Forward-Forward wear the colour of their phase."""
 # Layers of one network: all but the blue of backprop, which they share a picture with.
 LAYER_COLOURS = ("#D55E00", "#E69F00", "#CC79A7", "#009E73", "#56B4E9", "#000000")
 
 ACCOUNTING = {"eager": "eager: every operation streams its operands; no cache"}
 PAPER_TEST_ERROR = 1.37
 """Percent; Hinton 2022 (arXiv 2212.13345), 4 layers of 2000 units, 100 epochs."""
+
+
+def short_name(algorithm: object) -> str:
+    """Name of an algorithm for labels; a stranger keeps its own."""
+    return SHORT_NAMES.get(str(algorithm), str(algorithm))
 
 
 def layer_colour(index: int) -> str:
