@@ -160,7 +160,7 @@ def _stacked(
     labels = [f"{short_name(a)}, {accounting}" for a, accounting in bars]
     ax.set_yticks(range(len(bars)), labels)
     ax.invert_yaxis()
-    ax.set_xlim(0, 1.1 * max(left))
+    ax.set_xlim(0, 1.15 * max(left))
     ax.set_title(f"by {key}", loc="left")
     ax.grid(visible=False, axis="y")
     handles = [Patch(color=palette.get(kind, "#7F7F7F")) for kind in kinds]
@@ -173,5 +173,8 @@ def _stacked(
 
 
 def digits(value: float, sign: str = "") -> str:
-    """Three significant digits, with a real minus sign; zero is 0."""
-    return f"{value:{sign}#.3g}".rstrip(".").replace("-", "−") if value else "0"
+    """Three significant digits, all those of large integers; a real minus sign; zero is 0."""
+    if not value:
+        return "0"
+    text = f"{value:{sign},.0f}" if abs(value) >= 999.5 else f"{value:{sign}#.3g}".rstrip(".")
+    return text.replace("-", "−")

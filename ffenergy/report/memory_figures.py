@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from ffenergy.costs.decomposition import FULL_BATCH
 from ffenergy.costs.prices import ACCOUNTINGS, PRICED_GRAIN, Prices
 from ffenergy.report.per_sample import (
+    SHORT,
+    TRAIN,
     crossings,
     miss_curves,
     per_training_sample,
@@ -132,7 +133,8 @@ def _histogram(
 
 def live_memory(prices: Prices) -> Figure | None:
     """Bytes alive over one training step, stacked by role; the data set is left out."""
-    live = prices.live[prices.live["step"].str.startswith(FULL_BATCH)]
+    full = prices.live["step"].str.startswith(TRAIN) & ~prices.live["step"].str.endswith(SHORT)
+    live = prices.live[full]
     chosen = {}
     for algorithm in trained_algorithms(prices):
         own = live[live["algorithm"] == algorithm]
@@ -149,7 +151,7 @@ def live_memory(prices: Prices) -> Figure | None:
             moments = table[table["accounting"] == accounting].sort_values("moment")
             _areas(ax, moments)
             name = short_name(algorithm)
-            where = "" if step == FULL_BATCH else f", step {step}"
+            where = "" if step == TRAIN else f", step {step}"
             ax.set_title(f"{name}{where}, {accounting}")
         row[0].set_ylabel("live memory (MiB)")
     top = max(float(table["total"].max()) for _, table in chosen.values()) / MIB
@@ -168,12 +170,12 @@ def live_memory(prices: Prices) -> Figure | None:
         phases,
         loc="outside lower center",
         ncols=len(phases),
-        title="phase (strip below the areas)",
+        title="phase (strip below the areas; numbers are layers)",
         columnspacing=1.2,
         handlelength=1.2,
     )
     for ax in grid[-1]:
-        ax.set_xlabel("operations of one step, in order (numbers: layers)")
+        ax.set_xlabel("operations of one step")
     return figure
 
 
