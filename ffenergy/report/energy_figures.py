@@ -28,7 +28,7 @@ from ffenergy.report.style import (
     short_name,
 )
 
-SCALES: Final = {"joules": (1e6, "µJ"), "macs": (1e-3, "thousand MAC")}
+SCALES: Final = {"joules": (1e6, "µJ"), "macs": (1e-6, "million MAC")}
 """Factor and name of the unit of energies per training sample."""
 TOTAL: Final = "total"
 MOVEMENT: Final = "movement"

@@ -123,7 +123,7 @@ def test_waterfall_goes_from_backprop_to_forward_forward() -> None:
     assert "softmax head" not in names  # neither algorithm spends anything there
 
 
-@pytest.mark.parametrize(("unit", "scale"), [("joules", 1e6), ("macs", 1e-3)])
+@pytest.mark.parametrize(("unit", "scale"), [("joules", 1e6), ("macs", 1e-6)])
 def test_stacked_bars_add_up_to_the_energy_of_a_sample(unit: str, scale: float) -> None:
     prices = made_prices(unit)
     figure = energy_figures.by_phase_and_role(prices)
