@@ -167,8 +167,8 @@ class _Scene:
 
     def _note(self) -> str:
         how = self.film.table.groupby("algorithm", sort=False)["readout"].first()
-        told = ", ".join(f"of {ALGORITHM_NAMES[str(a)]} by {text}" for a, text in how.items())
-        return f"Error {told}. Bytes and energy are of hidden training alone: no head, no test."
+        told = ", ".join(f"{ALGORITHM_NAMES[str(a)]} by {text}" for a, text in how.items())
+        return f"Error: {told}. Costs: training steps, without FF's softmax head, without tests."
 
 
 def _montage(fields: np.ndarray) -> np.ndarray:

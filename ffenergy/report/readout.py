@@ -1,7 +1,8 @@
 """The test error of frozen features, read out linearly in a second: for films, not for tables.
 
 A softmax head after every snapshot would cost as much as the training that is shown. Ridge
-regression onto the labels has one solution and no learning rate; it errs more than the head does.
+regression onto the labels has one solution and no learning rate. Its error is not the head's, and
+may lie on either side of it.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from ffenergy.errors import OutputError
 from ffenergy.report import film as drawing
 from ffenergy.report import moving_pictures
 from ffenergy.report.readout import readout_error
-from ffenergy.report.snapshots import Film
+from ffenergy.report.snapshots import OWN_OUTPUT, Film
 from ffenergy.settings import Settings
 
 FRAMES = 3
@@ -37,7 +37,7 @@ def a_film() -> Film:
             "algorithm": algorithm,
             "epoch": epoch,
             "test_error": np.nan if algorithm == "bp" and epoch == 0 else 10.0 - epoch,
-            "readout": "somehow",
+            "readout": OWN_OUTPUT if algorithm == "bp" else "ridge regression on 10,000 images",
             "accounting": "eager",
             "profile": "horowitz-45nm",
             "bytes_read": 10**9 * epoch,
@@ -60,6 +60,7 @@ def test_a_frame_per_snapshot_of_one_size_for_encoders(frames: list[np.ndarray])
     assert [frame.shape for frame in frames] == [(608, 960, 3)] * FRAMES
     assert all(side % 16 == 0 for side in frames[0].shape[:2])
     assert not np.array_equal(frames[0], frames[1])
+    assert all((frame[:, -6:] == 255).all() for frame in frames)  # nothing runs off the right
 
 
 def test_the_gif_is_small_loops_holds_its_end_and_is_the_same_every_time(
