@@ -35,6 +35,7 @@ class Settings:
 
     seed: int  # of every random stream
     n_train: int  # training images used, the first ones; 0 means all
+    n_validation: int  # last training images that take the place of the test set; 0: none
     dtype: str  # float32 or float64
     layer_sizes: tuple[int, ...]  # input pixels, then the hidden widths
     local_fields: str  # of locally connected layers, see fields.py; empty: dense layers
@@ -128,7 +129,10 @@ class Settings:
             )
         used = self.n_train or n_train
         if used > n_train:
-            raise SettingsError(f"n_train is {used}, but the data has {n_train} training images")
+            beside = f" beside {self.n_validation} for validation" if self.n_validation else ""
+            raise SettingsError(
+                f"n_train is {used}, but the data has {n_train} training images{beside}"
+            )
         for name in ("batch_size", "head_batch_size"):
             if getattr(self, name) > used:
                 raise SettingsError(
@@ -163,7 +167,8 @@ _RANGES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
         lambda sizes: len(sizes) >= 2 and min(sizes) >= 1,
         "the number of pixels and at least one hidden width, such as 784,500,500",
     ),
-    **{name: _at_least(0) for name in ("seed", "n_train", "n_epochs", "softmax_epochs", "n_blur")},
+    **{name: _at_least(0) for name in ("seed", "n_train", "n_validation", "n_epochs")},
+    **{name: _at_least(0) for name in ("softmax_epochs", "n_blur")},
     **{name: _at_least(1) for name in ("batch_size", "head_batch_size", "head_layers")},
     **{name: _at_least(0) for name in ("weight_decay", "head_weight_decay", "peer_strength")},
     **{name: _at_least(0) for name in ("head_init_std", "threshold")},

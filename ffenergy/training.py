@@ -13,6 +13,7 @@ import pandas as pd
 
 from ffenergy.arrays import Array, Tracer
 from ffenergy.backprop import Backprop
+from ffenergy.data.validation import held_out
 from ffenergy.errors import SettingsError, TrainingError
 from ffenergy.forward_forward import ForwardForward
 from ffenergy.network import NormalizedNetwork, parameters
@@ -119,6 +120,7 @@ class Run:
         self.algorithm, self.settings, self.trace = algorithm, settings, trace
         self.progress, self.after_epoch = progress, after_epoch
         self.random = random_streams(settings.seed)
+        data = held_out(data, settings.n_validation)
         used = settings.check_data(math.prod(data.train_images.shape[1:]), len(data.train_images))
         self.train = Examples.enter(
             trace, data.train_images[:used], data.train_labels[:used], settings.dtype

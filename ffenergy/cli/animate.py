@@ -20,7 +20,7 @@ from ffenergy.cli.flags import (
 )
 from ffenergy.cli.job import Job
 from ffenergy.cli.provenance import configuration
-from ffenergy.data import load
+from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import OutputError, SettingsError
 from ffenergy.report.snapshots import STAGES, Film, Snapshots
@@ -114,6 +114,7 @@ def _train(
     directory = RunDirectory(outdir or Path("runs") / f"animate-{preset}")
     directory.check(force=force)
     data = load(data_dir, offline=offline, progress=not quiet)
+    data = held_out(data, settings.n_validation)
     used = settings.check_data(data.train_images[0].size, len(data.train_images))
     directory.claim(force=force)
     records = [chosen.record() for chosen in profiles]

@@ -16,7 +16,7 @@ from ffenergy.cli.flags import (
 )
 from ffenergy.cli.job import Job
 from ffenergy.cli.provenance import configuration
-from ffenergy.data import load
+from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.report.text import overview
 from ffenergy.run_directory import Run, RunDirectory
@@ -107,6 +107,7 @@ def _carry_out(
     directory = RunDirectory(outdir or Path("runs") / f"{name}-{preset}")
     directory.check(force=force)
     data = load(data_dir, offline=offline, progress=not quiet)
+    data = held_out(data, settings.n_validation)
     used = settings.check_data(data.train_images[0].size, len(data.train_images))
     directory.claim(force=force)
     records = [chosen.record() for chosen in profiles]

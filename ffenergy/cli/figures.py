@@ -8,7 +8,7 @@ import click
 
 from ffenergy.atomic import write_bytes
 from ffenergy.cli.flags import data_flags
-from ffenergy.data import Dataset, load
+from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import DataError, OutputError
 from ffenergy.report import examples
 from ffenergy.report.preferred_inputs import preferred_inputs
@@ -70,6 +70,7 @@ def figures(
 def _data_of(run: Run, data: Dataset) -> Dataset:
     """The data, if it is what the run was trained on. Raises DataError."""
     then = run.configuration["data"]
+    data = held_out(data, then.get("validation_images", 0))
     if (data.name, data.is_sample) != (then["name"], then["is_sample"]):
         what = f"{then['name']}{', the sample' if then['is_sample'] else ''}"
         raise DataError(f"the run is of {what}; found {data.name} ({data.source}); see --data-dir")

@@ -17,6 +17,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 HELP = {
     "seed": "Seed of every random stream; the same seed gives the same bits.",
     "n_train": "Training images used, the first ones; 0 takes all.",
+    "n_validation": "Hold the last so many training images out and take errors on them, in the "
+    "place of the test set, which is not touched: for choosing hyper-parameters.",
     "dtype": "float32 or float64.",
     "layer_sizes": "Input pixels, then the hidden widths, such as 784,500,500.",
     "local_fields": "Locally connected layers, field/stride x channels, such as "
@@ -59,6 +61,7 @@ FIRST: tuple[str, ...] = (
     "n_train",
 )
 FIRST += ("softmax_epochs",)
+ALSO: dict[str, str] = {"n_validation": "--validation"}
 KINDS: dict[str, type] = {"int": int, "float": float}
 
 
@@ -68,7 +71,7 @@ def settings_flags(command: Command) -> Command:
     names = [*FIRST, *(name for name in fields if name not in FIRST)]
     for name in reversed(names):
         command = click.option(
-            f"--{name.replace('_', '-')}",
+            *filter(None, [ALSO.get(name), f"--{name.replace('_', '-')}"]),
             name,
             type=KINDS.get(str(fields[name].type), str),
             help=HELP[name],

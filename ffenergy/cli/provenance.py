@@ -35,6 +35,7 @@ def configuration(
             "is_sample": data.is_sample,
             "train_images": train_images,
             "test_images": len(data.test_images),
+            "validation_images": data.n_validation,
         },
         "preset": preset,
         "seed": settings.seed,

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from ffenergy.data.dataset import Dataset
 from ffenergy.data.sources import SourceState, describe, load
+from ffenergy.data.validation import held_out
 
-__all__ = ["Dataset", "SourceState", "describe", "load"]
+__all__ = ["Dataset", "SourceState", "describe", "held_out", "load"]

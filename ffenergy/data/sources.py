@@ -166,7 +166,7 @@ def _keep(entry: Entry, arrays: dict[str, Bytes]) -> str:
 def _dataset(
     entry: Entry, source: str, arrays: dict[str, Bytes], *, is_sample: bool = False
 ) -> Dataset:
-    return Dataset(entry.name, source, is_sample, **arrays)
+    return Dataset(entry.name, source, is_sample, n_validation=0, **arrays)
 
 
 def _examine(place: Path, entry: Entry) -> tuple[State, str]:

@@ -29,8 +29,9 @@ def data_line(run: Run) -> str:
     """Name, size and source of the data, a sample marked as such."""
     data = run.configuration["data"]
     mark = " · SAMPLE, not the full data set" if data["is_sample"] else ""
+    kind = "validation" if data.get("validation_images") else "test"
     return (
-        f"{data['name']}, {data['train_images']:,} training and {data['test_images']:,} test "
+        f"{data['name']}, {data['train_images']:,} training and {data['test_images']:,} {kind} "
         f"images, {data['source']}{mark}"
     )
 

@@ -20,6 +20,7 @@ def findings(run: Run) -> list[str]:
         _control(run),
         *_targets(run),
         _sample(run),
+        _validation(run),
         _unfinished(run),
     ]
     return [sentence for sentence in sentences if sentence]
@@ -136,6 +137,16 @@ def _sample(run: Run) -> str:
     return (
         f"The data are the embedded sample ({data['train_images']:,} training and "
         f"{data['test_images']:,} test images), so these errors are not those of full MNIST."
+    )
+
+
+def _validation(run: Run) -> str:
+    count = run.configuration["data"].get("validation_images")
+    if not count:
+        return ""
+    return (
+        f"What is called test error here is the error on {count:,} images held out from the end "
+        "of the training set, for choosing hyper-parameters; the test set was not touched."
     )
 
 
