@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Final
 
 import numpy as np
 
 from ffenergy.arrays import Array, Tracer
 from ffenergy.normalization import normalize
-from ffenergy.optimizers import make_optimizer
+from ffenergy.optimizers import Optimizer, make_optimizer
 
 INIT_STD: dict[str, Callable[[int], float]] = {
     "sqrt2": lambda fan_in: math.sqrt(2),
     "fan_in": lambda fan_in: math.sqrt(1 / fan_in),
     "he": lambda fan_in: math.sqrt(2 / fan_in),  # He et al. 2015, for ReLU
 }
+
+
+NORMALIZE_FOLDED: Final = "normalize_folded"  # normalisation as a part of the product after it
 
 
 class DenseLayer:
@@ -62,8 +65,10 @@ class DenseLayer:
             key: trace.scope(layer=name, phase=phase or key, makes=makes)
             for key, makes in self.PHASES.items()
         }
+        self.optimizer: Optimizer | None = None  # frozen layers do without
         self.fuse_forward = trace.fuse("matmul_bias_relu")
         self.fuse_normalize = trace.fuse("l2_normalize")
+        self.fuse_folded = trace.fuse(NORMALIZE_FOLDED)
 
     @property
     def weights_shape(self) -> tuple[int, ...]:
@@ -148,6 +153,7 @@ class DenseLayer:
 
     def update(self, rate: float) -> None:
         """Let the optimiser take a step; phase ``optimizer``."""
+        assert self.optimizer is not None  # noqa: S101  # prepare_training made it
         with self.scope["optimizer"]:
             self.optimizer.update(rate)
 
@@ -158,7 +164,27 @@ class DenseLayer:
         return {f"{self.name}/W": weights.copy(), f"{self.name}/b": bias.copy()}
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return parameters and optimiser state, all as copies."""
-        return self.plain_parameters() | {
-            f"{self.name}/{key}": value for key, value in self.optimizer.state().items()
-        }
+        """Return copies: ``name/W`` (`weights_shape`), ``name/b`` (width,), optimiser state."""
+        return {
+            f"{self.name}/W": self._plain_weights().copy(),
+            f"{self.name}/b": self.plain[-self.width :].copy(),
+        } | {f"{self.name}/{key}": value for key, value in self._optimizer_state().items()}
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over this layer's part of a :meth:`state`; one without such a part changes nothing.
+
+        The arrays keep their places in memory, so that whoever views them sees the new values.
+        """
+        if f"{self.name}/W" not in state:
+            return
+        self._plain_weights()[...] = state[f"{self.name}/W"]
+        self.plain[-self.width :] = state[f"{self.name}/b"]
+        if self.optimizer:
+            names = self.optimizer.state()
+            self.optimizer.load({name: state[f"{self.name}/{name}"] for name in names})
+
+    def _plain_weights(self) -> np.ndarray:
+        return self.plain[: -self.width].reshape(self.weights_shape)
+
+    def _optimizer_state(self) -> dict[str, np.ndarray]:
+        return self.optimizer.state() if self.optimizer else {}

@@ -13,6 +13,7 @@ negatives, is twice this one; Adam does not see the difference. No gradient pass
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -105,16 +106,26 @@ class ForwardForward(NormalizedNetwork):
             with self.gather_scope:
                 np.take(self.images, index, axis=0, out=batch.positives, mode="clip")
             self.hybrids.fill(batch.negatives, batch.positives)
-            for k, layer in enumerate(self.layers):
-                for number, cases in enumerate(batch.passes):
-                    below = cases.h[k - 1] if k else cases.inputs
-                    x = layer.normalized(below, self.lengths[k], cases.x[k])
-                    with layer.scope["forward"]:
-                        layer.relu(x, cases.h[k])
-                    coefficient = self._judge(k, cases, 2 * rows)
-                    delta = self._descend(k, cases, coefficient, 2 * rows)
-                    layer.find_gradient(x, delta, add=number > 0)
-                layer.update(rate)  # after this layer's forward pass: layers above see old weights
+            for k in range(len(self.layers)):
+                self._train_layer(k, batch, rate)
+
+    def _train_layer(self, k: int, batch: Batch, rate: float) -> None:
+        """Let layer ``k`` learn from what the layer below makes of the batch."""
+        layer, total = self.layers[k], sum(cases.signs.shape[0] for cases in batch.passes)
+        for number, cases in enumerate(batch.passes):
+            self._activate(k, cases)
+            coefficient = self._judge(k, cases, total)
+            delta = self._descend(k, cases, coefficient, total)
+            layer.find_gradient(cases.x[k], delta, add=number > 0)
+        layer.update(rate)  # after this layer's forward pass: layers above see old weights
+
+    def _activate(self, k: int, cases: Pass) -> None:
+        """Bring layer ``k``'s normalised inputs and its activities up to date."""
+        layer = self.layers[k]
+        with layer.fuse_folded:
+            layer.normalized(cases.h[k - 1] if k else cases.inputs, self.lengths[k], cases.x[k])
+            with layer.scope["forward"]:
+                layer.relu(cases.x[k], cases.h[k])
 
     def _judge(self, k: int, cases: Pass, total: int) -> Array:
         """Add up losses and right answers; return c of dLoss / dh = c h, shape (rows, 1).
@@ -174,6 +185,12 @@ class ForwardForward(NormalizedNetwork):
                 [self._read(*pair) for pair in zip(self.layers, self.right, strict=True)],
             )
 
+    def read_meter(self, k: int) -> tuple[float, float]:
+        """Return the loss and right answers of layer ``k`` alone, as :meth:`read_meters` does."""
+        with self.trace.step("report"):
+            layer = self.layers[k]
+            return self._read(layer, self.losses[k]), self._read(layer, self.right[k])
+
     def _read(self, layer: DenseLayer, meter: Array) -> float:
         with layer.scope["evaluate"]:
             total = float(self.trace.escape(meter).sum(dtype=np.float64))
@@ -215,6 +232,14 @@ class ForwardForward(NormalizedNetwork):
     def state(self) -> dict[str, np.ndarray]:
         """Return copies of all parameters, optimiser state and running means."""
         state = {key: value for layer in self.layers for key, value in layer.state().items()}
+        return state | self.means()
+
+    def means(self) -> dict[str, np.ndarray]:
+        """Return copies of the running mean activities, ``layer1/peers`` (width,) and so on."""
+        named = zip(self.layers, self.plain_peers, strict=True)
+        return {f"{layer.name}/peers": means.copy() for layer, means in named}
+
+    def load_means(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over the running means in ``state``."""
         for layer, means in zip(self.layers, self.plain_peers, strict=True):
-            state[f"{layer.name}/peers"] = means.copy()
-        return state
+            means[...] = state[f"{layer.name}/peers"]

@@ -116,8 +116,3 @@ class LocalLayer(DenseLayer):
             dense[down, across, :, location] = compact[location]
         bias = self.plain[-self.width :].copy()
         return {f"{self.name}/W": dense.reshape(-1, self.width), f"{self.name}/b": bias}
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return parameters and optimiser state; ``name/W`` here has no zeros, `weights_shape`."""
-        weights = self.plain[: -self.width].reshape(self.weights_shape)
-        return super().state() | {f"{self.name}/W": weights.copy()}

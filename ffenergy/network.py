@@ -46,12 +46,13 @@ class NormalizedNetwork:
     def _extract(self, activities: Array, out: Array, phase: str) -> None:
         column = 0
         for layer, length in zip(self.layers, self.lengths, strict=False):
+            rows = activities.shape[0]
             with layer.scope[phase]:
-                with layer.fuse_normalize:
-                    rows = activities.shape[0]
-                    room = np.empty(layer.input_shape(rows), self.dtype, like=activities)
-                    x = layer.scaled(activities, length, room)
-                activities = layer.relu(x, np.empty((rows, layer.width), x.dtype, like=x))
+                with layer.fuse_folded:
+                    with layer.fuse_normalize:
+                        room = np.empty(layer.input_shape(rows), self.dtype, like=activities)
+                        x = layer.scaled(activities, length, room)
+                    activities = layer.relu(x, np.empty((rows, layer.width), x.dtype, like=x))
                 if layer in self.head_layers:
                     end = column + layer.width
                     scale = target_length(self.feature_scale, layer.width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 import numpy as np
@@ -42,6 +43,9 @@ class Optimizer(Protocol):
 
     def state(self) -> dict[str, np.ndarray]:
         """Return copies of everything the next step depends on besides the parameters."""
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over a :meth:`state`."""
 
 
 class Adam:
@@ -108,6 +112,12 @@ class Adam:
             "steps": np.array(self.steps),
         }
 
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over a :meth:`state`."""
+        self.first[...] = state["first"]
+        self.second[...] = state["second"]
+        self.steps = int(state["steps"])
+
 
 class Momentum:
     """Smoothed gradient descent, s = b s + (1-b) g, w -= rate s (Hinton's released code).
@@ -140,6 +150,11 @@ class Momentum:
     def state(self) -> dict[str, np.ndarray]:
         """Return the smoothed gradient (scaled as in the class description)."""
         return {"smooth": self.smooth.copy()} if self.beta else {}
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over a :meth:`state`."""
+        if self.beta:
+            self.smooth[...] = state["smooth"]
 
 
 def make_optimizer(kind: str, trace: Tracer, values: Array, gradient: Array) -> Optimizer:

@@ -10,13 +10,15 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from ffenergy import results
 from ffenergy.atomic import replacing, write_text
@@ -34,6 +36,9 @@ MEASURED = ("run.json", "traffic.csv", "history.csv", "weights.npz", "examples.n
 DERIVED = ("summary.csv", "normalize.csv", "targets.csv", *PRICED, "report.md")
 PICTURES = ("*.png", "*.svg", "*.gif", "*.mp4", "*.webm")
 FILM = ("film.csv", "film.npz")
+PROGRESS = "progress.json"
+CHECKPOINTS = "checkpoints"
+LOCK = ".lock"
 EXPORTS = ("*.perfetto.json", "*.parquet")
 SCALARS = (
     "test_error",
@@ -99,6 +104,11 @@ class Run:
             return self
         return replace(self, history=_joined(self.history, algorithm, history))
 
+    def without_unfinished(self) -> Run:
+        """The run with the epochs of finished algorithms alone."""
+        finished = self.history["algorithm"].isin(self.algorithms)
+        return replace(self, history=self.history[finished].reset_index(drop=True))
+
     def with_examples(self, examples: Mapping[str, np.ndarray]) -> Run:
         """The run with the arrays that its pictures need."""
         return replace(self, examples=examples)
@@ -125,7 +135,7 @@ class RunDirectory:
         probe = self.path / f".writable.{os.getpid()}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            occupied = any(self.path.iterdir())
+            occupied = any(path.name != LOCK for path in self.path.iterdir())
             probe.touch(exist_ok=False)
             probe.unlink()
         except OSError as error:
@@ -145,11 +155,34 @@ class RunDirectory:
         self._clear()
 
     def _clear(self) -> None:
-        for name in (*MEASURED, *DERIVED):
+        for name in (*MEASURED, *DERIVED, PROGRESS):
             (self.path / name).unlink(missing_ok=True)
+        for path in (self.path / CHECKPOINTS).glob("*.checkpoint"):
+            path.unlink()
         for pattern in (*PICTURES, *FILM, *EXPORTS):
             for path in self.path.glob(pattern):
                 path.unlink()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other process from training into this directory.
+
+        Raises RunDirectoryError if one does so already.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise RunDirectoryError(
+                f"another process is training into {self.path}; wait for it or choose another "
+                "--outdir"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+            (self.path / LOCK).unlink(missing_ok=True)
 
     def write(self, run: Run) -> None:
         """Write the measurement; `run.json` comes last, so a reader finds the tables it names."""

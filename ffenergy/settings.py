@@ -53,6 +53,7 @@ class Settings:
     weight_decay: float  # L2, added to the gradient of the weights, not of the biases
     negative_pairs: str  # halves of a hybrid: independent images, or one shared with the positive
     n_blur: int  # blurs of the mask
+    greedy_input: str  # of ff-greedy: recompute it through the layers below, or store it
     passes: str  # joined: positives and negatives in one matmul; separate: one each
     bp_lr: float  # of backprop
     head_layers: int  # the head sees this many of the last hidden layers
@@ -150,6 +151,7 @@ _CHOICES: Final = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "negative_pairs": NEGATIVE_PAIRS,
+    "greedy_input": ("recompute", "store"),
     "passes": ("joined", "separate"),
     "head_feature_scale": NORMALIZATIONS,
     "head_optimizer": OPTIMIZERS,

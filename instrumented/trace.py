@@ -168,6 +168,16 @@ class Trace:
     def _repr_html_(self) -> str:
         return frames.html(self.ledger)
 
+    def continue_from(self, ledger: Ledger) -> None:
+        """Take over the books of an earlier trace of the same run, in place of this one's.
+
+        What has been counted so far is dropped, the arrays stay. Not for a recording trace.
+        """
+        if self._recorder is not None or self._program is not None:
+            raise InstrumentError("books change hands between steps, in a trace that records none")
+        self.ledger = ledger
+        self._shortcuts.clear()
+
     # ---- what arrays do (called by TracedArray) -----------------------------------------
 
     _apply_ufunc = apply_ufunc

@@ -12,28 +12,50 @@ from ffenergy.cli.flags import (
     data_flags,
     output_flags,
     profile_flags,
+    resume_flags,
     settings_flags,
 )
 from ffenergy.cli.job import Job
 from ffenergy.cli.provenance import configuration
+from ffenergy.cli.resuming import checkpoints_of, same_origin, same_settings, unfinished
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
+from ffenergy.errors import SettingsError
 from ffenergy.report.text import overview
 from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.training import ALGORITHMS
 
-ALGORITHMS = ("ff", "bp", "random")
+COMPARED = ("ff", "bp", "random")
+
+
+def _algorithms(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+    for name in names:
+        if name not in ALGORITHMS:
+            raise SettingsError(
+                f"--algorithms has {name!r}; choose among {', '.join(ALGORITHMS)}, with commas"
+            )
+    return names
 
 
 @click.command()
+@click.option(
+    "--algorithms",
+    default=",".join(COMPARED),
+    show_default=True,
+    callback=_algorithms,
+    help=f"What to train, with commas, among {', '.join(ALGORITHMS)}.",
+)
 @output_flags
+@resume_flags
 @profile_flags
 @data_flags
 @settings_flags
 @click.pass_context
-def compare(ctx: click.Context, /, **flags: Any) -> None:
+def compare(ctx: click.Context, /, *, algorithms: tuple[str, ...], **flags: Any) -> None:
     r"""Train Forward-Forward, backprop and an untrained control, and compare what moved.
 
-    The three get the same data, widths, batches, optimiser and number of epochs. The untrained
+    They get the same data, widths, batches, optimiser and number of epochs. The untrained
     control has random frozen layers under the softmax head that Forward-Forward also gets: what
     it reaches owes nothing to learning in the hidden layers.
 
@@ -60,20 +82,26 @@ def compare(ctx: click.Context, /, **flags: Any) -> None:
       ffenergy compare
       ffenergy compare --layer-sizes 784,1000,1000 --n-epochs 8 --outdir runs/wide
       ffenergy compare --preset seed --n-train 20000
+      ffenergy compare --algorithms ff,ff-greedy,bp,random
+      ffenergy compare --outdir runs/compare-quick --resume
     """
-    _carry_out(ctx, "compare", ALGORITHMS, traced=True, **flags)
+    _carry_out(ctx, "compare", algorithms, traced=True, **flags)
 
 
 @click.command()
-@click.argument("algorithm", type=click.Choice(ALGORITHMS))
+@click.argument("algorithm", type=click.Choice(list(ALGORITHMS)))
 @click.option("--no-trace", is_flag=True, help="Train on plain arrays: same bits, no counts.")
 @output_flags
+@resume_flags
 @profile_flags
 @data_flags
 @settings_flags
 @click.pass_context
 def train(ctx: click.Context, /, algorithm: str, *, no_trace: bool, **flags: Any) -> None:
-    r"""Train one algorithm: ff (Forward-Forward), bp (backprop) or random (untrained control).
+    r"""Train one algorithm.
+
+    ff is Forward-Forward, ff-greedy the same layer by layer, bp backprop, random the untrained
+    control.
 
     Writes the same files as `ffenergy compare`. With --no-trace the training is the same bit for
     bit, and the tables hold errors and times only.
@@ -96,25 +124,45 @@ def _carry_out(
     outdir: Path | None,
     profile: tuple[str, ...],
     force: bool,
+    resume: bool,
+    checkpoint_seconds: float,
     quiet: bool,
     data_dir: Path | None,
     offline: bool,
     **overrides: Any,
 ) -> None:
     """Check everything that can be checked, then train, save after each algorithm, report."""
-    settings = chosen_settings(preset, overrides)
-    profiles = choose_profiles(profile, settings.dtype)
     directory = RunDirectory(outdir or Path("runs") / f"{name}-{preset}")
-    directory.check(force=force)
+    earlier = unfinished(directory) if resume else None
+    settings = chosen_settings(preset, overrides)
+    if earlier:
+        settings = same_settings(ctx, earlier, settings)
+    profiles = choose_profiles(profile, settings.dtype)
+    if not earlier:
+        directory.check(force=force)
     data = load(data_dir, offline=offline, progress=not quiet)
     data = held_out(data, settings.n_validation)
     used = settings.check_data(data.train_images[0].size, len(data.train_images))
-    directory.claim(force=force)
-    records = [chosen.record() for chosen in profiles]
-    run = Run({**configuration(ctx, preset, settings, data, used), "profiles": records})
-    job = Job(directory, run, settings, data, profiles, traced=traced, quiet=quiet)
-    job.say(f"Data: {data.name}, {data.source}. Writing to {directory.path}.")
-    run = job.carry_out(algorithms)
+    records = {"profiles": [chosen.record() for chosen in profiles], "traced": traced}
+    fresh = Run({**configuration(ctx, preset, settings, data, used), **records})
+    if earlier:
+        same_origin(earlier, fresh)
+    with directory.locked():
+        if not earlier:
+            directory.claim(force=force)
+        job = Job(
+            directory,
+            earlier or fresh,
+            settings,
+            data,
+            profiles,
+            traced=traced,
+            quiet=quiet,
+            checkpoints=checkpoints_of(directory, fresh, checkpoint_seconds),
+        )
+        begins = "Going on with" if earlier else "Writing to"
+        job.say(f"Data: {data.name}, {data.source}. {begins} {directory.path}.")
+        run = job.carry_out(algorithms)
     if not quiet:
         click.echo("\n" + overview(run, job.prices))
         click.echo(f"\nWritten to {directory.path}: report.md has these tables and the pictures.")

@@ -37,6 +37,8 @@ HELP = {
     "weight_decay": "L2 decay of the hidden weights.",
     "negative_pairs": "Halves of a hybrid: independent images, or one shared with the positive.",
     "n_blur": "Blurs of the random mask before its threshold.",
+    "greedy_input": "Input of a layer in ff-greedy: recompute it in every step through the frozen "
+    "layers below, or store it once for all images.",
     "passes": "Positives and negatives in one matmul (joined) or one each (separate).",
     "bp_lr": "Learning rate of backprop.",
     "head_layers": "The softmax head sees this many of the last hidden layers.",
@@ -88,6 +90,23 @@ def chosen_settings(preset: str, overrides: dict[str, Any]) -> Settings:
     """The preset with the flags that were given laid over it. Raises SettingsError."""
     given = {name: value for name, value in overrides.items() if value is not None}
     return Settings.from_preset(preset).replace(**given)
+
+
+def resume_flags(command: Command) -> Command:
+    """Add --resume and --checkpoint-seconds."""
+    command = click.option(
+        "--checkpoint-seconds",
+        type=click.FloatRange(min=0),
+        default=10.0,
+        show_default=True,
+        help="Least time between two checkpoints, which are written after an epoch.",
+    )(command)
+    return click.option(
+        "--resume",
+        is_flag=True,
+        help="Go on with the run in --outdir, bit for bit as if it had never stopped; settings "
+        "are those it began with. Where there is none, begin it.",
+    )(command)
 
 
 def data_flags(command: Command) -> Command:

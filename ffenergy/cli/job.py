@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import click
 
+from ffenergy.atomic import write_text
 from ffenergy.costs.prices import Prices
 from ffenergy.data import Dataset
 from ffenergy.energy import ChosenProfile
@@ -15,9 +19,9 @@ from ffenergy.report import examples
 from ffenergy.report.files import write_report, write_tables
 from ffenergy.report.pricing import prices_of
 from ffenergy.report.style import ALGORITHM_NAMES
-from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.run_directory import PROGRESS, Run, RunDirectory
 from ffenergy.settings import Settings
-from ffenergy.training import AfterEpoch, Diverged, Interrupted
+from ffenergy.training import AfterEpoch, Checkpoints, Diverged, Interrupted, Plan
 from ffenergy.training import train as train_algorithm
 
 
@@ -35,7 +39,9 @@ class Job:
         traced: bool,
         quiet: bool,
         after_epoch: AfterEpoch | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
+        self.checkpoints = checkpoints
         self.directory, self.run, self.settings, self.data = directory, run, settings, data
         self.profiles, self.traced, self.quiet = profiles, traced, quiet
         self.after_epoch = after_epoch
@@ -49,6 +55,8 @@ class Job:
     def carry_out(self, algorithms: tuple[str, ...]) -> Run:
         """Train `algorithms` in turn, write the report, return the complete run.
 
+        Those that the run has already are left as they are.
+
         Raises RunInterruptedError on Ctrl-C and TrainingError when a loss is no longer a number;
         by then the finished algorithms and the history of the unfinished one are saved.
         """
@@ -56,7 +64,8 @@ class Job:
         current = ""
         try:
             for current in algorithms:
-                self._train(current)
+                if current not in self.run.results:
+                    self._train(current)
             self._add_examples()
             self.run = self.run.with_status("complete")
             self.directory.write(self.run)
@@ -88,6 +97,8 @@ class Job:
                 traced=self.traced,
                 progress=shown,
                 after_epoch=self.after_epoch,
+                checkpoints=self.checkpoints,
+                watch=partial(self._watch, algorithm),
             )
         finally:
             if shown is not None:
@@ -95,6 +106,17 @@ class Job:
         self.run = self.run.with_result(result)
         self.directory.write(self.run)
         write_tables(self.directory, self.run)
+        (self.directory.path / PROGRESS).unlink(missing_ok=True)
+        if self.checkpoints:
+            self.checkpoints.clear()
+
+    def _watch(
+        self, algorithm: str, plans: Sequence[Plan], history: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Leave word of how far the algorithm is, for `ffenergy status`."""
+        planned = [{"stage": plan.name, "epochs": plan.n_epochs} for plan in plans]
+        told = {"algorithm": algorithm, "planned": planned, "history": list(history)}
+        write_text(self.directory.path / PROGRESS, json.dumps(told))
 
     def _add_examples(self) -> None:
         found = examples.hybrids(self.data, self.settings)
@@ -113,6 +135,8 @@ class Job:
         started = self.run.history["algorithm"].unique()
         epochs = [f"the epochs of {_named(n)}" for n in started if n not in self.run.results]
         told = ", ".join(kept + epochs) or "the settings alone"
+        if self.checkpoints and self.checkpoints.found():
+            told += ", a checkpoint to go on from with --resume"
         what = f"interrupted {reason}" if status == "interrupted" else reason
         return f"{what}; kept: {told} (in {self.directory.path})"
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 import pandas as pd
 
 from instrumented.operand import ROLES
 
-ACCOUNTINGS: Final = ("eager", "fused")
+ACCOUNTINGS: Final = ("eager", "fused", "fused-folded")
+SHOWN: Final = ACCOUNTINGS[:2]  # in pictures and in the tables on the screen
 GRAINS: Final = ("operation", "tile")
 PRICED_GRAIN: Final = "tile"
 """The grain at which levels and energy are taken."""
@@ -50,6 +51,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         *("accounting", "grain", "profile", "scope", "measure", "part"),
         *("backprop", "forward_forward", "difference", "share_of_backprop"),
     ),
+    "work": (*STEP_KEYS, *PLACE, "dtype", "adds", "multiplies", "specials"),
 }
 """Columns of every table. A relative profile adds energy columns ending in ``_macs``."""
 
@@ -77,6 +79,7 @@ class Prices:
     live, peak, alive: live memory moment by moment (``train…`` kinds only), its peak, and who is
         alive there; the data set stands apart.
     decomposition: measures of one full training step and of the run, in signed parts.
+    work: scalar operations by dtype, which any profile can price; the same eager and fused.
     """
 
     profiles: tuple[str, ...]
@@ -89,9 +92,10 @@ class Prices:
     peak: pd.DataFrame
     alive: pd.DataFrame
     decomposition: pd.DataFrame
+    work: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS["work"]))
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Every table with its name, in the order of the fields."""
-        for field in fields(self):
-            if field.name in COLUMNS:
-                yield field.name, getattr(self, field.name)
+        for one in fields(self):
+            if one.name in COLUMNS:
+                yield one.name, getattr(self, one.name)

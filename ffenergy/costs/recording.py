@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from ffenergy.arrays import Array
 from ffenergy.backprop import Backprop
 from ffenergy.errors import SettingsError
 from ffenergy.forward_forward import ForwardForward
+from ffenergy.greedy import GreedyForwardForward
 from ffenergy.random_features import RandomFeatures
 from ffenergy.settings import Settings
 from ffenergy.softmax_head import CLASSES, SoftmaxHead, wrong_answers
@@ -218,6 +220,20 @@ def _backprop_kinds(work: Workload) -> Iterator[StepKind]:
     yield from chunk_kinds("evaluate", work.images, _evaluate_bp)
 
 
+def _greedy_kinds(work: Workload) -> Iterator[StepKind]:
+    settings = work.settings
+    for k in range(settings.n_layers):
+        layer = f"layer{k + 1}"
+        if k and settings.greedy_input == "store":
+            counts = {"": work.train_images}
+            yield from chunk_kinds(f"store-{layer}", counts, partial(_store, k))
+        prepare = partial(_train_greedy, k)
+        yield from batch_kinds(f"train-{layer}", settings.batch_size, work.train_images, prepare)
+        yield StepKind(f"report-{layer}", 0, partial(_report_greedy, k))
+    yield shuffle_kind(work)
+    yield from head_kinds(work)
+
+
 def _random_kinds(work: Workload) -> Iterator[StepKind]:
     yield from head_kinds(work)
     yield shuffle_kind(work)
@@ -225,6 +241,7 @@ def _random_kinds(work: Workload) -> Iterator[StepKind]:
 
 KINDS: Final[dict[str, Callable[[Workload], Iterator[StepKind]]]] = {
     "ff": _forward_forward_kinds,
+    "ff-greedy": _greedy_kinds,
     "bp": _backprop_kinds,
     "random": _random_kinds,
 }
@@ -234,6 +251,43 @@ KINDS: Final[dict[str, Callable[[Workload], Iterator[StepKind]]]] = {
 def _train_ff(bench: Bench, rows: int) -> Act:
     network, batch = forward_forward(bench), bench.batches(rows)
     return lambda number: network.step(batch(number), RATE)
+
+
+def _greedy(bench: Bench, k: int, depth: int) -> GreedyForwardForward:
+    """A network whose layer ``k`` learns, with the inputs of layer ``depth`` stored if asked."""
+    images = bench.images(bench.work.train_images)
+    rngs = (bench.rng, bench.rng, bench.rng)
+    network = GreedyForwardForward(bench.trace, bench.settings, images, *rngs)
+    network.learning = k
+    if depth and bench.settings.greedy_input == "store":
+        network.stored = (
+            network.room_to_store(depth, "real"),
+            network.room_to_store(depth, "hybrid"),
+        )
+        for stored in network.stored:
+            bench.trace.escape(stored)
+    return network
+
+
+def _train_greedy(k: int, bench: Bench, rows: int) -> Act:
+    network, batch = _greedy(bench, k, k), bench.batches(rows)
+    return lambda number: network.step(batch(number), RATE)
+
+
+def _report_greedy(k: int, bench: Bench) -> Act:
+    network = _greedy(bench, k, 0)
+    return lambda number: network.read_meter(k)
+
+
+def _store(k: int, bench: Bench, rows: int, count: int) -> Act:
+    network = _greedy(bench, k, k - 1)
+    real, hybrid = network.room_to_store(k, "real"), network.room_to_store(k, "hybrid")
+
+    def act(number: int) -> None:
+        chunk = _rows_of(number, rows, count)
+        network.store_rows(k, chunk, real[chunk], hybrid[chunk])
+
+    return act
 
 
 def _train_bp(bench: Bench, rows: int) -> Act:

@@ -132,6 +132,9 @@ def tabulate(
     tables["levels"] = _joined(served)
     tables["energy"] = _joined(energies)
     tables |= _live_tables(steps, costs)
+    tables["work"] = pd.concat(
+        [step.work.assign(digest=digest) for digest, step in costs.items()], ignore_index=True
+    )
     by_algorithm = {name: _of_steps(name, steps, table) for name, table in tables.items()}
     split = decomposition(steps, by_algorithm["reuse"], by_algorithm["energy"], whole_run=whole_run)
     return Prices(profiles=names, steps=steps, **by_algorithm, decomposition=split)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, Final
 
 import pandas as pd
@@ -14,7 +16,7 @@ from ffenergy.energy.decomposition import exact_total
 
 KEYS: Final = ["algorithm", "accounting", "layer", "phase"]
 COUNTS: Final = ["bytes_read", "bytes_written", "bytedmd_operation", "bytedmd_tile"]
-TRAINING: Final = ("train", "features", "head")
+TRAINING: Final = ("train", "store", "features", "head")
 """How the step kinds begin without which there is no trained network; ``features`` in ``head``."""
 
 
@@ -82,9 +84,10 @@ def training_up_to(
     Returns columns accounting, bytes_read, bytes_written and energy_* (joules or macs).
     """
     epochs = int(history.loc[history["stage"] == stage, "epoch"].max())
+    stages = list(dict.fromkeys(history["stage"]))
     steps = prices.steps[prices.steps["algorithm"] == algorithm]
     taken = [
-        _taken(str(row["step"]), int(row["steps"]), stage, epoch, epochs)
+        _taken(str(row["step"]), int(row["steps"]), stages, stage, Fraction(epoch, epochs))
         for row in steps.to_dict("records")
     ]
     so_far = steps.assign(steps=taken)
@@ -98,12 +101,13 @@ def training_up_to(
     return pd.DataFrame([{"accounting": name, **row} for name, row in found.items()])
 
 
-def _taken(label: str, steps: int, stage: str, epoch: int, epochs: int) -> int:
-    """How many steps of a kind had been taken after `epoch` of the `epochs` of `stage`."""
-    first = label.split("-")[0]
+def _taken(label: str, steps: int, stages: Sequence[str], stage: str, done: Fraction) -> int:
+    """How many steps of a kind had been taken once a part of the epochs of `stage` was done."""
+    first, *rest = label.split("-")
     if first not in TRAINING or label.startswith("features-test"):
         return 0
-    own_stage = first == "head" if stage == "head" else first == "train"
-    if own_stage:
-        return steps * epoch // epochs
-    return steps if stage == "head" else 0
+    own = next((name for name in rest if name in stages), stages[0])  # train-layer2 in layer2
+    place = stages.index("head" if first in ("features", "head") else own) - stages.index(stage)
+    if place == 0 and first in ("train", "head"):
+        return int(steps * done)
+    return steps if place <= 0 else 0

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS, GRAINS, PLACE
 from ffenergy.costs.recording import Recording
+from ffenergy.dense import NORMALIZE_FOLDED
 from instrumented import Analysis, Event, analyse, analyse_live
 from instrumented.analysis import steady_step
 from instrumented.live import LiveMemory
@@ -37,19 +37,38 @@ class StepCosts:
 
 
 def step_costs(recording: Recording) -> StepCosts:
-    """Analyse a recording at every grain, eager and fused."""
+    """Analyse a recording at every grain and under every accounting."""
     events, buffers = recording.trace.events, recording.trace.buffers
-    return StepCosts(
-        analyses={
-            (accounting, grain): analyse(events, buffers, grain=grain, fused=accounting == "fused")
-            for accounting, grain in product(ACCOUNTINGS, GRAINS)
-        },
-        work=_work(events),
-        live={
-            accounting: analyse_live(events, buffers, fused=accounting == "fused")
-            for accounting in ACCOUNTINGS
-        },
-    )
+    scopes = fusion_scopes(events)
+    analyses: dict[tuple[str, str], Analysis] = {}
+    live: dict[str, LiveMemory] = {}
+    known: dict[frozenset[str], str] = {}
+    for accounting in ACCOUNTINGS:
+        enabled = scopes[accounting]
+        like = known.setdefault(enabled, accounting)
+        if like != accounting:  # nothing in this step tells the two apart
+            analyses |= {(accounting, grain): analyses[like, grain] for grain in GRAINS}
+            live[accounting] = live[like]
+            continue
+        fusing: Any = {"fused": bool(enabled), "scopes": enabled}
+        for grain in GRAINS:
+            analyses[accounting, grain] = analyse(events, buffers, grain=grain, **fusing)
+        live[accounting] = analyse_live(events, buffers, **fusing)
+    return StepCosts(analyses, _work(events), live)
+
+
+def fusion_scopes(events: list[Event]) -> dict[str, frozenset[str]]:
+    """Return the names of the scopes that are one kernel under each accounting.
+
+    ``fused`` has every declared scope but the one that makes normalisation a part of the product
+    that follows it; ``fused-folded`` has that one too.
+    """
+    declared = frozenset(name for event in events for name, _ in event.fusion)
+    return {
+        "eager": frozenset(),
+        "fused": declared - {NORMALIZE_FOLDED},
+        "fused-folded": declared,
+    }
 
 
 def _work(events: list[Event]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ffenergy.costs.decomposition import FULL_BATCH, TRAINING_STEP, energies
-from ffenergy.costs.prices import ACCOUNTINGS, Prices
+from ffenergy.costs.prices import SHOWN, Prices
 from ffenergy.costs.run_totals import headline_unit
 from ffenergy.report.per_sample import per_training_sample, trained_algorithms
 from ffenergy.report.style import (
@@ -37,7 +37,7 @@ COMPUTE: Final = "compute"
 
 def waterfall(prices: Prices) -> Figure | None:
     """From backprop's energy to Forward-Forward's in signed parts, eager beside fused."""
-    panels = {name: _parts(prices, name) for name in ACCOUNTINGS}
+    panels = {name: _parts(prices, name) for name in SHOWN}
     panels = {name: table for name, table in panels.items() if not table.empty}
     if not panels:
         return None
@@ -114,7 +114,7 @@ def by_phase_and_role(prices: Prices) -> Figure | None:
         movement=found[f"energy_movement_{unit}"] * scale,
         compute=found[f"energy_compute_{unit}"] * scale,
     )
-    bars = [(algorithm, accounting) for algorithm in algorithms for accounting in ACCOUNTINGS]
+    bars = [(algorithm, accounting) for algorithm in algorithms for accounting in SHOWN]
     figure = Figure(figsize=(9, 2.4 + 0.72 * len(bars)), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True)
     for ax, key, palette in zip(

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from ffenergy.costs.prices import ACCOUNTINGS, PRICED_GRAIN, Prices
+from ffenergy.costs.prices import PRICED_GRAIN, SHOWN, Prices
 from ffenergy.report.per_sample import (
     SHORT,
     TRAIN,
@@ -39,7 +39,7 @@ NAMED: Final = 3
 
 def miss_curve(prices: Prices) -> Figure | None:
     """Bytes beyond an on-chip memory against its size, with the sizes where curves cross."""
-    panels = {name: miss_curves(prices, name) / MB for name in ACCOUNTINGS}
+    panels = {name: miss_curves(prices, name) / MB for name in SHOWN}
     panels = {name: curves for name, curves in panels.items() if not curves.columns.empty}
     if not panels:
         return None
@@ -90,11 +90,9 @@ def reuse_distances(prices: Prices) -> Figure | None:
     bins = [2**k for k in range(int(reused.min()).bit_length() - 1, int(reused.max()).bit_length())]
     cold = bool((table["distance_to_bytes"] < 0).any())
     figure = Figure(figsize=(9, 1.2 + 2.1 * len(algorithms)), layout="constrained")
-    grid = figure.subplots(
-        len(algorithms), len(ACCOUNTINGS), sharex=True, sharey=True, squeeze=False
-    )
+    grid = figure.subplots(len(algorithms), len(SHOWN), sharex=True, sharey=True, squeeze=False)
     for row, algorithm in zip(grid, algorithms, strict=True):
-        for ax, accounting in zip(row, ACCOUNTINGS, strict=True):
+        for ax, accounting in zip(row, SHOWN, strict=True):
             own = (table["algorithm"] == algorithm) & (table["accounting"] == accounting)
             _histogram(ax, table[own], bins, roles, cold=cold)
             ax.set_title(f"{short_name(algorithm)}, {accounting}")
@@ -143,10 +141,10 @@ def live_memory(prices: Prices) -> Figure | None:
             chosen[algorithm] = (largest, own[own["step"] == largest])
     if not chosen:
         return None
-    shape = (len(ACCOUNTINGS), len(chosen))
+    shape = (len(SHOWN), len(chosen))
     figure = Figure(figsize=(max(9, 4 * len(chosen)), 7), layout="constrained")
     grid = figure.subplots(*shape, sharey=True, squeeze=False)
-    for accounting, row in zip(ACCOUNTINGS, grid, strict=True):
+    for accounting, row in zip(SHOWN, grid, strict=True):
         for ax, (algorithm, (step, table)) in zip(row, chosen.items(), strict=True):
             moments = table[table["accounting"] == accounting].sort_values("moment")
             _areas(ax, moments)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ffenergy.costs import run_totals
 from ffenergy.costs.decomposition import RUN, TRAINING_STEP, UNITS
-from ffenergy.costs.prices import ACCOUNTINGS, PRICED_GRAIN, Prices
+from ffenergy.costs.prices import PRICED_GRAIN, SHOWN, Prices
 from ffenergy.costs.pricing import COMPUTE, WIRE
 from ffenergy.energy import answer
 from ffenergy.report import priced_tables, tables
@@ -42,7 +42,7 @@ def answers(prices: Prices) -> list[str]:
     """The answer under the headline profile: per training step and run, eager and fused."""
     sentences = []
     for scope, opening in SCOPES.items():
-        for accounting in ACCOUNTINGS:
+        for accounting in SHOWN:
             profile = prices.profiles[0]
             parts = _parts(prices, accounting, scope, profile)
             for unit in UNITS:
@@ -172,7 +172,7 @@ def _split(
     plain, signed = scaled(scale), scaled(scale, sign=True)
     cells: dict[str, list[str]] = {part: [] for part in PART_NAMES}
     headings = [""]
-    for accounting in ACCOUNTINGS:
+    for accounting in SHOWN:
         parts = _parts(prices, accounting, scope, profile)
         parts = parts[parts["measure"] == measure].set_index("part")
         for part in PART_NAMES:

@@ -37,7 +37,7 @@ def summary(run: Run, prices: Prices | None) -> pd.DataFrame:
             chosen = own[own["accounting"] == accounting]
             priced = run_totals.totals(chosen, unit)
             bytes_moved = {name: priced.pop(name) for name in ("bytes_read", "bytes_written")}
-            fused = _fused_row(run, row, chosen, bytes_moved) if accounting == "fused" else {}
+            fused = _fused_row(run, row, chosen, bytes_moved) if accounting != "eager" else {}
             peak = run_totals.peak_live(prices, row["algorithm"], accounting)
             keys = {"accounting": accounting, "profile": prices.profiles[0]}
             rows.append({**row, **fused, **keys, **priced, "peak_live_bytes": peak})

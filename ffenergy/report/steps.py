@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ffenergy.costs.prices import ACCOUNTINGS, Prices
+from ffenergy.costs.prices import SHOWN, Prices
 from ffenergy.costs.run_totals import by_place, headline_unit, peak_live, totals
 from ffenergy.report.display import Shown, scaled
 from ffenergy.report.style import ALGORITHM_NAMES, PHASES, in_order, layers_in_order
@@ -65,7 +65,7 @@ def _priced(rows: Sequence[dict[str, Any]], prices: Prices) -> list[dict[str, An
     unit, places = headline_unit(prices), by_place(prices)
     priced = []
     for row in rows:
-        for accounting in ACCOUNTINGS:
+        for accounting in SHOWN:
             chosen = (places["algorithm"] == row["algorithm"]) & (
                 places["accounting"] == accounting
             )

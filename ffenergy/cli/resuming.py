@@ -1,0 +1,71 @@
+"""Going on with a run that stopped: only as the run that it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import click
+
+from ffenergy.errors import SettingsError
+from ffenergy.run_directory import CHECKPOINTS, Run, RunDirectory
+from ffenergy.settings import Settings
+from ffenergy.training import Checkpoints
+
+
+def unfinished(directory: RunDirectory) -> Run | None:
+    """Return the run in a directory without its unfinished epochs, None if there is no run."""
+    if not (directory.path / "run.json").exists():
+        return None
+    return directory.read().without_unfinished()
+
+
+def same_settings(ctx: click.Context, earlier: Run, asked: Settings) -> Settings:
+    """Return the settings that the run began with.
+
+    Raises SettingsError if a flag that was given asks for something else.
+    """
+    began = Settings.from_dict(earlier.configuration["settings"])
+    for name, value in asked.to_dict().items():
+        had = began.to_dict()[name]
+        given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and value != had:
+            raise SettingsError(
+                f"--resume goes on with {name} {had!r}, not {value!r}; leave the flag out, or "
+                "choose another --outdir"
+            )
+    preset = earlier.configuration["preset"]
+    given = ctx.get_parameter_source("preset") is click.core.ParameterSource.COMMANDLINE
+    if given and ctx.params["preset"] != preset:
+        raise SettingsError(f"--resume goes on with preset {preset!r}; leave --preset out")
+    return began
+
+
+def same_origin(earlier: Run, now: Run) -> None:
+    """Raise SettingsError unless both runs count, and see the same data."""
+    for what, told in (("data", "other data"), ("traced", "another --no-trace")):
+        had, has = (_comparable(run.configuration.get(what)) for run in (earlier, now))
+        if had != has:
+            raise SettingsError(f"--resume: the run began with {told}: {had}, now {has}")
+
+
+def checkpoints_of(directory: RunDirectory, run: Run, every_seconds: float) -> Checkpoints:
+    """Return the checkpoints of a run in its directory."""
+    decides = {
+        name: _comparable(run.configuration[name]) for name in ("settings", "data", "traced")
+    }
+    text = json.dumps(decides, sort_keys=True, default=list)
+    return Checkpoints(
+        directory.path / CHECKPOINTS,
+        hashlib.sha256(text.encode()).hexdigest(),
+        every_seconds,
+        lambda line: click.echo(f"warning: {line}", err=True),
+    )
+
+
+def _comparable(value: Any) -> Any:
+    """What must be equal: of the data everything but where they were found."""
+    if isinstance(value, dict):
+        return {key: item for key, item in value.items() if key != "source"}
+    return value

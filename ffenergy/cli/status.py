@@ -1,0 +1,114 @@
+"""`ffenergy status`: how far a run is, while it trains or after it stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from ffenergy.errors import OutputError
+from ffenergy.report.style import ALGORITHM_NAMES
+from ffenergy.run_directory import LOCK, PROGRESS, Run, RunDirectory
+
+RECENT = 5  # epochs whose mean duration the estimate takes
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+def status(run: Path) -> None:
+    r"""Show how far the run in RUN is: epoch, losses, separation, time left, bytes so far.
+
+    Reads what the run leaves behind after every epoch; it may be training meanwhile.
+
+    \b
+    Example:
+      ffenergy status runs/compare-quick
+    """
+    directory = RunDirectory(run)
+    found = directory.read()
+    for line in told(found, _progress(run), is_training=_is_training(run)):
+        click.echo(line)
+
+
+def told(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> list[str]:
+    """Return the lines that say how far a run is.
+
+    ``progress`` is what ``progress.json`` holds, if an algorithm is unfinished.
+    """
+    state = run.configuration["status"]
+    if state == "running" and not is_training:
+        state = "stopped; go on with --resume"
+    lines = [f"{run.configuration['command']}: {state}"]
+    lines += [
+        f"  {_named(name)}: done, test error {row['test_error']:.2f} %, "
+        f"{row['wall_seconds']:,.0f} s"
+        for name, row in run.results.items()
+    ]
+    if progress:
+        lines += _unfinished(progress, is_training=is_training)
+    return lines
+
+
+def _unfinished(progress: dict[str, Any], *, is_training: bool) -> list[str]:
+    history = pd.DataFrame(progress["history"])
+    now = history.iloc[-1]
+    planned = {plan["stage"]: int(plan["epochs"]) for plan in progress["planned"]}
+    stage, epoch = str(now["stage"]), int(now["epoch"])
+    values = now.dropna()
+    losses = [f"{values['loss']:.4f}", *_per_layer(values, "loss_layer", "{:.4f}")]
+    parts = [f"epoch {epoch} of {planned[stage]}", f"loss {' / '.join(losses)}"]
+    separation = _per_layer(values, "separation_layer", "{:.1f}")
+    if separation:
+        parts.append(f"separation {' / '.join(separation)} %")
+    if "test_error" in values:
+        parts.append(f"test error {values['test_error']:.2f} %")
+    if "cumulative_bytes_read" in values:
+        read, written = (int(values[f"cumulative_bytes_{way}"]) for way in ("read", "written"))
+        parts.append(f"{read / 1e9:,.1f} GB read and {written / 1e9:,.1f} GB written so far")
+    if is_training:
+        parts.append(_time_left(history, planned, stage, epoch))
+    return [f"  {_named(progress['algorithm'])}, stage {stage}: {', '.join(parts)}"]
+
+
+def _per_layer(values: pd.Series[Any], prefix: str, form: str) -> list[str]:
+    return [form.format(value) for name, value in values.items() if str(name).startswith(prefix)]
+
+
+def _time_left(history: pd.DataFrame, planned: dict[str, int], stage: str, epoch: int) -> str:
+    """Estimate the time to the end of the stage from its last epochs."""
+    own = history.loc[history["stage"] == stage, "wall_seconds"].diff().dropna().tail(RECENT)
+    after = list(planned)[list(planned).index(stage) + 1 :]
+    later = f", then {', '.join(after)}" if after else ""
+    if own.empty:
+        return f"time left not known yet{later}"
+    return f"about {own.mean() * (planned[stage] - epoch):,.0f} s left{later}"
+
+
+def _progress(path: Path) -> dict[str, Any] | None:
+    file = path / PROGRESS
+    try:
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{file} is not readable as progress: {error}") from error
+    return found
+
+
+def _is_training(path: Path) -> bool:
+    """Whether some process holds the lock of the directory."""
+    if not (path / LOCK).exists():
+        return False
+    try:
+        with FileLock(path / LOCK).acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
+
+
+def _named(algorithm: str) -> str:
+    return ALGORITHM_NAMES.get(algorithm, algorithm)

@@ -1,0 +1,18 @@
+"""Every algorithm by its name; a new learning rule is a module and a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ffenergy.training.bp import BackpropTraining
+from ffenergy.training.control import ControlTraining
+from ffenergy.training.ff import ForwardForwardTraining
+from ffenergy.training.greedy import GreedyTraining
+from ffenergy.training.stages import Algorithm
+
+ALGORITHMS: Final[dict[str, type[Algorithm]]] = {
+    "ff": ForwardForwardTraining,
+    "ff-greedy": GreedyTraining,
+    "bp": BackpropTraining,
+    "random": ControlTraining,
+}

@@ -1,0 +1,148 @@
+"""Checkpoints on disk: whole, versioned, with a checksum; the last two are kept.
+
+A file is one line of text, ``ffenergy checkpoint <version> <SHA-256 of the rest>``, then an
+uncompressed .npz archive whose member ``values`` is JSON in UTF-8. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from ffenergy.atomic import replacing
+from ffenergy.errors import OutputError
+from ffenergy.training.snapshot import Snapshot
+
+VERSION: Final = 1
+KEPT: Final = 2
+ENDING: Final = ".checkpoint"
+
+
+class BadCheckpointError(Exception):
+    """A file that is no whole checkpoint of this version; the message says why."""
+
+
+@dataclass
+class Checkpoints:
+    """The checkpoints of one run directory.
+
+    every_seconds: least time between two of them. identity: says which run this is (settings,
+        data, code that decides the bits); a checkpoint of another identity is not taken up.
+    warn: told in one line of every checkpoint that could not be used.
+    """
+
+    folder: Path
+    identity: str
+    every_seconds: float = 0.0
+    warn: Callable[[str], None] = lambda line: None
+    _last: float = field(default_factory=time.monotonic)
+
+    def due(self) -> bool:
+        """Whether it is time for the next one."""
+        return time.monotonic() - self._last >= self.every_seconds
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Write a checkpoint, then drop all but the last two.
+
+        Raises OutputError if it cannot be written; those before it are still there.
+        """
+        newest = max((number for number, _ in self._numbered()), default=0)
+        path = self.folder / f"{newest + 1:08d}{ENDING}"
+        try:
+            self.folder.mkdir(exist_ok=True)
+            _write(path, snapshot, self.identity)
+        except OSError as error:
+            kept = self._numbered()
+            state = f"the last good one is {kept[-1][1].name}" if kept else "there is none yet"
+            raise OutputError(
+                f"cannot write the checkpoint {path}: {error.strerror or error}; {state}; "
+                "make room and go on with --resume"
+            ) from error
+        for _, old in self._numbered()[:-KEPT]:
+            old.unlink(missing_ok=True)
+        self._last = time.monotonic()
+
+    def latest(self, algorithm: str) -> Snapshot | None:
+        """Return the newest usable checkpoint of ``algorithm``, or None if there is none."""
+        for _, path in reversed(self._numbered()):
+            try:
+                snapshot = _read(path, self.identity)
+            except BadCheckpointError as error:
+                self.warn(f"{path} cannot be used: {error}; taking the one before it")
+                continue
+            if snapshot.algorithm == algorithm:
+                return snapshot
+        return None
+
+    def found(self) -> bool:
+        """Whether there is any checkpoint."""
+        return bool(self._numbered())
+
+    def clear(self) -> None:
+        """Remove all checkpoints, and the folder if nothing else is in it."""
+        for _, path in self._numbered():
+            path.unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _numbered(self) -> list[tuple[int, Path]]:
+        """All checkpoint files by number, the oldest first."""
+        paths = self.folder.glob(f"*{ENDING}")
+        return sorted((int(path.stem), path) for path in paths if path.stem.isdigit())
+
+
+def _write(path: Path, snapshot: Snapshot, identity: str) -> None:
+    head = {
+        "identity": identity,
+        "algorithm": snapshot.algorithm,
+        "stage": snapshot.stage,
+        "epoch": snapshot.epoch,
+        "values": snapshot.values,
+    }
+    packed = io.BytesIO()
+    text = np.frombuffer(json.dumps(head).encode(), np.uint8)
+    np.savez(packed, allow_pickle=False, values=text, **snapshot.arrays)
+    payload = packed.getbuffer()
+    with replacing(path) as stream:
+        stream.write(_first_line(payload))
+        stream.write(payload)
+
+
+def _read(path: Path, identity: str) -> Snapshot:
+    try:
+        content = memoryview(path.read_bytes())
+    except OSError as error:
+        raise BadCheckpointError(error.strerror or str(error)) from error
+    line, _, _ = bytes(content[:200]).partition(b"\n")
+    words = line.split()
+    if words[:2] != [b"ffenergy", b"checkpoint"] or len(words) != 4:
+        raise BadCheckpointError("it does not begin like a checkpoint")
+    if words[2] != str(VERSION).encode():
+        raise BadCheckpointError(
+            f"it has format {words[2].decode(errors='replace')}, this program reads {VERSION}"
+        )
+    payload = content[len(line) + 1 :]
+    if _first_line(payload) != line + b"\n":
+        raise BadCheckpointError("its checksum does not fit: it is cut short or damaged")
+    try:
+        with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
+            arrays = dict(archive)
+        head = json.loads(arrays.pop("values").tobytes())
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise BadCheckpointError(f"it cannot be read: {error}") from error
+    if head["identity"] != identity:
+        raise BadCheckpointError("it belongs to a run with other settings or data")
+    return Snapshot(head["algorithm"], head["stage"], head["epoch"], arrays, head["values"])
+
+
+def _first_line(payload: memoryview) -> bytes:
+    return f"ffenergy checkpoint {VERSION} {hashlib.sha256(payload).hexdigest()}\n".encode()

@@ -1,0 +1,62 @@
+"""The whole state of a run after an epoch: taken from it, put back into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from ffenergy.training import streams
+from ffenergy.training.run import Run
+from ffenergy.training.stages import Algorithm
+from instrumented import Trace
+from instrumented.saved_ledger import ledger_from, plain_ledger
+
+SCALARS: Final = (
+    "steps",
+    "samples",
+    "head_steps",
+    "head_samples",
+    "test_error",
+    "train_error",
+    "elapsed",
+    "history",
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run after ``epoch`` epochs of its stage number ``stage`` (from 0).
+
+    arrays: parameters, optimiser state, running means. values: everything else, as JSON holds
+    it: counters, history, random states, and the trace's ledger (None if untraced).
+    """
+
+    algorithm: str
+    stage: int
+    epoch: int
+    arrays: dict[str, np.ndarray]
+    values: dict[str, Any]
+
+
+def take(run: Run, rule: Algorithm, stage: int, epoch: int) -> Snapshot:
+    """Return the state of ``run`` now, between two epochs."""
+    values = {name: getattr(run, name) for name in SCALARS}
+    values["random"] = streams.states_of(run.random)
+    values["ledger"] = plain_ledger(run.trace.ledger) if isinstance(run.trace, Trace) else None
+    return Snapshot(run.algorithm, stage, epoch, rule.state(), values)
+
+
+def restore(snapshot: Snapshot, run: Run, rule: Algorithm) -> None:
+    """Bring ``run``, whose stage has just been opened, to where the snapshot was taken.
+
+    What opening the stage again has drawn and moved is undone: random states and counters become
+    those of the snapshot.
+    """
+    rule.load(snapshot.arrays)
+    streams.restore(run.random, snapshot.values["random"])
+    for name in SCALARS:
+        setattr(run, name, snapshot.values[name])
+    if isinstance(run.trace, Trace):
+        run.trace.continue_from(ledger_from(snapshot.values["ledger"]))

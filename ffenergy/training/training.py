@@ -1,0 +1,102 @@
+"""Training one algorithm: stage after stage, from the start or from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ffenergy.arrays import Tracer
+from ffenergy.errors import SettingsError
+from ffenergy.results import AlgorithmResult
+from ffenergy.settings import Settings
+from ffenergy.training.algorithms import ALGORITHMS
+from ffenergy.training.checkpoints import Checkpoints
+from ffenergy.training.outcomes import Diverged, Interrupted, NotFiniteError
+from ffenergy.training.run import AfterEpoch, Progress, Run
+from ffenergy.training.snapshot import restore, take
+from ffenergy.training.stages import Algorithm, Plan
+from instrumented import Trace, Untraced
+
+if TYPE_CHECKING:
+    from ffenergy.data import Dataset
+
+
+class Watch(Protocol):
+    """Looks on while a run trains."""
+
+    def __call__(self, plans: Sequence[Plan], history: Sequence[Mapping[str, Any]]) -> None:
+        """An epoch is over: the stages planned, and the history's rows so far."""
+
+
+def train(
+    algorithm: str,
+    settings: Settings,
+    data: Dataset,
+    *,
+    traced: bool = True,
+    progress: Progress | None = None,
+    after_epoch: AfterEpoch | None = None,
+    checkpoints: Checkpoints | None = None,
+    watch: Watch | None = None,
+) -> AlgorithmResult:
+    """Train one of ``ALGORITHMS`` on ``data`` and measure its error.
+
+    The same seed gives the same bits with and without tracing, and with and without a stop at a
+    checkpoint: with ``checkpoints`` the state is saved after epochs, and a state saved earlier is
+    taken up. ``watch`` is told of every epoch.
+
+    Raises:
+        SettingsError: unknown algorithm, or settings that do not fit the data.
+        OutputError: a checkpoint cannot be written; the one before it is still there.
+        Diverged: the loss became NaN or infinite; carries the partial result.
+        Interrupted: Ctrl-C; carries the partial result.
+    """
+    if algorithm not in ALGORITHMS:
+        raise SettingsError(
+            f"unknown algorithm {algorithm!r}; choose one of {', '.join(ALGORITHMS)}"
+        )
+    trace: Tracer = Trace(strict=True) if traced else Untraced()
+    run = Run(algorithm, settings, data, trace, progress)
+    rule = ALGORITHMS[algorithm](run)
+    try:
+        with np.errstate(all="ignore"):  # what matters is reported as Diverged
+            _carry_out(run, rule, after_epoch, checkpoints, watch)
+    except NotFiniteError as error:
+        raise Diverged(str(error), run.result(rule.weights())) from None
+    except KeyboardInterrupt:
+        raise Interrupted(run.result(rule.weights())) from None
+    return run.result(rule.weights())
+
+
+def _carry_out(
+    run: Run,
+    rule: Algorithm,
+    after_epoch: AfterEpoch | None,
+    checkpoints: Checkpoints | None,
+    watch: Watch | None,
+) -> None:
+    saved = checkpoints.latest(run.algorithm) if checkpoints else None
+    plans = rule.plans()
+    for number, plan in enumerate(plans):
+        if saved and number < saved.stage:
+            continue
+        if saved:  # a stage opens on the layers as they are when those before it are over
+            rule.load(saved.arrays)
+        stage = plan.open()
+        done = 0
+        if saved:
+            restore(saved, run, rule)
+            done, saved = saved.epoch, None
+
+        def after(epoch: int, *, name: str = plan.name, number: int = number) -> None:
+            if after_epoch:
+                after_epoch(name, epoch, rule.weights)
+            if watch:
+                watch(plans, run.history)
+            if checkpoints and checkpoints.due():
+                checkpoints.save(take(run, rule, number, epoch))
+
+        run.carry_out(plan, stage, after, done=done)
+    rule.finish()
