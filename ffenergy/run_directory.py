@@ -197,7 +197,7 @@ class RunDirectory:
     def write_state(self, run: Run) -> None:
         """Write `run.json` alone."""
         document = {**run.configuration, "results": run.results}
-        text = json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False)
         write_text(self.path / "run.json", text + "\n")
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
@@ -261,14 +261,17 @@ class RunDirectory:
             raise RunDirectoryError(f"{path} is not readable as arrays: {error}") from error
 
 
-def _plain(value: Any) -> Any:
-    """JSON has no NaN, no NumPy scalars and no tuples: null, numbers and lists instead."""
+def plain(value: Any) -> Any:
+    """Return `value` as JSON can hold it.
+
+    JSON has no NaN, no NumPy scalars and no tuples: null, numbers and lists instead.
+    """
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return plain(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Path):

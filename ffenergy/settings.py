@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
+from ffenergy.data.catalogue import CATALOGUE
 from ffenergy.errors import SettingsError
 from ffenergy.fields import Fields, local_layers
 from ffenergy.negatives import NEGATIVE_PAIRS, image_shape
@@ -34,6 +35,7 @@ class Settings:
     """
 
     seed: int  # of every random stream
+    dataset: str  # a name of data/catalogue.toml: mnist or fashion-mnist
     n_train: int  # training images used, the first ones; 0 means all
     n_validation: int  # last training images that take the place of the test set; 0: none
     dtype: str  # float32 or float64
@@ -117,6 +119,10 @@ class Settings:
         """Return the fields as plain values that JSON and TOML can hold."""
         return dataclasses.asdict(self) | {"layer_sizes": list(self.layer_sizes)}
 
+    def unlike_common(self) -> dict[str, Any]:
+        """Return the fields, as in :meth:`to_dict`, that differ from the presets' common values."""
+        return {name: value for name, value in self.to_dict().items() if value != _COMMON[name]}
+
     def replace(self, **overrides: Any) -> Settings:
         """Return a copy with some fields changed, validated; ``layer_sizes`` may be "784,500"."""
         return self.from_dict(self.to_dict() | overrides)
@@ -144,6 +150,7 @@ class Settings:
 
 
 _CHOICES: Final = {
+    "dataset": tuple(CATALOGUE),
     "dtype": ("float32", "float64"),
     "goodness": ("sum", "mean"),
     "normalization": NORMALIZATIONS,

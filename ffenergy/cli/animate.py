@@ -113,7 +113,7 @@ def _train(
     profiles = choose_profiles(profile)
     directory = RunDirectory(outdir or Path("runs") / f"animate-{preset}")
     directory.check(force=force)
-    data = load(data_dir, offline=offline, progress=not quiet)
+    data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
     data = held_out(data, settings.n_validation)
     used = settings.check_data(data.train_images[0].size, len(data.train_images))
     directory.claim(force=force)

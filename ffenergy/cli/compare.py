@@ -140,7 +140,7 @@ def _carry_out(
     profiles = choose_profiles(profile, settings.dtype)
     if not earlier:
         directory.check(force=force)
-    data = load(data_dir, offline=offline, progress=not quiet)
+    data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
     data = held_out(data, settings.n_validation)
     used = settings.check_data(data.train_images[0].size, len(data.train_images))
     records = {"profiles": [chosen.record() for chosen in profiles], "traced": traced}

@@ -46,8 +46,9 @@ def figures(
     saved = RunDirectory(run).read()
     weights = {k.removeprefix("ff/"): w for k, w in saved.weights.items() if k.startswith("ff/")}
     if weights:
-        data = _data_of(saved, load(data_dir, offline=offline, progress=not quiet))
         settings = saved_settings(saved)
+        data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
+        data = _data_of(saved, data)
         found = {**examples.hybrids(data, settings), **examples.goodness(weights, settings, data)}
         found |= preferred_inputs(weights, settings, data)
         saved = saved.with_examples({**saved.examples, **found})

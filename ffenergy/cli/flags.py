@@ -16,6 +16,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 HELP = {
     "seed": "Seed of every random stream; the same seed gives the same bits.",
+    "dataset": "mnist or fashion-mnist: the images that are learned.",
     "n_train": "Training images used, the first ones; 0 takes all.",
     "n_validation": "Hold the last so many training images out and take errors on them, in the "
     "place of the test set, which is not touched: for choosing hyper-parameters.",
@@ -117,8 +118,9 @@ def data_flags(command: Command) -> Command:
     return click.option(
         "--data-dir",
         type=click.Path(path_type=Path),
-        help="Folder with the four MNIST files (IDX, .gz or plain); FFENERGY_DATA_DIR does the "
-        "same. Without it: cache, download, or the small sample inside the package.",
+        help="Folder with the four IDX files (.gz or plain), or with a subfolder of the data set's "
+        "name that has them; FFENERGY_DATA_DIR does the same. Without it: cache, download, or "
+        "the small sample of MNIST inside the package.",
     )(command)
 
 

@@ -1,4 +1,4 @@
-"""MNIST from wherever it can be had: a folder, the cache, a download, a package, the sample."""
+"""MNIST and Fashion-MNIST: from a folder, the cache, a download, a package, or the sample."""
 
 from __future__ import annotations
 

