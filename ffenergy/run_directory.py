@@ -21,7 +21,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from ffenergy import results
-from ffenergy.atomic import replacing, write_text
+from ffenergy.atomic import replacing, sweep, write_text
 from ffenergy.costs.prices import FILES as PRICED
 from ffenergy.errors import OutputError
 
@@ -33,7 +33,7 @@ STATUSES = ("running", "complete", "interrupted", "failed")
 TRAFFIC_COLUMNS = ["algorithm", *results.TRAFFIC_COLUMNS]
 HISTORY_COLUMNS = ["algorithm", "stage", "epoch", "loss"]
 MEASURED = ("run.json", "traffic.csv", "history.csv", "weights.npz", "examples.npz")
-DERIVED = ("summary.csv", "normalize.csv", "targets.csv", *PRICED, "report.md")
+DERIVED = ("summary.csv", "normalize.csv", "targets.csv", *PRICED, "report.md", "report.html")
 PICTURES = ("*.png", "*.svg", "*.gif", "*.mp4", "*.webm")
 FILM = ("film.csv", "film.npz")
 PROGRESS = "progress.json"
@@ -179,6 +179,7 @@ class RunDirectory:
                 "--outdir"
             ) from None
         try:
+            sweep(self.path)
             yield
         finally:
             lock.release()

@@ -66,6 +66,8 @@ class Job:
             for current in algorithms:
                 if current not in self.run.results:
                     self._train(current)
+            if self.checkpoints:
+                self.checkpoints.clear()
             self._add_examples()
             self.run = self.run.with_status("complete")
             self.directory.write(self.run)
@@ -73,7 +75,8 @@ class Job:
                 self.say("Pricing a step of every kind …")
                 self.prices = prices_of(self.run, self.profiles, self.say)
             self.say("Drawing the pictures …")
-            write_report(self.directory, self.run, self.prices)
+            profiles = [chosen.profile for chosen in self.profiles]
+            write_report(self.directory, self.run, self.prices, profiles)
         except KeyboardInterrupt as stop:
             if isinstance(stop, Interrupted):
                 self.run = self.run.with_history(current, stop.partial.history)
@@ -107,8 +110,6 @@ class Job:
         self.directory.write(self.run)
         write_tables(self.directory, self.run)
         (self.directory.path / PROGRESS).unlink(missing_ok=True)
-        if self.checkpoints:
-            self.checkpoints.clear()
 
     def _watch(
         self, algorithm: str, plans: Sequence[Plan], history: Sequence[Mapping[str, Any]]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ffenergy.atomic import write_bytes, write_text
 from ffenergy.costs.prices import Prices
+from ffenergy.energy import Profile
 from ffenergy.report import markdown, priced_tables
 from ffenergy.run_directory import Run, RunDirectory
 
@@ -23,15 +26,40 @@ def write_prices(directory: RunDirectory, prices: Prices) -> None:
         directory.write_table(f"{name}.csv", table)
 
 
-def write_report(directory: RunDirectory, run: Run, prices: Prices | None = None) -> list[str]:
-    """Write tables, pictures and `report.md`; return the names of the pictures."""
-    from ffenergy.report import figures  # matplotlib takes a second to import
+def write_report(
+    directory: RunDirectory,
+    run: Run,
+    prices: Prices | None = None,
+    profiles: Sequence[Profile] = (),
+) -> list[str]:
+    """Write tables, pictures, `report.md` and `report.html`; return the names of the pictures.
+
+    `profiles` are those of `prices`; the page's what-if needs those that are not bundled.
+    """
+    from ffenergy.page import page  # matplotlib takes a second to import
+    from ffenergy.report import figures
 
     write_tables(directory, run, prices)
-    pictures = []
-    for picture, files in figures.render(run, prices):
+    drawn = list(figures.render(run, prices))
+    for picture, files in drawn:
         for kind, content in files.items():
             write_bytes(directory.path / f"{picture.name}.{kind}", content)
-        pictures.append((f"{picture.name}.png", picture.caption))
-    write_text(directory.path / "report.md", markdown.page(run, pictures, prices))
-    return [name for name, _ in pictures]
+    named = [(f"{picture.name}.png", picture.caption, picture.alt) for picture, _ in drawn]
+    write_text(directory.path / "report.md", markdown.page(run, named, prices))
+    write_text(directory.path / "report.html", page(run, prices, drawn, profiles))
+    return [name for name, *_ in named]
+
+
+def write_page(
+    directory: RunDirectory,
+    run: Run,
+    prices: Prices | None = None,
+    profiles: Sequence[Profile] = (),
+) -> None:
+    """Write the tables and `report.html` alone, with its pictures inside."""
+    from ffenergy.page import page  # matplotlib takes a second to import
+    from ffenergy.report import figures
+
+    write_tables(directory, run, prices)
+    content = page(run, prices, figures.render(run, prices), profiles)
+    write_text(directory.path / "report.html", content)

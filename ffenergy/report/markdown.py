@@ -17,8 +17,8 @@ SOURCES = (
 )
 
 
-def page(run: Run, pictures: Iterable[tuple[str, str]], prices: Prices | None = None) -> str:
-    """The whole page; `pictures` are pairs of file name and caption."""
+def page(run: Run, pictures: Iterable[tuple[str, str, str]], prices: Prices | None = None) -> str:
+    """The whole page; `pictures` are file name, caption and alternative text."""
     answers = priced_display.answers(prices) if prices else []
     priced = priced_display.shown(run, prices) if prices else ()
     configuration = run.configuration
@@ -31,7 +31,7 @@ def page(run: Run, pictures: Iterable[tuple[str, str]], prices: Prices | None = 
         priced_display.priced_line(prices) if prices else "",
         *(table(shown) for shown in display.shown(run)),
         *map(table, priced),
-        *(f"## {caption}\n\n![{caption}]({name})" for name, caption in pictures),
+        *(f"## {caption}\n\n![{alt}]({name})" for name, caption, alt in pictures),
         "## Settings",
         "```json\n"
         + json.dumps(

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from ffenergy.atomic import replacing
+from ffenergy.atomic import replacing, sweep
 from ffenergy.errors import OutputError
 from ffenergy.training.snapshot import Snapshot
 
@@ -91,6 +91,7 @@ class Checkpoints:
         """Remove all checkpoints, and the folder if nothing else is in it."""
         for _, path in self._numbered():
             path.unlink(missing_ok=True)
+        sweep(self.folder)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 

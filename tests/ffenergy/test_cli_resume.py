@@ -1,0 +1,109 @@
+"""--resume, the lock and `ffenergy status`, as a user meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from filelock import FileLock
+
+from ffenergy.cli import main
+from ffenergy.cli.status import told
+from ffenergy.run_directory import Run
+
+TINY = ["--layer-sizes", "784,16,16", "--n-epochs", "2", "--softmax-epochs", "1"]
+TINY += ["--n-train", "300", "--offline"]
+
+
+@pytest.fixture(autouse=True)
+def _no_data_but_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    path = tmp_path / "run"
+    result = invoke("train", "bp", *TINY, "--no-trace", "--outdir", path)
+    assert result.exit_code == 0, result.output
+    return path
+
+
+def test_resuming_a_complete_run_trains_nothing(trained: Path) -> None:
+    before = json.loads((trained / "run.json").read_text())
+    result = invoke("train", "bp", "--no-trace", "--offline", "--resume", "--outdir", trained)
+    assert result.exit_code == 0, result.output
+    assert json.loads((trained / "run.json").read_text()) == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--no-trace", "--n-epochs", "7"], "goes on with n_epochs 2, not 7"),
+        (["--no-trace", "--preset", "seed"], "goes on with preset 'quick'"),
+        ([], "another --no-trace"),
+    ],
+)
+def test_a_run_is_resumed_as_what_it_was(trained: Path, flags: list[str], told: str) -> None:
+    result = invoke("train", "bp", *flags, "--offline", "--resume", "--outdir", trained)
+    assert result.exit_code == 2
+    assert told in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_two_processes_do_not_train_into_one_directory(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.mkdir()
+    with FileLock(path / ".lock"):
+        result = invoke("train", "bp", *TINY, "--outdir", path)
+    assert result.exit_code == 4
+    assert "another process is training" in result.output
+    assert sorted(p.name for p in path.iterdir()) in ([], [".lock"])
+
+
+def test_an_unknown_algorithm_is_refused(tmp_path: Path) -> None:
+    result = invoke("compare", "--algorithms", "ff,hebb", "--outdir", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "--algorithms has 'hebb'; choose among ff, ff-greedy" in result.output
+
+
+def test_status_of_a_complete_run(trained: Path) -> None:
+    result = invoke("status", trained)
+    assert result.exit_code == 0, result.output
+    first, second = result.output.splitlines()
+    assert first.startswith("ffenergy train bp")
+    assert first.endswith(": complete")
+    assert second.startswith("  backprop: done, test error ")
+
+
+def test_status_of_no_run(tmp_path: Path) -> None:
+    result = invoke("status", tmp_path)
+    assert result.exit_code == 4
+    assert "holds no run" in result.output
+
+
+def test_status_of_a_run_in_training() -> None:
+    run = Run({"status": "running", "command": "ffenergy compare"})
+    row = {"stage": "layers", "loss": 0.5, "loss_layer1": 0.4, "loss_layer2": 0.6}
+    row |= {"separation_layer1": 94.0, "separation_layer2": 93.0}
+    row |= {"cumulative_bytes_read": 3 * 10**9, "cumulative_bytes_written": 10**9}
+    history = [row | {"epoch": n, "wall_seconds": 2.0 * n} for n in (1, 2, 3)]
+    planned = [{"stage": "layers", "epochs": 30}, {"stage": "head", "epochs": 50}]
+    progress = {"algorithm": "ff", "planned": planned, "history": history}
+    lines = told(run, progress, is_training=True)
+    assert lines == [
+        "ffenergy compare: running",
+        (
+            "  Forward-Forward, stage layers: epoch 3 of 30, loss 0.5000 / 0.4000 / 0.6000, "
+            "separation 94.0 / 93.0 %, 3.0 GB read and 1.0 GB written so far, "
+            "about 54 s left, then head"  # 27 epochs of 2 s
+        ),
+    ]
+    assert told(run, progress, is_training=False)[0].endswith("stopped; go on with --resume")
