@@ -66,11 +66,12 @@ def compare(ctx: click.Context, /, *, algorithms: tuple[str, ...], **flags: Any)
       normalize.csv  what L2 normalisation costs, per layer, eager and fused
       targets.csv    bytes and joules up to 5, 3, 2 and 1.5 % test error
       decomposition.csv  from backprop to Forward-Forward in signed parts
-      energy.csv, levels.csv, reuse.csv, misses.csv, live.csv, peak.csv, alive.csv, steps.csv
-                     one step of every kind, priced under each --profile
+      energy.csv, levels.csv, reuse.csv, misses.csv, live.csv, peak.csv, alive.csv, work.csv,
+      steps.csv      one step of every kind, priced under each --profile
       history.csv    losses, separation, errors and cumulative bytes per epoch
       run.json       settings, versions, data, seed, step signatures
-      report.md      all of it on a page, with the pictures (PNG)
+      report.html    all of it on one page to read and to send, with a what-if for the hardware
+      report.md      the tables as plain text, with the pictures (PNG)
       weights.npz, examples.npz   what `ffenergy report` redraws the pictures from
 
     Eager bytes are counted per operation: each streams its operands in and its result out, no
@@ -165,4 +166,4 @@ def _carry_out(
         run = job.carry_out(algorithms)
     if not quiet:
         click.echo("\n" + overview(run, job.prices))
-        click.echo(f"\nWritten to {directory.path}: report.md has these tables and the pictures.")
+        click.echo(f"\nWritten to {directory.path}: report.html has these tables and the pictures.")

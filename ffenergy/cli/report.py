@@ -8,7 +8,7 @@ import click
 
 from ffenergy.cli.flags import profile_flags
 from ffenergy.energy import choose_profiles
-from ffenergy.report.files import write_report
+from ffenergy.report.files import write_page, write_report
 from ffenergy.report.pricing import prices_of, saved_profiles
 from ffenergy.report.text import overview
 from ffenergy.run_directory import RunDirectory
@@ -17,12 +17,15 @@ from ffenergy.run_directory import RunDirectory
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @profile_flags
+@click.option(
+    "--html", is_flag=True, help="Only the tables and report.html, which holds its own pictures."
+)
 @click.option("--quiet", "-q", is_flag=True, help="Write the files, print nothing.")
-def report(run: Path, *, profile: tuple[str, ...], quiet: bool) -> None:
-    """Rebuild tables, pictures and report.md of the saved RUN, and print the tables.
+def report(run: Path, *, profile: tuple[str, ...], html: bool, quiet: bool) -> None:
+    """Rebuild tables, pictures, report.md and report.html of the saved RUN, and print the tables.
 
     Nothing is trained. The measurement (run.json, traffic.csv, history.csv, weights.npz,
-    examples.npz) is read, never changed; all other tables, report.md and the pictures are written
+    examples.npz) is read, never changed; all other tables, the reports and the pictures are written
     anew. One step of every kind is recorded again on random pixels and priced under the profiles
     of the run, or under those that --profile names. A run that was interrupted gets a report of
     what it finished.
@@ -31,7 +34,13 @@ def report(run: Path, *, profile: tuple[str, ...], quiet: bool) -> None:
     saved = directory.read()
     profiles = choose_profiles(profile) if profile else saved_profiles(saved)
     prices = prices_of(saved, profiles, lambda line: click.echo(line, err=True))
-    pictures = write_report(directory, saved, prices)
+    hardware = [chosen.profile for chosen in profiles]
+    if html:
+        write_page(directory, saved, prices, hardware)
+        if not quiet:
+            click.echo(f"Written to {run}: report.html.")
+        return
+    pictures = write_report(directory, saved, prices, hardware)
     if not quiet:
         click.echo(overview(saved, prices))
-        click.echo(f"\nWritten to {run}: report.md, {', '.join(pictures)}.")
+        click.echo(f"\nWritten to {run}: report.html, report.md, {', '.join(pictures)}.")

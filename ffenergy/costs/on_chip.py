@@ -32,7 +32,7 @@ def capacities(profile: Profile, size_bytes: int) -> tuple[int, ...]:
     if not profile.capacities_bytes:
         raise PricingError(f"profile {profile.name} has no on-chip level whose size could change")
     inner = profile.capacities_bytes[:-1]
-    return tuple(power_below(min(own, size_bytes)) for own in inner) + (size_bytes,)
+    return (*(power_below(min(own, size_bytes)) for own in inner), size_bytes)
 
 
 def own_size(profile: Profile) -> int:

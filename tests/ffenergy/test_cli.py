@@ -17,9 +17,9 @@ from ffenergy.settings import Settings
 TINY = ["--layer-sizes", "784,16,16", "--n-epochs", "1", "--softmax-epochs", "1"]
 TINY += ["--n-train", "400"]
 FILES = ["examples.npz", "goodness.png", "history.csv", "hybrids.png", "normalize.csv"]
-FILES += ["receptive-fields.png", "report.md", "run.json", "summary.csv", "traffic.csv"]
-FILES += ["traffic.png", "training-curves.png", "weights.npz"]
-PRICED = "alive decomposition energy levels live misses peak reuse steps targets".split()
+FILES += ["receptive-fields.png", "report.html", "report.md", "run.json"]
+FILES += ["summary.csv", "traffic.csv", "traffic.png", "training-curves.png", "weights.npz"]
+PRICED = "alive decomposition energy levels live misses peak reuse steps targets work".split()
 
 
 @pytest.fixture(autouse=True)
@@ -123,12 +123,13 @@ def test_what_is_printed_and_the_page_name_data_units_and_accounting(
         assert "Forward-Forward moved" in text
     told = [line for line in result.stdout.splitlines() if not line.startswith("Written to")]
     assert max(map(len, told)) <= 100  # a path is as long as it is
-    assert "![Training curves](training-curves.png)" in page
+    assert "## Training curves\n\n![Lines of the training loss" in page
+    assert "(training-curves.png)" in page
 
 
 def test_report_rebuilds_the_same_bytes(finished: tuple[Path, Result]) -> None:
     path, first = finished
-    derived = ["summary.csv", "normalize.csv", "report.md", "traffic.png"]
+    derived = ["summary.csv", "normalize.csv", "report.md", "report.html", "traffic.png"]
     derived += [f"{name}.csv" for name in PRICED]
     before = {name: (path / name).read_bytes() for name in derived}
     for name in derived:
