@@ -16,6 +16,7 @@ from ffenergy.cli.measure import measure
 from ffenergy.cli.profiles import profiles
 from ffenergy.cli.report import report
 from ffenergy.cli.status import status
+from ffenergy.cli.sweep import sweep
 from ffenergy.errors import FfenergyError, OutputError, RunInterruptedError
 from instrumented import InstrumentError
 
@@ -70,7 +71,19 @@ def main() -> None:
     """
 
 
-for command in (compare, train, status, measure, report, figures, animate, export, profiles, data):
+for command in (
+    compare,
+    train,
+    sweep,
+    status,
+    measure,
+    report,
+    figures,
+    animate,
+    export,
+    profiles,
+    data,
+):
     main.add_command(command)
 for shown in (main, *main.commands.values()):  # click's sign for "keep these lines" is a backspace
     shown.help = (shown.help or "").replace("\\b", "\b")

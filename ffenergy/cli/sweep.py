@@ -1,0 +1,226 @@
+"""`ffenergy sweep`: grids of settings and seeds from a TOML file, cell by cell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from ffenergy.atomic import write_bytes, write_text
+from ffenergy.cli.flags import data_flags
+from ffenergy.cli.provenance import versions
+from ffenergy.energy import ChosenProfile, choose_profiles
+from ffenergy.errors import RunInterruptedError
+from ffenergy.progress import progress
+from ffenergy.report import text
+from ffenergy.report.sweep_errors_table import shown
+from ffenergy.run_directory import RunDirectory
+from ffenergy.sweeps import pool, specification, tables
+from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
+from ffenergy.sweeps.specification import Specification
+
+FILES: Final = ("cells.csv", "summary.csv", "history.csv")
+
+
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option(
+    "--outdir",
+    type=click.Path(path_type=Path),
+    help="Where cells and tables are written; a sweep that is there already goes on. By default "
+    "runs/sweep-NAME, after the file's name.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes at once; by default one per core. The cores that are left over become BLAS "
+    "threads, so that 1 gives all of them to one cell after the other.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Train on the workers of a Dask cluster, such as tcp://10.0.0.1:8786, one BLAS thread "
+    "each; needs ffenergy[cluster].",
+)
+@click.option(
+    "--profile",
+    metavar="NAME|FILE",
+    help="Price every traced cell under this hardware profile (see `ffenergy profiles`).",
+)
+@data_flags
+@click.option("--quiet", "-q", is_flag=True, help="No progress and no tables, only errors.")
+@click.pass_context
+def sweep(
+    ctx: click.Context,
+    spec: Path,
+    *,
+    outdir: Path | None,
+    workers: int | None,
+    scheduler: str | None,
+    profile: str | None,
+    data_dir: Path | None,
+    offline: bool,
+    quiet: bool,
+) -> None:
+    r"""Train every combination of settings and seeds that the TOML file SPEC lists.
+
+    \b
+        preset = "best"
+        algorithms = ["ff", "bp"]
+        seeds = [0, 1, 2]
+        [fixed]
+        n_epochs = 8
+        [grid]
+        n_blur = [4, 6, 8]
+        lr = [1e-4, 3e-4]
+
+    Each cell is saved as soon as it is done, so the same command goes on where a sweep was
+    stopped, and inside a long cell at its last checkpoint. A training that diverges is recorded
+    and the sweep goes on. A worker that dies costs its cells their time, no more. All about the
+    file, and the sweeps that come with the project: docs/sweeps.md.
+
+    \b
+    Written to --outdir:
+      cells.csv     a row per cell: what is swept, seed, errors in %, bytes, flops, status
+      summary.csv   mean, standard deviation and number over the seeds
+      history.csv   losses, errors and cumulative bytes of every cell and epoch
+      sweep.png     error over what is swept, with error bars (and sweep.svg)
+      sweep.json    the file, the command, versions, data
+      cells/        a folder per cell
+
+    \b
+    Examples:
+      ffenergy sweep sweeps/n-blur.toml
+      ffenergy sweep mine.toml --workers 8 --profile jouppi-7nm-hbm2
+      ffenergy sweep mine.toml --scheduler tcp://10.0.0.1:8786
+    """
+    asked = specification.read(spec)
+    chosen = choose_profiles([profile]) if profile else []
+    directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}")
+    place = DataPlace(data_dir.resolve() if data_dir else None, offline)
+    cells = _cells(asked, place, progress=not quiet)
+    finished = _open(directory, cells, spec)
+    who = pool.Workers.choose(workers, scheduler)
+    if not quiet:
+        known = f", {len(finished)} of them done before" if finished else ""
+        told = f"workers of {scheduler}" if scheduler else f"{who.count} workers"
+        click.echo(
+            f"{len(cells)} cells{known}; {told} with {who.threads} BLAS thread(s) each. "
+            f"Writing to {directory.path}.",
+            err=True,
+        )
+    found = finished | _train(cells, finished, place, directory, who, quiet=quiet)
+    ordered = [(cell, found[cell.name]) for cell in cells]
+    summary = _write(ctx, directory, spec, asked, ordered, chosen, quiet=quiet)
+    if not quiet:
+        click.echo("\n" + text.table(shown(summary, asked.swept)))
+        for cell, outcome in ordered:
+            if outcome.status != "complete":
+                label = tables.settings_label(cell.settings, asked.swept)
+                told = f"{cell.algorithm}, {label}: {outcome.status}: {outcome.message}"
+                click.echo(text.wrapped(told))
+        click.echo(f"\nWritten to {directory.path}: {', '.join(FILES)}, sweep.png.")
+
+
+def _cells(asked: Specification, place: DataPlace, *, progress: bool) -> list[Cell]:
+    """Put the trainings to the data they ask for. Raises SettingsError if they do not fit."""
+    labels: dict[str, DataLabel] = {}
+    cells = []
+    for algorithm, settings in asked.trainings:
+        data = place.load(settings, progress=progress)
+        settings.check_data(data.train_images[0].size, len(data.train_images))
+        label = labels.setdefault(data.name, DataLabel.of(data))
+        cells.append(Cell(algorithm, settings, asked.traced, label))
+    return cells
+
+
+def _open(directory: RunDirectory, cells: Sequence[Cell], spec: Path) -> dict[str, Outcome]:
+    """Return the cells that are finished; a folder with other things in it is left alone."""
+    folder = CellFolder(directory.path / "cells")
+    if not folder.path.is_dir():
+        directory.check()
+        folder.path.mkdir()
+    write_text(directory.path / "sweep.toml", _text(spec))
+    return {c.name: done for c in cells if (done := folder.finished(c)) is not None}
+
+
+def _text(spec: Path) -> str:
+    return spec.read_text(encoding="utf-8")
+
+
+def _train(
+    cells: Sequence[Cell],
+    finished: dict[str, Outcome],
+    place: DataPlace,
+    directory: RunDirectory,
+    workers: pool.Workers,
+    *,
+    quiet: bool,
+) -> dict[str, Outcome]:
+    """Train what is not finished; return its outcomes by name."""
+    left = [cell for cell in cells if cell.name not in finished]
+    found: dict[str, Outcome] = {}
+    if not left:
+        return found
+    bar = progress("sweep", quiet=quiet)
+    say = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
+    if bar is not None:
+        bar.start("cells", len(left))
+    try:
+        for outcome in pool.run(left, place, directory.path / "cells", workers, say):
+            found[outcome.cell] = outcome
+            if bar is not None:
+                bar.advance(1, error=outcome.scores["test_error"])
+    except KeyboardInterrupt:
+        folder = CellFolder(directory.path / "cells")  # more than have been handed over
+        kept = sum(folder.finished(cell) is not None for cell in cells)
+        raise RunInterruptedError(
+            f"interrupted; kept: {kept} of {len(cells)} cells (in {directory.path}); the same "
+            "command goes on"
+        ) from None
+    finally:
+        if bar is not None:
+            bar.close()
+    return found
+
+
+def _write(
+    ctx: click.Context,
+    directory: RunDirectory,
+    spec: Path,
+    asked: Specification,
+    found: Sequence[tuple[Cell, Outcome]],
+    profiles: Sequence[ChosenProfile],
+    *,
+    quiet: bool,
+) -> Any:
+    """Write tables and picture; return the summary."""
+    from ffenergy.report import sweep_errors_figure  # matplotlib takes a second to import
+
+    say = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
+    pricer = tables.Pricer(profiles[0].profile, say) if profiles else None
+    cells = tables.cells_table(found, asked.swept, pricer)
+    summary = tables.summary_table(cells, asked.swept)
+    history = tables.history_table(found, asked.swept)
+    for name, table in zip(FILES, (cells, summary, history), strict=True):
+        directory.write_table(name, table)
+    for kind, content in sweep_errors_figure.render(summary, asked.swept).items():
+        write_bytes(directory.path / f"sweep.{kind}", content)
+    data = {cell.data.name: vars(cell.data) for cell, _ in found}
+    document = {
+        "command": ctx.meta.get("ffenergy.command", ctx.command_path),
+        "specification": spec.name,
+        "swept": list(asked.swept),
+        "traced": asked.traced,
+        "accounting": tables.ACCOUNTING,
+        "preset": asked.preset,
+        "data": list(data.values()),
+        "cells": {outcome.cell: cell.settings.to_dict() for cell, outcome in found},
+        "versions": versions(),
+        "profiles": [chosen.record() for chosen in profiles],
+    }
+    write_text(directory.path / "sweep.json", json.dumps(document, indent=1) + "\n")
+    return summary

@@ -1,0 +1,249 @@
+"""One cell of a sweep: a training, its name by content, and the file that its outcome becomes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import threadpoolctl  # type: ignore[import-untyped]
+
+from ffenergy.atomic import write_text
+from ffenergy.data import Dataset, held_out, load
+from ffenergy.errors import DataError, FfenergyError, OutputError
+from ffenergy.results import AlgorithmResult
+from ffenergy.run_directory import SCALARS, plain
+from ffenergy.settings import Settings
+from ffenergy.training import Checkpoints, Diverged, train
+from instrumented import InstrumentError
+
+FINISHED: Final = ("complete", "diverged")
+"""States that a training would reach again; a cell in another state is tried again."""
+CHECKPOINT_SECONDS: Final = 60.0  # least time between two of a cell; short cells have none
+COUNTS: Final = ("bytes_read", "bytes_written", "flops", "flops_special")
+
+
+@dataclass(frozen=True)
+class DataLabel:
+    """What tells the data of one cell from those of another."""
+
+    name: str
+    is_sample: bool
+    train_images: int
+    test_images: int
+
+    @classmethod
+    def of(cls, data: Dataset) -> DataLabel:
+        """Label `data`."""
+        return cls(data.name, data.is_sample, len(data.train_images), len(data.test_images))
+
+
+@dataclass(frozen=True)
+class DataPlace:
+    """Where a worker looks for the data; as `ffenergy.data.load`."""
+
+    data_dir: Path | None
+    offline: bool
+
+    def load(self, settings: Settings, *, progress: bool = False) -> Dataset:
+        """Load the data that `settings` asks for. Raises DataError, SettingsError."""
+        return held_out(_loaded(self, settings.dataset, progress), settings.n_validation)
+
+
+@cache  # as bytes, and there are two data sets
+def _loaded(place: DataPlace, name: str, progress: bool) -> Dataset:
+    return load(place.data_dir, offline=place.offline, progress=progress, name=name)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of a sweep."""
+
+    algorithm: str
+    settings: Settings
+    traced: bool
+    data: DataLabel
+
+    @property
+    def name(self) -> str:
+        """Sixteen hexadecimal digits that stand for all that decides the outcome.
+
+        Settings that have the common value are left out, so a setting that is invented later
+        does not rename old cells.
+        """
+        content = {
+            "algorithm": self.algorithm,
+            "settings": self.settings.unlike_common(),
+            "traced": self.traced,
+            "data": asdict(self.data),
+        }
+        text = json.dumps(content, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell. Error rates in percent, NaN where the training did not get so far.
+
+    status: complete, diverged (the loss stopped being a number), or failed; `message` says why.
+    scores: test_error, train_error, steps, samples, head_steps, head_samples, wall_seconds.
+    counts: bytes_read, bytes_written, flops, flops_special, eager; empty if untraced.
+    signatures: every distinct step, as in run.json; empty if untraced.
+    history: a row per stage and epoch, as in history.csv.
+    """
+
+    cell: str
+    algorithm: str
+    traced: bool
+    data: dict[str, Any]
+    settings: dict[str, Any]
+    status: str
+    message: str
+    threads: int
+    scores: dict[str, float]
+    counts: dict[str, int]
+    signatures: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+
+    @property
+    def train_loss(self) -> float:
+        """Mean training loss in the last epoch of the hidden layers, or else of the head."""
+        rows = [row for row in self.history if row["stage"] != "head"] or self.history
+        return float(rows[-1]["loss"]) if rows else math.nan
+
+    def to_json(self) -> str:
+        """The outcome as a JSON document; NaN becomes null."""
+        return json.dumps(plain(asdict(self)), indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Outcome:
+        """Read what `to_json` wrote; raises ValueError, KeyError or TypeError for anything else."""
+        document = json.loads(text)
+        values = {field.name: document[field.name] for field in fields(cls)}
+        scores = {name: _number(values["scores"][name]) for name in SCALARS}
+        history = [{k: _number(v) for k, v in row.items()} for row in values["history"]]
+        return cls(**(values | {"scores": scores, "history": history}))
+
+
+class CellFolder:
+    """A folder per cell: `outcome.json` when it is done, checkpoints until then."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def file(self, cell: Cell) -> Path:
+        """The file that the outcome of `cell` has or will have."""
+        return self.path / cell.name / "outcome.json"
+
+    def find(self, cell: Cell) -> Outcome | None:
+        """Return the outcome of `cell`, None if there is none yet.
+
+        Raises:
+            OutputError: the file is damaged, or holds another cell.
+        """
+        path = self.file(cell)
+        try:
+            outcome = Outcome.from_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise OutputError(f"{path} is not readable as a cell ({error}); delete it") from None
+        wanted = cell.settings.to_dict()
+        odd = [name for name, value in outcome.settings.items() if wanted.get(name) != value]
+        if odd:
+            raise OutputError(
+                f"{path} holds a cell with another {odd[0]} (the presets have changed since); "
+                f"choose another --outdir"
+            )
+        return outcome
+
+    def finished(self, cell: Cell) -> Outcome | None:
+        """Return the outcome of `cell` if training it again would bring nothing new."""
+        outcome = self.find(cell)
+        return outcome if outcome and outcome.status in FINISHED else None
+
+    def checkpoints(self, cell: Cell) -> Checkpoints:
+        """Where a long cell keeps its state, so that a stopped sweep goes on within it."""
+        folder = self.file(cell).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        identity = f"{cell.name}, ffenergy {version('ffenergy')}"
+        return Checkpoints(folder / "checkpoints", identity, CHECKPOINT_SECONDS)
+
+    def keep(self, cell: Cell, outcome: Outcome) -> None:
+        """Write the file of `cell`, whole or not at all. Raises OSError."""
+        self.file(cell).parent.mkdir(parents=True, exist_ok=True)
+        write_text(self.file(cell), outcome.to_json())
+
+
+def run_cell(cell: Cell, place: DataPlace, folder: Path, threads: int) -> Outcome:
+    """Train a cell on `threads` BLAS threads and keep its outcome in `folder`, if it is here.
+
+    A cell that is finished already is not trained again: a worker may die between writing the
+    outcome and handing it over. What goes wrong becomes the outcome's status.
+    """
+    cells = CellFolder(folder)
+    known = cells.finished(cell)
+    if known is not None:
+        return known
+    here = folder.is_dir()  # not on another machine without a shared disk: the sweep writes it
+    checkpoints = cells.checkpoints(cell) if here else None
+    with threadpoolctl.threadpool_limits(threads, user_api="blas"):
+        outcome = _trained(cell, place, threads, checkpoints)
+    if here:
+        cells.keep(cell, outcome)
+    if checkpoints is not None:
+        checkpoints.clear()
+    return outcome
+
+
+def _trained(
+    cell: Cell, place: DataPlace, threads: int, checkpoints: Checkpoints | None
+) -> Outcome:
+    try:
+        data = place.load(cell.settings)
+        if DataLabel.of(data) != cell.data:
+            raise DataError(f"the worker found other data ({data.name}, {data.source})")
+        result = train(
+            cell.algorithm, cell.settings, data, traced=cell.traced, checkpoints=checkpoints
+        )
+    except Diverged as stop:
+        return _outcome(cell, "diverged", threads, stop.message, stop.partial)
+    except FfenergyError as error:
+        return _outcome(cell, "failed", threads, error.message)
+    except (InstrumentError, MemoryError, OSError) as error:
+        return _outcome(cell, "failed", threads, f"{type(error).__name__}: {error}")
+    return _outcome(cell, "complete", threads, "", result)
+
+
+def _outcome(
+    cell: Cell, status: str, threads: int, message: str, result: AlgorithmResult | None = None
+) -> Outcome:
+    traffic = None if result is None else result.traffic
+    return Outcome(
+        cell=cell.name,
+        algorithm=cell.algorithm,
+        traced=cell.traced,
+        data=asdict(cell.data),
+        settings=cell.settings.to_dict(),
+        status=status,
+        message=message,
+        threads=threads,
+        scores={name: getattr(result, name, math.nan) for name in SCALARS},
+        counts={} if traffic is None else {name: int(traffic[name].sum()) for name in COUNTS},
+        signatures=result.signatures if result is not None else [],
+        history=_records(result.history) if result is not None else [],
+    )
+
+
+def _records(history: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in history.to_dict("records")]
+
+
+def _number(value: Any) -> Any:
+    return math.nan if value is None else value

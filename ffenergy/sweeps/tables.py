@@ -1,0 +1,168 @@
+"""A sweep as tables: a row per cell, a row per setting over its seeds, every epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from ffenergy.costs import run_totals
+from ffenergy.costs.run_costs import price_run
+from ffenergy.energy import Profile
+from ffenergy.report.style import ALGORITHM_NAMES, in_order
+from ffenergy.run_directory import SCALARS
+from ffenergy.settings import Settings
+from ffenergy.sweeps.cells import COUNTS, Cell, Outcome
+
+ACCOUNTING: Final = "eager"
+ERRORS: Final = ("test_error", "train_error")
+STATUSES: Final = ("complete", "diverged", "failed")
+
+
+class Pricer:
+    """Energy of whole cells under one profile; cells with like steps are priced once."""
+
+    def __init__(self, profile: Profile, say: Callable[[str], object] = lambda line: None) -> None:
+        self.profile, self.say = profile, say
+        self.known: dict[tuple[object, ...], dict[str, float]] = {}
+
+    def energy(self, cell: Cell, outcome: Outcome) -> dict[str, float]:
+        """Eager energy of a complete traced cell, as `energy_joules` (or `_macs`); else nothing."""
+        if outcome.status != "complete" or not outcome.signatures:
+            return {}
+        steps = tuple((s["name"], s["digest"], s["steps"]) for s in outcome.signatures)
+        key = (cell.algorithm, cell.settings.layer_sizes, cell.settings.dtype, *steps)
+        if key not in self.known:
+            self.known[key] = self._priced(cell, outcome)
+        return self.known[key]
+
+    def _priced(self, cell: Cell, outcome: Outcome) -> dict[str, float]:
+        images = (cell.settings.n_train or cell.data.train_images, cell.data.test_images)
+        results = {cell.algorithm: {"signatures": outcome.signatures}}
+        prices = price_run(results, cell.settings, images, [self.profile], self.say)
+        places = run_totals.by_place(prices)
+        unit = run_totals.headline_unit(prices)
+        eager = run_totals.totals(places[places["accounting"] == ACCOUNTING], unit)
+        return {f"energy_{unit}": float(eager[f"energy_{unit}"])}
+
+
+def cells_table(
+    found: Sequence[tuple[Cell, Outcome]], swept: Sequence[str], pricer: Pricer | None = None
+) -> pd.DataFrame:
+    """Return `cells.csv`: a row per cell, in the order of the sweep file.
+
+    Errors in percent of the images that `error_on` names (test or validation); counts and energies
+    are of the whole training, eager, and empty where nothing was traced.
+    """
+    rows = [_row(cell, outcome, swept, pricer) for cell, outcome in found]
+    table = pd.DataFrame(rows)
+    whole = [name for name in (*COUNTS, *SCALARS) if name not in (*ERRORS, "wall_seconds")]
+    return table.astype(dict.fromkeys(whole, "Int64"))
+
+
+def _row(
+    cell: Cell, outcome: Outcome, swept: Sequence[str], pricer: Pricer | None
+) -> dict[str, Any]:
+    settings = cell.settings.to_dict()
+    energy = pricer.energy(cell, outcome) if pricer else {}
+    scores = {name: _none_if_nan(outcome.scores[name]) for name in SCALARS}
+    return {
+        "cell": outcome.cell,
+        "algorithm": cell.algorithm,
+        **{name: shown(settings[name]) for name in swept},
+        "seed": cell.settings.seed,
+        "dataset": cell.settings.dataset,
+        "is_sample": cell.data.is_sample,
+        "error_on": "validation" if cell.settings.n_validation else "test",
+        "status": outcome.status,
+        **{name: scores.pop(name) for name in ERRORS},
+        "accounting": ACCOUNTING,
+        **{name: outcome.counts.get(name) for name in COUNTS},
+        **({"profile": pricer.profile.name, **energy} if pricer else {}),
+        **scores,
+        "threads": outcome.threads,
+        "message": outcome.message,
+    }
+
+
+def summary_table(cells: pd.DataFrame, swept: Sequence[str]) -> pd.DataFrame:
+    """Return `summary.csv`: over the seeds of every algorithm and combination of settings.
+
+    Mean and sample standard deviation (n − 1; empty for one seed) are of the `n` complete cells;
+    `n_diverged` and `n_failed` count the others. Counts are the same for every seed.
+    """
+    keys = ["algorithm", *(name for name in swept if name != "seed")]
+    rows = [
+        {**dict(zip(keys, key, strict=True)), **_over_seeds(group)}
+        for key, group in cells.groupby(keys, sort=False, dropna=False)
+    ]
+    return pd.DataFrame(rows).astype(dict.fromkeys(COUNTS, "Int64"))
+
+
+def _over_seeds(group: pd.DataFrame) -> dict[str, Any]:
+    complete = group[group["status"] == "complete"]
+    spread = {
+        f"{name}_{how}": float(complete[name].astype(float).agg(how))
+        for name in ERRORS
+        for how in ("mean", "std")
+    }
+    first = None if complete.empty else complete.iloc[0]
+    energies = [name for name in group.columns if name.startswith("energy_")]
+    return {
+        "n": len(complete),
+        **{f"n_{name}": int((group["status"] == name).sum()) for name in STATUSES[1:]},
+        "seeds": " ".join(str(seed) for seed in complete["seed"]),
+        "dataset": group["dataset"].iloc[0],
+        "is_sample": bool(group["is_sample"].iloc[0]),
+        "error_on": group["error_on"].iloc[0],
+        **spread,
+        "accounting": ACCOUNTING,
+        **{name: None if first is None else first[name] for name in COUNTS},
+        **({"profile": group["profile"].iloc[0]} if "profile" in group else {}),
+        **{name: math.nan if first is None else first[name] for name in energies},
+        "wall_seconds_mean": float(complete["wall_seconds"].astype(float).mean()),
+    }
+
+
+def history_table(found: Sequence[tuple[Cell, Outcome]], swept: Sequence[str]) -> pd.DataFrame:
+    """Return `history.csv`: a row per cell, stage and epoch, with the cell's swept settings."""
+    rows = [
+        {
+            "cell": outcome.cell,
+            "algorithm": cell.algorithm,
+            **{name: shown(cell.settings.to_dict()[name]) for name in swept},
+            "seed": cell.settings.seed,
+            **row,
+        }
+        for cell, outcome in found
+        for row in outcome.history
+    ]
+    return pd.DataFrame(rows)
+
+
+def shown(value: Any) -> Any:
+    """Return a setting as one cell of a table; a list of widths becomes `784-500-500`."""
+    return "-".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+
+
+def algorithms_of(table: pd.DataFrame) -> list[str]:
+    """Algorithms in the order of the reports."""
+    return in_order(table["algorithm"], ALGORITHM_NAMES)
+
+
+def described(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Name a combination, such as `lr=0.001, n_blur=6`."""
+    return ", ".join(f"{name}={row[name]}" for name in names)
+
+
+def settings_label(settings: Settings, swept: Sequence[str]) -> str:
+    """Name a cell by its swept settings and seed."""
+    values = settings.to_dict()
+    told = {name: shown(values[name]) for name in (*swept, "seed")}
+    return described(told, list(told))
+
+
+def _none_if_nan(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,298 @@
+"""Sweeps from end to end on tiny networks: tables, going on, failures, Ctrl-C, dead workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from ffenergy.cli import main
+from ffenergy.data import load
+from ffenergy.settings import Settings
+from ffenergy.sweeps import cells as cells_module
+from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel
+from ffenergy.sweeps.pool import Workers
+from ffenergy.training import train
+
+HEAD = """
+preset = "quick"
+algorithms = ["ff", "bp"]
+seeds = [0, 1]
+trace = true
+[fixed]
+layer_sizes = [784, 8, 8]
+n_train = 300
+n_epochs = 1
+softmax_epochs = 1
+"""
+GRID = HEAD + "[grid]\nlr = [1e-3, 3e-3]\n"
+
+
+@pytest.fixture(autouse=True)
+def only_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
+    cells_module._loaded.cache_clear()
+
+
+def sweep(text: str, folder: Path, *flags: str) -> Result:
+    """Sweep in this process, one cell after the other."""
+    spec = folder / "spec.toml"
+    spec.write_text(text)
+    arguments = ["sweep", str(spec), "--offline", "--workers", "1", "--outdir", str(folder / "out")]
+    return CliRunner().invoke(main, [*arguments, *flags])
+
+
+def table(folder: Path, name: str = "cells.csv") -> pd.DataFrame:
+    return pd.read_csv(folder / "out" / name)
+
+
+def test_tables_pictures_and_settings(tmp_path: Path) -> None:
+    result = sweep(GRID, tmp_path, "--profile", "jouppi-7nm-hbm2")
+    assert result.exit_code == 0, result.output
+    assert "SAMPLE" in result.stdout
+    cells = table(tmp_path)
+    assert len(cells) == 8
+    assert cells["cell"].is_unique
+    assert set(cells["status"]) == {"complete"}
+    assert set(cells["accounting"]) == {"eager"}
+    row = cells.iloc[5]  # four cells at 1e-3, then ff at 3e-3 with seeds 0 and 1
+    assert (row["algorithm"], row["lr"], row["seed"]) == ("ff", 3e-3, 1)
+    settings = Settings.from_preset("quick").replace(
+        layer_sizes="784,8,8", n_train=300, n_epochs=1, softmax_epochs=1, lr=3e-3, seed=1
+    )
+    alone = train("ff", settings, load(offline=True, progress=False))
+    assert alone.traffic is not None
+    assert row["test_error"] == alone.test_error
+    for name in ("bytes_read", "bytes_written", "flops"):
+        assert row[name] == alone.traffic[name].sum()
+    assert (cells["energy_joules"] > 0).all()
+    summary = table(tmp_path, "summary.csv")
+    assert list(summary["algorithm"]) == ["ff", "bp", "ff", "bp"]
+    assert list(summary["n"]) == [2] * 4
+    assert list(summary["seeds"]) == ["0 1"] * 4
+    own = cells[(cells["algorithm"] == "ff") & (cells["lr"] == 3e-3)]["test_error"]
+    assert summary.loc[2, "test_error_mean"] == pytest.approx(own.mean())
+    # of two values, the sample standard deviation is their distance over the root of two
+    assert summary.loc[2, "test_error_std"] == pytest.approx(abs(np.diff(own)[0]) / np.sqrt(2))
+    assert set(table(tmp_path, "history.csv")["cell"]) == set(cells["cell"])
+    assert {p.name for p in (tmp_path / "out").glob("sweep.*")} == {
+        *("sweep.json", "sweep.toml", "sweep.png", "sweep.svg")
+    }
+
+
+def test_a_sweep_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sweep(GRID, tmp_path, "-q").exit_code == 0
+    before = table(tmp_path)
+    gone = before["cell"][2]
+    (tmp_path / "out" / "cells" / gone / "outcome.json").unlink()
+    trained: list[str] = []
+
+    def counting(algorithm: str, settings: Settings, *args: object, **kwargs: object) -> object:
+        trained.append(f"{algorithm} {settings.lr} {settings.seed}")
+        return train(algorithm, settings, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cells_module, "train", counting)
+    more = GRID.replace("[1e-3, 3e-3]", "[1e-3, 3e-3, 9e-3]")
+    assert sweep(more, tmp_path, "-q").exit_code == 0
+    assert len(trained) == 1 + 4  # the lost cell, and two algorithms x two seeds at the new rate
+    after = table(tmp_path)
+    assert len(after) == 12
+    kept = ["cell", "test_error", "bytes_read"]
+    pd.testing.assert_frame_equal(after[kept][:8], before[kept])
+
+
+def test_a_cell_that_diverges_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    text = HEAD.replace("[fixed]", '[fixed]\noptimizer = "sgd"') + "[grid]\nbp_lr = [1e30, 1e-2]\n"
+    result = sweep(text, tmp_path)
+    assert result.exit_code == 0, result.output
+    cells = table(tmp_path)
+    lost = (cells["algorithm"] == "bp") & (cells["bp_lr"] == 1e30)
+    assert set(cells[lost]["status"]) == {"diverged"}
+    assert cells[lost]["test_error"].isna().all()
+    assert set(cells[~lost]["status"]) == {"complete"}
+    assert "lower the learning rate" in " ".join(result.stdout.split())
+    summary = table(tmp_path, "summary.csv")
+    assert list(summary["n_diverged"]) == [0, 2, 0, 0]
+    assert list(summary["n"]) == [2, 0, 2, 2]
+
+
+def test_a_cell_that_fails_is_recorded_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(algorithm: str, settings: Settings, *args: object, **kwargs: object) -> object:
+        if algorithm == "bp" and settings.seed == 1:
+            raise MemoryError("too large")
+        return train(algorithm, settings, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cells_module, "train", fail)
+    result = sweep(HEAD, tmp_path)
+    assert result.exit_code == 0, result.output
+    assert list(table(tmp_path)["status"]) == ["complete", "complete", "complete", "failed"]
+    assert "MemoryError: too large" in result.stdout
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert sweep(HEAD, tmp_path, "-q").exit_code == 0
+    assert set(table(tmp_path)["status"]) == {"complete"}
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        (HEAD + "[grid]\nlr = 3", 2, "it must be a list"),
+        (HEAD.replace("784", "100"), 2, "an image has 784 pixels"),
+        (HEAD.replace("300", "7000"), 2, "6000 training images"),
+    ],
+)
+def test_a_bad_file_is_one_line(tmp_path: Path, text: str, code: int, told: str) -> None:
+    result = sweep(text, tmp_path)
+    assert result.exit_code == code, result.output
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert told in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    result = sweep(HEAD, tmp_path)
+    assert result.exit_code == 4
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+
+
+def test_a_damaged_cell_is_named(tmp_path: Path) -> None:
+    assert sweep(HEAD, tmp_path, "-q").exit_code == 0
+    path = tmp_path / "out" / "cells" / table(tmp_path)["cell"][0] / "outcome.json"
+    path.write_text(path.read_text()[:100])
+    result = sweep(HEAD, tmp_path)
+    assert result.exit_code == 4
+    assert str(path) in result.stderr
+
+
+def test_the_name_of_a_cell_stands_for_all_that_decides_it() -> None:
+    settings = Settings.from_preset("quick")
+    label = DataLabel("mnist", False, 60000, 10000)
+    cell = Cell("ff", settings, True, label)
+    others = [
+        Cell("bp", settings, True, label),
+        Cell("ff", settings.replace(lr=0.5), True, label),
+        Cell("ff", settings.replace(seed=1), True, label),
+        Cell("ff", settings, False, label),
+        Cell("ff", settings, True, DataLabel("mnist", True, 6000, 1000)),
+    ]
+    assert len({cell.name, *(other.name for other in others)}) == 6
+    assert Cell("ff", Settings.from_preset("quick"), True, label).name == cell.name
+
+
+def test_cores_are_not_oversubscribed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("joblib.cpu_count", lambda: 8)
+    assert Workers.choose(None, None) == Workers(8, 1)
+    assert Workers.choose(3, None) == Workers(3, 2)
+    assert Workers.choose(1, None) == Workers(1, 8)
+    assert Workers.choose(20, None) == Workers(20, 1)
+    assert Workers.choose(None, "tcp://there:1").threads == 1
+
+
+def started(spec: str, folder: Path, *flags: str) -> subprocess.Popen[str]:
+    """A sweep in a process group of its own, as a shell starts it."""
+    path = folder / "spec.toml"
+    path.write_text(spec)
+    command = [sys.executable, "-m", "ffenergy", "sweep", str(path), "--offline"]
+    return subprocess.Popen(
+        [*command, "--outdir", str(folder / "out"), *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def outcomes(folder: Path) -> list[Path]:
+    return list((folder / "out" / "cells").glob("*/outcome.json"))
+
+
+def wait_for(folder: Path, count: int, process: subprocess.Popen[str], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while len(outcomes(folder)) < count:
+        assert time.monotonic() < deadline, "no cell was finished in time"
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+SLOW = GRID.replace("n_epochs = 1", "n_epochs = 12").replace("n_train = 300", "n_train = 3000")
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
+    process = started(SLOW, tmp_path, "--workers", "2")
+    wait_for(tmp_path, 1, process)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the sweep and its workers
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    (line,) = [line for line in said.splitlines() if line.startswith("Error: ")]
+    kept = len(outcomes(tmp_path))
+    assert 1 <= kept < 8
+    assert "of 8 cells" in line
+    for path in outcomes(tmp_path):
+        assert json.loads(path.read_text())["status"] == "complete"
+
+
+def test_a_killed_worker_of_this_machine_loses_nothing(tmp_path: Path) -> None:
+    process = started(SLOW, tmp_path, "--workers", "2")
+    wait_for(tmp_path, 1, process)
+    os.kill(_loky_worker(process.pid), signal.SIGKILL)
+    _, said = process.communicate(timeout=90)
+    assert process.returncode == 0, said
+    assert "A worker died" in said
+    cells = table(tmp_path)
+    assert len(cells) == 8
+    assert cells["cell"].is_unique
+    assert set(cells["status"]) == {"complete"}
+
+
+def _loky_worker(parent: int) -> int:
+    """A worker process of the sweep, found by its command line and its parent."""
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            state = (path / "stat").read_text().rpartition(")")[2].split()
+            command = (path / "cmdline").read_text()
+        except OSError:
+            continue
+        if int(state[1]) == parent and "LokyProcess" in command:
+            return int(path.name)
+    raise AssertionError("no worker found")
+
+
+def test_cells_found_by_another_presets_settings_are_refused(tmp_path: Path) -> None:
+    assert sweep(HEAD, tmp_path, "-q").exit_code == 0
+    path = tmp_path / "out" / "cells" / table(tmp_path)["cell"][0] / "outcome.json"
+    document = json.loads(path.read_text())
+    document["settings"]["batch_size"] = 50
+    path.write_text(json.dumps(document))
+    result = sweep(HEAD, tmp_path)
+    assert result.exit_code == 4
+    assert "another batch_size" in result.stderr
+
+
+def test_an_outcome_survives_its_file(tmp_path: Path) -> None:
+    settings = Settings.from_preset("quick")
+    cell = Cell("ff", settings, False, DataLabel("mnist", True, 6000, 1000))
+    outcome = cells_module._outcome(cell, "failed", 1, "why")
+    folder = CellFolder(tmp_path)
+    folder.keep(cell, outcome)
+    found = folder.find(cell)
+    assert found is not None
+    assert found.to_json() == outcome.to_json()
+    assert np.isnan(found.scores["test_error"])
+    assert folder.finished(cell) is None  # tried again

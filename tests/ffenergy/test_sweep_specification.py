@@ -1,0 +1,108 @@
+"""Sweep files: which cells they stand for, and what is refused, with the place and the key."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ffenergy.settings import Settings
+from ffenergy.sweeps.specification import SpecificationError, parse, read
+
+SHIPPED = sorted((Path(__file__).parents[2] / "sweeps").glob("*.toml"))
+GRID = """
+preset = "quick"
+algorithms = ["ff", "bp"]
+seeds = [3, 4]
+[fixed]
+n_epochs = 2
+[grid]
+lr = [1e-3, 1e-4]
+layer_sizes = [[784, 8], "784,8,8"]
+[[cells]]
+algorithms = ["random"]
+softmax_lr = 0.5
+"""
+
+
+def test_a_grid_is_every_combination_in_the_order_of_the_file() -> None:
+    found = parse(tomllib.loads(GRID))
+    # grid: 2 rates x 2 networks x 2 algorithms x 2 seeds; cells: 1 x 1 x 2 seeds
+    assert len(found.trainings) == 16 + 2
+    assert found.swept == ("lr", "layer_sizes", "softmax_lr")
+    base = Settings.from_preset("quick").replace(n_epochs=2)
+    first = base.replace(lr=1e-3, layer_sizes="784,8", seed=3)
+    assert found.trainings[:2] == (("ff", first), ("ff", first.replace(seed=4)))
+    assert found.trainings[2] == ("bp", first)
+    assert found.trainings[-1] == ("random", base.replace(softmax_lr=0.5, seed=4))
+    assert not found.traced
+
+
+def test_equal_cells_are_one() -> None:
+    text = 'preset = "quick"\nalgorithms = ["ff"]\n[grid]\nlr = [1e-3, 1e-3]\n[[cells]]\nlr = 1e-3'
+    assert len(parse(tomllib.loads(text)).trainings) == 1
+
+
+def test_nothing_varied_is_one_cell_per_algorithm_with_the_presets_seed() -> None:
+    text = 'preset = "seed"\nalgorithms = ["ff", "bp"]\nvalidation = 10000\ntrace = true'
+    found = parse(tomllib.loads(text))
+    settings = Settings.from_preset("seed").replace(n_validation=10000)
+    assert found.trainings == (("ff", settings), ("bp", settings))
+    assert found.traced
+    assert found.swept == ()
+
+
+HEAD = 'preset = "quick"\nalgorithms = ["ff"]\n'
+BAD = {
+    "no preset": ('algorithms = ["ff"]', "preset is missing"),
+    "unknown preset": ('preset = "huge"\nalgorithms = ["ff"]', "unknown preset 'huge'"),
+    "unknown key": (HEAD + "speed = 3", "unknown key 'speed'"),
+    "a setting at the top": (HEAD + "lr = 3", "settings belong under"),
+    "unknown algorithm": ('preset = "quick"\nalgorithms = ["fff"]', "unknown algorithm 'fff'"),
+    "no algorithm": ('preset = "quick"\nalgorithms = []', "must be a list"),
+    "unknown setting": (HEAD + "[grid]\nlearning = [1]", "[grid]: unknown setting 'learning'"),
+    "a value that is no list": (HEAD + "[grid]\nlr = 1e-3", "[grid]: lr is 0.001; it must be"),
+    "an empty list": (HEAD + "[grid]\nlr = []", "it must be a list"),
+    "a value out of range": (HEAD + "[grid]\nlr = [1, -1]", "[grid]: lr is -1.0"),
+    "a word for a number": (HEAD + '[[cells]]\nlr = "fast"', "[[cells]] number 1: lr is 'fast'"),
+    "the second grid": (HEAD + "[[grid]]\nlr = [1]\n[[grid]]\nlr = [0]", "[[grid]] number 2"),
+    "a flat network": (HEAD + "[grid]\nlayer_sizes = [784, 8]", "a network is a list"),
+    "seed in the grid": (HEAD + "[grid]\nseed = [1]", "write seeds = "),
+    "validation in the grid": (HEAD + "[fixed]\nn_validation = 1", "write validation = "),
+    "no seeds": (HEAD + "seeds = []", "seeds is empty"),
+    "a seed that is none": (HEAD + "seeds = [0.5]", "seeds has 0.5"),
+    "trace as a number": (HEAD + "trace = 1", "true or false"),
+    "unknown data set": (HEAD + '[fixed]\ndataset = "cats"', "[fixed]: dataset is 'cats'"),
+    "not TOML": ("preset = ", "not TOML"),
+}
+
+
+@pytest.mark.parametrize(("text", "told"), BAD.values(), ids=BAD.keys())
+def test_what_is_refused_is_named(text: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(SpecificationError) as caught:
+        read(path)
+    assert caught.value.message.startswith(f"{path}: ")
+    assert told in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.exit_code == 2
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SpecificationError, match="No such file"):
+        read(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_sweeps_that_come_with_the_project_can_be_read(path: Path) -> None:
+    found = read(path)
+    assert len(found.trainings) > 1
+    if "tuning" in path.stem:  # nothing is chosen by the test set
+        assert all(settings.n_validation for _, settings in found.trainings)
+
+
+def test_there_are_sweeps_for_the_open_questions() -> None:
+    names = {path.stem for path in SHIPPED}
+    assert {"n-blur", "goodness", "width-epochs", "best-tuning", "bp-tuning"} <= names
