@@ -63,6 +63,7 @@ def page(
         lstrip_blocks=True,
     )
     environment.filters["kept"] = kept_together
+    environment.filters["unit_kept"] = lambda heading: heading.replace(", ", ",\N{NO-BREAK SPACE}")
     known = {profile.name: profile for profile in hardware}
     known |= {name: p for name, p in profiles().items() if name not in known}
     order = [*(prices.profiles if prices else ()), *known]

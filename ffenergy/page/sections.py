@@ -43,21 +43,24 @@ def accuracy(run: Run, prices: Prices | None) -> Section:
     frame = priced_tables.summary(run, prices)
     if frame.empty:
         return Section("accuracy", title, missing="No algorithm of this run has finished.")
-    names = ["algorithm", "accounting", "test_error", "train_error", "bytes_read"]
-    names += ["bytes_written", "flops", "bytes_per_flop"]
+    errors = ["algorithm", "accounting", "test_error", "train_error"]
+    counts = ["algorithm", "accounting", "bytes_read", "bytes_written", "flops", "bytes_per_flop"]
     if prices is not None:
         unit = headline_unit(prices)
-        names += [f"energy_compute_{unit}", f"energy_movement_{unit}", f"energy_{unit}"]
-        names += ["commute_to_compute", "normalize_energy_share", "peak_live_bytes"]
-    names.append("wall_seconds")
-    whole = table(
-        "accuracy-table",
-        "Whole runs, head and evaluations included",
-        "summary.csv",
-        columns(names),
-        frame[frame["accounting"].isin(ACCOUNTINGS)],
-    )
-    return Section("accuracy", title, SHARED, tables=[whole], more=_targets(run, prices))
+        errors += [f"energy_compute_{unit}", f"energy_movement_{unit}", f"energy_{unit}"]
+        errors += ["commute_to_compute"]
+        counts += ["peak_live_bytes", "normalize_energy_share"]
+    counts.append("wall_seconds")
+    frame = frame[frame["accounting"].isin(ACCOUNTINGS)]
+    captions = {
+        "accuracy-table": ("Whole runs, head and evaluations included", errors),
+        "bytes-table": ("What they moved and computed", counts),
+    }
+    shown = [
+        table(key, caption, "summary.csv", columns(names), frame)
+        for key, (caption, names) in captions.items()
+    ]
+    return Section("accuracy", title, SHARED, tables=shown, more=_targets(run, prices))
 
 
 def _targets(run: Run, prices: Prices | None) -> list[Table]:

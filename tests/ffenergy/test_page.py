@@ -22,6 +22,7 @@ KEEP = ["algorithm", "accounting"]
 ACCOUNTINGS = ("eager", "fused")
 DIRECT = {
     "accuracy-table": "summary.csv",
+    "bytes-table": "summary.csv",
     "normalize-table": "normalize.csv",
     "history-table": "history.csv",
 }
@@ -125,7 +126,7 @@ def test_every_shown_number_rounds_its_exact_value(read: Any) -> None:
         )
         for values, texts in zip(table.rows, table.texts, strict=True):
             for heading, value, text in zip(headings, values, texts, strict=True):
-                unit = re.search(r", ([pnµmkMGT]?)(?:J|B|flop)$", heading)
+                unit = re.search(r",\s([pnµmkMGT]?)(?:J|B|flop)$", heading)
                 if unit is None or not re.fullmatch(r"[+−]?[\d,]+\.?\d*", text):
                     continue
                 number = float(text.replace(",", "").replace("−", "-"))

@@ -72,6 +72,18 @@
     return `${figure(value / 10 ** exponent)} ${prefixes[exponent]}${unit}`;
   }
 
+  /** One prefix and number of decimals for all numbers up to `largest`. */
+  function scaleFor(largest, unit) {
+    const power = largest ? Math.min(Math.max(Math.floor(exponentOf(largest) / 3), -4), 5) : 0;
+    const scale = 1000 ** power;
+    const decimals = largest ? Math.max(0, 3 - exponentOf(largest / scale)) : 0;
+    const show = (value) => {
+      if (value === 0) return "0";
+      return value / scale < 0.5 * 10 ** -decimals ? "≈ 0" : fixed(value / scale, decimals);
+    };
+    return { unit: `${prefixes[3 * power]}${unit}`, show };
+  }
+
   const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
   function memorySize(size) {
@@ -132,23 +144,23 @@
     return made;
   }
 
-  function barRow([, name, colour], total, largest, unit) {
+  function barRow([, name, colour], total, largest, shown) {
     const off = total.levels.at(-1);
     const on = sum(total.levels.slice(0, -1));
     const segments = [["off", "off chip", off], ["on", "on chip", on], ["compute", "compute", total.compute]];
-    const told = segments.map(([, what, value]) => `${what} ${quantity(value, unit)}`).join(", ");
+    const told = segments.map(([, what, value]) => `${what} ${shown.show(value)} ${shown.unit}`).join(", ");
     const bar = element("div", { class: "bar", role: "img", "aria-label": `${name}: ${told}` });
     for (const [kind, , value] of segments) {
       bar.append(element("i", { class: kind, style: `width:${(100 * value) / largest}%;--colour:${colour}` }));
     }
     return element("div", { class: "bar-row" },
       element("span", { class: "bar-name" }, name), bar,
-      element("span", { class: "bar-total" }, quantity(total.all, unit)));
+      element("span", { class: "bar-total" }, `${shown.show(total.all)} ${shown.unit}`));
   }
 
-  function numbers(rows, profile, label) {
-    const number = (value) => element("td", { class: "number", "data-value": value }, quantity(value, profile.unit));
-    const headings = ["", "compute", ...profile.levels.map((level) => level.name), "all"];
+  function numbers(rows, profile, label, shown) {
+    const number = (value) => element("td", { class: "number", "data-value": value }, shown.show(value));
+    const headings = [shown.unit, "compute", ...profile.levels.map((level) => level.name), "all"];
     const head = headings.map((text, k) =>
       k ? element("th", { scope: "col", class: "number" }, text) : element("td", {}, text));
     const body = rows.map(([[key, name], total]) =>
@@ -182,18 +194,19 @@
       return { accounting, costs, rows: shown.map((algorithm) => [algorithm, totals(costs[algorithm[0]], profile)]) };
     });
     const largest = Math.max(...readings.flatMap(({ rows }) => rows.map(([, total]) => total.all)));
+    const scale = scaleFor(largest, profile.unit);
     const published = size === profile.own && !profile.uneven;
     const opening = data.scopes.find(([key]) => key === scope)[1];
     byId("whatif-results").replaceChildren(...readings.map(({ accounting, costs, rows }) => {
-      const part = element("div", { class: "reading", "data-accounting": accounting }, element("h3", {}, accounting));
+      const part = element("div", { class: "reading", "data-accounting": accounting }, element("h3", {}, accounting[0].toUpperCase() + accounting.slice(1)));
       const { ff = {}, bp = {} } = costs;
       if (Object.keys(ff).length && Object.keys(bp).length) {
         const where = published ? "" : ` with ${memorySize(size)} on the chip`;
         const told = answer(`${opening}, ${accounting}, under ${profile.name}${where}`, ff, bp, profile.unit);
         part.append(element("p", { class: "sentence" }, told));
       }
-      part.append(...rows.map(([algorithm, total]) => barRow(algorithm, total, largest, profile.unit)));
-      part.append(numbers(rows, profile, `Energy, ${accounting}`));
+      part.append(...rows.map(([algorithm, total]) => barRow(algorithm, total, largest, scale)));
+      part.append(numbers(rows, profile, `Energy, ${accounting}`, scale));
       return part;
     }));
   }
