@@ -43,8 +43,8 @@ seeds. Bytes (GB = 10⁹ bytes, read + written, every operation streaming its op
 are those of a whole training run of one seed, head and evaluations included. Every folder's
 `run.json` has the command, seed, versions and wall time.
 
-| preset | algorithm | data | network | epochs | changed | paper or reference, % | ours, % | seeds | \
-GB | J (profile) | folder |
+| preset | algorithm | data | network | epochs | changed | paper or reference, % | ours, % | \
+seeds | GB | J (profile) | folder |
 |---|---|---|---|---|---|---|---|---|---|---|---|
 """
 

@@ -93,6 +93,7 @@ def _bars(
         fmt=mark,
         color=ALGORITHM_COLOURS.get(algorithm, "#000000"),
         capsize=3,
+        elinewidth=1.2,
         label=label,
     )
 
@@ -112,6 +113,7 @@ def _points(done: pd.DataFrame, names: Sequence[str]) -> Figure:
             fmt="o",
             color=ALGORITHM_COLOURS.get(algorithm, "#000000"),
             capsize=3,
+            elinewidth=1.2,
             label=short_name(algorithm),
         )
     labels = [described(row, names) or short_name(row["algorithm"]) for row in _records(done)]

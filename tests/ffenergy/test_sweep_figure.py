@@ -1,0 +1,99 @@
+"""The picture of a sweep: lines where there is a grid, points where there are combinations."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from ffenergy.report import sweep_errors_figure as figure_module
+from ffenergy.report.sweep_errors_figure import render
+from ffenergy.report.sweep_errors_table import shown
+
+
+def row(algorithm: str = "ff", error: float = 2.0, **settings: object) -> dict[str, object]:
+    return {
+        "algorithm": algorithm,
+        **settings,
+        "n": 3,
+        "n_diverged": 0,
+        "n_failed": 0,
+        "dataset": "mnist",
+        "is_sample": False,
+        "error_on": "test",
+        "test_error_mean": error,
+        "test_error_std": 0.1,
+        "train_error_mean": 1.0,
+        "bytes_read": 2_000_000_000,
+        "bytes_written": 10**9,
+        "energy_joules": 12.345,
+        "wall_seconds_mean": 61.0,
+    }
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures as they are saved."""
+    figures: list[Figure] = []
+    saved = figure_module.saved
+
+    def keep(figure: Figure) -> dict[str, bytes]:
+        figures.append(figure)
+        return saved(figure)
+
+    monkeypatch.setattr(figure_module, "saved", keep)
+    return figures
+
+
+def test_a_grid_gives_a_line_with_bars_per_algorithm_and_other_setting(
+    drawn: list[Figure],
+) -> None:
+    rows = [
+        row(name, 2 + blur / 10, n_blur=blur, goodness=goodness)
+        for name in ("ff", "bp")
+        for blur in (0, 4, 8)
+        for goodness in ("sum", "mean")
+    ]
+    files = render(pd.DataFrame(rows), ["n_blur", "goodness"])
+    assert set(files) == {"png", "svg"}
+    (ax,) = drawn[0].axes
+    assert len(ax.containers) == 4
+    assert ax.get_xlabel() == "n_blur"
+    assert ax.get_ylabel() == "test error, %"
+    line, _, (bars,) = ax.containers[0]
+    assert list(line.get_xdata()) == [0, 4, 8]
+    assert line.get_ydata() == pytest.approx([2.0, 2.4, 2.8])
+    assert bars.get_segments()[0][:, 1] == pytest.approx([1.9, 2.1])
+    assert render(pd.DataFrame(rows), ["n_blur", "goodness"]) == files
+
+
+def test_single_combinations_give_points_the_best_on_top(drawn: list[Figure]) -> None:
+    rows = [row(error=3.0 - k / 10, lr=10.0**-k, temperature=k + 1.0) for k in range(5)]
+    render(pd.DataFrame(rows), ["lr", "temperature"])
+    (ax,) = drawn[0].axes
+    assert ax.get_xlabel() == "test error, %"
+    assert ax.get_yticklabels()[-1].get_text() == "lr=0.0001, temperature=5.0"
+
+
+def test_rates_have_a_logarithmic_axis_and_words_none(drawn: list[Figure]) -> None:
+    render(pd.DataFrame([row(lr=1e-4), row(lr=1e-2)]), ["lr"])
+    render(pd.DataFrame([row(init="sqrt2"), row(init="fan_in")]), ["init"])
+    assert drawn[0].axes[0].get_xscale() == "log"
+    assert [t.get_text() for t in drawn[1].axes[0].get_xticklabels()] == ["sqrt2", "fan_in"]
+
+
+def test_nothing_complete_is_no_picture() -> None:
+    lost = {**row(lr=1.0), "n": 0, "test_error_mean": math.nan}
+    assert render(pd.DataFrame([lost]), ["lr"]) == {}
+
+
+def test_the_printed_table_shows_what_is_missing() -> None:
+    lost = {**row(lr=1.0), "n": 0, "n_diverged": 3, "bytes_read": None}
+    lost |= {"test_error_mean": math.nan, "energy_joules": math.nan}
+    table = shown(pd.DataFrame([row(lr=0.5), lost]), ["lr"])
+    # 2 GB read and 1 GB written
+    assert table.rows[0] == ["FF", "0.5", "2.00", "0.10", "1.00", "3/3", "3.0", "12.3", "61.0"]
+    assert table.rows[1][2] == "–"
+    assert table.rows[1][5:8] == ["0/3", "–", "–"]
