@@ -57,7 +57,7 @@ class Settings:
     n_blur: int  # blurs of the mask
     greedy_input: str  # of ff-greedy: recompute it through the layers below, or store it
     passes: str  # joined: positives and negatives in one matmul; separate: one each
-    bp_lr: float  # of backprop
+    bp_lr: float  # of backprop and Mono-Forward
     head_layers: int  # the head sees this many of the last hidden layers
     head_feature_scale: str  # unit_length or mean_square, per layer
     head_optimizer: str

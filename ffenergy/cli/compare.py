@@ -101,8 +101,8 @@ def compare(ctx: click.Context, /, *, algorithms: tuple[str, ...], **flags: Any)
 def train(ctx: click.Context, /, algorithm: str, *, no_trace: bool, **flags: Any) -> None:
     r"""Train one algorithm.
 
-    ff is Forward-Forward, ff-greedy the same layer by layer, bp backprop, random the untrained
-    control.
+    ff is Forward-Forward, ff-greedy the same layer by layer, bp backprop, mono-forward
+    Mono-Forward, random the untrained control.
 
     Writes the same files as `ffenergy compare`. With --no-trace the training is the same bit for
     bit, and the tables hold errors and times only.

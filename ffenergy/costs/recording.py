@@ -19,6 +19,7 @@ from ffenergy.backprop import Backprop
 from ffenergy.errors import SettingsError
 from ffenergy.forward_forward import ForwardForward
 from ffenergy.greedy import GreedyForwardForward
+from ffenergy.mono_forward import MonoForward
 from ffenergy.random_features import RandomFeatures
 from ffenergy.settings import Settings
 from ffenergy.softmax_head import CLASSES, SoftmaxHead, wrong_answers
@@ -146,6 +147,13 @@ def backprop(bench: Bench) -> Backprop:
     )
 
 
+def mono_forward(bench: Bench) -> MonoForward:
+    """Mono-Forward in training."""
+    count = bench.work.train_images
+    data = bench.images(count), bench.targets(count), bench.labels(count)
+    return MonoForward(bench.trace, bench.settings, *data, bench.rng)
+
+
 def batch_kinds(
     label: str, batch_size: int, count: int, prepare: Callable[[Bench, int], Act]
 ) -> Iterator[StepKind]:
@@ -234,6 +242,13 @@ def _greedy_kinds(work: Workload) -> Iterator[StepKind]:
     yield from head_kinds(work)
 
 
+def _mono_forward_kinds(work: Workload) -> Iterator[StepKind]:
+    yield from batch_kinds("train", work.settings.batch_size, work.train_images, _train_mono)
+    yield StepKind("report", 0, lambda bench: _always(mono_forward(bench).read_meters))
+    yield shuffle_kind(work)
+    yield from chunk_kinds("evaluate", work.images, _evaluate_mono)
+
+
 def _random_kinds(work: Workload) -> Iterator[StepKind]:
     yield from head_kinds(work)
     yield shuffle_kind(work)
@@ -243,6 +258,7 @@ KINDS: Final[dict[str, Callable[[Workload], Iterator[StepKind]]]] = {
     "ff": _forward_forward_kinds,
     "ff-greedy": _greedy_kinds,
     "bp": _backprop_kinds,
+    "mono-forward": _mono_forward_kinds,
     "random": _random_kinds,
 }
 """The kinds of every algorithm's steps; a new algorithm is one more entry."""
@@ -295,6 +311,11 @@ def _train_bp(bench: Bench, rows: int) -> Act:
     return lambda number: network.step(batch(number), RATE)
 
 
+def _train_mono(bench: Bench, rows: int) -> Act:
+    network, batch = mono_forward(bench), bench.batches(rows)
+    return lambda number: network.step(batch(number), RATE)
+
+
 def _new_head(bench: Bench) -> SoftmaxHead:
     count = bench.work.train_images
     features, targets = bench.features(count), bench.targets(count)
@@ -331,6 +352,11 @@ def _evaluate_head(bench: Bench, rows: int, count: int) -> Act:
 def _evaluate_bp(bench: Bench, rows: int, count: int) -> Act:
     images = bench.images(count)
     return _evaluate(bench, backprop(bench).scores, images, rows, count)
+
+
+def _evaluate_mono(bench: Bench, rows: int, count: int) -> Act:
+    images = bench.images(count)
+    return _evaluate(bench, mono_forward(bench).scores, images, rows, count)
 
 
 def _evaluate(

@@ -93,6 +93,7 @@ NUMBERS: Final[dict[str, Callable[[Workload], Counter[str]]]] = {
     "ff": _forward_forward,
     "ff-greedy": _greedy,
     "bp": _backprop,
+    "mono-forward": _backprop,  # the same steps and evaluations
     "random": _head,
 }
 """The numbers of every algorithm's steps; a new algorithm is one more entry."""

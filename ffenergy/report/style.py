@@ -11,13 +11,21 @@ ALGORITHM_NAMES = {
     "ff": "Forward-Forward",
     "ff-greedy": "Forward-Forward, layer by layer",
     "bp": "backprop",
+    "mono-forward": "Mono-Forward",
     "random": "untrained control",
 }
-SHORT_NAMES = {"ff": "FF", "ff-greedy": "FF greedy", "bp": "backprop", "random": "control"}
+SHORT_NAMES = {
+    "ff": "FF",
+    "ff-greedy": "FF greedy",
+    "bp": "backprop",
+    "mono-forward": "Mono-Forward",
+    "random": "control",
+}
 ALGORITHM_COLOURS = {
     "ff": "#D55E00",
     "ff-greedy": "#009E73",
     "bp": "#0072B2",
+    "mono-forward": "#CC79A7",
     "random": "#7F7F7F",
 }
 PHASE_COLOURS = {

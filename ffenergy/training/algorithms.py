@@ -8,11 +8,13 @@ from ffenergy.training.bp import BackpropTraining
 from ffenergy.training.control import ControlTraining
 from ffenergy.training.ff import ForwardForwardTraining
 from ffenergy.training.greedy import GreedyTraining
+from ffenergy.training.mono import MonoForwardTraining
 from ffenergy.training.stages import Algorithm
 
 ALGORITHMS: Final[dict[str, type[Algorithm]]] = {
     "ff": ForwardForwardTraining,
     "ff-greedy": GreedyTraining,
     "bp": BackpropTraining,
+    "mono-forward": MonoForwardTraining,
     "random": ControlTraining,
 }
