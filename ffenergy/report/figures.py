@@ -182,7 +182,7 @@ def _errors(ax: Axes, run: Run) -> None:
             if not points.empty:
                 ax.plot(points["epoch"], points[column], style, c=colour, label=label)
     ax.set(xlabel="epoch (of the head, for frozen features)", ylabel="error (%)", title="Error")
-    _paper_line(ax)
+    _paper_line(ax, run)
     _finish(ax)
 
 
@@ -198,7 +198,7 @@ def _errors_by_bytes(ax: Axes, run: Run) -> None:
     _plain_numbers(ax.xaxis)
     ax.set(xlabel="GB moved since the start of the run", ylabel="test error (%)")
     ax.set_title("What an error costs")
-    _paper_line(ax)
+    _paper_line(ax, run)
     _finish(ax, whole_epochs=False)
 
 
@@ -209,10 +209,18 @@ def _plain_numbers(axis: Axis) -> None:
     axis.set_minor_formatter("{x:g}")
 
 
-def _paper_line(ax: Axes) -> None:
+def _paper_line(ax: Axes, run: Run) -> None:
     ax.set_ylim(bottom=0)
+    if not is_mnist(run):
+        return
     label = f"{PAPER_TEST_ERROR} %: Hinton 2022, FF"
     ax.axhline(PAPER_TEST_ERROR, color="black", linestyle="--", linewidth=1.2, label=label)
+
+
+def is_mnist(run: Run) -> bool:
+    """Whether the errors are of MNIST's images, so that the paper's figure belongs beside them."""
+    data = run.configuration.get("data", {})
+    return not str(data.get("name", "")).startswith("fashion")
 
 
 def _finish(ax: Axes, *, whole_epochs: bool = True) -> None:

@@ -52,7 +52,8 @@ def classifier_curves(run: Run) -> Figure | None:
         label = column.removesuffix("_error")
         right.plot(head["epoch"], head[column], style, c=ALGORITHM_COLOURS["ff"], label=label)
     paper = f"{PAPER_TEST_ERROR} %: Hinton 2022"
-    right.axhline(PAPER_TEST_ERROR, c="black", linestyle="--", linewidth=1.2, label=paper)
+    if figures.is_mnist(run):
+        right.axhline(PAPER_TEST_ERROR, c="black", linestyle="--", linewidth=1.2, label=paper)
     right.set(xlabel="epoch of the softmax head", ylabel="error (%)", title="Softmax head")
     for ax in (left, right):
         ax.set_ylim(bottom=0)

@@ -76,7 +76,7 @@ def test_a_rebuilt_run_is_the_trained_one_to_the_integer(
 
 
 def test_every_algorithm_can_be_rebuilt() -> None:
-    assert set(KNOWN) == set(ALGORITHMS)
+    assert set(ALGORITHMS) <= set(KNOWN)
 
 
 def test_numbers_of_steps_by_hand() -> None:

@@ -64,6 +64,15 @@ def test_what_a_run_lacks_is_left_out() -> None:
     }
 
 
+def test_the_papers_line_is_of_mnist_alone() -> None:
+    run = a_run()
+    fashion = {**run.configuration, "data": {"name": "fashion-mnist-validation"}}
+    figure = reference_figures.classifier_curves(replace(run, configuration=fashion))
+    assert figure is not None
+    labels = figure.axes[1].get_legend_handles_labels()[1]
+    assert labels == ["train", "test"]
+
+
 def test_curves_have_the_loss_of_the_reference_and_the_line_of_the_paper() -> None:
     figure = reference_figures.classifier_curves(a_run())
     assert figure is not None
