@@ -1,0 +1,255 @@
+"""Every command and snippet of README.md and docs/*.md is executed, every link leads somewhere.
+
+Blocks fenced as python run one after the other, a page being one session. Lines that call
+ffenergy, in blocks fenced as bash, console or sh and in indented blocks, are run in an empty
+directory that holds `runs/compare-quick`; trainings get the flags of SMALL, which change sizes
+only. An HTML comment above a block says otherwise:
+
+    <!-- test: --n-epochs 1 -->         flags added to every command of the block
+    <!-- test: parse, needs a file -->  flags are checked, nothing runs; the reason is required
+
+Other commands must stand in ELSEWHERE, which says who runs them. Flags of commands within a
+sentence are checked too. Words in capitals such as RUN stand for something of the reader's.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from ffenergy.cli import main
+from ffenergy.costs.recording import KINDS
+from ffenergy.training import ALGORITHMS, train
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NETWORK = ["--layer-sizes", "784,16,16"]
+TRAINING = [*NETWORK, "--n-train", "300", "--n-epochs", "1", "--softmax-epochs", "1"]
+SMALL = {
+    "compare": [*TRAINING, "--offline"],
+    "train": [*TRAINING, "--offline"],
+    "measure": [],
+    "animate": ["--fps", "2"],
+    "data": ["--offline"],
+}
+"""Flags laid over a documented command; the last of two equal flags counts."""
+RUN = ["runs/compare-quick", "RUN"]
+ELSEWHERE = {
+    "python3 -m venv": ".ci/run types the README's",
+    "python -m venv": ".ci/run types the README's",
+    ". .venv/bin/activate": "a line of the shell",
+    "pip install": "installs this package or an extra",
+    ".venv/bin/pip install": ".ci/run types the README's",
+    ".venv/bin/pytest": ".ci/run types the README's",
+    "pytest": "this is it",
+    "git clone": "needs a network",
+    "dask": "tests/ffenergy/test_sweep_cluster.py starts a scheduler and workers",
+    "mkdocs": "tests/test_site.py builds the site",
+    "python -m http.server": "serves the built site",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced or indented block of a page: its language, text, and what its comment asks for."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+    wish: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """The blocks of code in a page."""
+    wish, language, start = "", None, 0
+    text: list[str] = []
+    for number, line in enumerate([*page.read_text(encoding="utf-8").splitlines(), ""], start=1):
+        fence = re.fullmatch(r"```(\w*).*", line)
+        if language is None and fence:
+            language, start, text = fence[1], number, []
+        elif language is not None and language != "indented":
+            if fence:
+                yield Block(page.name, start, language, "\n".join(text), wish)
+                language, wish = None, ""
+            else:
+                text.append(line)
+        elif line.startswith("    "):
+            if language is None:
+                language, start, text = "indented", number, []
+            text.append(line)
+        else:
+            if language:
+                yield Block(page.name, start, language, "\n".join(text), wish)
+                language, wish = None, ""
+            if line.strip():
+                found = re.fullmatch(r"<!-- test: (.+) -->", line)
+                wish = found[1] if found else ""
+
+
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+SHELL = [b for b in BLOCKS if b.language in ("bash", "console", "sh", "indented")]
+
+
+def typed(block: Block) -> Iterator[list[str]]:
+    """The commands of a block as words; prompts, comments and printed lines are left out."""
+    for line in block.text.replace("\\\n", " ").splitlines():
+        if block.language == "console" and not line.startswith("$ "):
+            continue
+        for part in line.removeprefix("$ ").split("&&"):
+            words = shlex.split(part, comments=True)
+            if words:
+                yield words
+
+
+def checked(words: list[str]) -> click.Command:
+    """The sub-command of `ffenergy …`, once it is known that it has all these flags."""
+    if words[1].startswith("-"):
+        assert words[1] in ("--help", "-h", "--version")
+        return main
+    assert words[1] in main.commands, f"no command {words[1]!r}"
+    command = main.commands[words[1]]
+    known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)} | {"--help", "-h"}
+    flags = [word.split("=")[0] for word in words[2:] if re.match(r"-[-a-z]", word)]
+    assert [flag for flag in flags if flag not in known] == []
+    return command
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory with a finished run in `runs/compare-quick`, and no data but the sample."""
+    base = tmp_path_factory.mktemp("docs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(base / "home"))
+        patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
+        patch.delenv("FFENERGY_DATA_DIR", raising=False)
+        patch.chdir(base)
+        result = CliRunner().invoke(main, ["compare", *SMALL["compare"], "--quiet"])
+        assert result.exit_code == 0, result.output
+        yield base
+
+
+@pytest.fixture(scope="module")
+def done() -> set[tuple[str, ...]]:
+    """Commands that ran already; the same on another page need not run again."""
+    return {("ffenergy", "compare")}
+
+
+@pytest.mark.parametrize("block", SHELL, ids=lambda block: block.name)
+def test_commands_do_what_the_page_says(
+    block: Block, place: Path, done: set[tuple[str, ...]]
+) -> None:
+    reason = re.fullmatch(r"parse, (.+)", block.wish)
+    assert block.wish != "parse", "say why it cannot run: <!-- test: parse, REASON -->"
+    for words in typed(block):
+        if Path(words[0]).name != "ffenergy":
+            text = " ".join(words)
+            assert any(text.startswith(known) for known in ELSEWHERE), f"who runs {text!r}?"
+            continue
+        command = checked(words)
+        if reason or any(word.isupper() and word != "RUN" for word in words):
+            continue
+        arguments = [*words[1:], *SMALL.get(words[1], []), *shlex.split(block.wish)]
+        key = ("ffenergy", *words[1:], *shlex.split(block.wish))
+        if key in done:
+            continue
+        done.add(key)
+        if any(option == "--force" for p in command.params for option in p.opts):
+            arguments.append("--force")
+        arguments = [RUN[0] if word in RUN else word for word in arguments]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, f"ffenergy {shlex.join(arguments)}\n{result.output}"
+
+
+def sentences() -> list[tuple[str, str]]:
+    """Every `ffenergy …` within a sentence."""
+    found = []
+    for page in PAGES:
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        found += [(page.name, code) for code in re.findall(r"`(ffenergy [^`]+)`", text)]
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize(("page", "code"), sentences())
+def test_commands_in_a_sentence_exist(page: str, code: str) -> None:
+    checked(shlex.split(code))
+
+
+PYTHON = {page.name: [b for b in BLOCKS if (b.page, b.language) == (page.name, "python")]
+          for page in PAGES}  # fmt: skip
+
+
+@pytest.mark.parametrize("page", [name for name, found in PYTHON.items() if found])
+def test_snippets_run(page: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    known = dict(ALGORITHMS), dict(KINDS)
+    space: dict[str, Any] = {}
+    try:
+        for block in PYTHON[page]:
+            code = "\n" * block.line + block.text
+            exec(compile(code, block.page, "exec"), space)
+        if page == "tutorial.md":
+            deviation = re.search(r"largest deviation: (\S+)", capsys.readouterr().out)
+            assert deviation is not None
+            assert float(deviation[1]) < 1e-8
+            assert_as_shipped(space)
+    finally:  # a page may register a rule of its own
+        for registry, kept in zip((ALGORITHMS, KINDS), known, strict=True):
+            registry.clear()
+            registry.update(kept)
+
+
+def assert_as_shipped(space: dict[str, Any]) -> None:
+    """The tutorial's rule learns bit for bit what `mono-forward` learns."""
+    settings = space["settings"].replace(layer_sizes="784,30,20", n_train=1000, n_epochs=1)
+    own, shipped = (
+        train(name, settings, space["data"], traced=False) for name in ("my-rule", "mono-forward")
+    )
+    assert own.test_error == shipped.test_error
+    for name, weights in own.weights.items():
+        np.testing.assert_array_equal(weights, shipped.weights[name])
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and Python-Markdown name them."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", head.lower()) for head in heads]
+    return {re.sub(r"\s", "-", head.strip()) for head in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"\w+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        known = target.suffix != ".md" or not anchor or anchor in anchors(target)
+        if not target.exists() or not known:
+            broken.append(link)
+    assert broken == []
+
+
+def test_the_checks_can_fail() -> None:
+    page = Path("x.md")
+    block = Block(page.name, 1, "console", "$ ffenergy train ff \\\n  --seed 1\nprinted\n", "")
+    assert list(typed(block)) == [["ffenergy", "train", "ff", "--seed", "1"]]
+    checked(["ffenergy", "train", "ff", "--seed", "1"])
+    with pytest.raises(AssertionError, match="no command 'nothing'"):
+        checked(["ffenergy", "nothing"])
+    with pytest.raises(AssertionError, match="no-such-flag"):
+        checked(["ffenergy", "train", "ff", "--no-such-flag"])
