@@ -26,8 +26,8 @@ def data(data_dir: Path | None, *, name: str, offline: bool, fetch: bool) -> Non
     """Show where a data set can come from and which source is used; fetch it if it is not here.
 
     The search goes down the list and takes the first source that has all files undamaged. What
-    comes over the network is checked against published checksums and kept in the cache. For MNIST the
-    last source, a sample of 6,000 + 1,000 images inside the package, is always there.
+    comes over the network is checked against published checksums and kept in the cache. For MNIST
+    the last source, a sample of 6,000 + 1,000 images inside the package, is always there.
     """
     states = describe(data_dir, offline=offline, name=name)
     width = max(len(state.source) for state in states)

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from ffenergy import data
+from ffenergy.cli import main
 from ffenergy.data import catalogue, debian, idx
 from ffenergy.data.catalogue import CATALOGUE, DebianPackage, Entry, IdxFile
 from ffenergy.errors import DataError
@@ -155,3 +157,19 @@ def test_fashion_mnist_itself() -> None:
     # the published set is balanced: 6,000 training and 1,000 test images of each class
     assert np.bincount(loaded.train_labels).tolist() == [6000] * 10
     assert np.bincount(loaded.test_labels).tolist() == [1000] * 10
+
+
+def test_fashion_mnist_that_is_nowhere_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
+    away = replace(FASHION.debian, folder=str(tmp_path / "none")) if FASHION.debian else None
+    entries = {**CATALOGUE, "fashion-mnist": replace(FASHION, debian=away)}
+    monkeypatch.setattr(catalogue, "CATALOGUE", entries)
+    flags = ["--dataset", "fashion-mnist", "--offline", "--outdir", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, ["train", "bp", *flags])
+    assert result.exit_code == 3
+    (line,) = result.stderr.splitlines()
+    assert line == "Error: fashion-mnist: not found (offline); name its folder with --data-dir"
