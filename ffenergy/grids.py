@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.costs.decomposition import energies
-from ffenergy.costs.prices import ACCOUNTINGS, Prices
+from ffenergy.costs.prices import SHOWN, Prices
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import Profile, commute_to_compute
 from ffenergy.energy.errors import PricingError
@@ -93,7 +93,7 @@ def _cell(
     priced = pricing(algorithms, settings, [] if note else [profile])
     sizes = settings.layer_sizes
     uniform = len(set(sizes[1:])) == 1
-    for algorithm, accounting in product(algorithms, ACCOUNTINGS):
+    for algorithm, accounting in product(algorithms, SHOWN):
         yield {
             "batch_size": settings.batch_size,
             "width": sizes[1] if uniform else None,

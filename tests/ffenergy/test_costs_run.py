@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from ffenergy.costs import run_totals
-from ffenergy.costs.prices import COLUMNS, Prices
+from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, Prices
 from ffenergy.costs.run_costs import price_run, price_steps
 from ffenergy.data import Dataset
 from ffenergy.energy import (
@@ -146,15 +146,17 @@ def test_decomposition_adds_up_to_the_summary(priced: Priced) -> None:
 
 def test_summary_keeps_the_eager_rows_and_shares(priced: Priced) -> None:
     summary = priced_tables.summary(priced.run, priced.prices)
-    assert list(summary["accounting"]) == ["eager", "fused"] * 3
-    eager, fused = (
-        summary[summary["accounting"] == a].set_index("algorithm") for a in ("eager", "fused")
+    assert list(summary["accounting"]) == [*ACCOUNTINGS] * 3
+    eager, fused, folded = (
+        summary[summary["accounting"] == a].set_index("algorithm") for a in ACCOUNTINGS
     )
     for name in ALGORITHMS:
         own = priced.run.traffic[priced.run.traffic["algorithm"] == name]
         assert eager.loc[name, "bytes_read"] == own["bytes_read"].sum()
         assert fused.loc[name, "bytes_read"] < eager.loc[name, "bytes_read"]
-        assert all(isinstance(summary["bytedmd_tile"].iloc[k], int) for k in range(6))
+    assert folded.loc["ff", "bytes_read"] < fused.loc["ff", "bytes_read"]
+    assert folded.loc["bp", "bytes_read"] == fused.loc["bp", "bytes_read"]  # nothing to fold
+    assert all(isinstance(value, int) for value in summary["bytedmd_tile"])
     ratio = summary["energy_movement_joules"] / summary["energy_compute_joules"]
     np.testing.assert_allclose(summary["commute_to_compute"].astype(float), ratio.astype(float))
     assert eager.loc["ff", "normalize_energy_share"] > 0
@@ -163,9 +165,9 @@ def test_summary_keeps_the_eager_rows_and_shares(priced: Priced) -> None:
     assert eager.loc["ff", "peak_live_bytes"] == peak["ff", "train", "eager"]
 
 
-def test_normalize_is_eager_and_fused_per_layer(priced: Priced) -> None:
+def test_normalize_is_under_every_accounting_per_layer(priced: Priced) -> None:
     table = priced_tables.normalize(priced.run, priced.prices)
-    assert list(table["layer"]) == ["layer1", "layer1", "layer2", "layer2"]
+    assert list(table["layer"]) == [*["layer1"] * 3, *["layer2"] * 3]
     summary = priced_tables.summary(priced.run, priced.prices).set_index(
         ["algorithm", "accounting"]
     )
