@@ -25,8 +25,9 @@ from ffenergy.report.style import ACCOUNTING as RULES
 from ffenergy.report.sweep_table import shown as sweep_shown
 from ffenergy.run_directory import RunDirectory
 from ffenergy.settings import Settings
+from ffenergy.training import ALGORITHMS
 
-MEASURABLE = ("ff", "bp")
+MEASURABLE = tuple(name for name in ALGORITHMS if name != "random")  # it trains no layer
 
 
 @click.command()
@@ -34,7 +35,7 @@ MEASURABLE = ("ff", "bp")
     "--algorithms",
     default="ff,bp",
     show_default=True,
-    help="Which training steps to count, with commas.",
+    help=f"Which training steps to count, with commas, among {', '.join(MEASURABLE)}.",
 )
 @click.option(
     "--steps",
@@ -59,6 +60,8 @@ def measure(
     **overrides: Any,
 ) -> None:
     r"""Count and price one training step, for any network, in seconds.
+
+    A step trains every layer; of ff-greedy it is one step of each layer's stage.
 
     Counts depend on shapes alone, so random pixels serve as data and nothing is learned. With
     --outdir, traffic.csv and summary.csv hold the exact integers of one step, and the priced

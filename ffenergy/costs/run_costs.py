@@ -103,13 +103,17 @@ def price_run(
 def price_steps(
     algorithms: Sequence[str], settings: Settings, profiles: Sequence[Profile]
 ) -> Prices:
-    """Price one full training step of each algorithm (of the head for ``random``)."""
+    """Price one full training step of each algorithm (of the head for ``random``).
+
+    Where layers train one after the other, a step of each of them is priced.
+    """
     work = Workload(settings, settings.n_train or MEASURED_IMAGES, 0)
     pricer = Pricer(work)
     kinds = []
     for algorithm in algorithms:
-        first = next(iter(step_kinds(algorithm, work)))
-        kinds.append(pricer.kind(algorithm, record(first, work), 1))
+        known = list(step_kinds(algorithm, work))
+        full = [k for k in known if k.label.startswith("train") and not k.label.endswith("-short")]
+        kinds += [pricer.kind(algorithm, record(kind, work), 1) for kind in full or known[:1]]
     return tabulate(kinds, profiles, whole_run=False)
 
 

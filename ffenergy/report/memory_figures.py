@@ -58,7 +58,8 @@ def miss_curve(prices: Prices) -> Figure | None:
         ax.set_title(accounting)
         ax.set_xlabel("on-chip memory")
     axes[0].set_ylabel("MB per training sample travelling beyond it")
-    axes[0].legend(loc="lower left")
+    lines, names = axes[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside upper center", ncols=len(names))
     return figure
 
 
@@ -73,7 +74,7 @@ def _mark_crossings(ax: Axes, curves: pd.DataFrame) -> None:
             sizes += f" and {len(met) - NAMED} more" if len(met) > NAMED else ""
             lines.append(f"{short_name(a)} = {short_name(b)} at {sizes}")
     text = "\n".join(lines) or "no crossing"
-    ax.text(0.98, 0.98, text, transform=ax.transAxes, ha="right", va="top", fontsize=10)
+    ax.text(0.03, 0.03, text, transform=ax.transAxes, ha="left", va="bottom", fontsize=10)
 
 
 def reuse_distances(prices: Prices) -> Figure | None:
