@@ -1,0 +1,49 @@
+"""A measured step of every algorithm moves what a step of its training moves."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ffenergy.cli.measure import MEASURABLE
+from ffenergy.costs.run_costs import price_steps
+from ffenergy.energy import choose_profiles
+from ffenergy.errors import SettingsError
+from ffenergy.measuring import measure, random_dataset
+from ffenergy.settings import Settings
+from ffenergy.training import ALGORITHMS, train
+
+SETTINGS = Settings.from_preset("quick").replace(
+    layer_sizes="16,12,10,8", n_epochs=1, softmax_epochs=1, batch_size=50, n_train=200
+)
+DATA = random_dataset(SETTINGS, 200)
+DATA = dataclasses.replace(DATA, test_images=DATA.train_images, test_labels=DATA.train_labels)
+MOVED = ["bytes_read", "bytes_written"]
+
+
+@pytest.mark.parametrize("way", ["recompute", "store"])
+@pytest.mark.parametrize("algorithm", MEASURABLE)
+def test_measured_priced_and_trained_steps_agree(algorithm: str, way: str) -> None:
+    settings = SETTINGS.replace(greedy_input=way)
+    measured = measure(algorithm, settings, steps=3)
+    moved = measured.traffic[MOVED].sum()
+    trained = [
+        s for s in train(algorithm, settings, DATA).signatures if str(s["name"]).startswith("train")
+    ]
+    assert len(trained) == (3 if algorithm == "ff-greedy" else 1)
+    assert moved.tolist() == [3 * sum(int(s[name]) for s in trained) for name in MOVED]
+    profiles = [chosen.profile for chosen in choose_profiles((), "float32")]
+    prices = price_steps([algorithm], settings, profiles)
+    assert set(prices.steps["digest"]) == {s["digest"] for s in trained}
+    reuse = prices.reuse[
+        (prices.reuse["accounting"] == "eager") & (prices.reuse["grain"] == "operation")
+    ]
+    assert (3 * reuse[MOVED].sum()).tolist() == moved.tolist()
+
+
+def test_every_algorithm_can_be_measured_and_no_other() -> None:
+    assert set(MEASURABLE) == set(ALGORITHMS) - {"random"}
+    assert measure("random", SETTINGS).traffic["phase"].eq("head").any()
+    with pytest.raises(SettingsError, match="unknown algorithm 'none'; choose one of ff"):
+        measure("none", SETTINGS)
