@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -23,6 +25,8 @@ from ffenergy.run_directory import PROGRESS, Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training import AfterEpoch, Checkpoints, Diverged, Interrupted, Plan
 from ffenergy.training import train as train_algorithm
+
+WATCH_SECONDS: Final = 1.0
 
 
 class Job:
@@ -42,6 +46,7 @@ class Job:
         checkpoints: Checkpoints | None = None,
     ) -> None:
         self.checkpoints = checkpoints
+        self.told = -math.inf  # when word was last left of how far the algorithm is
         self.directory, self.run, self.settings, self.data = directory, run, settings, data
         self.profiles, self.traced, self.quiet = profiles, traced, quiet
         self.after_epoch = after_epoch
@@ -114,7 +119,10 @@ class Job:
     def _watch(
         self, algorithm: str, plans: Sequence[Plan], history: Sequence[Mapping[str, Any]]
     ) -> None:
-        """Leave word of how far the algorithm is, for `ffenergy status`."""
+        """Leave word of how far the algorithm is, for `ffenergy status`; not at every instant."""
+        if time.monotonic() - self.told < WATCH_SECONDS:
+            return
+        self.told = time.monotonic()
         planned = [{"stage": plan.name, "epochs": plan.n_epochs} for plan in plans]
         told = {"algorithm": algorithm, "planned": planned, "history": list(history)}
         write_text(self.directory.path / PROGRESS, json.dumps(told))
