@@ -71,6 +71,7 @@ class Job:
             for current in algorithms:
                 if current not in self.run.results:
                     self._train(current)
+            (self.directory.path / PROGRESS).unlink(missing_ok=True)
             if self.checkpoints:
                 self.checkpoints.clear()
             self._add_examples()
@@ -114,7 +115,6 @@ class Job:
         self.run = self.run.with_result(result)
         self.directory.write(self.run)
         write_tables(self.directory, self.run)
-        (self.directory.path / PROGRESS).unlink(missing_ok=True)
 
     def _watch(
         self, algorithm: str, plans: Sequence[Plan], history: Sequence[Mapping[str, Any]]

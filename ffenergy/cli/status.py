@@ -37,7 +37,7 @@ def status(run: Path) -> None:
 def told(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> list[str]:
     """Return the lines that say how far a run is.
 
-    ``progress`` is what ``progress.json`` holds, if an algorithm is unfinished.
+    ``progress`` is what ``progress.json`` holds; what it says of a finished algorithm is past.
     """
     state = run.configuration["status"]
     if state == "running" and not is_training:
@@ -48,7 +48,7 @@ def told(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> lis
         f"{row['wall_seconds']:,.0f} s"
         for name, row in run.results.items()
     ]
-    if progress:
+    if progress and progress["algorithm"] not in run.results:
         lines += _unfinished(progress, is_training=is_training)
     return lines
 
