@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ SEPARATORS: Final = dict.fromkeys(AXES, ",") | {"layer_sizes": ";"}
 NUMBERS: Final = ("batch_size", "width", "depth")
 COMPARED: Final = ("bytes", "flops", "bytedmd_operation", "bytedmd_tile", "peak_live_bytes")
 """Columns that, with the energy, have a ratio to backprop beside them."""
+EXACT: Final = ("parameters", "bytes_read", "bytes_written", *COMPARED[1:])
+"""Columns of integers, which stay so where a figure is missing."""
 
 Pricing = Callable[[Sequence[str], Settings, Sequence[Profile]], Prices]
 
@@ -56,7 +58,7 @@ def sweep(
     grid: Sequence[Settings],
     algorithms: Sequence[str],
     profiles: Sequence[Profile],
-    done: Callable[[int], object] = lambda cells: None,
+    done: Callable[[pd.DataFrame], object] = lambda table: None,
     pricing: Pricing = price_steps,
 ) -> pd.DataFrame:
     """Price one training step of every algorithm for every combination of settings.
@@ -64,16 +66,27 @@ def sweep(
     Returns a row per combination, algorithm and accounting (eager, fused): settings, counts and
     energies per training step under the first profile, bytes and energy per training sample, and
     ratios to backprop under the same settings and accounting (empty without ``bp``). Where the
-    profile has no price for the dtype, energies are empty and ``note`` says so.
+    profile has no price for the dtype energies are empty, where a step is too large to analyse
+    all figures of the combination; ``note`` says so. ``done`` is given the table so far after
+    every combination.
     """
     rows: list[dict[str, Any]] = []
     for settings in grid:
-        cell = list(_cell(settings, algorithms, profiles[0], pricing))
+        cell = _cell(settings, algorithms, profiles[0], pricing)
         baseline = {row["accounting"]: row for row in cell if row["algorithm"] == "bp"}
         rows += [row | _ratios(row, baseline.get(row["accounting"])) for row in cell]
-        done(1)
-    table = pd.DataFrame(rows)
-    return table[[name for name in table.columns if name != "note"] + ["note"]]
+        done(_table(rows))
+    return _table(rows)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One column per figure, the note last; integers stay integers beside missing figures."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    last = [name for name in ("profile", "note") if name in names]
+    table = pd.DataFrame([{name: row.get(name) for name in names} for row in rows], dtype=object)
+    table = table[[*(name for name in names if name not in last), *last]].infer_objects()
+    missing = [name for name in EXACT if name in names and table[name].isna().any()]
+    return table.astype(dict.fromkeys(missing, "Int64"))
 
 
 def swept(table: pd.DataFrame) -> list[str]:
@@ -88,13 +101,12 @@ def swept(table: pd.DataFrame) -> list[str]:
 
 def _cell(
     settings: Settings, algorithms: Sequence[str], profile: Profile, pricing: Pricing
-) -> Iterator[dict[str, Any]]:
+) -> list[dict[str, Any]]:
     note = _why_unpriced(settings, profile)
-    priced = pricing(algorithms, settings, [] if note else [profile])
     sizes = settings.layer_sizes
     uniform = len(set(sizes[1:])) == 1
-    for algorithm, accounting in product(algorithms, SHOWN):
-        yield {
+    cell: list[dict[str, Any]] = [
+        {
             "batch_size": settings.batch_size,
             "width": sizes[1] if uniform else None,
             "depth": settings.n_layers,
@@ -103,11 +115,21 @@ def _cell(
             "dtype": settings.dtype,
             "algorithm": algorithm,
             "accounting": accounting,
-            **_counts(priced, settings, algorithm, accounting),
-            **_energy(priced, settings, algorithm, accounting, profile, priced_at_all=not note),
             "profile": profile.name,
             "note": note,
         }
+        for algorithm, accounting in product(algorithms, SHOWN)
+    ]
+    try:
+        priced = pricing(algorithms, settings, [] if note else [profile])
+    except PricingError as error:
+        return [row | {"note": error.message} for row in cell]
+    flops = {algorithm: _flops(algorithm, settings) for algorithm in algorithms}
+    for row in cell:
+        which = row["algorithm"], row["accounting"]
+        row |= _counts(priced, settings, *which) | {"flops": flops[row["algorithm"]]}
+        row |= _energy(priced, settings, *which, profile, priced_at_all=not note)
+    return cell
 
 
 def _counts(
@@ -124,7 +146,6 @@ def _counts(
         "bytes_read": read,
         "bytes_written": written,
         "bytes_per_sample": (read + written) / settings.batch_size,
-        "flops": _flops(algorithm, settings),
         "bytedmd_operation": int(sums["bytedmd"]["operation"]),
         "bytedmd_tile": int(sums["bytedmd"]["tile"]),
         "peak_live_bytes": int(peak["peak_live_bytes"].max()),
@@ -170,10 +191,10 @@ def _ratios(row: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> dict[
 
 def _compared(row: Mapping[str, Any], name: str) -> float | None:
     if name == "bytes":
-        return float(row["bytes_read"] + row["bytes_written"])
+        return float(row["bytes_read"] + row["bytes_written"]) if "bytes_read" in row else None
     if name == "energy":
-        name = next(column for column in ("energy_joules", "energy_macs") if column in row)
-    value = row[name]
+        name = next((n for n in ("energy_joules", "energy_macs") if n in row), name)
+    value = row.get(name)
     return None if value is None else float(value)
 
 

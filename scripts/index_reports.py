@@ -183,9 +183,10 @@ def index(reports: Path) -> pd.DataFrame:
 
 
 def page(table: pd.DataFrame, reports: Path) -> str:
-    """Return README.md: the rows that are runs on the test set; sweeps and the rest as links."""
+    """Return README.md: runs on the test set, and presets as they are; the rest as links."""
     lines = [*HEAD.splitlines()]
-    shown = table[(table["error_on"] == "test") & ~table["from_sweep"]]
+    plain = ~table["from_sweep"] | (table["changes"] == "")
+    shown = table[(table["error_on"] == "test") & plain]
     lines += [f"| {' | '.join(cells_of(row))} |" for row in records(shown)]
     sweeps = sorted(path.parent for path in reports.glob("**/cells.csv"))
     if sweeps:

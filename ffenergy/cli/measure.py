@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pandas as pd
 
 from ffenergy.atomic import write_bytes, write_text
 from ffenergy.cli.flags import chosen_settings, output_flags, profile_flags, settings_flags
 from ffenergy.cli.lists import list_flags
 from ffenergy.cli.provenance import ACCOUNTING, versions
+from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import ChosenProfile, choose_profiles
-from ffenergy.errors import SettingsError
+from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.grids import AXES, grid, sweep
 from ffenergy.measuring import measure as measure_algorithm
 from ffenergy.progress import progress
@@ -143,15 +145,26 @@ def _sweep(
     if directory is not None:
         directory.claim(force=force)
     bar = progress("measure", quiet=quiet)
-    done = bar.advance if bar is not None else lambda cells: None
+    table = pd.DataFrame()
+    stopped = False
+
+    def done(so_far: pd.DataFrame) -> None:
+        nonlocal table
+        table = so_far
+        if bar is not None:
+            bar.advance(1)
+
     if bar is not None:
         bar.start("sweep", len(cells))
     try:
-        table = sweep(cells, names, [chosen.profile for chosen in profiles], done)
+        sweep(cells, names, [chosen.profile for chosen in profiles], done)
+    except KeyboardInterrupt:
+        stopped = True
     finally:
         if bar is not None:
             bar.close()
-    if directory is not None:
+    priced = len(table) // (len(names) * len(SHOWN))
+    if directory is not None and priced:
         from ffenergy.report import sweep_figure  # matplotlib takes a second to import
 
         directory.write_table("sweep.csv", table)
@@ -159,15 +172,20 @@ def _sweep(
             write_bytes(directory.path / f"sweep.{kind}", content)
         document = {
             "per": "training step",
-            "settings": [settings.to_dict() for settings in cells],
+            "settings": [settings.to_dict() for settings in cells[:priced]],
             "versions": versions(),
             "profiles": [chosen.record() for chosen in profiles],
         }
         write_text(directory.path / "sweep.json", json.dumps(document, indent=2) + "\n")
-    if not quiet:
+    if priced and not quiet:
         click.echo(text.table(sweep_shown(table)))
         for note in sorted(set(table["note"]) - {""}):
-            click.echo(f"Energies left empty: {note}")
+            click.echo(f"Figures left empty: {note}")
+    if stopped:
+        where = f" (in {directory.path})" if directory is not None else ""
+        raise RunInterruptedError(
+            f"interrupted; kept: {priced} of {len(cells)} combinations{where}"
+        )
 
 
 def _parsed(algorithms: str) -> list[str]:

@@ -15,7 +15,9 @@ from ffenergy.costs.pricing import energy, levels
 from ffenergy.costs.recording import Recording, StepKind, Workload, record, step_kinds
 from ffenergy.costs.step_costs import StepCosts, step_costs
 from ffenergy.energy import Profile
+from ffenergy.energy.errors import PricingError
 from ffenergy.settings import Settings
+from instrumented import InstrumentError
 from instrumented.live import LiveMemory
 
 MEASURED_IMAGES: Final = 60_000
@@ -47,7 +49,10 @@ class Pricer:
         """Analyse a recording, or find it among those already analysed."""
         digest = recording.digest
         if digest not in self._known:
-            self._known[digest] = step_costs(recording)
+            try:
+                self._known[digest] = step_costs(recording)
+            except InstrumentError as error:
+                raise PricingError(f"{algorithm}, step {recording.kind.label}: {error}") from error
         costs = self._known[digest]
         return PricedKind(algorithm, recording.kind, digest, recording.operations, steps, costs)
 
@@ -89,7 +94,7 @@ def price_run(
 
     Raises:
         SettingsError: an algorithm without known step kinds.
-        PricingError: a profile that lacks a figure.
+        PricingError: a profile that lacks a figure, or a step too large to analyse.
     """
     pricer = Pricer(Workload(settings, *images))
     kinds = [

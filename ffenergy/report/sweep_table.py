@@ -18,16 +18,22 @@ RATIOS = {
 def shown(table: pd.DataFrame) -> Shown:
     """A row per combination, algorithm and accounting; ratios are empty without backprop."""
     axes = swept(table)
+    moved = table["bytes_read"] + table["bytes_written"]
     rows = [
         [
             *(f"{row[name]}" for name in axes),
             SHORT_NAMES.get(row["algorithm"], row["algorithm"]),
             row["accounting"],
-            f"{(row['bytes_read'] + row['bytes_written']) / 1e6:,.2f}",
-            f"{row['bytedmd_tile'] / 1e9:,.2f}",
-            *("" if pd.isna(row[name]) else f"{row[name]:.3f}" for name in RATIOS),
+            _told(total, 1e6, ",.2f"),
+            _told(row["bytedmd_tile"], 1e9, ",.2f"),
+            *(_told(row[name], 1, ".3f") for name in RATIOS),
         ]
-        for row in table.to_dict("records")
+        for row, total in zip(table.to_dict("records"), moved, strict=True)
     ]
     headings = [*axes, "algorithm", "accounting", "MB moved", "ByteDMD 10⁹", *RATIOS.values()]
     return Shown("One training step per row (MB = 10⁶ bytes)", headings, rows)
+
+
+def _told(value: float, unit: float, form: str) -> str:
+    """Format a figure in its unit; one that is missing leaves its place empty."""
+    return "" if pd.isna(value) else format(value / unit, form)

@@ -30,6 +30,8 @@ class Grain(StrEnum):
 
 
 FAST_MEMORY = 256 * 1024
+MOST_ACCESSES = 80_000_000
+"""Block accesses that a program may have; analysing them takes some 140 bytes each."""
 Cuts = tuple[tuple[int, ...], ...]
 
 
@@ -65,7 +67,7 @@ def lower(
         The program, its instructions in the order of the events; not yet fused.
 
     Raises:
-        InstrumentError: a fast memory too small for any tile.
+        InstrumentError: a fast memory too small for any tile, or more than MOST_ACCESSES.
     """
     scope = scope_instances(events, scopes)
     events = see_through(events, scope)
@@ -176,12 +178,18 @@ def _assemble(
     operands: list[tuple[int, Access]] = []
     pieces: list[Emitted] = []
     event_of: list[Ints] = []
-    instructions = 0
+    instructions = count = 0
     for k, nest, cuts in cut_nests:
         accesses = [operand.access for operand in (*nest.reads, *nest.writes)]
         if not accesses:
             continue
         piece = _unrolled(nest, cuts, partitions, unrolled)
+        count += piece.block.size
+        if count > MOST_ACCESSES:
+            raise InstrumentError(
+                f"the recorded steps have more than {MOST_ACCESSES:,} block accesses at this "
+                "grain, too many to analyse; take smaller batches, narrower layers or larger tiles"
+            )
         offsets = np.array([starts.get(access.buffer, 0) for access in accesses], np.int64)
         block = np.where(piece.block >= 0, piece.block + offsets[piece.slot], piece.block)
         pieces.append(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from ffenergy.cli import main
+from ffenergy.costs.prices import Prices
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.costs.run_totals import by_place, totals
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import SettingsError
 from ffenergy.grids import grid, sweep, swept
 from ffenergy.report.sweep_figure import render
+from ffenergy.report.sweep_table import shown as sweep_shown
 from ffenergy.settings import Settings
 
 SMALL = Settings.from_preset("best").replace(layer_sizes="16,8,8", batch_size=4, n_train=40)
@@ -144,3 +148,42 @@ def test_a_bad_list_on_the_command_line_ends_with_code_2() -> None:
     ran = CliRunner().invoke(main, ["measure", "--width", "ten"])
     assert ran.exit_code == 2
     assert ran.output.count("\n") == 1
+
+
+def test_a_step_too_large_to_analyse_leaves_its_rows_empty_and_says_so(
+    table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("instrumented.lowering.lower.MOST_ACCESSES", 1000)
+    found = sweep(grid(SMALL, {"batch_size": "4,8", "width": "8,300"}), ("ff", "bp"), PROFILES)
+    large = found["width"] == 300
+    assert found.loc[large, "note"].str.contains("more than 1,000 block accesses").all()
+    assert (
+        found.loc[large, ["bytes_read", "energy_joules", "energy_ratio_to_bp"]]
+        .isna()
+        .all(axis=None)
+    )
+    pd.testing.assert_frame_equal(
+        found[~large].reset_index(drop=True)[table.columns],
+        table[table["width"] == 8].reset_index(drop=True),
+        check_dtype=False,
+    )
+    assert "300" in "".join(cell for row in sweep_shown(found).rows for cell in row)
+
+
+def test_an_interrupted_sweep_keeps_the_combinations_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted_in_the_second(*arguments: Any) -> Prices:
+        if any(tmp_path.iterdir()) and len(calls) == 1:
+            raise KeyboardInterrupt
+        calls.append(arguments)
+        return price_steps(*arguments)
+
+    calls: list[Any] = []
+    monkeypatch.setattr(sweep, "__defaults__", (sweep.__defaults__[0], interrupted_in_the_second))
+    out = tmp_path / "sweep"
+    flags = ["--layer-sizes", "16,8;16,6;16,4", "--batch-size", "4", "--n-train", "40"]
+    result = CliRunner().invoke(main, ["measure", *flags, "--outdir", str(out)])
+    assert result.exit_code == 130
+    assert "interrupted; kept: 1 of 3 combinations" in result.output
+    assert set(pd.read_csv(out / "sweep.csv")["layer_sizes"]) == {"16-8"}
