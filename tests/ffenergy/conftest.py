@@ -1,7 +1,8 @@
-"""One small run with its page, shared by the tests of the page."""
+"""One small run with its page, shared by the tests of the page; and how tests take signals."""
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -29,6 +30,12 @@ class Finished:
     @property
     def html(self) -> str:
         return (self.path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard() -> None:
+    """A shell makes what it starts in the background deaf to Ctrl-C, and so all its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
