@@ -17,6 +17,7 @@ from ffenergy.cli.profiles import profiles
 from ffenergy.cli.report import report
 from ffenergy.cli.status import status
 from ffenergy.cli.sweep import sweep
+from ffenergy.cli.transfer import transfer
 from ffenergy.errors import FfenergyError, OutputError, RunInterruptedError
 from instrumented import InstrumentError
 
@@ -79,6 +80,7 @@ for command in (
     measure,
     report,
     figures,
+    transfer,
     animate,
     export,
     profiles,

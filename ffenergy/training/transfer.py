@@ -1,0 +1,145 @@
+"""Transfer: a fresh softmax head on hidden layers that another task has trained."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from ffenergy.arrays import Array
+from ffenergy.data import Dataset
+from ffenergy.data.catalogue import CATALOGUE
+from ffenergy.errors import SettingsError
+from ffenergy.network import NormalizedNetwork
+from ffenergy.normalization import normalize, target_length
+from ffenergy.settings import Settings
+from ffenergy.softmax_head import CLASSES
+from ffenergy.training.head import HeadStage
+from ffenergy.training.run import Progress, Run
+from instrumented import Untraced
+
+UNNORMALIZED: Final = ("bp", "mono-forward")  # their layers take the activities below as they are
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the head learns: a data set, and the classes of it that it gets to see."""
+
+    dataset: str
+    classes: tuple[int, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Task:
+        """Read ``mnist``, ``mnist:5-9`` or ``mnist:0,2,4``; raises SettingsError."""
+        dataset, _, listed = text.partition(":")
+        if dataset not in CATALOGUE:
+            raise SettingsError(
+                f"task {text!r} has no known data set; choose one of {', '.join(CATALOGUE)}"
+            )
+        classes: set[int] = set() if ":" in text else set(range(CLASSES))
+        for part in filter(None, listed.split(",")):
+            first, dash, last = part.partition("-")
+            ends = (first, last if dash else first)
+            if not all(end.isdecimal() and int(end) < CLASSES for end in ends):
+                raise SettingsError(
+                    f"task {text!r} has classes {part!r}; write numbers of 0 to {CLASSES - 1}, "
+                    "such as 5-9 or 0,2,4"
+                )
+            classes |= set(range(int(ends[0]), int(ends[1]) + 1))
+        if len(classes) < 2:
+            raise SettingsError(
+                f"task {text!r} leaves {len(classes)} classes; a classifier needs two, such as "
+                f"{dataset}:5-9"
+            )
+        return cls(dataset, tuple(sorted(classes)))
+
+    @property
+    def name(self) -> str:
+        """The task in words as short as :meth:`parse` reads them: ``mnist:5-9``."""
+        if len(self.classes) == CLASSES:
+            return self.dataset
+        first, last = self.classes[0], self.classes[-1]
+        if self.classes == tuple(range(first, last + 1)):
+            return f"{self.dataset}:{first}-{last}"
+        return f"{self.dataset}:{','.join(map(str, self.classes))}"
+
+    def of(self, data: Dataset, n_train: int) -> Dataset:
+        """Return the images of the task's classes among the first ``n_train`` (0: all) of `data`.
+
+        The test images are those of the same classes.
+        """
+        used = n_train or len(data.train_images)
+        images, labels = data.train_images[:used], data.train_labels[:used]
+        train, test = (np.isin(y, self.classes) for y in (labels, data.test_labels))
+        return replace(
+            data,
+            train_images=images[train],
+            train_labels=labels[train],
+            test_images=data.test_images[test],
+            test_labels=data.test_labels[test],
+        )
+
+
+@dataclass(frozen=True)
+class TransferResult:
+    """Errors in percent of a head at its last epoch, and the seconds that it took."""
+
+    test_error: float
+    train_error: float
+    wall_seconds: float
+
+
+class PlainNetwork(NormalizedNetwork):
+    """A stack of ReLU layers without normalisation between them, as backprop trains it."""
+
+    def _extract(self, activities: Array, out: Array, phase: str) -> None:
+        column = 0
+        for layer in self.layers:
+            rows = activities.shape[0]
+            room = np.empty((rows, layer.width), self.dtype, like=activities)
+            with layer.scope[phase]:
+                activities = layer.relu(activities, room)
+            if layer in self.head_layers:
+                end = column + layer.width
+                scale = target_length(self.feature_scale, layer.width)
+                normalize(activities, scale, out[:, column:end])
+                column = end
+
+
+def train_head(
+    algorithm: str,
+    settings: Settings,
+    weights: Mapping[str, np.ndarray],
+    task: Task,
+    data: Dataset,
+    progress: Progress | None = None,
+) -> TransferResult:
+    """Train a head on the features of frozen layers, as after Forward-Forward's own training.
+
+    ``weights`` has ``layer1/W`` (fan_in, width) and ``layer1/b`` (width,) of layers that
+    ``algorithm`` trained under ``settings``; locally connected ones come as the dense layers they
+    are equal to. ``data`` is the whole data set of the task. Nothing is traced.
+
+    Raises:
+        SettingsError: the network does not take these images, or a batch of the head is larger
+            than what there is of the task.
+        NotFiniteError: the head's loss is no longer a number.
+    """
+    own = settings.replace(dataset=task.dataset, local_fields="", n_train=0, batch_size=1)
+    begun = time.perf_counter()
+    run = Run(algorithm, own, task.of(data, settings.n_train), Untraced(), progress)
+    kind = PlainNetwork if algorithm in UNNORMALIZED else NormalizedNetwork
+    network = kind(run.trace, own, run.random["init"])
+    for layer in network.layers:
+        layer.load(weights)
+    plan = HeadStage(run, network).plan()
+    with np.errstate(all="ignore"):  # what matters is raised by the run
+        run.carry_out(plan, plan.open(), lambda epoch: None)
+    seconds = time.perf_counter() - begun
+    if math.isnan(run.test_error):
+        raise SettingsError("softmax_epochs is 0 in the run: there is no head to train")
+    return TransferResult(run.test_error, run.train_error, seconds)
