@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -18,11 +18,9 @@ from ffenergy.progress import progress
 from ffenergy.report import text
 from ffenergy.report.sweep_errors_table import shown
 from ffenergy.run_directory import RunDirectory
-from ffenergy.sweeps import pool, specification, tables
+from ffenergy.sweeps import pool, specification, tables, targets
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
 from ffenergy.sweeps.specification import Specification
-
-FILES: Final = ("cells.csv", "summary.csv", "history.csv")
 
 
 @click.command()
@@ -87,7 +85,11 @@ def sweep(
       cells.csv     a row per cell: what is swept, seed, errors in %, bytes, flops, status
       summary.csv   mean, standard deviation and number over the seeds
       history.csv   losses, errors and cumulative bytes of every cell and epoch
+      features.csv  what every hidden layer learned: activity, likeness of fields, separation
       sweep.png     error over what is swept, with error bars (and sweep.svg)
+      targets.csv   with --profile, the cheapest training to 5, 3, 2, 1.5 % error
+      costs.png     with --profile, error over energy and bytes (and costs.svg)
+      masks.png     where n_blur is swept, what masks and hybrids look like (and masks.svg)
       sweep.json    the file, the command, versions, data
       cells/        a folder per cell
 
@@ -114,7 +116,7 @@ def sweep(
         )
     found = finished | _train(cells, finished, place, directory, who, quiet=quiet)
     ordered = [(cell, found[cell.name]) for cell in cells]
-    summary = _write(ctx, directory, spec, asked, ordered, chosen, quiet=quiet)
+    summary = _write(ctx, directory, spec, asked, ordered, chosen, place, quiet=quiet)
     if not quiet:
         click.echo("\n" + text.table(shown(summary, asked.swept)))
         for cell, outcome in ordered:
@@ -122,7 +124,7 @@ def sweep(
                 label = tables.settings_label(cell.settings, asked.swept)
                 told = f"{cell.algorithm}, {label}: {outcome.status}: {outcome.message}"
                 click.echo(text.wrapped(told))
-        click.echo(f"\nWritten to {directory.path}: {', '.join(FILES)}, sweep.png.")
+        click.echo(f"\nWritten to {directory.path}: cells.csv, summary.csv, sweep.png and more.")
 
 
 def _cells(asked: Specification, place: DataPlace, *, progress: bool) -> list[Cell]:
@@ -194,21 +196,37 @@ def _write(
     asked: Specification,
     found: Sequence[tuple[Cell, Outcome]],
     profiles: Sequence[ChosenProfile],
+    place: DataPlace,
     *,
     quiet: bool,
 ) -> Any:
-    """Write tables and picture; return the summary."""
-    from ffenergy.report import sweep_errors_figure  # matplotlib takes a second to import
+    """Write tables and pictures; return the summary."""
+    # matplotlib takes a second to import
+    from ffenergy.report import mask_figure, sweep_costs_figure, sweep_errors_figure
 
     say = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
     pricer = tables.Pricer(profiles[0].profile, say) if profiles else None
     cells = tables.cells_table(found, asked.swept, pricer)
     summary = tables.summary_table(cells, asked.swept)
     history = tables.history_table(found, asked.swept)
-    for name, table in zip(FILES, (cells, summary, history), strict=True):
-        directory.write_table(name, table)
-    for kind, content in sweep_errors_figure.render(summary, asked.swept).items():
-        write_bytes(directory.path / f"sweep.{kind}", content)
+    written = {"cells": cells, "summary": summary, "history": history}
+    features = tables.features_table(found, asked.swept)
+    if not features.empty:
+        written["features"] = features
+    pictures = {"sweep": sweep_errors_figure.render(summary, asked.swept)}
+    energy = targets.energy_column(summary)
+    if energy is not None:
+        written["targets"] = targets.targets_table(summary, asked.swept)
+        pictures["costs"] = sweep_costs_figure.render(summary, energy)
+    if "n_blur" in asked.swept:
+        blurs = sorted({cell.settings.n_blur for cell, _ in found})
+        one = found[0][0].settings
+        pictures["masks"] = mask_figure.render(place.load(one), one, blurs)
+    for name, table in written.items():
+        directory.write_table(f"{name}.csv", table)
+    for name, files in pictures.items():
+        for kind, content in files.items():
+            write_bytes(directory.path / f"{name}.{kind}", content)
     data = {cell.data.name: vars(cell.data) for cell, _ in found}
     document = {
         "command": ctx.meta.get("ffenergy.command", ctx.command_path),

@@ -11,18 +11,23 @@ from ffenergy.settings import Settings
 
 
 def activities(
-    weights: Mapping[str, np.ndarray], settings: Settings, pixels: np.ndarray
+    weights: Mapping[str, np.ndarray],
+    settings: Settings,
+    pixels: np.ndarray,
+    *,
+    normalized: bool = True,
 ) -> Iterator[np.ndarray]:
     """Activities (n, width) of every hidden layer for ``pixels`` (n, pixels) in [0, 1].
 
-    ``weights`` as "layer1/W" (fan_in, width), "layer1/b" (width,); inputs are normalised as in
-    training.
+    ``weights`` as "layer1/W" (fan_in, width), "layer1/b" (width,). Inputs are normalised as in
+    training; ``normalized=False`` is for layers that take the activities below as they are.
     """
     below = pixels.astype(settings.dtype)
     for k in range(1, settings.n_layers + 1):
-        length = target_length(settings.normalization, below.shape[1])
-        inputs = normalize(below, length, np.empty_like(below))
-        below = np.maximum(inputs @ weights[f"layer{k}/W"] + weights[f"layer{k}/b"], 0)
+        if normalized:
+            length = target_length(settings.normalization, below.shape[1])
+            below = normalize(below, length, np.empty_like(below))
+        below = np.maximum(below @ weights[f"layer{k}/W"] + weights[f"layer{k}/b"], 0)
         yield below
 
 

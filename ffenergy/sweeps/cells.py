@@ -20,6 +20,7 @@ from ffenergy.errors import DataError, FfenergyError, OutputError
 from ffenergy.results import AlgorithmResult
 from ffenergy.run_directory import SCALARS, plain
 from ffenergy.settings import Settings
+from ffenergy.sweeps.features import learned
 from ffenergy.training import Checkpoints, Diverged, train
 from instrumented import InstrumentError
 
@@ -96,6 +97,8 @@ class Outcome:
     counts: bytes_read, bytes_written, flops, flops_special, eager; empty if untraced.
     signatures: every distinct step, as in run.json; empty if untraced.
     history: a row per stage and epoch, as in history.csv.
+    features: a row per hidden layer of what it has learned, see `features.py`; empty in cells
+        that an earlier version trained.
     """
 
     cell: str
@@ -110,6 +113,7 @@ class Outcome:
     counts: dict[str, int]
     signatures: list[dict[str, Any]]
     history: list[dict[str, Any]]
+    features: list[dict[str, Any]]
 
     @property
     def train_loss(self) -> float:
@@ -124,7 +128,7 @@ class Outcome:
     @classmethod
     def from_json(cls, text: str) -> Outcome:
         """Read what `to_json` wrote; raises ValueError, KeyError or TypeError for anything else."""
-        document = json.loads(text)
+        document = {"features": [], **json.loads(text)}
         values = {field.name: document[field.name] for field in fields(cls)}
         scores = {name: _number(values["scores"][name]) for name in SCALARS}
         history = [{k: _number(v) for k, v in row.items()} for row in values["history"]]
@@ -218,13 +222,22 @@ def _trained(
         return _outcome(cell, "failed", threads, error.message)
     except (InstrumentError, MemoryError, OSError) as error:
         return _outcome(cell, "failed", threads, f"{type(error).__name__}: {error}")
-    return _outcome(cell, "complete", threads, "", result)
+    return _outcome(cell, "complete", threads, "", result, data)
 
 
 def _outcome(
-    cell: Cell, status: str, threads: int, message: str, result: AlgorithmResult | None = None
+    cell: Cell,
+    status: str,
+    threads: int,
+    message: str,
+    result: AlgorithmResult | None = None,
+    data: Dataset | None = None,
 ) -> Outcome:
     traffic = None if result is None else result.traffic
+    history = _records(result.history) if result is not None else []
+    features = []
+    if result is not None and data is not None:
+        features = learned(cell.algorithm, cell.settings, result.weights, history, data)
     return Outcome(
         cell=cell.name,
         algorithm=cell.algorithm,
@@ -237,7 +250,8 @@ def _outcome(
         scores={name: getattr(result, name, math.nan) for name in SCALARS},
         counts={} if traffic is None else {name: int(traffic[name].sum()) for name in COUNTS},
         signatures=result.signatures if result is not None else [],
-        history=_records(result.history) if result is not None else [],
+        history=history,
+        features=features,
     )
 
 

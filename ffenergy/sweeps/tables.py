@@ -128,18 +128,26 @@ def _over_seeds(group: pd.DataFrame) -> dict[str, Any]:
 
 def history_table(found: Sequence[tuple[Cell, Outcome]], swept: Sequence[str]) -> pd.DataFrame:
     """Return `history.csv`: a row per cell, stage and epoch, with the cell's swept settings."""
-    rows = [
-        {
-            "cell": outcome.cell,
-            "algorithm": cell.algorithm,
-            **{name: shown(cell.settings.to_dict()[name]) for name in swept},
-            "seed": cell.settings.seed,
-            **row,
-        }
-        for cell, outcome in found
-        for row in outcome.history
-    ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        [{**_place(c, outcome, swept), **row} for c, outcome in found for row in outcome.history]
+    )
+
+
+def features_table(found: Sequence[tuple[Cell, Outcome]], swept: Sequence[str]) -> pd.DataFrame:
+    """Return `features.csv`: a row per cell and hidden layer, see `features.py`."""
+    return pd.DataFrame(
+        [{**_place(c, outcome, swept), **row} for c, outcome in found for row in outcome.features]
+    )
+
+
+def _place(cell: Cell, outcome: Outcome, swept: Sequence[str]) -> dict[str, Any]:
+    settings = cell.settings.to_dict()
+    return {
+        "cell": outcome.cell,
+        "algorithm": cell.algorithm,
+        **{name: shown(settings[name]) for name in swept},
+        "seed": cell.settings.seed,
+    }
 
 
 def shown(value: Any) -> Any:

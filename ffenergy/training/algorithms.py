@@ -18,3 +18,5 @@ ALGORITHMS: Final[dict[str, type[Algorithm]]] = {
     "mono-forward": MonoForwardTraining,
     "random": ControlTraining,
 }
+UNNORMALIZED: Final = ("bp", "mono-forward")
+"""Those whose layers take the activities below as they are."""

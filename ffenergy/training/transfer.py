@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 
@@ -18,11 +17,10 @@ from ffenergy.network import NormalizedNetwork
 from ffenergy.normalization import normalize, target_length
 from ffenergy.settings import Settings
 from ffenergy.softmax_head import CLASSES
+from ffenergy.training.algorithms import UNNORMALIZED
 from ffenergy.training.head import HeadStage
 from ffenergy.training.run import Progress, Run
 from instrumented import Untraced
-
-UNNORMALIZED: Final = ("bp", "mono-forward")  # their layers take the activities below as they are
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,27 @@ def test_tables_pictures_and_settings(tmp_path: Path) -> None:
     assert {p.name for p in (tmp_path / "out").glob("sweep.*")} == {
         *("sweep.json", "sweep.toml", "sweep.png", "sweep.svg")
     }
+    features = table(tmp_path, "features.csv")
+    assert len(features) == 8 * 2  # cells, hidden layers
+    assert features["active_percent"].between(0, 100).all()
+    learned = features[features["algorithm"] == "ff"]
+    assert learned["separation_percent"].between(0, 100).all()
+    history = table(tmp_path, "history.csv").set_index(["cell", "stage"])
+    told = history.loc[(row["cell"], "layers"), "separation_layer2"]
+    own = learned[(learned["cell"] == row["cell"]) & (learned["layer"] == "layer2")]
+    assert own["separation_percent"].tolist() == [told]  # the one epoch
+    assert features[features["algorithm"] == "bp"]["separation_percent"].isna().all()
+    assert (tmp_path / "out" / "costs.png").exists()
+    assert set(table(tmp_path, "targets.csv")["algorithm"]) == {"ff", "bp"}
+    assert not (tmp_path / "out" / "masks.png").exists()
+
+
+def test_a_sweep_of_blurs_shows_its_masks(tmp_path: Path) -> None:
+    text = HEAD.replace('["ff", "bp"]', '["ff"]') + "[grid]\nn_blur = [0, 6]\n"
+    assert sweep(text, tmp_path, "-q").exit_code == 0
+    assert (tmp_path / "out" / "masks.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "out" / "costs.png").exists()  # nothing was priced
+    assert not (tmp_path / "out" / "targets.csv").exists()
 
 
 def test_a_sweep_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
