@@ -192,6 +192,10 @@ def page(table: pd.DataFrame, reports: Path) -> str:
     if sweeps:
         lines += ["", "Sweeps, each with its table and picture (their rows are in index.csv):", ""]
         lines += [f"- {link(path, reports)}: {sweep_line(path)}" for path in sweeps]
+    transfers = sorted(path.parent for path in reports.glob("**/transfer.json"))
+    if transfers:
+        lines += ["", "Transfer:", ""]
+        lines += [f"- {link(path, reports)}: {transfer_line(path)}" for path in transfers]
     known = {*(p.parent for p in reports.glob("**/run.json")), *sweeps}
     others = sorted(p.parent for p in reports.glob("*/report.md") if p.parent not in known)
     if others:
@@ -224,8 +228,18 @@ def cells_of(row: Mapping[str, Any]) -> list[str]:
 
 def sweep_line(path: Path) -> str:
     """Return what a sweep varies, and how many cells it has."""
-    swept = json.loads((path / "sweep.json").read_text(encoding="utf-8"))["swept"]
-    return f"{', '.join(swept)}; {len(pd.read_csv(path / 'cells.csv'))} cells"
+    document = json.loads((path / "sweep.json").read_text(encoding="utf-8"))
+    cells = pd.read_csv(path / "cells.csv")
+    swept = ", ".join(document["swept"]) or f"{cells['seed'].nunique()} seeds"
+    return f"preset {document['preset']}; {swept}; {len(cells)} cells"
+
+
+def transfer_line(path: Path) -> str:
+    """Return whose layers were taken, and to what tasks."""
+    runs = json.loads((path / "transfer.json").read_text(encoding="utf-8"))["runs"]
+    tasks = pd.read_csv(path / "summary.csv")["task"].drop_duplicates()
+    told = f"layers of preset {runs[0]['preset']}, {len(runs)} seeds"
+    return f"{told}, under fresh heads for {', '.join(tasks)}"
 
 
 def heading(path: Path) -> str:

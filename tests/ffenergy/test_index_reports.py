@@ -91,7 +91,7 @@ def test_seeds_are_combined_wherever_they_lie(script: ModuleType, tmp_path: Path
     put(tmp_path / "slower", SMALL.replace(bp_lr=1e-5), data)
     sweep = tmp_path / "sweeps" / "lr"
     sweep.mkdir(parents=True)
-    row = {"cell": "c0", "algorithm": "bp", "status": "complete", "test_error": 50.0}
+    row = {"cell": "c0", "seed": 2, "algorithm": "bp", "status": "complete", "test_error": 50.0}
     row |= {"is_sample": False, "wall_seconds": 1.0, "bytes_read": 3, "bytes_written": 4}
     lost = {**row, "cell": "c1", "status": "diverged", "test_error": None}
     pd.DataFrame([row, lost]).to_csv(sweep / "cells.csv", index=False)
@@ -99,6 +99,10 @@ def test_seeds_are_combined_wherever_they_lie(script: ModuleType, tmp_path: Path
     document = {"preset": "paper", "swept": ["bp_lr"], "cells": {"c0": settings}}
     (sweep / "sweep.json").write_text(json.dumps(document))
 
+    heads = tmp_path / "heads"
+    heads.mkdir()
+    pd.DataFrame({"task": ["mnist", "mnist", "mnist:5-9"]}).to_csv(heads / "summary.csv")
+    (heads / "transfer.json").write_text(json.dumps({"runs": [{"preset": "quick"}] * 3}))
     files = script.render(tmp_path)
     (tmp_path / "index.csv").write_text(files["index.csv"])
     table = pd.read_csv(tmp_path / "index.csv")
@@ -115,5 +119,7 @@ def test_seeds_are_combined_wherever_they_lie(script: ModuleType, tmp_path: Path
     assert pd.isna(other["test_error_std"])
     page = files["README.md"]
     assert "[paper-seed0](paper-seed0/) [paper-seed1](paper-seed1/)" in page
-    assert "- [sweeps/lr](sweeps/lr/): bp_lr; 2 cells" in page
+    assert "- [sweeps/lr](sweeps/lr/): preset paper; bp_lr; 2 cells" in page
+    told = "layers of preset quick, 3 seeds, under fresh heads for mnist, mnist:5-9"
+    assert f"- [heads](heads/): {told}" in page
     assert page.count("\n| paper | backprop") == 2
