@@ -23,6 +23,7 @@ from instrumented.operand import ROLES
 
 FILE = "step.perfetto.json"
 BYTES_PER_MICROSECOND = 1000  # trace events count time in microseconds
+DIGITS = 12  # of a number with a fraction; Perfetto misreads those of 20 decimals
 TIME_AXIS = (
     "not time: 1 ns stands for 1 byte moved (eager accounting, reads and writes); operations "
     "follow one another in the order in which they ran"
@@ -53,7 +54,8 @@ def document(timelines: Sequence[Timeline]) -> dict[str, Any]:
 
 def _process(process: int, timeline: Timeline) -> Iterator[dict[str, Any]]:
     layers = layers_in_order({event.layer for event in timeline.events})
-    tracks = {layer: number for number, layer in enumerate(layers, start=1)}
+    first = 100 * process + 1  # a track numbered as its process would be taken for its main thread
+    tracks = {layer: number for number, layer in enumerate(layers, start=first)}
     name = ALGORITHM_NAMES.get(timeline.algorithm, timeline.algorithm)
     yield _metadata("process_name", process, 0, name=f"{name}: one training step")
     yield _metadata("process_labels", process, 0, labels="1 ns = 1 byte moved, not time")
@@ -93,7 +95,8 @@ def _counters(process: int, timeline: Timeline, ends: np.ndarray) -> Iterator[di
 
 
 def _running(column: pd.Series[Any]) -> list[Any]:
-    return [0, *column.cumsum().tolist()]
+    sums = column.cumsum().tolist()
+    return [0, *(float(f"{s:.{DIGITS}g}") if isinstance(s, float) else s for s in sums)]
 
 
 def _arguments(event: Event, buffers: dict[int, BufferInfo], flops: int) -> dict[str, Any]:

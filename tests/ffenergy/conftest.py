@@ -1,8 +1,11 @@
-"""One small run with its page, shared by the tests of the page; and how tests take signals."""
+"""One small run with its page, a browser to look at it, and how tests take signals."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,6 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
 
 from ffenergy.cli import main
 from ffenergy.costs.prices import COLUMNS, Prices
@@ -17,6 +23,14 @@ from ffenergy.run_directory import Run, RunDirectory
 
 SMALL = ["--layer-sizes", "784,24,16", "--n-epochs", "2", "--softmax-epochs", "1"]
 SMALL += ["--n-train", "300", "--batch-size", "50", "--offline", "--quiet"]
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+MISSING = (
+    "no Chromium with chromedriver on PATH (Debian: apt-get install chromium chromium-driver); "
+    "what is seen in a browser is not tested"
+)
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 
 @dataclass(frozen=True)
@@ -119,3 +133,22 @@ class PageReader(HTMLParser):
 @pytest.fixture(scope="session")
 def read_page() -> type[PageReader]:
     return PageReader
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[webdriver.Chrome]:
+    """Headless Chromium; its tests are skipped where there is none, but not in CI."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    driver = shutil.which("chromedriver")
+    if found is None or driver is None:
+        if os.environ.get("CI"):
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    options = Options()
+    options.binary_location = found
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=Service(driver))
+    yield chrome
+    chrome.quit()
