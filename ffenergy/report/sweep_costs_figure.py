@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from ffenergy.report.figures import LOOK, saved
 from ffenergy.report.style import ALGORITHM_COLOURS, short_name
@@ -56,6 +56,7 @@ def _panel(ax: Axes, done: pd.DataFrame, costs: pd.Series) -> None:
         ax.axhline(target, color="black", linestyle=":", linewidth=0.8)
     ax.set_xscale("log")
     ax.set_yscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
         axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
