@@ -167,7 +167,9 @@ def to_targets(run: Run, targets: tuple[float, ...] = TARGET_ERRORS) -> pd.DataF
 
     Columns: algorithm, target_error, reached, stage, epoch, test_error, bytes, flops. A target
     that was missed keeps its row: reached False, costs missing, test_error the best that was seen.
+    Costs are missing too where nothing was traced.
     """
+    counted = ["cumulative_bytes_read", "cumulative_bytes_written", "cumulative_flops"]
     rows = []
     for algorithm in run.algorithms:
         history = of_algorithm(run.history, algorithm)
@@ -180,10 +182,9 @@ def to_targets(run: Run, targets: tuple[float, ...] = TARGET_ERRORS) -> pd.DataF
                 row |= {"test_error": history["test_error"].min(), "bytes": None, "flops": None}
             else:
                 first = met.iloc[0]
-                moved = first["cumulative_bytes_read"] + first["cumulative_bytes_written"]
+                read, written, flops = first.reindex(counted)
                 row |= {"reached": True, "stage": first["stage"], "epoch": int(first["epoch"])}
-                row |= {"test_error": first["test_error"], "bytes": moved}
-                row |= {"flops": first["cumulative_flops"]}
+                row |= {"test_error": first["test_error"], "bytes": read + written, "flops": flops}
             rows.append(row)
     columns = ["algorithm", "target_error", "reached", "stage", "epoch", "test_error"]
     columns += ["bytes", "flops"]

@@ -117,6 +117,16 @@ def test_targets_reached_and_missed(run: Run) -> None:
     assert table.loc[("bp", 2.0), "epoch"] == 2
 
 
+def test_targets_of_a_run_without_a_trace_have_no_costs(run: Run) -> None:
+    counted = [name for name in run.history.columns if str(name).startswith("cumulative_")]
+    untraced = replace(run, history=run.history.drop(columns=counted), traffic=run.traffic[:0])
+    table = tables.to_targets(untraced).set_index(["algorithm", "target_error"])
+    assert table.loc[("bp", 2.0), "reached"]
+    assert table.loc[("bp", 2.0), "epoch"] == 2
+    assert table[["bytes", "flops"]].isna().all(axis=None)
+    assert "reached, untraced" in str(display.targets(untraced).rows)
+
+
 def test_findings_are_computed(run: Run) -> None:
     told = " ".join(findings(run))
     assert "moved 1.19× the bytes of backprop" in told  # 220 / 185
