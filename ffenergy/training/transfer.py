@@ -127,6 +127,7 @@ def train_head(
             than what there is of the task.
         NotFiniteError: the head's loss is no longer a number.
     """
+    # all of the task's images; the batch of the layers' own training has no say here
     own = settings.replace(dataset=task.dataset, local_fields="", n_train=0, batch_size=1)
     begun = time.perf_counter()
     run = Run(algorithm, own, task.of(data, settings.n_train), Untraced(), progress)
