@@ -48,7 +48,7 @@ class Settings:
     temperature: float  # divides the logit
     normalization: str  # of every layer's input: unit_length or mean_square
     peer_strength: float  # lambda of peer normalisation; 0 switches it off
-    init: str  # sqrt2: N(0, std sqrt 2); fan_in: N(0, std 1/sqrt(fan-in)); biases 0
+    init: str  # weights N(0, std): sqrt2, fan_in (1 / fan-in) or he (2 / fan-in); biases 0
     optimizer: str  # adam, momentum or sgd; for forward-forward and backprop
     lr: float  # of forward-forward
     schedule: str  # constant, linear_second_half or linear; by step
@@ -154,7 +154,7 @@ _CHOICES: Final = {
     "dtype": ("float32", "float64"),
     "goodness": ("sum", "mean"),
     "normalization": NORMALIZATIONS,
-    "init": ("sqrt2", "fan_in"),
+    "init": ("sqrt2", "fan_in", "he"),
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "negative_pairs": NEGATIVE_PAIRS,

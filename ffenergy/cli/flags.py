@@ -31,7 +31,7 @@ HELP = {
     "temperature": "Divides the goodness minus θ before the logistic.",
     "normalization": "Of every layer's input: unit_length or mean_square.",
     "peer_strength": "λ of peer normalisation; 0 switches it off.",
-    "init": "Initial weights: sqrt2 is N(0, √2), fan_in is N(0, 1/√fan-in).",
+    "init": "Initial weights N(0, std), std: sqrt2 is √2, fan_in 1/√fan-in, he √(2/fan-in).",
     "optimizer": "adam, momentum or sgd, the same for every algorithm.",
     "lr": "Learning rate of Forward-Forward.",
     "schedule": "Learning rate over the steps: constant, linear_second_half or linear.",
