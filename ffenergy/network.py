@@ -49,9 +49,7 @@ class NormalizedNetwork:
             rows = activities.shape[0]
             with layer.scope[phase]:
                 with layer.fuse_folded:
-                    with layer.fuse_normalize:
-                        room = np.empty(layer.input_shape(rows), self.dtype, like=activities)
-                        x = layer.scaled(activities, length, room)
+                    x = self._input(layer, activities, length)
                     activities = layer.relu(x, np.empty((rows, layer.width), x.dtype, like=x))
                 if layer in self.head_layers:
                     end = column + layer.width
@@ -59,6 +57,12 @@ class NormalizedNetwork:
                     with layer.fuse_normalize:
                         normalize(activities, scale, out[:, column:end])
                     column = end
+
+    def _input(self, layer: DenseLayer, below: Array, length: float) -> Array:
+        """Return the inputs of ``layer``: ``below`` (rows, fan_in), each row of norm ``length``."""
+        with layer.fuse_normalize:
+            room = np.empty(layer.input_shape(below.shape[0]), self.dtype, like=below)
+            return layer.scaled(below, length, room)
 
 
 def parameters(layers: Sequence[DenseLayer]) -> dict[str, np.ndarray]:

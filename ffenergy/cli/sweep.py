@@ -216,7 +216,7 @@ def _write(
     pictures = {"sweep": sweep_errors_figure.render(summary, asked.swept)}
     energy = targets.energy_column(summary)
     if energy is not None:
-        written["targets"] = targets.targets_table(summary, asked.swept)
+        written["targets"] = targets.targets_table(summary, asked.swept, energy)
         pictures["costs"] = sweep_costs_figure.render(summary, energy)
     if "n_blur" in asked.swept:
         blurs = sorted({cell.settings.n_blur for cell, _ in found})

@@ -18,16 +18,18 @@ def energy_column(summary: pd.DataFrame) -> str | None:
 
 
 def targets_table(
-    summary: pd.DataFrame, swept: Sequence[str], targets: Sequence[float] = TARGET_ERRORS
+    summary: pd.DataFrame,
+    swept: Sequence[str],
+    energy: str,
+    targets: Sequence[float] = TARGET_ERRORS,
 ) -> pd.DataFrame:
     """Return `targets.csv`: per algorithm and target the training of least energy that meets it.
 
     A training meets a target if the mean error over its seeds is at most so many percent; its
-    energy and bytes are those of the whole training, eager. Where none does, ``reached`` is
-    False, the costs are empty, and the row has the training of least error.
+    energy (column ``energy`` of the summary) and bytes are those of the whole training, eager.
+    Where none does, ``reached`` is False, the costs are empty, and the row has the training of
+    least error.
     """
-    energy = energy_column(summary)
-    assert energy is not None  # noqa: S101  # the sweep writes this table for priced sweeps only
     done = summary.dropna(subset=["test_error_mean", energy])
     names = [name for name in swept if name != "seed"]
     rows: list[dict[str, Any]] = []

@@ -15,7 +15,6 @@ from ffenergy.data import Dataset
 from ffenergy.data import sample as embedded
 from ffenergy.data.catalogue import entry
 from ffenergy.errors import SettingsError
-from ffenergy.report.frozen import activities
 from ffenergy.report.transfer_figure import render
 from ffenergy.run_directory import FORMAT, Run, RunDirectory
 from ffenergy.settings import Settings
@@ -118,14 +117,14 @@ def test_on_its_own_task_the_fresh_head_is_the_one_that_the_run_trained(base: Pa
     assert told.exit_code == 0, told.output
     rows = pd.read_csv(base / "own" / "transfer.csv").set_index("algorithm")
     results = json.loads((base / "seed0" / "run.json").read_text())["results"]
-    control = results["random"]
-    assert rows.loc["random", "test_error"] == control["test_error"]
-    assert rows.loc["random", "train_error"] == control["train_error"]
+    for algorithm in ("ff", "random"):
+        for error in ("test_error", "train_error"):
+            assert rows.loc[algorithm, error] == results[algorithm][error]
     assert rows.loc["random", "is_sample"]
 
 
 def test_forward_forward_layers_come_from_the_weights(base: Path) -> None:
-    """Against a run with the wrong weights; the right ones give activities as in `frozen`."""
+    """Against a network whose weights are 0, which has nothing to tell the classes by."""
     with np.load(base / "seed0" / "weights.npz") as archive:
         weights = {k.removeprefix("ff/"): archive[k] for k in archive if k.startswith("ff/layer")}
     document = json.loads((base / "seed0" / "run.json").read_text())
@@ -134,7 +133,6 @@ def test_forward_forward_layers_come_from_the_weights(base: Path) -> None:
     right = train_head("ff", settings, weights, task, data)
     wrong = train_head("ff", settings, {k: 0 * w for k, w in weights.items()}, task, data)
     assert right.test_error < wrong.test_error
-    assert len(list(activities(weights, settings, np.zeros((1, 784))))) == 2
 
 
 def test_seeds_become_mean_and_spread(base: Path) -> None:
@@ -149,8 +147,7 @@ def test_seeds_become_mean_and_spread(base: Path) -> None:
         assert row["n"] == 2
         assert row["test_error_mean"] == pytest.approx(own["test_error"].mean())
         assert row["test_error_std"] == pytest.approx(own["test_error"].std())
-    half = rows[rows["task"] == "mnist:5-9"]["test_error"]
-    assert (half <= 100).all()
+    assert set(rows["task"]) == {"mnist", "mnist:5-9"}
     assert [
         run["settings"]["seed"] for run in json.loads((out / "transfer.json").read_text())["runs"]
     ] == [0, 1]
