@@ -39,21 +39,24 @@ class PricedKind:
 
 
 class Pricer:
-    """Records and analyses step kinds; kinds of equal digest share one analysis."""
+    """Records and analyses step kinds; kinds of equal digest share one analysis.
 
-    def __init__(self, work: Workload) -> None:
+    ``analysed`` holds the analyses by digest, those of other runs too if they are handed in.
+    """
+
+    def __init__(self, work: Workload, analysed: dict[str, StepCosts] | None = None) -> None:
         self.work = work
-        self._known: dict[str, StepCosts] = {}
+        self.analysed = {} if analysed is None else analysed
 
     def kind(self, algorithm: str, recording: Recording, steps: int) -> PricedKind:
         """Analyse a recording, or find it among those already analysed."""
         digest = recording.digest
-        if digest not in self._known:
+        if digest not in self.analysed:
             try:
-                self._known[digest] = step_costs(recording)
+                self.analysed[digest] = step_costs(recording)
             except InstrumentError as error:
                 raise PricingError(f"{algorithm}, step {recording.kind.label}: {error}") from error
-        costs = self._known[digest]
+        costs = self.analysed[digest]
         return PricedKind(algorithm, recording.kind, digest, recording.operations, steps, costs)
 
     def of_run(
@@ -81,6 +84,7 @@ def price_run(
     images: tuple[int, int],
     profiles: Sequence[Profile],
     say: Say,
+    analysed: dict[str, StepCosts] | None = None,
 ) -> Prices:
     """Price a run from its signatures.
 
@@ -91,12 +95,14 @@ def price_run(
         images: numbers of training and test images.
         profiles: hardware profiles, the headline first.
         say: takes one line per step kind that cannot be reproduced.
+        analysed: analyses by digest, used and added to; runs that share one analyse a step that
+            they have in common once.
 
     Raises:
         SettingsError: an algorithm without known step kinds.
         PricingError: a profile that lacks a figure, or a step too large to analyse.
     """
-    pricer = Pricer(Workload(settings, *images))
+    pricer = Pricer(Workload(settings, *images), analysed)
     kinds = [
         kind
         for algorithm, row in results.items()

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ffenergy.costs import run_totals
 from ffenergy.costs.run_costs import price_run
+from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
 from ffenergy.report.style import ALGORITHM_NAMES, in_order
 from ffenergy.run_directory import SCALARS
@@ -22,11 +23,12 @@ STATUSES: Final = ("complete", "diverged", "failed")
 
 
 class Pricer:
-    """Energy of whole cells under one profile; cells with like steps are priced once."""
+    """Energy of whole cells under one profile; a step that several take is analysed once."""
 
     def __init__(self, profile: Profile, say: Callable[[str], object] = lambda line: None) -> None:
         self.profile, self.say = profile, say
         self.known: dict[tuple[object, ...], dict[str, float]] = {}
+        self.analysed: dict[str, StepCosts] = {}
 
     def energy(self, cell: Cell, outcome: Outcome) -> dict[str, float]:
         """Eager energy of a complete traced cell, as `energy_joules` (or `_macs`); else nothing."""
@@ -41,7 +43,7 @@ class Pricer:
     def _priced(self, cell: Cell, outcome: Outcome) -> dict[str, float]:
         images = (cell.settings.n_train or cell.data.train_images, cell.data.test_images)
         results = {cell.algorithm: {"signatures": outcome.signatures}}
-        prices = price_run(results, cell.settings, images, [self.profile], self.say)
+        prices = price_run(results, cell.settings, images, [self.profile], self.say, self.analysed)
         places = run_totals.by_place(prices)
         unit = run_totals.headline_unit(prices)
         eager = run_totals.totals(places[places["accounting"] == ACCOUNTING], unit)

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ffenergy.costs import run_totals
+from ffenergy.costs import run_costs, run_totals
 from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, Prices
 from ffenergy.costs.run_costs import price_run, price_steps
+from ffenergy.costs.step_costs import StepCosts
 from ffenergy.data import Dataset
 from ffenergy.energy import (
     ProfileError,
@@ -212,6 +213,26 @@ def test_a_step_that_no_recording_reproduces_is_said(priced: Priced) -> None:
     (line,) = said
     assert "bp: no recording has the digest 0000000000000000" in line
     assert "7 steps 'train'" in line
+
+
+def test_runs_that_share_analyses_cost_what_they_cost_alone(
+    priced: Priced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run with the same steps, each taken twice as often: nothing is left to analyse."""
+    chosen = [profiles()[HEADLINE]]
+    analysed: dict[str, StepCosts] = {}
+    images = (TRAIN, TEST)
+    price_run(priced.run.results, SETTINGS, images, chosen, pytest.fail, analysed)
+    monkeypatch.setattr(run_costs, "step_costs", lambda recording: pytest.fail("analysed again"))
+    longer = {
+        name: {"signatures": [s | {"steps": 2 * s["steps"]} for s in row["signatures"]]}
+        for name, row in priced.run.results.items()
+    }
+    again = price_run(longer, SETTINGS, images, chosen, pytest.fail, analysed)
+    assert set(analysed) == set(again.steps["digest"])
+    assert (again.steps["steps"] == 2 * priced.prices.steps["steps"]).all()
+    alone = priced.prices.energy.query("profile == @HEADLINE").reset_index(drop=True)
+    pd.testing.assert_frame_equal(again.energy.reindex(columns=list(alone)), alone)
 
 
 def test_a_measurement_prices_one_full_step() -> None:
