@@ -104,19 +104,24 @@ def sweep(
     directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}")
     place = DataPlace(data_dir.resolve() if data_dir else None, offline)
     cells = _cells(asked, place, progress=not quiet)
-    finished = _open(directory, cells, spec)
-    who = pool.Workers.choose(workers, scheduler)
-    if not quiet:
-        known = f", {len(finished)} of them done before" if finished else ""
-        told = f"workers of {scheduler}" if scheduler else f"{who.count} workers"
-        click.echo(
-            f"{len(cells)} cells{known}; {told} with {who.threads} BLAS thread(s) each. "
-            f"Writing to {directory.path}.",
-            err=True,
-        )
-    found = finished | _train(cells, finished, place, directory, who, quiet=quiet)
-    ordered = [(cell, found[cell.name]) for cell in cells]
-    summary = _write(ctx, directory, spec, asked, ordered, chosen, place, quiet=quiet)
+    folder = CellFolder(directory.path / "cells")
+    if not folder.path.is_dir():
+        directory.check()
+    with directory.locked():
+        finished = _open(folder, cells)
+        write_text(directory.path / "sweep.toml", spec.read_text(encoding="utf-8"))
+        who = pool.Workers.choose(workers, scheduler)
+        if not quiet:
+            known = f", {len(finished)} of them done before" if finished else ""
+            told = f"workers of {scheduler}" if scheduler else f"{who.count} workers"
+            click.echo(
+                f"{len(cells)} cells{known}; {told} with {who.threads} BLAS thread(s) each. "
+                f"Writing to {directory.path}.",
+                err=True,
+            )
+        found = finished | _train(cells, finished, place, directory, who, quiet=quiet)
+        ordered = [(cell, found[cell.name]) for cell in cells]
+        summary = _write(ctx, directory, spec, asked, ordered, chosen, place, quiet=quiet)
     if not quiet:
         click.echo("\n" + text.table(shown(summary, asked.swept)))
         for cell, outcome in ordered:
@@ -139,18 +144,10 @@ def _cells(asked: Specification, place: DataPlace, *, progress: bool) -> list[Ce
     return cells
 
 
-def _open(directory: RunDirectory, cells: Sequence[Cell], spec: Path) -> dict[str, Outcome]:
-    """Return the cells that are finished; a folder with other things in it is left alone."""
-    folder = CellFolder(directory.path / "cells")
-    if not folder.path.is_dir():
-        directory.check()
-        folder.path.mkdir()
-    write_text(directory.path / "sweep.toml", _text(spec))
+def _open(folder: CellFolder, cells: Sequence[Cell]) -> dict[str, Outcome]:
+    """Return the cells that are finished, by name."""
+    folder.path.mkdir(exist_ok=True)
     return {c.name: done for c in cells if (done := folder.finished(c)) is not None}
-
-
-def _text(spec: Path) -> str:
-    return spec.read_text(encoding="utf-8")
 
 
 def _train(

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from ffenergy.cli import main
 from ffenergy.data import load
+from ffenergy.run_directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.sweeps import cells as cells_module
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel
@@ -190,6 +191,15 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
     result = sweep(HEAD, tmp_path)
     assert result.exit_code == 4
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+
+
+def test_two_sweeps_never_share_a_folder(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path / "out").locked():
+        result = sweep(GRID, tmp_path)
+    assert result.exit_code != 0
+    assert "another process is training into" in result.stderr
+    assert not (tmp_path / "out" / "cells").exists()
+    assert sweep(GRID, tmp_path).exit_code == 0
 
 
 def test_a_damaged_cell_is_named(tmp_path: Path) -> None:
