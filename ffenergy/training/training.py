@@ -17,6 +17,7 @@ from ffenergy.training.outcomes import Diverged, Interrupted, NotFiniteError
 from ffenergy.training.run import AfterEpoch, Progress, Run
 from ffenergy.training.snapshot import restore, take
 from ffenergy.training.stages import Algorithm, Plan
+from ffenergy.training.subnormals import flushed
 from instrumented import Trace, Untraced
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def train(
     run = Run(algorithm, settings, data, trace, progress)
     rule = ALGORITHMS[algorithm](run)
     try:
-        with np.errstate(all="ignore"):  # what matters is reported as Diverged
+        with np.errstate(all="ignore"), flushed():  # what matters is reported as Diverged
             _carry_out(run, rule, after_epoch, checkpoints, watch)
     except NotFiniteError as error:
         raise Diverged(str(error), run.result(rule.weights())) from None

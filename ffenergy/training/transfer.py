@@ -20,6 +20,7 @@ from ffenergy.softmax_head import CLASSES
 from ffenergy.training.algorithms import UNNORMALIZED
 from ffenergy.training.head import HeadStage
 from ffenergy.training.run import Progress, Run
+from ffenergy.training.subnormals import flushed
 from instrumented import Untraced
 
 
@@ -126,7 +127,7 @@ def train_head(
     for layer in network.layers:
         layer.load(weights)
     plan = HeadStage(run, network).plan()
-    with np.errstate(all="ignore"):  # what matters is raised by the run
+    with np.errstate(all="ignore"), flushed():  # what matters is raised by the run
         run.carry_out(plan, plan.open(), lambda epoch: None)
     seconds = time.perf_counter() - begun
     if math.isnan(run.test_error):
