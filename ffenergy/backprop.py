@@ -61,7 +61,7 @@ class Backprop:
         self.head = DenseLayer(trace, "head", fan_in, CLASSES, std, settings.dtype, init_rng)
         self.layers = [*self.hidden, self.head]
         for layer in self.layers:
-            layer.prepare_training(settings.optimizer, settings.weight_decay)
+            layer.prepare_training(settings.optimizer, settings.supervised_decay)
         self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
         self.losses = self._meter("losses")
         self.right = self._meter("right answers")

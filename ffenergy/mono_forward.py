@@ -33,7 +33,7 @@ class Projection:
     def __init__(
         self, trace: Tracer, layer: DenseLayer, settings: Settings, rng: np.random.Generator
     ) -> None:
-        self.layer, self.decay = layer, settings.weight_decay
+        self.layer, self.decay = layer, settings.supervised_decay
         dtype, shape = np.dtype(settings.dtype), (layer.width, CLASSES)
         self.plain = rng.standard_normal(layer.width * CLASSES, dtype=dtype.type)
         self.plain *= dtype.type(INIT_STD[PROJECTION_INIT](layer.width))
@@ -115,7 +115,7 @@ class MonoForward:
         self.images, self.targets, self.labels = images, targets, labels
         self.layers = hidden_layers(trace, settings, INIT, init_rng)
         for layer in self.layers:
-            layer.prepare_training(settings.optimizer, settings.weight_decay)
+            layer.prepare_training(settings.optimizer, settings.supervised_decay)
         self.projections = [Projection(trace, layer, settings, init_rng) for layer in self.layers]
         self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
         self.losses = [self._meter("losses") for _ in self.layers]

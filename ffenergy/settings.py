@@ -58,6 +58,7 @@ class Settings:
     greedy_input: str  # of ff-greedy: recompute it through the layers below, or store it
     passes: str  # joined: positives and negatives in one matmul; separate: one each
     bp_lr: float  # of backprop and Mono-Forward
+    bp_weight_decay: float  # of backprop and Mono-Forward; -1: that of weight_decay
     head_layers: int  # the head sees this many of the last hidden layers
     head_feature_scale: str  # unit_length or mean_square, per layer
     head_optimizer: str
@@ -96,6 +97,11 @@ class Settings:
         """Number of hidden layers."""
         return len(self.layer_sizes) - 1
 
+    @property
+    def supervised_decay(self) -> float:
+        """The weight decay of backprop and Mono-Forward."""
+        return self.weight_decay if self.bp_weight_decay == -1 else self.bp_weight_decay
+
     @classmethod
     def from_preset(cls, name: str) -> Settings:
         """Return the preset ``name``; raises SettingsError with the names there are."""
@@ -114,6 +120,14 @@ class Settings:
             if name not in fields:
                 raise SettingsError(f"setting {name!r} is missing")
         return cls(**{name: _converted(name, fields[name]) for name in names})
+
+    @classmethod
+    def from_saved(cls, fields: Mapping[str, Any]) -> Settings:
+        """Return settings that an earlier version may have written.
+
+        Those that came later have the presets' common values, which change nothing for it.
+        """
+        return cls.from_dict({**_COMMON, **fields})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values that JSON and TOML can hold."""
@@ -181,6 +195,10 @@ _RANGES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     **{name: _at_least(1) for name in ("batch_size", "head_batch_size", "head_layers")},
     **{name: _at_least(0) for name in ("weight_decay", "head_weight_decay", "peer_strength")},
     **{name: _at_least(0) for name in ("head_init_std", "threshold")},
+    "bp_weight_decay": (
+        lambda value: value >= 0 or value == -1,
+        "at least 0, or -1 for that of weight_decay",
+    ),
     **dict.fromkeys(("temperature", "lr", "bp_lr", "softmax_lr"), _POSITIVE),
 }
 

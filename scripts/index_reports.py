@@ -115,7 +115,6 @@ def cells(reports: Path) -> Iterator[Result]:
     """Every complete cell of every sweep."""
     for path in sorted(reports.glob("**/cells.csv")):
         document = json.loads((path.parent / "sweep.json").read_text(encoding="utf-8"))
-        preset = Settings.from_preset(document["preset"]).to_dict()
         table = pd.read_csv(path)
         for row in table[table["status"] == "complete"].to_dict("records"):
             moved = [known(row["bytes_read"]), known(row["bytes_written"])]
@@ -123,7 +122,7 @@ def cells(reports: Path) -> Iterator[Result]:
                 folder=path.parent.relative_to(reports).as_posix(),
                 preset=document["preset"],
                 algorithm=row["algorithm"],
-                settings=Settings.from_dict(preset | document["cells"][row["cell"]]),
+                settings=Settings.from_saved(document["cells"][row["cell"]]),
                 is_sample=row["is_sample"],
                 is_cell=True,
                 test_error=row["test_error"],

@@ -35,13 +35,15 @@ HELP = {
     "optimizer": "adam, momentum or sgd, the same for every algorithm.",
     "lr": "Learning rate of Forward-Forward.",
     "schedule": "Learning rate over the steps: constant, linear_second_half or linear.",
-    "weight_decay": "L2 decay of the hidden weights.",
+    "weight_decay": "L2 decay of the weights.",
     "negative_pairs": "Halves of a hybrid: independent images, or one shared with the positive.",
     "n_blur": "Blurs of the random mask before its threshold.",
     "greedy_input": "Input of a layer in ff-greedy: recompute it in every step through the frozen "
     "layers below, or store it once for all images.",
     "passes": "Positives and negatives in one matmul (joined) or one each (separate).",
     "bp_lr": "Learning rate of backprop and of Mono-Forward.",
+    "bp_weight_decay": "L2 decay of the weights of backprop and of Mono-Forward; -1: as "
+    "--weight-decay.",
     "head_layers": "The softmax head sees this many of the last hidden layers.",
     "head_feature_scale": "Scale of the head's features: unit_length or mean_square.",
     "head_optimizer": "adam, momentum or sgd, for the head.",

@@ -26,7 +26,7 @@ def same_settings(ctx: click.Context, earlier: Run, asked: Settings) -> Settings
 
     Raises SettingsError if a flag that was given asks for something else.
     """
-    began = Settings.from_dict(earlier.configuration["settings"])
+    began = Settings.from_saved(earlier.configuration["settings"])
     for name, value in asked.to_dict().items():
         had = began.to_dict()[name]
         given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE

@@ -33,10 +33,5 @@ def prices_of(
 
 
 def saved_settings(run: Run) -> Settings:
-    """The settings of a run; those that came later have the values of preset quick.
-
-    A setting that changes what moves changes the digests of the steps too, so a wrong value
-    shows as a warning.
-    """
-    newer = Settings.from_preset("quick").to_dict()
-    return Settings.from_dict(newer | run.configuration["settings"])
+    """The settings of a run, whichever version wrote them."""
+    return Settings.from_saved(run.configuration["settings"])

@@ -132,7 +132,7 @@ def test_committed_sweeps_count_as_their_settings_say(folder: Path) -> None:
     for name, row in cells[cells["status"] == "complete"].iterrows():
         if pd.isna(row["bytes_read"]):
             continue
-        settings = Settings.from_dict(SMALL.to_dict() | document["cells"][str(name)])
+        settings = Settings.from_saved(document["cells"][str(name)])
         (data,) = [d for d in document["data"] if _fits(d, row)]
         like = json.dumps([row["algorithm"], settings.replace(seed=0).to_dict(), data])
         if like not in known:

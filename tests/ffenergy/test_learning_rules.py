@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ffenergy.data import Dataset
+from ffenergy.errors import SettingsError
 from ffenergy.negatives import HybridMaker
 from ffenergy.optimizers import Adam
 from ffenergy.settings import Settings
@@ -106,6 +107,35 @@ def test_steps_times_signatures_are_the_totals(algorithm, digits):
 def test_counts_do_not_depend_on_the_seed(digits):
     first, second = (train("ff", TINY.replace(seed=seed), digits) for seed in (0, 1))
     assert first.traffic.equals(second.traffic)
+
+
+def weights(algorithm, settings, digits):
+    return train(algorithm, settings, digits, traced=False).weights
+
+
+@pytest.mark.parametrize("algorithm", ["bp", "mono-forward"])
+def test_supervised_rules_may_have_a_decay_of_their_own(algorithm, digits):
+    """0.3 with a decay of its own of 0.1 is 0.1; without one (-1) it is 0.3; and FF's is 0.3."""
+    shared, own = TINY.replace(weight_decay=0.3), TINY.replace(weight_decay=0.1)
+    both = TINY.replace(weight_decay=0.3, bp_weight_decay=0.1)
+    expected, found = weights(algorithm, own, digits), weights(algorithm, both, digits)
+    other = weights(algorithm, shared, digits)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+    assert any((other[name] != value).any() for name, value in expected.items())
+    for name, value in weights("ff", shared, digits).items():
+        np.testing.assert_array_equal(weights("ff", both, digits)[name], value)
+
+
+def test_settings_of_earlier_versions_have_what_came_later():
+    saved = TINY.replace(weight_decay=0.2).to_dict()
+    del saved["bp_weight_decay"]
+    assert Settings.from_saved(saved) == TINY.replace(weight_decay=0.2)
+    assert Settings.from_saved(saved).supervised_decay == 0.2
+    with pytest.raises(
+        SettingsError, match=r"bp_weight_decay is -0\.5; it must be at least 0, or -1"
+    ):
+        TINY.replace(bp_weight_decay=-0.5)
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_it_has(digits):
