@@ -2,9 +2,9 @@
 
 A weight that nothing but decay moves, and the moments of a gradient that has become zero, shrink
 until float32 can hold them only as subnormal numbers (below 1.2e-38). They are worth nothing to the
-result, but x86 processors take far longer over them than over others: dividing or multiplying them
-20 times, a matmul of them over 100 times. The processor can be told to take them as zero, in its
-control register MXCSR, which the C library keeps in its floating-point environment (fenv.h).
+result, but x86 processors take 10 to 100 times as long over them (benchmarks/subnormals.py). The
+processor can be told to take them as zero, in its control register MXCSR, which the C library keeps
+in its floating-point environment (fenv.h).
 
 Elsewhere than on x86-64 Linux nothing is changed: training is slower there, not different.
 """
