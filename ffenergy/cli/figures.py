@@ -31,7 +31,7 @@ def figures(
     \b
     hybrid-examples      digit a, digit b, the mask and the hybrid, six times
     goodness-histograms  goodness of 1000 real and 1000 hybrid test images per layer, θ dashed
-    training-curves      loss of every layer; errors of the softmax head, and the paper's 1.37 %
+    training-curves      loss of every layer; errors of the softmax head, and the paper's figure
     receptive-fields     the 16 layer-1 units of largest weight norm, positive red, negative blue
     preferred-inputs     per layer, the mean of the test images that excite a unit most
 

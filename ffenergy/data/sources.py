@@ -74,12 +74,12 @@ def load(
     """
     entry = catalogue.entry(name)
     if (named := _named_folder(data_dir, name)) is not None:
-        return _dataset(entry, f"directory {named}", folder.read(named, entry.files))
+        return _dataset(entry, f"directory {_told(named)}", folder.read(named, entry.files))
     problems: list[str] = []
     for cache in _local_folders(entry):
         if _present(cache, entry):
             try:
-                return _dataset(entry, f"cache {cache}", folder.read(cache, entry.files))
+                return _dataset(entry, f"cache {_told(cache)}", folder.read(cache, entry.files))
             except DataError as error:
                 problems.append(f"cache: {error.message}")
     if offline:
@@ -198,6 +198,12 @@ def _keep(entry: Entry, arrays: dict[str, Bytes]) -> str:
     except OSError as error:
         return f" (not cached: {error.strerror or error})"
     return ""
+
+
+def _told(folder: Path) -> str:
+    """Name a folder for reports, which travel: the home folder is `~`."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
 
 
 def _dataset(

@@ -26,6 +26,7 @@ from ffenergy.report import display, energy_figures, memory_figures, tables
 from ffenergy.report.style import (
     ALGORITHM_COLOURS,
     ALGORITHM_NAMES,
+    PAPER_LOCAL_TEST_ERROR,
     PAPER_TEST_ERROR,
     PHASE_COLOURS,
     PHASES,
@@ -211,16 +212,19 @@ def _plain_numbers(axis: Axis) -> None:
 
 def _paper_line(ax: Axes, run: Run) -> None:
     ax.set_ylim(bottom=0)
-    if not is_mnist(run):
-        return
-    label = f"{PAPER_TEST_ERROR} %: Hinton 2022, FF"
-    ax.axhline(PAPER_TEST_ERROR, color="black", linestyle="--", linewidth=1.2, label=label)
+    error = paper_error(run)
+    if error is not None:
+        label = f"{error} %: Hinton 2022, FF"
+        ax.axhline(error, color="black", linestyle="--", linewidth=1.2, label=label)
 
 
-def is_mnist(run: Run) -> bool:
-    """Whether the errors are of MNIST's images, so that the paper's figure belongs beside them."""
+def paper_error(run: Run) -> float | None:
+    """The paper's test error for a network of this kind, in percent; None for other images."""
     data = run.configuration.get("data", {})
-    return not str(data.get("name", "")).startswith("fashion")
+    if str(data.get("name", "")).startswith("fashion"):
+        return None
+    settings = run.configuration.get("settings", {})
+    return PAPER_LOCAL_TEST_ERROR if settings.get("local_fields") else PAPER_TEST_ERROR
 
 
 def _finish(ax: Axes, *, whole_epochs: bool = True) -> None:

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from ffenergy.report import figures, tables
 from ffenergy.report.figures import LOOK, Picture
 from ffenergy.report.preferred_inputs import IMAGES
-from ffenergy.report.style import ALGORITHM_COLOURS, PAPER_TEST_ERROR, layer_colour, layers_in_order
+from ffenergy.report.style import ALGORITHM_COLOURS, layer_colour, layers_in_order
 from ffenergy.run_directory import Run
 
 
@@ -51,9 +51,10 @@ def classifier_curves(run: Run) -> Figure | None:
     for column, style in (("train_error", ":"), ("test_error", "o-")):
         label = column.removesuffix("_error")
         right.plot(head["epoch"], head[column], style, c=ALGORITHM_COLOURS["ff"], label=label)
-    paper = f"{PAPER_TEST_ERROR} %: Hinton 2022"
-    if figures.is_mnist(run):
-        right.axhline(PAPER_TEST_ERROR, c="black", linestyle="--", linewidth=1.2, label=paper)
+    paper = figures.paper_error(run)
+    if paper is not None:
+        label = f"{paper} %: Hinton 2022"
+        right.axhline(paper, c="black", linestyle="--", linewidth=1.2, label=label)
     right.set(xlabel="epoch of the softmax head", ylabel="error (%)", title="Softmax head")
     for ax in (left, right):
         ax.set_ylim(bottom=0)

@@ -125,7 +125,7 @@ def test_caches(home: Path, cache: str) -> None:
     folder.write(place, FILES, ARRAYS)
     loaded = load()
     assert is_tiny(loaded)
-    assert loaded.source == f"cache {place}"
+    assert loaded.source == f"cache ~/{place.relative_to(home)}"
 
 
 def test_the_cache_is_where_the_documentation_says(home: Path) -> None:
@@ -165,7 +165,7 @@ def test_download_skips_bad_mirrors_and_fills_the_cache(
     assert not loaded.is_sample
     assert loaded.source == f"download from {address}/good/"
     cache = home / ".cache" / "ffenergy" / "tiny"
-    assert load().source == f"cache {cache}"
+    assert load().source == "cache ~/.cache/ffenergy/tiny"
     assert sorted(p.name for p in cache.iterdir()) == sorted(f"{f.file}.gz" for f in FILES.values())
 
 
@@ -179,7 +179,7 @@ def test_download_repairs_the_cache(
     damage(place)
     use(monkeypatch, mirrors=(f"{address}/",))
     assert load().source == f"download from {address}/"
-    assert load().source == f"cache {place}"
+    assert load().source == f"cache ~/{place.relative_to(home)}"
 
 
 def test_download_shows_a_bar(
@@ -224,7 +224,7 @@ def test_registry_after_download(home: Path, monkeypatch: pytest.MonkeyPatch) ->
     loaded = load()
     assert loaded.source == "registry package tiny-digits 1.0"
     assert is_tiny(loaded)
-    assert load().source == f"cache {home / '.cache' / 'ffenergy' / 'tiny'}"
+    assert load().source == "cache ~/.cache/ffenergy/tiny"
 
 
 def test_a_cache_that_cannot_be_written_does_not_lose_the_data(
@@ -323,4 +323,4 @@ def test_the_folder_of_the_environment_belongs_to_the_first_data_set(
     assert not [s for s in data.describe(offline=True, name="second") if s.used]
     own = home / ".cache" / "ffenergy" / "second"
     folder.write(own, FILES, ARRAYS)
-    assert load_second().source == f"cache {own}"
+    assert load_second().source == "cache ~/.cache/ffenergy/second"

@@ -73,6 +73,14 @@ def test_the_papers_line_is_of_mnist_alone() -> None:
     assert labels == ["train", "test"]
 
 
+def test_a_locally_connected_network_has_the_papers_own_figure() -> None:
+    run = a_run()
+    local = {**run.configuration, "settings": {"local_fields": "10x10/6x128"}}
+    figure = reference_figures.classifier_curves(replace(run, configuration=local))
+    assert figure is not None
+    assert figure.axes[1].get_legend_handles_labels()[1][-1] == "1.16 %: Hinton 2022"
+
+
 def test_curves_have_the_loss_of_the_reference_and_the_line_of_the_paper() -> None:
     figure = reference_figures.classifier_curves(a_run())
     assert figure is not None
