@@ -182,9 +182,11 @@ def index(reports: Path) -> pd.DataFrame:
 
 
 def page(table: pd.DataFrame, reports: Path) -> str:
-    """Return README.md: runs on the test set, and presets as they are; the rest as links."""
+    """Return README.md: runs on the test set, and presets as they are or published; links."""
     lines = [*HEAD.splitlines()]
-    plain = ~table["from_sweep"] | (table["changes"] == "")
+    names = table[["preset", "algorithm", "changes"]].itertuples(index=False, name=None)
+    published = pd.Series([name in PUBLISHED for name in names], table.index)
+    plain = ~table["from_sweep"] | (table["changes"] == "") | published
     shown = table[(table["error_on"] == "test") & plain]
     lines += [f"| {' | '.join(cells_of(row))} |" for row in records(shown)]
     sweeps = sorted(path.parent for path in reports.glob("**/cells.csv"))

@@ -123,3 +123,11 @@ def test_seeds_are_combined_wherever_they_lie(script: ModuleType, tmp_path: Path
     told = "layers of preset quick, 3 seeds, under fresh heads for mnist, mnist:5-9"
     assert f"- [heads](heads/): {told}" in page
     assert page.count("\n| paper | backprop") == 2
+
+
+def test_what_was_published_is_shown_beside_ours() -> None:
+    """15 epochs of the reference's settings lie in a sweep, and have a published figure."""
+    page = (ROOT / "reports" / "README.md").read_text(encoding="utf-8")
+    (line,) = (line for line in page.splitlines() if "| n_epochs=15 |" in line)
+    assert line.startswith("| seed | Forward-Forward | mnist |")
+    assert "| 5.59 (reference project) |" in line
