@@ -21,7 +21,7 @@ import pandas as pd
 
 from ffenergy.atomic import write_text
 from ffenergy.report.pricing import saved_settings
-from ffenergy.report.style import ALGORITHM_NAMES
+from ffenergy.report.style import ALGORITHM_NAMES, three_digits
 from ffenergy.run_directory import RunDirectory
 from ffenergy.settings import PRESETS, Settings
 
@@ -222,7 +222,7 @@ def cells_of(row: Mapping[str, Any]) -> list[str]:
         f"{row['test_error_mean']:.2f}" + ("" if spread is None else f" ± {spread:.2f}"),
         str(len(row["seeds"].split())),
         "–" if moved is None else f"{moved / 1e9:,.0f}",
-        "–" if energy is None else f"{energy:,.3g} ({row['profile']})",
+        "–" if energy is None else f"{three_digits(energy)} ({row['profile']})",
         folders,
     ]
 

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from ffenergy.report import tables
-from ffenergy.report.style import ALGORITHM_NAMES
+from ffenergy.report.style import ALGORITHM_NAMES, three_digits
 from ffenergy.run_directory import Run
 
 
@@ -174,18 +174,14 @@ def percent(share: float) -> str:
 
 def gigabytes(value: float) -> str:
     """Bytes as GB of 10⁹ bytes, three or more digits."""
-    return f"{_three_digits(value / 1e9)} GB"
+    return f"{three_digits(value / 1e9)} GB"
 
 
 def megabytes(value: float) -> str:
     """Bytes as MB of 10⁶ bytes, three or more digits."""
-    return f"{_three_digits(value / 1e6)} MB"
+    return f"{three_digits(value / 1e6)} MB"
 
 
 def signed(value: float) -> str:
     """Bytes as MB with a sign, for parts of a sum."""
     return f"{'−' if value < 0 else '+'}{megabytes(abs(value))}"
-
-
-def _three_digits(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -85,6 +85,11 @@ def short_name(algorithm: object) -> str:
     return SHORT_NAMES.get(str(algorithm), str(algorithm))
 
 
+def three_digits(value: float) -> str:
+    """Three significant digits, all those of larger numbers; an exponent for tiny ones alone."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def layer_colour(index: int) -> str:
     """Colour of layer number `index`, counted from 0; the palette repeats after six."""
     return LAYER_COLOURS[index % len(LAYER_COLOURS)]

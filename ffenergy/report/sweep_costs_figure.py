@@ -58,7 +58,7 @@ def _panel(ax: Axes, done: pd.DataFrame, costs: pd.Series) -> None:
     ax.set_yscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
         axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     ax.set_yticks(sorted({*TARGET_ERRORS, 10.0} if ax.get_ylim()[1] > 8 else {*TARGET_ERRORS}))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ffenergy.report.display import MISSING, Shown
-from ffenergy.report.style import short_name
+from ffenergy.report.style import short_name, three_digits
 
 
 def shown(summary: pd.DataFrame, swept: Sequence[str]) -> Shown:
@@ -26,7 +26,7 @@ def shown(summary: pd.DataFrame, swept: Sequence[str]) -> Shown:
                 _number(row["train_error_mean"], 2),
                 f"{row['n']}/{row['n'] + row['n_diverged'] + row['n_failed']}",
                 MISSING if pd.isna(moved).any() else f"{sum(moved) / 1e9:,.1f}",
-                *(MISSING if pd.isna(row[name]) else f"{row[name]:,.3g}" for name in energies),
+                *(MISSING if pd.isna(row[name]) else three_digits(row[name]) for name in energies),
                 _number(row["wall_seconds_mean"], 1),
             ]
         )
