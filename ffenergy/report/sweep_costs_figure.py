@@ -28,12 +28,16 @@ def render(summary: pd.DataFrame, energy: str) -> dict[str, bytes]:
     profile = done["profile"].iloc[0]
     moved = (done["bytes_read"] + done["bytes_written"]).astype(float) / 1e9
     with rc_context(LOOK):
-        figure = Figure(figsize=(12, 5.2), layout="constrained")
+        figure = Figure(figsize=(12, 5.6), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         _panel(left, done, done[energy].astype(float))
         left.set(xlabel=f"energy of the whole training ({unit}), estimate under {profile}")
         left.set_ylabel(f"{done['error_on'].iloc[0]} error (%)")
-        left.legend()
+        figure.legend(
+            *left.get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=len(algorithms_of(done)),
+        )
         _panel(right, done, moved)
         right.set(xlabel="GB moved in the whole training (read + written, eager)")
         seeds = "–".join(str(n) for n in sorted({done["n"].min(), done["n"].max()}))

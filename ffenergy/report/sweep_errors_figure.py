@@ -40,8 +40,8 @@ def render(summary: pd.DataFrame, swept: Sequence[str]) -> dict[str, bytes]:
         (ax.set_xlabel if axis is None else ax.set_ylabel)(error)
         sample = " · SAMPLE, not the full data set" if done["is_sample"].any() else ""
         seeds = "–".join(str(n) for n in sorted({done["n"].min(), done["n"].max()}))
-        told = f"{done['dataset'].iloc[0]}, {seeds} seed(s); bars: one standard deviation{sample}"
-        figure.suptitle(told, fontsize=11)
+        bars = "; bars: one standard deviation" if done["n"].max() > 1 else ""
+        figure.suptitle(f"{done['dataset'].iloc[0]}, {seeds} seed(s){bars}{sample}", fontsize=11)
         return saved(figure)
 
 
@@ -57,7 +57,7 @@ def _axis(done: pd.DataFrame, names: Sequence[str]) -> str | None:
 
 
 def _lines(done: pd.DataFrame, axis: str, names: Sequence[str]) -> Figure:
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(11, 5), layout="constrained")
     ax = figure.subplots()
     numeric = done[axis].dtype.kind in "if"
     values = list(done[axis].drop_duplicates())
@@ -79,7 +79,7 @@ def _lines(done: pd.DataFrame, axis: str, names: Sequence[str]) -> Figure:
     elif len(values) <= 12:
         ax.set_xticks(values, [f"{value:g}" for value in values])
     ax.set_xlabel(axis)
-    ax.legend()
+    figure.legend(loc="outside right center", fontsize=9)
     return figure
 
 
@@ -118,7 +118,7 @@ def _points(done: pd.DataFrame, names: Sequence[str]) -> Figure:
         )
     labels = [described(row, names) or short_name(row["algorithm"]) for row in _records(done)]
     ax.set_yticks(heights, labels, fontsize=9)
-    ax.legend()
+    figure.legend(loc="outside lower center", ncols=len(algorithms_of(done)))
     return figure
 
 
