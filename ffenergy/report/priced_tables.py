@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pandas as pd
@@ -26,27 +27,37 @@ def summary(run: Run, prices: Prices | None) -> pd.DataFrame:
     if prices is None or eager.empty:
         return eager
     unit = run_totals.headline_unit(prices)
-    places = run_totals.by_place(prices)
     rows = []
-    for row in tables.records(eager):
-        own = places[places["algorithm"] == row["algorithm"]]
-        if own.empty:
+    for row, accounting, places in _by_accounting(eager, prices):
+        if places is None:
             rows.append(row)
             continue
-        for accounting in ACCOUNTINGS:
-            chosen = own[own["accounting"] == accounting]
-            priced = run_totals.totals(chosen, unit)
-            bytes_moved = {name: priced.pop(name) for name in ("bytes_read", "bytes_written")}
-            fused = _fused_row(run, row, chosen, bytes_moved) if accounting != "eager" else {}
-            peak = run_totals.peak_live(prices, row["algorithm"], accounting)
-            keys = {"accounting": accounting, "profile": prices.profiles[0]}
-            rows.append({**row, **fused, **keys, **priced, "peak_live_bytes": peak})
+        priced = run_totals.totals(places, unit)
+        bytes_moved = {name: priced.pop(name) for name in ("bytes_read", "bytes_written")}
+        fused = _fused_row(run, row, places, bytes_moved) if accounting != "eager" else {}
+        peak = run_totals.peak_live(prices, row["algorithm"], accounting)
+        keys = {"accounting": accounting, "profile": prices.profiles[0]}
+        rows.append({**row, **fused, **keys, **priced, "peak_live_bytes": peak})
     counts = [*tables.TOTALS, "peak_live_bytes"]
     table = pd.DataFrame(rows).astype(dict.fromkeys(counts, "Int64"))
     columns = [c for c in table.columns if c not in ("peak_live_bytes", "normalize_energy_share")]
     return table[[*columns, "peak_live_bytes", "normalize_energy_share"]].astype(
         dict.fromkeys(EXACT, object)
     )
+
+
+def _by_accounting(
+    eager: pd.DataFrame, prices: Prices
+) -> Iterator[tuple[dict[str, Any], str, pd.DataFrame | None]]:
+    """Each row once per accounting, with its algorithm's priced places; unpriced ones once."""
+    places = run_totals.by_place(prices)
+    for row in tables.records(eager):
+        own = places[places["algorithm"] == row["algorithm"]]
+        if own.empty:
+            yield row, "eager", None
+            continue
+        for accounting in ACCOUNTINGS:
+            yield row, accounting, own[own["accounting"] == accounting]
 
 
 def _fused_row(
@@ -75,16 +86,12 @@ def normalize(run: Run, prices: Prices | None) -> pd.DataFrame:
     if prices is None or eager.empty:
         return eager
     unit = run_totals.headline_unit(prices)
-    places = run_totals.by_place(prices)
     rows = []
-    for row in tables.records(eager):
-        own = places[places["algorithm"] == row["algorithm"]]
-        if own.empty:
-            rows.append(row)
-            continue
-        for accounting in ACCOUNTINGS:
-            whole = own[own["accounting"] == accounting]
-            rows.append({**row, **_normalize_row(whole, row["layer"], accounting, unit)})
+    for row, accounting, places in _by_accounting(eager, prices):
+        priced = {}
+        if places is not None:
+            priced = _normalize_row(places, row["layer"], accounting, unit)
+        rows.append({**row, **priced})
     table = pd.DataFrame(rows).assign(profile=prices.profiles[0])
     return table.astype(dict.fromkeys(EXACT, object))
 

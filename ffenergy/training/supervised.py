@@ -1,0 +1,62 @@
+"""What rules taught by the labels share: one stage over the whole network, which answers itself."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Protocol
+
+from ffenergy.arrays import Array
+from ffenergy.training.run import Run
+from ffenergy.training.stages import Algorithm, Plan, Stage, Values
+
+
+class Network(Protocol):
+    """A network that learns from batches and gives class scores without a head of its own."""
+
+    def step(self, index: Array, rate: float) -> None:
+        """Train on the images at ``index`` (rows,)."""
+
+    def scores(self, images: Array) -> Array:
+        """Return the scores (rows, 10) of ``images`` (rows, pixels)."""
+
+
+class SupervisedTraining(Algorithm):
+    """A network taught by the labels, with the learning rate and decay of backprop."""
+
+    stage: str  # its name
+
+    def __init__(self, run: Run, network: Network) -> None:
+        super().__init__(run)
+        self._answering = network
+
+    def plans(self) -> Sequence[Plan]:
+        """The whole network at once."""
+        return [Plan(self.stage, self.run.settings.n_epochs, self._open)]
+
+    @abstractmethod
+    def read(self) -> Values:
+        """Return the losses and ``train_accuracy``, summed over all cases since the last call."""
+
+    def finish(self) -> None:
+        """Measure the errors of the trained network."""
+        run, scores = self.run, self._answering.scores
+        run.test_error = run.error_rate(scores, run.test.images, run.test.labels)
+        run.train_error = run.error_rate(scores, run.train.images, run.train.labels)
+
+    def _open(self) -> Stage:
+        settings = self.run.settings
+        return Stage(
+            step=self._answering.step,
+            rate=(settings.schedule, settings.bp_lr),
+            batch_size=settings.batch_size,
+            shuffle="shuffle",
+            read=self.read,
+            assess=self._assess,
+        )
+
+    def _assess(self, values: Values) -> Values:
+        run = self.run
+        run.test_error = run.error_rate(self._answering.scores, run.test.images, run.test.labels)
+        running = 100 - values.pop("train_accuracy")  # during the epoch, as it was trained
+        return values | {"train_error": running, "test_error": run.test_error}
