@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from instrumented.trace import Trace
 
 
+MAY_VIEW = behaviour.VIEWING | {np.einsum}
+"""Functions whose result may be a view of an operand, which costs nothing."""
+
+
 def apply_function(
     trace: Trace, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
@@ -34,27 +38,34 @@ def apply_function(
         raise EscapeError(
             f"{name_of(function)} would take values out of the trace unseen; pass it array.escape()"
         )
-    args, kwargs, target = _without_target(function, args, kwargs)
+    if function in behaviour.FREE:
+        return function(*_plain(args), **_plain(kwargs))
+    if function in behaviour.ALLOCATING:  # memory without content: nothing moves
+        return trace._wrap(function(*_plain(args), **_plain(kwargs)), trace._made_role())
+    rule = _rule(function)
+    args, kwargs, target = _arguments(function, args, kwargs)
     operands: list[TracedArray | Array] = []
     unravel_arguments((args, kwargs), operands, (TracedArray, np.ndarray))
-    plain_args, plain_kwargs = _plain(args), _plain(kwargs)
-    if function in behaviour.FREE:
-        return function(*plain_args, **plain_kwargs)
-    if function in behaviour.ALLOCATING:  # memory without content: nothing moves
-        return trace._wrap(function(*plain_args, **plain_kwargs), trace._made_role())
-    rule = _rule(function)
-    for operand in operands:
-        if not isinstance(operand, TracedArray):
+    if function in odd_rules.BETWEEN_ARRAYS and len(operands) < 2:
+        raise UncountedOperationError(
+            f"{name_of(function)} is counted between arrays; bring the number in with trace.array"
+        )
+    for operand in operands if target is None else (*operands, target):
+        if isinstance(operand, TracedArray):
+            trace._refuse_foreign(operand, name)
+        else:
             trace._refuse_bare(operand, name)
+    plain_args, plain_kwargs = _plain(args), _plain(kwargs)
+    aim = _plain(target)
     traced_by_id = {id(_plain(operand)): operand for operand in operands}
     if target is not None:
-        plain_kwargs["out"] = _plain(target)
-        traced_by_id[id(plain_kwargs["out"])] = target
+        plain_kwargs["out"] = aim
+        traced_by_id[id(aim)] = target
     answer = function(*plain_args, **plain_kwargs)
 
     plain_operands = [_plain(operand) for operand in operands]
     results: list[Array] = []
-    wrapped = _wrap_results(trace, function, answer, plain_operands, traced_by_id, results)
+    wrapped = _wrap_results(trace, function, answer, plain_operands, traced_by_id, results, aim)
     if results or function in odd_rules.IN_PLACE:
         moved = rule(Call(function, plain_args, plain_kwargs, plain_operands, results))
         trace._record(
@@ -101,21 +112,23 @@ def _wrap_results(
     operands: list[Array],
     traced_by_id: dict[int, Any],
     results: list[Array],
+    target: Array | None,
 ) -> Any:
-    """Wrap what a function returned; append to ``results`` what it wrote anew."""
+    """Wrap what a function returned; append to ``results`` what it wrote."""
     if answer is None:
         return None
     if isinstance(answer, (tuple, list)):
         items = [
-            _wrap_results(trace, function, item, operands, traced_by_id, results) for item in answer
+            _wrap_results(trace, function, item, operands, traced_by_id, results, target)
+            for item in answer
         ]
         if isinstance(answer, list):
             return items
         return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
     known = traced_by_id.get(id(answer))
     array = answer if isinstance(answer, np.ndarray) else np.asarray(answer)
-    if known is not None:  # the out= argument, or an operand handed back as it is
-        if not any(array is operand for operand in operands):
+    if known is not None:  # written in place, unless it is an operand handed back as it is
+        if array is target or function not in MAY_VIEW:
             results.append(array)
         return known
     source = _source(function, array, operands)
@@ -124,45 +137,43 @@ def _wrap_results(
         return trace._wrap(array, owner.role if isinstance(owner, TracedArray) else "data")
     traced = trace._wrap(array, trace._made_role())
     traced_by_id[id(array)] = traced
-    results.append(array)
+    if array.size or function not in MAY_VIEW:  # an empty copy moves nothing
+        results.append(array)
     return traced
 
 
 def _source(function: Function, array: Array, operands: list[Array]) -> Array | None:
     """Return the operand that ``array`` is a view of, if any."""
-    if function in behaviour.VIEWING and array.size:
+    if function in MAY_VIEW:
         for operand in operands:
             if np.may_share_memory(array, operand):
                 return operand
     return None
 
 
-def _without_target(
+def _arguments(
     function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
-    """Take ``out`` from the arguments, wherever it stands."""
-    kwargs = dict(kwargs)
-    target = kwargs.pop("out", None)
-    position = _out_position(function)
-    if position is not None and len(args) > position:
-        if len(args) > position + 1:
-            raise UncountedOperationError(f"{name_of(function)}: pass out and what follows by name")
-        target, args = args[position], args[:position]
+    """Return the arguments in the order of the signature, lists of data as arrays, and ``out``."""
+    bound = _signature(function).bind(*args, **kwargs)
+    target = bound.arguments.pop("out", None)
     if isinstance(target, tuple):
         (target,) = target
-    return args, kwargs, target
+    # the lists of numpy.block say where the blocks stand
+    sequences = behaviour.SEQUENCE_PARAMETERS if function is not np.block else ()
+    for name, value in bound.arguments.items():
+        if name in behaviour.DATA_PARAMETERS:
+            bound.arguments[name] = _array_of(value)
+        elif name in sequences and isinstance(value, (list, tuple)):
+            bound.arguments[name] = tuple(_array_of(item) for item in value)
+    return bound.args, bound.kwargs, target
 
 
-@cache
-def _out_position(function: Function) -> int | None:
-    try:
-        parameters = inspect.signature(function).parameters
-    except ValueError:  # a builtin without a signature
-        return None
-    for position, (name, parameter) in enumerate(parameters.items()):
-        if name == "out" and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
-            return position
-    return None
+def _array_of(value: Any) -> Any:
+    return np.asarray(value) if isinstance(value, (list, tuple)) else value
+
+
+_signature = cache(inspect.signature)
 
 
 def _plain(value: Any) -> Any:

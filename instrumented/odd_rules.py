@@ -44,7 +44,7 @@ def _inner_products(call: Call) -> Moved:
 def _tensordot(call: Call) -> Moved:
     axes = call.argument(2, "axes", 2)
     left = call.operands[0]
-    if isinstance(axes, int):
+    if isinstance(axes, (int, np.integer)):
         folded = math.prod(left.shape[left.ndim - axes :])
     else:
         named = axes[0] if isinstance(axes[0], (list, tuple)) else [axes[0]]
@@ -65,6 +65,10 @@ def _einsum(call: Call) -> Moved:
             "numpy.einsum is counted for a subscript string without optimize; "
             "write the contraction order as separate calls"
         )
+    if len(call.operands) != len(call.args) - 1:
+        raise UncountedOperationError(
+            "numpy.einsum is counted for arrays; bring lists and numbers in with trace.array"
+        )
     shapes = [operand.shape for operand in call.operands]
     work = einsum_work(subscripts, shapes)
     return streaming(Kind.REDUCTION, lambda _: work)(call)
@@ -76,6 +80,73 @@ def _lines(array: Array, axis: int | None) -> tuple[int, int]:
         return 1, array.size
     length = array.shape[axis]
     return (array.size // length if length else 0), length
+
+
+@traffic_rule(np.trace, np.linalg.trace)
+def _trace(call: Call) -> Moved:
+    """Only the diagonals are read and added up."""
+    (matrix,) = call.operands
+    axes = call.argument(2, "axis1", 0), call.argument(3, "axis2", 1)
+    if call.function is np.linalg.trace:
+        axes = (-2, -1)
+    diagonals = np.diagonal(matrix, call.argument(1, "offset", 0), *axes)
+    return Moved(
+        Kind.REDUCTION,
+        [(matrix, own_bytes(diagonals))],
+        [(result, None) for result in call.results],
+        Work(add=max(0, diagonals.size - call.size_out)),
+    )
+
+
+@traffic_rule(np.clip)
+def _clip(call: Call) -> Moved:
+    named = call.kwargs.get("min"), call.kwargs.get("max")
+    bounds = sum(bound is not None for bound in (*call.args[1:3], *named))
+    return streaming(Kind.ELEMENTWISE, lambda c: Work(add=bounds * c.size_out))(call)
+
+
+def _comparison(call: Call, element: Work) -> Moved:
+    """Elementwise comparison, then one fold of all answers into a single one."""
+    pairs = np.broadcast(*call.operands).size
+    work = element * pairs + Work(add=max(0, pairs - 1))
+    return streaming(Kind.REDUCTION, lambda _: work)(call)
+
+
+@traffic_rule(np.array_equal, np.array_equiv)
+def _equality(call: Call) -> Moved:
+    shapes = [np.shape(value) for value in call.args[:2]]
+    if _broadcasts(shapes) if call.function is np.array_equiv else shapes[0] == shapes[1]:
+        return _comparison(call, Work(add=1))
+    return Moved(Kind.CREATE, [], [(call.results[0], None)])  # the shapes tell
+
+
+def _broadcasts(shapes: list[tuple[int, ...]]) -> bool:
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return False
+    return True
+
+
+CLOSE = Work(add=4, multiply=1)  # |a - b| <= atol + rtol * |b|
+
+
+@traffic_rule(np.allclose)
+def _all_close(call: Call) -> Moved:
+    return _comparison(call, CLOSE)
+
+
+@traffic_rule(np.isclose)
+def _close(call: Call) -> Moved:
+    return streaming(Kind.ELEMENTWISE, lambda c: CLOSE * c.size_out)(call)
+
+
+@traffic_rule(np.full_like)
+def _full_like(call: Call) -> Moved:
+    """The model is not read, a fill value of its own memory is."""
+    fill = call.argument(1, "fill_value")
+    reads: list[tuple[Array, int | None]] = [(fill, None)] if isinstance(fill, np.ndarray) else []
+    return Moved(Kind.COPY if reads else Kind.CREATE, reads, [(call.results[0], None)])
 
 
 @traffic_rule(np.cumsum, np.cumprod)
@@ -181,11 +252,6 @@ def _positions(call: Call) -> Moved:
 
 @traffic_rule(np.take, np.take_along_axis, np.compress)
 def _gather(call: Call) -> Moved:
-    if len(call.operands) != 2:
-        raise UncountedOperationError(
-            f"numpy.{operation_name(call.function)} is counted with an index array; "
-            "bring the index in with trace.array"
-        )
     source, index = call.operands
     if call.function is np.compress:
         index, source = source, index
@@ -218,7 +284,7 @@ def _masked_store(call: Call) -> Moved:
 @traffic_rule(np.copyto)
 def _copyto(call: Call) -> Moved:
     target, *others = call.operands
-    mask = call.kwargs.get("where", True)
+    mask = call.argument(3, "where", True)
     reads: list[tuple[Array, int | None]] = [(other, None) for other in others]
     if isinstance(mask, np.ndarray):
         reads.append((target, None))  # what the mask leaves alone is merged
@@ -238,6 +304,15 @@ def _stored(call: Call, target: Array, elements: int, reads: list[Array]) -> Mov
     read: list[tuple[Array, int | None]] = [(array, own_bytes(array)) for array in reads]
     return Moved(Kind.SCATTER, read, [(target, elements * target.itemsize)])
 
+
+BETWEEN_ARRAYS = frozenset(
+    {
+        *(np.dot, np.inner, np.vdot, np.linalg.matmul, np.linalg.vecdot),
+        *(np.tensordot, np.linalg.tensordot, np.digitize),
+        *(np.take, np.take_along_axis, np.compress, np.put, np.put_along_axis, np.putmask),
+    }
+)
+"""Functions whose rule needs two arrays."""
 
 IN_PLACE = frozenset((np.put, np.put_along_axis, np.putmask, np.copyto, np.fill_diagonal))
 """Functions that return None and write into their first argument."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,18 +27,34 @@ class Layout(NamedTuple):
 
 
 def covered_bytes(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> int:
-    """Return the distinct bytes under a strided view whose elements do not partly overlap.
+    """Return the distinct bytes under a strided view.
 
     ``[2, 3]`` float32 covers 24 bytes; the same shape broadcast from ``[3]`` (strides 0, 4)
-    covers 12. ``strides`` are in bytes.
+    covers 12, and two overlapping windows of it (strides 4, 4) 16. ``strides`` are in bytes.
     """
-    elements = 1
-    for length, stride in zip(shape, strides, strict=True):
-        if length == 0:
-            return 0
-        if stride != 0:
-            elements *= length
-    return elements * itemsize
+    if 0 in shape:
+        return 0
+    axes = [
+        (abs(stride), length)
+        for length, stride in zip(shape, strides, strict=True)
+        if stride != 0 and length > 1
+    ]
+    span = itemsize
+    for stride, length in sorted(axes):
+        if stride < span:  # the elements below reach into the next ones
+            return _marked_bytes(axes, itemsize)
+        span += stride * (length - 1)
+    return math.prod(length for _, length in axes) * itemsize
+
+
+def _marked_bytes(axes: list[tuple[int, int]], itemsize: int) -> int:
+    """Count the bytes under a view whose elements overlap, by marking each of them."""
+    span = itemsize + sum(stride * (length - 1) for stride, length in axes)
+    touched = np.zeros(span, dtype=bool)
+    shape, strides = [length for _, length in axes], [stride for stride, _ in axes]
+    for byte in range(itemsize):
+        np.lib.stride_tricks.as_strided(touched[byte:], shape, strides)[...] = True
+    return int(np.count_nonzero(touched))
 
 
 def own_bytes(array: Array) -> int:

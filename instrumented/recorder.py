@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
-from instrumented.events import Access, BufferInfo, Event
+from instrumented.events import OUTSIDE, Access, BufferInfo, Event
 from instrumented.ledger import Operation
 from instrumented.operand import Array, address_of, memory_span, root_of
 
@@ -73,3 +74,10 @@ class Recorder:
                 fusion,
             )
         )
+
+    def move_outside(self, step: int) -> None:
+        """Take the events of an abandoned step, the last ones, out of every step."""
+        for k in range(len(self.events) - 1, -1, -1):
+            if self.events[k].step != step:
+                break
+            self.events[k] = dataclasses.replace(self.events[k], step=OUTSIDE)

@@ -47,7 +47,10 @@ class Scope:
 
 
 class Step:
-    """One training step: its operations in order make its signature."""
+    """One training step: its operations in order make its signature.
+
+    A step that an exception ends is none: its operations stay counted, outside of steps.
+    """
 
     __slots__ = ("_name", "_trace")
 
@@ -64,7 +67,10 @@ class Step:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._trace._close_step(self._name)
+        if kind is None:
+            self._trace._close_step(self._name)
+        else:
+            self._trace._abandon_step()
 
 
 class Fusion:

@@ -60,18 +60,10 @@ class Trace:
         Raises:
             InstrumentError: the role is unknown, or ``array`` is not a plain NumPy array.
         """
-        if type(array) is not np.ndarray:
-            raise InstrumentError(
-                f"Trace.array needs a numpy.ndarray, not {type(array).__name__}; "
-                "wrap it with numpy.asarray first"
-            )
-        if array.dtype.hasobject:
-            raise InstrumentError("Trace.array cannot count bytes of dtype object; use a number")
-        if role not in ROLES:
-            raise InstrumentError(f"unknown role {role!r}; use one of {', '.join(ROLES)}")
+        traced = self._entered(array, role, "Trace.array")
         if self._recorder is not None:
             self._recorder.meet(array, role, name, preloaded=True)
-        return self._wrap(array, role)
+        return traced
 
     def made(
         self,
@@ -81,10 +73,14 @@ class Trace:
         name: str | None = None,
         operation: str = "random",
     ) -> TracedArray:
-        """Trace an array drawn or made inside a step: nothing read, its bytes written."""
+        """Trace an array drawn or made inside a step: nothing read, its bytes written.
+
+        Raises:
+            InstrumentError: as :meth:`array`.
+        """
+        traced = self._entered(array, role, "Trace.made")
         if self._recorder is not None:
             self._recorder.meet(array, role, name, preloaded=False)
-        traced = self._wrap(array, role)
         self._record(operation, Kind.CREATE, [], [(traced, None)], NO_WORK)
         return traced
 
@@ -92,7 +88,15 @@ class Trace:
         """Let a value out of the trace, on the record: its bytes count as read.
 
         Returns the plain array (shared memory), or a NumPy scalar if it has no axes.
+
+        Raises:
+            InstrumentError: the array is not one of this trace.
         """
+        if not isinstance(array, TracedArray):
+            raise InstrumentError(
+                f"escape was given a {type(array).__name__}; only traced arrays are in the trace"
+            )
+        self._refuse_foreign(array, "escape")
         self._record("escape", Kind.ESCAPE, [(array, None)], [], NO_WORK)
         plain = array._array
         return plain[()] if plain.ndim == 0 else plain
@@ -103,8 +107,8 @@ class Trace:
         self, *, layer: str | None = None, phase: str | None = None, makes: str | None = None
     ) -> Scope:
         """Return a context that names layer, phase and role of results; see :class:`Scope`."""
-        if makes is not None and makes not in ROLES:
-            raise InstrumentError(f"unknown role {makes!r}; use one of {', '.join(ROLES)}")
+        if makes is not None:
+            _check_role(makes)
         return Scope(self, layer, phase, makes)
 
     def step(self, name: str) -> Step:
@@ -227,6 +231,15 @@ class Trace:
             layout = Layout(operand.shape, operand.strides, operand.dtype, "data")
         return layout, layout.nbytes if nbytes is None else nbytes
 
+    def _entered(self, array: Array, role: str, operation: str) -> TracedArray:
+        if type(array) is not np.ndarray:
+            raise InstrumentError(
+                f"{operation} needs a numpy.ndarray, not {type(array).__name__}; "
+                "wrap it with numpy.asarray first"
+            )
+        _check_role(role)
+        return self._wrap(array, role)
+
     def _wrap(self, array: Array, role: str) -> TracedArray:
         return TracedArray(self, array, self._layout(array, role))
 
@@ -234,6 +247,10 @@ class Trace:
         layout = Layout(array.shape, array.strides, array.dtype, role)
         number = self._layout_numbers.get(layout)
         if number is None:
+            if array.dtype.hasobject:
+                raise InstrumentError(
+                    "elements of dtype object have no bytes to count; use a numeric dtype"
+                )
             number = self._layout_numbers[layout] = len(self._layouts)
             self._layouts.append(layout)
         return number
@@ -243,6 +260,12 @@ class Trace:
 
     def _made_role(self) -> str:
         return self._places[self._place].makes
+
+    def _refuse_foreign(self, array: TracedArray, operation: str) -> None:
+        if array._trace is not self:
+            raise InstrumentError(
+                f"{operation} mixes arrays of two traces; bring both into one with trace.array"
+            )
 
     def _refuse_bare(self, array: Array, operation: str) -> None:
         if self.strict:
@@ -270,10 +293,20 @@ class Trace:
         program, self._program = self._program, None
         self.ledger.close_step(name, tuple(program or ()))
 
+    def _abandon_step(self) -> None:
+        self._program = None
+        if self._recorder is not None:
+            self._recorder.move_outside(len(self.ledger.step_signatures))
+
     def _recording(self) -> Recorder:
         if self._recorder is None:
             raise InstrumentError("this trace keeps no events; make it with Trace(record=True)")
         return self._recorder
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise InstrumentError(f"unknown role {role!r}; use one of {', '.join(ROLES)}")
 
 
 def _plain(operand: TracedArray | Array) -> Array:

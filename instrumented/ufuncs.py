@@ -21,6 +21,8 @@ from instrumented.unwrap import IMMEDIATES, unwrap, unwrap_index
 if TYPE_CHECKING:
     from instrumented.trace import Trace
 
+_COUNTED_BY_INDEX = ("at", "reduceat")  # their work hangs on values: no shortcut by layout
+
 Operand = tuple[TracedArray | Array, int | None]
 Outcome = tuple[Any, Entry]
 Method = Callable[["Trace", np.ufunc, tuple[Any, ...], dict[str, Any]], Outcome]
@@ -59,7 +61,7 @@ def apply_ufunc(
         if target is not None:
             kwargs["out"] = (target,)
         result, entry = _METHODS[method](trace, ufunc, inputs, kwargs)
-        if type(result) is TracedArray and method != "at":
+        if type(result) is TracedArray and method not in _COUNTED_BY_INDEX:
             trace._shortcuts[key] = (entry, result._layout)
         return result
     values = getattr(ufunc, method)(*plain, **kwargs)
@@ -141,15 +143,22 @@ def _run(
     name: str,
     plain: list[Any],
     kwargs: dict[str, Any],
+    *,
+    merges: bool = True,
 ) -> tuple[list[TracedArray | Array], list[Operand], Any]:
-    """Call ``function``; return its results to count, the operands its mask adds, its answer."""
+    """Call ``function``; return its results to count, the operands its mask adds, its answer.
+
+    A mask is read, and so is a target that keeps its elements where the mask is False; a
+    reduction (``merges=False``) leaves none of them.
+    """
     kwargs = dict(kwargs)
     targets = kwargs.pop("out", None) or ()
     masked: list[Operand] = []
     if kwargs.get("where", True) is not True:
         kwargs["where"], mask = unwrap(trace, kwargs["where"], name)
         if mask is not None:
-            masked = [(mask, None), *((t, None) for t in targets if t is not None)]
+            merged = [(t, None) for t in targets if merges and t is not None]
+            masked = [(mask, None), *merged]
     if any(target is not None for target in targets):
         kwargs["out"] = tuple(
             None if target is None else unwrap(trace, target, name)[0] for target in targets
@@ -215,7 +224,9 @@ def _folding(method: str, folds: Callable[[Array, Any, list[Any], dict[str, Any]
         name = f"{ufunc.__name__}.{method}"
         element = _element_work(ufunc, method)
         plain, operands = _unwrap_all(trace, inputs, name)
-        results, masked, answer = _run(trace, getattr(ufunc, method), name, plain, kwargs)
+        results, masked, answer = _run(
+            trace, getattr(ufunc, method), name, plain, kwargs, merges=False
+        )
         result = results[0]
         count = folds(plain[0], result, plain, kwargs)
         writes: list[Operand] = [(result, None)]

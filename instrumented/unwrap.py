@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from instrumented.array import TracedArray
-from instrumented.errors import InstrumentError, UncountedOperationError
+from instrumented.errors import UncountedOperationError
 from instrumented.operand import Array
 
 if TYPE_CHECKING:
@@ -20,10 +20,7 @@ IMMEDIATES = frozenset((bool, int, float, complex, *np.sctypeDict.values()))
 def unwrap(trace: Trace, value: Any, operation: str) -> tuple[Any, TracedArray | Array | None]:
     """Return the plain value, and the operand to count (None for an immediate)."""
     if isinstance(value, TracedArray):
-        if value._trace is not trace:
-            raise InstrumentError(
-                f"{operation} mixes arrays of two traces; bring both into one with trace.array"
-            )
+        trace._refuse_foreign(value, operation)
         return value._array, value
     if type(value) in IMMEDIATES:
         return value, None
@@ -40,10 +37,14 @@ def unwrap(trace: Trace, value: Any, operation: str) -> tuple[Any, TracedArray |
 def unwrap_index(trace: Trace, index: Any, operation: str) -> tuple[Any, list[TracedArray | Array]]:
     """Return an index of plain values, and the index arrays to count.
 
-    Integers, slices, ``None`` and ``...`` are immediates; arrays and lists are index arrays.
+    Integers, slices, ``None`` and ``...`` are immediates; arrays, lists and tuples inside the
+    index are index arrays.
     """
     if isinstance(index, tuple):
-        parts = [unwrap_index(trace, part, operation) for part in index]
+        parts = [
+            unwrap_index(trace, list(part) if isinstance(part, tuple) else part, operation)
+            for part in index
+        ]
         return tuple(p for p, _ in parts), [a for _, found in parts for a in found]
     if index is None or index is Ellipsis or isinstance(index, slice):
         return index, []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import numpy.fft
 import numpy.lib.recfunctions
@@ -47,6 +49,18 @@ def test_classes_of_functions_cover_numpys_list():
         if not function.__module__.startswith(behaviour.REFUSED_MODULES)
         and name_of(function) not in names
     ] == []
+
+
+def test_every_parameter_of_a_counted_function_is_known():
+    counted = frozenset(RULES) | behaviour.VIEWING | behaviour.CREATING
+    tables = (
+        behaviour.DATA_PARAMETERS,
+        behaviour.SEQUENCE_PARAMETERS,
+        behaviour.SETTING_PARAMETERS,
+    )
+    names = {name for function in counted for name in inspect.signature(function).parameters}
+    assert set().union(*tables) == names
+    assert sum(map(len, tables)) == len(names)
 
 
 def test_modules_refused_as_a_whole_raise_and_name_the_function():

@@ -158,10 +158,50 @@ def test_what_cannot_enter_is_refused(array, role, message):
         instrumented.Trace().array(array, role=role)
 
 
-def test_arrays_of_two_traces_do_not_mix():
+def test_what_cannot_be_made_is_refused():
+    trace = instrumented.Trace()
+    for array, role in (([1, 2], "data"), (np.array([None]), "data"), (np.ones(3), "wieght")):
+        with pytest.raises(InstrumentError):
+            trace.made(array, role=role)
+    with pytest.raises(InstrumentError, match="dtype object"):
+        trace.array(np.ones(3)).astype(object)
+    with pytest.raises(InstrumentError, match="only traced arrays"):
+        trace.escape(np.ones(3))
+    assert trace.traffic == Traffic()
+
+
+def test_a_step_that_raises_is_none():
+    trace = instrumented.Trace(record=True)
+    x = trace.array(np.ones(3))
+
+    def broken_step():
+        with trace.step("train"):
+            x + 1.0
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken_step()
+    with trace.step("train"):
+        x * 2.0
+    assert [(s.name, s.steps, len(s.program)) for s in trace.signatures] == [("train", 1, 1)]
+    assert [event.step for event in trace.events] == [-1, 0]
+    assert trace.to_frame(by_step=True)["step"].tolist() == [-1, 0]
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [
+        lambda x, y: x + y,
+        lambda x, y: np.concatenate([x, y]),
+        lambda x, y: np.clip(x, 0.0, 1.0, out=y),
+        lambda x, y: x._trace.escape(y),
+    ],
+)
+def test_arrays_of_two_traces_do_not_mix(mix):
     x, y = (instrumented.Trace().array(np.ones(3)) for _ in range(2))
     with pytest.raises(InstrumentError, match="two traces"):
-        x + y
+        mix(x, y)
+    assert y._array.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_foreign_operands_are_refused():

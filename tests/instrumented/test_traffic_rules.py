@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -108,7 +110,8 @@ def test_batched_matrix_product():
         ("ij,ij->i", [(2, 3), (2, 3)], 2, Work(6, 6)),  # 6 multiply-adds
         ("ij,ij->ij", [(2, 3), (2, 3)], 6, Work(0, 6)),  # nothing is summed
         ("ij->j", [(2, 3)], 3, Work(3, 0)),  # 3 columns of 2: one addition each
-        ("ij->ji", [(2, 3)], 6, Work(0, 0)),  # only moves
+        ("ii->i", [(3, 3)], 0, Work(0, 0)),  # a view
+        ("ij->ji", [(2, 3)], 0, Work(0, 0)),  # a view
         ("ij,jk", [(2, 3), (3, 4)], 8, Work(24, 24)),  # implicit result
         ("...j,j->...", [(5, 2, 3), (3,)], 10, Work(30, 30)),  # 10 sums of 3 products
     ],
@@ -116,7 +119,8 @@ def test_batched_matrix_product():
 def test_einsum(subscripts, shapes, written, work):
     trace, *operands = traced(*shapes)
     np.einsum(subscripts, *operands)
-    assert trace.traffic == Traffic(4 * sum(map(np.prod, shapes)), 4 * written)
+    read = sum(math.prod(shape) for shape in shapes) if written else 0
+    assert trace.traffic == Traffic(4 * read, 4 * written)
     assert trace.work == work
 
 
@@ -305,6 +309,204 @@ def test_clip():
     trace, x = traced((3, 4))
     np.clip(x, 0.0, 1.0)
     assert (trace.traffic, trace.work) == (Traffic(48, 48), Work(add=24))
+
+
+def test_clip_compares_with_the_bounds_it_has():
+    trace, x = traced((3, 4))
+    np.clip(x, 0.0, None)
+    np.clip(x, max=1.0)
+    assert trace.work == Work(add=12 + 12)
+
+
+@pytest.mark.parametrize(
+    ("write", "read", "written", "flops"),
+    [
+        (lambda x: np.clip(x, 0, 1, out=x), 48, 48, 24),
+        (lambda x: x.clip(0, 1, out=x), 48, 48, 24),
+        (lambda x: np.round(x, out=x), 48, 48, 12),
+        (lambda x: np.cumsum(x, axis=1, out=x), 48, 48, 9),
+        (lambda x: np.nan_to_num(x, copy=False), 48, 48, 36),
+        (lambda x: np.concatenate((x[:2], x[:1]), out=x), 32 + 16, 48, 0),
+        (lambda x: np.concatenate((x,), out=x), 48, 48, 0),
+    ],
+)
+def test_functions_that_write_into_their_operand_are_counted(write, read, written, flops):
+    trace, x = traced((3, 4))
+    assert write(x) is x
+    assert (trace.traffic, trace.work.flops) == (Traffic(read, written), flops)
+
+
+def test_an_operand_handed_back_is_free():
+    trace, x = traced((3, 4))
+    assert np.asarray(x, like=x) is x
+    assert np.atleast_1d(x) is x
+    assert trace.traffic == Traffic()
+
+
+def test_a_tuple_inside_an_index_is_an_index_array():
+    trace, x = traced((3, 4))
+    rows = x[(0, 2), :]
+    # two rows of 16 bytes through two int64: 32 + 16 read, 32 written
+    assert trace.traffic == Traffic(48, 32)
+    assert not np.shares_memory(rows._array, x._array)
+    x[(0, 2), :] = 99.0
+    assert trace.traffic == Traffic(48 + 16, 32 + 32)
+    np.testing.assert_array_equal(x._array[[0, 2]], 99.0)
+    assert x._array[1].max() < 99.0
+
+
+@pytest.mark.parametrize(
+    ("by_position", "by_name"),
+    [
+        (lambda x, i: np.take(x, i, 0), lambda x, i: np.take(axis=0, indices=i, a=x)),
+        (lambda x, i: np.dot(x, x.T), lambda x, i: np.dot(b=x.T, a=x)),
+        (lambda x, i: np.tensordot(x, x.T, 1), lambda x, i: np.tensordot(axes=1, b=x.T, a=x)),
+        (lambda x, i: np.compress(i, x, 0), lambda x, i: np.compress(a=x, axis=0, condition=i)),
+        (lambda x, i: np.copyto(x, x[:1]), lambda x, i: np.copyto(src=x[:1], dst=x)),
+    ],
+)
+def test_arguments_by_name_count_as_those_by_position(by_position, by_name):
+    counts = []
+    for call in (by_position, by_name):
+        trace, x = traced((5, 4))
+        call(x, trace.array(np.array([1, 0])))
+        counts.append((trace.traffic, trace.work))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, given: np.where(x > 0, x, given([0, 1, 2])),
+        lambda x, given: np.concatenate((x, given([0, 1, 2]))),
+        lambda x, given: np.clip(x, given([0.0] * 3), given([1.0] * 3)),
+        lambda x, given: np.isclose(x, given([0.0] * 3)),
+        lambda x, given: np.outer(x, given([1.0, 2.0])),
+        lambda x, given: np.repeat(x, given([1, 2, 3])),
+        lambda x, given: np.insert(x, 0, given([1.0])),
+        lambda x, given: np.take(x, given([0, 2])),
+        lambda x, given: np.put(x, given([1]), 5.0),
+        lambda x, given: np.dot(x, given([1.0, 2.0, 3.0])),
+        lambda x, given: np.searchsorted(given([0.0, 1.0]), x),
+        lambda x, given: np.broadcast_arrays(x, given([1.0]))[1] + x,
+    ],
+)
+def test_lists_count_as_bare_arrays(call):
+    counts = []
+    for given in (list, np.array):
+        trace, x = traced((3,))
+        call(x, given)
+        counts.append((trace.traffic, trace.work))
+    assert counts[0] == counts[1]
+    trace, x = traced((3,), trace=instrumented.Trace(strict=True))
+    before = x._array.copy()
+    with pytest.raises(instrumented.BareArrayError, match="plain array of shape"):
+        call(x, list)
+    np.testing.assert_array_equal(x._array, before)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.dot(x, 2.0),
+        lambda x: np.put(x, 1, 5.0),
+        lambda x: np.digitize(0.5, x),
+        lambda x: np.einsum("i,i", x, [1.0, 2.0, 3.0]),
+        lambda x: np.einsum(",i->i", 2.0, x),
+    ],
+)
+def test_products_with_numbers_are_refused_by_name(call):
+    trace, x = traced((3,))
+    with pytest.raises(instrumented.UncountedOperationError, match=r"numpy\.\w+ is counted"):
+        call(x)
+    assert trace.traffic == Traffic()
+
+
+def test_searchsorted_halves_the_table():
+    trace, x = traced((300,))
+    np.searchsorted([0.0, 1.0, 2.0], x)
+    # 300 queries in a table of 3: ceil(log2 4) = 2 comparisons each; table of 24 bytes
+    assert (trace.traffic, trace.work) == (Traffic(1200 + 24, 2400), Work(add=600))
+
+
+def test_reduceat_counts_its_own_segments_every_time():
+    trace, x = traced((8,))
+    np.add.reduceat(x, trace.array(np.array([0, 4])))  # segments of 4 and 4: 6 additions
+    np.add.reduceat(x, trace.array(np.array([5, 6])))  # of 1 and 2: 1 addition
+    assert trace.work == Work(add=6 + 1)
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        lambda x: np.array_split(x, 5),
+        lambda x: np.split(x, [0]),
+        lambda x: np.broadcast_to(x[0], (0, 4)),
+        lambda x: x[:0].copy(),
+    ],
+)
+def test_what_is_empty_moves_nothing(split):
+    trace, x = traced((3, 4))
+    split(x)
+    assert trace.traffic == Traffic()
+
+
+def test_trace_reads_the_diagonal():
+    trace, x = traced((4, 5))
+    np.trace(x)
+    assert (trace.traffic, trace.work) == (Traffic(16, 4), Work(add=3))
+    trace, x = traced((2, 3, 3))
+    np.linalg.trace(x, offset=1)  # two matrices, two elements above each diagonal
+    assert (trace.traffic, trace.work) == (Traffic(16, 8), Work(add=2))
+
+
+def test_a_mean_that_is_known_is_not_computed():
+    trace, x, mean = traced((3, 4), (3, 1))
+    np.var(x, axis=1, mean=mean)
+    # 12 deviations, 12 squares, 9 additions, 3 divisions
+    assert (trace.traffic, trace.work) == (Traffic(48 + 12, 12), Work(12 + 9, 12, 3))
+
+
+def test_sums_of_functions_and_ufuncs_agree():
+    counts = []
+    for sum_up in (np.sum, np.add.reduce):
+        trace, x, target = traced((8,), (1,))
+        mask = trace.array(np.array([True, False] * 4))
+        # eight elements onto a start: 8 additions; the target is written, nothing of it stays
+        sum_up(x, axis=0, keepdims=True, initial=5.0, where=mask, out=target)
+        counts.append((trace.traffic, trace.work))
+    assert counts == [(Traffic(32 + 8, 4), Work(add=8))] * 2
+
+
+def test_full_like_reads_a_fill_value_in_memory():
+    trace, x, fill = traced((3, 4), (4,))
+    np.full_like(x, fill)
+    np.full_like(x, 1.0)
+    assert trace.traffic == Traffic(16, 48 + 48)
+
+
+def test_shapes_tell_arrays_apart_unread():
+    trace, x, y = traced((3, 4), (1, 4))
+    assert not np.array_equal(x, y).escape()
+    assert (trace.traffic, trace.work.flops) == (Traffic(1, 1), 0)  # the answer and its escape
+    np.array_equiv(x, y)  # broadcast: 12 comparisons, folded by 11
+    assert (trace.traffic, trace.work.flops) == (Traffic(1 + 48 + 16, 2), 23)
+
+
+@pytest.mark.parametrize(
+    ("view", "covered"),
+    [
+        (lambda a: np.lib.stride_tricks.sliding_window_view(a, 3), 32),  # 6 windows on 8 elements
+        (lambda a: np.lib.stride_tricks.as_strided(a, (3, 2), (2, 4)), 12),  # bytes 0 to 11
+        (lambda a: np.lib.stride_tricks.as_strided(a, (3,), (8,)), 12),  # 3 elements, gaps between
+        (lambda a: a.reshape(2, 4)[::-1, ::2], 16),
+    ],
+)
+def test_overlapping_views_cover_each_byte_once(view, covered):
+    trace = instrumented.Trace()
+    windows = trace.array(view(np.arange(8, dtype=np.float32)))
+    windows * 2.0
+    assert trace.traffic.bytes_read == covered
 
 
 def test_powers_follow_numpys_own_operator():
