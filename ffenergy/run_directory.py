@@ -10,7 +10,7 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -82,6 +82,10 @@ class Run:
         """The same run in another state; `reason` says in one line why it stopped."""
         configuration = {**self.configuration, "status": status, "reason": reason}
         return replace(self, configuration=configuration)
+
+    def with_profiles(self, records: Sequence[Mapping[str, Any]]) -> Run:
+        """The same run priced under other profiles; a record of each as `run.json` keeps it."""
+        return replace(self, configuration={**self.configuration, "profiles": list(records)})
 
     def with_result(self, result: AlgorithmResult) -> Run:
         """The run with one more algorithm finished."""

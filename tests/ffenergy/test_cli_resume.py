@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from filelock import FileLock
@@ -41,6 +42,24 @@ def test_resuming_a_complete_run_trains_nothing(trained: Path) -> None:
     result = invoke("train", "bp", "--no-trace", "--offline", "--resume", "--outdir", trained)
     assert result.exit_code == 0, result.output
     assert json.loads((trained / "run.json").read_text()) == before
+
+
+def test_a_resumed_run_is_priced_under_its_own_profiles_or_those_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    flags = ["train", "bp", "--offline", "--quiet", "--outdir", path]
+    priced: list[str] = []
+    for more in (
+        [*TINY, "--profile", "horowitz-45nm"],
+        ["--resume"],
+        ["--resume", "--profile", "dally-wire"],
+    ):
+        result = invoke(*flags, *more)
+        assert result.exit_code == 0, result.output
+        (record,) = json.loads((path / "run.json").read_text())["profiles"]
+        summary = pd.read_csv(path / "summary.csv")
+        assert (summary["profile"] == record["name"]).all()
+        priced.append(record["name"])
+    assert priced == ["horowitz-45nm", "horowitz-45nm", "dally-wire"]
 
 
 @pytest.mark.parametrize(
