@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ffenergy.results import AlgorithmResult
 
 FORMAT = 1
+RESUMABLE = ("ffenergy compare", "ffenergy train")
 STATUSES = ("running", "complete", "interrupted", "failed")
 TRAFFIC_COLUMNS = ["algorithm", *results.TRAFFIC_COLUMNS]
 HISTORY_COLUMNS = ["algorithm", "stage", "epoch", "loss"]
@@ -77,6 +78,11 @@ class Run:
     def algorithms(self) -> list[str]:
         """Names of the algorithms that finished, in the order of their training."""
         return list(self.results)
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether its command has --resume, which goes on with it."""
+        return str(self.configuration["command"]).startswith(RESUMABLE)
 
     def with_status(self, status: str, reason: str = "") -> Run:
         """The same run in another state; `reason` says in one line why it stopped."""
@@ -169,7 +175,7 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other process from training into this directory.
+        """Keep every other process from writing a run into this directory.
 
         Raises RunDirectoryError if one does so already.
         """

@@ -116,27 +116,28 @@ def _train(
     data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
     data = held_out(data, settings.n_validation)
     used = settings.check_data(data.train_images[0].size, len(data.train_images))
-    directory.claim(force=force)
     records = [chosen.record() for chosen in profiles]
     run = Run({**configuration(ctx, preset, settings, data, used), "profiles": records})
     snapshots = Snapshots(settings, data, snapshot_every)
-    job = Job(
-        directory,
-        run,
-        settings,
-        data,
-        profiles,
-        traced=True,
-        quiet=quiet,
-        after_epoch=snapshots.after_epoch,
-    )
-    job.say(f"Data: {data.name}, {data.source}. Writing to {directory.path}.")
-    run = job.carry_out(tuple(STAGES))
-    assert job.prices is not None  # noqa: S101  # a traced run with profiles has them
-    film = snapshots.film(run, job.prices)
-    with replacing(directory.path / ARRAYS) as stream:
-        np.savez(stream, allow_pickle=False, **film.arrays())
-    directory.write_table(TABLE, film.table)
+    with directory.locked():
+        directory.claim(force=force)
+        job = Job(
+            directory,
+            run,
+            settings,
+            data,
+            profiles,
+            traced=True,
+            quiet=quiet,
+            after_epoch=snapshots.after_epoch,
+        )
+        job.say(f"Data: {data.name}, {data.source}. Writing to {directory.path}.")
+        run = job.carry_out(tuple(STAGES))
+        assert job.prices is not None  # noqa: S101  # a traced run with profiles has them
+        film = snapshots.film(run, job.prices)
+        with replacing(directory.path / ARRAYS) as stream:
+            np.savez(stream, allow_pickle=False, **film.arrays())
+        directory.write_table(TABLE, film.table)
     return directory.path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,8 @@ def measure(
     if directory is not None:
         directory.check(force=force)
     if len(cells) > 1:
-        _sweep(cells, names, profiles, directory, force=force, quiet=quiet)
+        with directory.locked() if directory is not None else nullcontext():
+            _sweep(cells, names, profiles, directory, force=force, quiet=quiet)
     else:
         _step(cells[0], names, steps, profiles, directory, force=force, quiet=quiet)
 
@@ -109,10 +111,6 @@ def _step(
     found = [measure_algorithm(name, settings, steps) for name in names]
     prices = price_steps(names, settings, [chosen.profile for chosen in profiles])
     if directory is not None:
-        directory.claim(force=force)
-        directory.write_table("traffic.csv", step_tables.traffic(found))
-        directory.write_table("summary.csv", step_tables.summary(found, prices))
-        write_prices(directory, prices)
         document = {
             "per": "training step",
             "accounting": ACCOUNTING,
@@ -121,7 +119,12 @@ def _step(
             "profiles": [chosen.record() for chosen in profiles],
             "signatures": {m.algorithm: m.signatures for m in found},
         }
-        write_text(directory.path / "measure.json", json.dumps(document, indent=2) + "\n")
+        with directory.locked():
+            directory.claim(force=force)
+            directory.write_table("traffic.csv", step_tables.traffic(found))
+            directory.write_table("summary.csv", step_tables.summary(found, prices))
+            write_prices(directory, prices)
+            write_text(directory.path / "measure.json", json.dumps(document, indent=2) + "\n")
     if not quiet:
         sizes = "-".join(map(str, settings.layer_sizes))
         rule = f"Bytes are counted {RULES[ACCOUNTING]}."

@@ -41,7 +41,8 @@ def told(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> lis
     """
     state = run.configuration["status"]
     if state == "running" and not is_training:
-        state = "stopped; go on with --resume"
+        remedy = "go on with --resume" if run.can_resume else "begin again with --force"
+        state = f"stopped; {remedy}"
     lines = [f"{run.configuration['command']}: {state}"]
     lines += [
         f"  {_named(name)}: done, test error {row['test_error']:.2f} %, "

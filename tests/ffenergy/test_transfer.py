@@ -160,6 +160,16 @@ def test_seeds_become_mean_and_spread(base: Path) -> None:
     assert forced.exit_code == 0, forced.output
 
 
+def test_force_leaves_what_another_process_is_writing(base: Path) -> None:
+    out = base / "busy"
+    with RunDirectory(out).locked():
+        (out / "transfer.csv").write_text("of the other process")
+        told = invoke(base, "transfer", base / "seed0", "--outdir", out, "--force", "-q")
+        assert told.exit_code == 4
+        assert "another process" in told.output
+        assert (out / "transfer.csv").read_text() == "of the other process"
+
+
 def test_runs_that_cannot_be_used_are_one_line(base: Path) -> None:
     twice = invoke(base, "transfer", base / "seed0", base / "seed0", "--outdir", base / "x")
     assert twice.exit_code == 2
