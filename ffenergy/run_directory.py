@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from ffenergy import results
+from ffenergy import results, saved_weights
 from ffenergy.atomic import replacing, sweep, write_text
 from ffenergy.costs.prices import FILES as PRICED
 from ffenergy.errors import OutputError
+from ffenergy.settings import Settings
 
 if TYPE_CHECKING:
     from ffenergy.results import AlgorithmResult
@@ -224,7 +225,7 @@ class RunDirectory:
             results={name: _numbers(row) for name, row in rows.items()},
             traffic=self._read_table("traffic.csv", TRAFFIC_COLUMNS),
             history=self._read_table("history.csv", HISTORY_COLUMNS),
-            weights=self._read_arrays("weights.npz"),
+            weights=self._read_weights(document),
             examples=self._read_arrays("examples.npz"),
         )
 
@@ -260,6 +261,20 @@ class RunDirectory:
         if missing:
             raise RunDirectoryError(f"{path} lacks the columns {', '.join(missing)}")
         return table
+
+    def _read_weights(self, document: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        weights = self._read_arrays("weights.npz")
+        for algorithm in dict.fromkeys(name.split("/")[0] for name in weights):
+            head = f"{algorithm}/"
+            own = {k.removeprefix(head): w for k, w in weights.items() if k.startswith(head)}
+            sizes = Settings.from_saved(document.get("settings", {})).layer_sizes
+            problem = saved_weights.fault(own, sizes)
+            if problem:
+                raise RunDirectoryError(
+                    f"{self.path / 'weights.npz'}: {head}{problem}; train the run again, or "
+                    "remove the file to do without its pictures"
+                )
+        return weights
 
     def _read_arrays(self, name: str) -> dict[str, np.ndarray]:
         path = self.path / name

@@ -133,6 +133,9 @@ def test_forward_forward_layers_come_from_the_weights(base: Path) -> None:
     right = train_head("ff", settings, weights, task, data)
     wrong = train_head("ff", settings, {k: 0 * w for k, w in weights.items()}, task, data)
     assert right.test_error < wrong.test_error
+    del weights["layer1/W"]
+    with pytest.raises(SettingsError, match="weights of ff do not fit: layer1/W is missing"):
+        train_head("ff", settings, weights, task, data)
 
 
 def test_seeds_become_mean_and_spread(base: Path) -> None:
@@ -178,7 +181,14 @@ def test_runs_that_cannot_be_used_are_one_line(base: Path) -> None:
     assert unlike.exit_code == 2
     assert "differs" in unlike.output
     assert unlike.output.count("lr") == 1
-    (base / "other" / "weights.npz").unlink()
+    path = base / "other" / "weights.npz"
+    with np.load(path) as archive:
+        np.savez(path, allow_pickle=False, **{k: archive[k] for k in archive if k != "ff/layer1/W"})
+    for command in (("transfer", "--outdir", base / "x"), ("figures",)):
+        partial = invoke(base, *command, base / "other")
+        assert partial.exit_code == 4
+        assert "weights.npz: ff/layer1/W is missing; train the run again" in partial.output
+    path.unlink()
     bare = invoke(base, "transfer", base / "other", "--outdir", base / "x")
     assert bare.exit_code == 4
     assert "weights" in bare.output
