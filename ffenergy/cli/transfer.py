@@ -104,7 +104,8 @@ def transfer(
     sources = [_read(path) for path in runs]
     _same_but_seeds(sources)
     own = sources[0].settings.dataset
-    asked = [Task.parse(task) for task in tasks or (own, f"{own}:5-9")]
+    parsed = map(Task.parse, tasks or (own, f"{own}:5-9"))
+    asked = list(dict.fromkeys(parsed))  # a task given twice is no second seed
     directory = RunDirectory(outdir)
     directory.check(force=force)
     data = {task.dataset: _data(task, sources[0], data_dir, offline, quiet) for task in asked}

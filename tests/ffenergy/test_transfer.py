@@ -138,6 +138,15 @@ def test_forward_forward_layers_come_from_the_weights(base: Path) -> None:
         train_head("ff", settings, weights, task, data)
 
 
+def test_a_task_written_twice_is_one_task(base: Path) -> None:
+    tasks = ["--to", "mnist:5-9", "--to", "mnist:5,6-9", "--to", "mnist:9,5-8"]
+    told = invoke(base, "transfer", base / "seed0", *tasks, "--outdir", base / "once", "-q")
+    assert told.exit_code == 0, told.output
+    summary = pd.read_csv(base / "once" / "summary.csv")
+    assert summary["n"].tolist() == [1, 1, 1]  # three algorithms
+    assert summary["test_error_std"].isna().all()
+
+
 def test_seeds_become_mean_and_spread(base: Path) -> None:
     out = base / "both"
     told = invoke(base, "transfer", base / "seed0", base / "seed1", "--outdir", out)
