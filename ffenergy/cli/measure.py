@@ -11,11 +11,11 @@ import click
 import pandas as pd
 
 from ffenergy.atomic import write_bytes, write_text
-from ffenergy.cli.flags import chosen_settings, output_flags, profile_flags, settings_flags
+from ffenergy.cli.flags import output_flags, profile_flags, settings_flags
 from ffenergy.cli.lists import list_flags
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.costs.prices import SHOWN
-from ffenergy.costs.run_costs import price_steps
+from ffenergy.costs.run_costs import MEASURED_IMAGES, price_steps
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.grids import AXES, grid, sweep
@@ -83,7 +83,11 @@ def measure(
       ffenergy measure --batch-size 10,100 --width 250,500,1000 --depth 4 --outdir runs/sweep
     """
     lists = {name: overrides.pop(name) for name in AXES}
-    cells = grid(chosen_settings(preset, overrides), lists)
+    changes = {name: value for name, value in overrides.items() if value is not None}
+    cells = grid(Settings.from_preset(preset), lists, changes)
+    for cell in cells:  # of images of any size, and no head is trained
+        no_head = cell.replace(head_batch_size=1)
+        no_head.check_data(cell.layer_sizes[0], cell.n_train or MEASURED_IMAGES)
     names = _parsed(algorithms)
     # in a sweep a dtype without a price leaves energies empty; a single step must be priced
     profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
