@@ -64,7 +64,8 @@ def animate(
     Without RUN, Forward-Forward and backprop are trained as by `ffenergy compare`, with a look at
     Forward-Forward after every --snapshot-every epochs; the run is written to --outdir with
     film.csv, film.npz and film.gif. With RUN, the film is made again from the snapshots in it.
-    film.mp4 and film.webm come too where imageio-ffmpeg is installed.
+    film.mp4 and film.webm come too where imageio-ffmpeg is installed. Of a film of more than 5 MB
+    film.gif shows every second frame or fewer; the videos have them all.
 
     Forward-Forward's error in the film is that of a ridge regression on its frozen features, for
     it has no output while it trains; the tables have the error of the softmax head. Wall times
@@ -142,7 +143,7 @@ def _train(
 
 
 def _film(path: Path, fps: float) -> tuple[list[str], str]:
-    """Draw the film of a run that has snapshots; the files written, and what is left out."""
+    """Draw the film of a run that has snapshots; the files written, and what they leave out."""
     from ffenergy.report import film, moving_pictures  # matplotlib takes a second to import
 
     run = RunDirectory(path).read()
@@ -153,11 +154,16 @@ def _film(path: Path, fps: float) -> tuple[list[str], str]:
         threshold=settings["threshold"],
     )
     frames = list(film.frames(_snapshots(path), subtitles))
-    write_bytes(path / FILM, moving_pictures.gif(frames, fps))
-    if not moving_pictures.has_encoder():
-        return [FILM], " MP4 and WebM need an encoder: pip install 'ffenergy[film]'."
-    videos = moving_pictures.write_videos(path / FILM, frames, fps)
-    return [FILM, *(video.name for video in videos)], ""
+    videos, notes = [], ""
+    if moving_pictures.has_encoder():
+        videos = moving_pictures.write_videos(path / FILM, frames, fps)
+    else:
+        notes = " MP4 and WebM need an encoder: pip install 'ffenergy[film]'."
+    content, step = moving_pictures.gif(frames, fps)
+    write_bytes(path / FILM, content)
+    if step > 1:
+        notes = f" {FILM} shows one of every {step} frames, to stay below 5 MB.{notes}"
+    return [FILM, *(video.name for video in videos)], notes
 
 
 def _snapshots(path: Path) -> Film:
