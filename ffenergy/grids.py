@@ -28,7 +28,9 @@ EXACT: Final = ("parameters", "bytes_read", "bytes_written", *COMPARED[1:])
 Pricing = Callable[[Sequence[str], Settings, Sequence[Profile]], Prices]
 
 
-def grid(settings: Settings, lists: Mapping[str, str | None]) -> list[Settings]:
+def grid(
+    settings: Settings, lists: Mapping[str, str | None], changes: Mapping[str, Any] | None = None
+) -> list[Settings]:
     """Return the settings of every combination, the last axis of AXES running fastest.
 
     Args:
@@ -36,6 +38,8 @@ def grid(settings: Settings, lists: Mapping[str, str | None]) -> list[Settings]:
         lists: values per axis of AXES as text, with commas (networks of ``layer_sizes`` with
             semicolons); None or a missing axis leaves the setting as it is. ``width`` and
             ``depth`` stand for a network of ``depth`` layers of ``width`` units.
+        changes: settings laid over the common ones together with every combination, for those
+            that are valid only beside it, as ``local_fields`` beside its ``layer_sizes``.
 
     Raises:
         SettingsError: an empty or repeated value, one that is no number, or ``layer_sizes``
@@ -51,7 +55,7 @@ def grid(settings: Settings, lists: Mapping[str, str | None]) -> list[Settings]:
         axes.setdefault("width", [hidden[0]])
         axes.setdefault("depth", [len(hidden)])
     combinations = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
-    return [_replaced(settings, chosen) for chosen in combinations]
+    return [_replaced(settings, {**(changes or {}), **chosen}) for chosen in combinations]
 
 
 def sweep(

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,15 +20,17 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from ffenergy import results
+from ffenergy import results, saved_weights
 from ffenergy.atomic import replacing, sweep, write_text
 from ffenergy.costs.prices import FILES as PRICED
 from ffenergy.errors import OutputError
+from ffenergy.settings import Settings
 
 if TYPE_CHECKING:
     from ffenergy.results import AlgorithmResult
 
 FORMAT = 1
+RESUMABLE = ("ffenergy compare", "ffenergy train")
 STATUSES = ("running", "complete", "interrupted", "failed")
 TRAFFIC_COLUMNS = ["algorithm", *results.TRAFFIC_COLUMNS]
 HISTORY_COLUMNS = ["algorithm", "stage", "epoch", "loss"]
@@ -78,10 +80,19 @@ class Run:
         """Names of the algorithms that finished, in the order of their training."""
         return list(self.results)
 
+    @property
+    def can_resume(self) -> bool:
+        """Whether its command has --resume, which goes on with it."""
+        return str(self.configuration["command"]).startswith(RESUMABLE)
+
     def with_status(self, status: str, reason: str = "") -> Run:
         """The same run in another state; `reason` says in one line why it stopped."""
         configuration = {**self.configuration, "status": status, "reason": reason}
         return replace(self, configuration=configuration)
+
+    def with_profiles(self, records: Sequence[Mapping[str, Any]]) -> Run:
+        """The same run priced under other profiles; a record of each as `run.json` keeps it."""
+        return replace(self, configuration={**self.configuration, "profiles": list(records)})
 
     def with_result(self, result: AlgorithmResult) -> Run:
         """The run with one more algorithm finished."""
@@ -165,7 +176,7 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other process from training into this directory.
+        """Keep every other process from writing a run into this directory.
 
         Raises RunDirectoryError if one does so already.
         """
@@ -214,7 +225,7 @@ class RunDirectory:
             results={name: _numbers(row) for name, row in rows.items()},
             traffic=self._read_table("traffic.csv", TRAFFIC_COLUMNS),
             history=self._read_table("history.csv", HISTORY_COLUMNS),
-            weights=self._read_arrays("weights.npz"),
+            weights=self._read_weights(document),
             examples=self._read_arrays("examples.npz"),
         )
 
@@ -250,6 +261,20 @@ class RunDirectory:
         if missing:
             raise RunDirectoryError(f"{path} lacks the columns {', '.join(missing)}")
         return table
+
+    def _read_weights(self, document: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        weights = self._read_arrays("weights.npz")
+        for algorithm in dict.fromkeys(name.split("/")[0] for name in weights):
+            head = f"{algorithm}/"
+            own = {k.removeprefix(head): w for k, w in weights.items() if k.startswith(head)}
+            sizes = Settings.from_saved(document.get("settings", {})).layer_sizes
+            problem = saved_weights.fault(own, sizes)
+            if problem:
+                raise RunDirectoryError(
+                    f"{self.path / 'weights.npz'}: {head}{problem}; train the run again, or "
+                    "remove the file to do without its pictures"
+                )
+        return weights
 
     def _read_arrays(self, name: str) -> dict[str, np.ndarray]:
         path = self.path / name

@@ -223,6 +223,8 @@ def parse_layer_sizes(text: str | Sequence[int]) -> tuple[int, ...]:
     sizes = []
     for part in parts:
         try:
+            if not isinstance(part, (int, str)) or isinstance(part, bool):
+                raise TypeError  # int() would cut 20.7 to 20 and take true for 1
             sizes.append(int(part))
         except (TypeError, ValueError):
             raise SettingsError(

@@ -64,7 +64,8 @@ def animate(
     Without RUN, Forward-Forward and backprop are trained as by `ffenergy compare`, with a look at
     Forward-Forward after every --snapshot-every epochs; the run is written to --outdir with
     film.csv, film.npz and film.gif. With RUN, the film is made again from the snapshots in it.
-    film.mp4 and film.webm come too where imageio-ffmpeg is installed.
+    film.mp4 and film.webm come too where imageio-ffmpeg is installed. Of a film of more than 5 MB
+    film.gif shows every second frame or fewer; the videos have them all.
 
     Forward-Forward's error in the film is that of a ridge regression on its frozen features, for
     it has no output while it trains; the tables have the error of the softmax head. Wall times
@@ -116,32 +117,33 @@ def _train(
     data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
     data = held_out(data, settings.n_validation)
     used = settings.check_data(data.train_images[0].size, len(data.train_images))
-    directory.claim(force=force)
     records = [chosen.record() for chosen in profiles]
     run = Run({**configuration(ctx, preset, settings, data, used), "profiles": records})
     snapshots = Snapshots(settings, data, snapshot_every)
-    job = Job(
-        directory,
-        run,
-        settings,
-        data,
-        profiles,
-        traced=True,
-        quiet=quiet,
-        after_epoch=snapshots.after_epoch,
-    )
-    job.say(f"Data: {data.name}, {data.source}. Writing to {directory.path}.")
-    run = job.carry_out(tuple(STAGES))
-    assert job.prices is not None  # noqa: S101  # a traced run with profiles has them
-    film = snapshots.film(run, job.prices)
-    with replacing(directory.path / ARRAYS) as stream:
-        np.savez(stream, allow_pickle=False, **film.arrays())
-    directory.write_table(TABLE, film.table)
+    with directory.locked():
+        directory.claim(force=force)
+        job = Job(
+            directory,
+            run,
+            settings,
+            data,
+            profiles,
+            traced=True,
+            quiet=quiet,
+            after_epoch=snapshots.after_epoch,
+        )
+        job.say(f"Data: {data.name}, {data.source}. Writing to {directory.path}.")
+        run = job.carry_out(tuple(STAGES))
+        assert job.prices is not None  # noqa: S101  # a traced run with profiles has them
+        film = snapshots.film(run, job.prices)
+        with replacing(directory.path / ARRAYS) as stream:
+            np.savez(stream, allow_pickle=False, **film.arrays())
+        directory.write_table(TABLE, film.table)
     return directory.path
 
 
 def _film(path: Path, fps: float) -> tuple[list[str], str]:
-    """Draw the film of a run that has snapshots; the files written, and what is left out."""
+    """Draw the film of a run that has snapshots; the files written, and what they leave out."""
     from ffenergy.report import film, moving_pictures  # matplotlib takes a second to import
 
     run = RunDirectory(path).read()
@@ -152,11 +154,16 @@ def _film(path: Path, fps: float) -> tuple[list[str], str]:
         threshold=settings["threshold"],
     )
     frames = list(film.frames(_snapshots(path), subtitles))
-    write_bytes(path / FILM, moving_pictures.gif(frames, fps))
-    if not moving_pictures.has_encoder():
-        return [FILM], " MP4 and WebM need an encoder: pip install 'ffenergy[film]'."
-    videos = moving_pictures.write_videos(path / FILM, frames, fps)
-    return [FILM, *(video.name for video in videos)], ""
+    videos, notes = [], ""
+    if moving_pictures.has_encoder():
+        videos = moving_pictures.write_videos(path / FILM, frames, fps)
+    else:
+        notes = " MP4 and WebM need an encoder: pip install 'ffenergy[film]'."
+    content, step = moving_pictures.gif(frames, fps)
+    write_bytes(path / FILM, content)
+    if step > 1:
+        notes = f" {FILM} shows one of every {step} frames, to stay below 5 MB.{notes}"
+    return [FILM, *(video.name for video in videos)], notes
 
 
 def _snapshots(path: Path) -> Film:

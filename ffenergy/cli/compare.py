@@ -21,6 +21,7 @@ from ffenergy.cli.resuming import checkpoints_of, same_origin, same_settings, un
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import SettingsError
+from ffenergy.report.pricing import saved_profiles
 from ffenergy.report.text import overview
 from ffenergy.run_directory import Run, RunDirectory
 from ffenergy.training import ALGORITHMS
@@ -138,16 +139,21 @@ def _carry_out(
     settings = chosen_settings(preset, overrides)
     if earlier:
         settings = same_settings(ctx, earlier, settings)
-    profiles = choose_profiles(profile, settings.dtype)
+    if earlier and not profile:
+        profiles = saved_profiles(earlier)
+    else:
+        profiles = choose_profiles(profile, settings.dtype)
     if not earlier:
         directory.check(force=force)
     data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
     data = held_out(data, settings.n_validation)
     used = settings.check_data(data.train_images[0].size, len(data.train_images))
-    records = {"profiles": [chosen.record() for chosen in profiles], "traced": traced}
-    fresh = Run({**configuration(ctx, preset, settings, data, used), **records})
+    records = [chosen.record() for chosen in profiles]
+    begun = {**configuration(ctx, preset, settings, data, used), "traced": traced}
+    fresh = Run(begun).with_profiles(records)
     if earlier:
         same_origin(earlier, fresh)
+        earlier = earlier.with_profiles(records)
     with directory.locked():
         if not earlier:
             directory.claim(force=force)

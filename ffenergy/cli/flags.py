@@ -108,7 +108,8 @@ def resume_flags(command: Command) -> Command:
         "--resume",
         is_flag=True,
         help="Go on with the run in --outdir, bit for bit as if it had never stopped; settings "
-        "are those it began with. Where there is none, begin it.",
+        "are those it began with, and so are profiles unless --profile names others. Where there "
+        "is no run, begin it.",
     )(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import click
 import pandas as pd
 
 from ffenergy.atomic import write_bytes, write_text
-from ffenergy.cli.flags import chosen_settings, output_flags, profile_flags, settings_flags
+from ffenergy.cli.flags import output_flags, profile_flags, settings_flags
 from ffenergy.cli.lists import list_flags
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.costs.prices import SHOWN
-from ffenergy.costs.run_costs import price_steps
+from ffenergy.costs.run_costs import MEASURED_IMAGES, price_steps
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.grids import AXES, grid, sweep
@@ -82,7 +83,11 @@ def measure(
       ffenergy measure --batch-size 10,100 --width 250,500,1000 --depth 4 --outdir runs/sweep
     """
     lists = {name: overrides.pop(name) for name in AXES}
-    cells = grid(chosen_settings(preset, overrides), lists)
+    changes = {name: value for name, value in overrides.items() if value is not None}
+    cells = grid(Settings.from_preset(preset), lists, changes)
+    for cell in cells:  # of images of any size, and no head is trained
+        no_head = cell.replace(head_batch_size=1)
+        no_head.check_data(cell.layer_sizes[0], cell.n_train or MEASURED_IMAGES)
     names = _parsed(algorithms)
     # in a sweep a dtype without a price leaves energies empty; a single step must be priced
     profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
@@ -90,7 +95,8 @@ def measure(
     if directory is not None:
         directory.check(force=force)
     if len(cells) > 1:
-        _sweep(cells, names, profiles, directory, force=force, quiet=quiet)
+        with directory.locked() if directory is not None else nullcontext():
+            _sweep(cells, names, profiles, directory, force=force, quiet=quiet)
     else:
         _step(cells[0], names, steps, profiles, directory, force=force, quiet=quiet)
 
@@ -109,10 +115,6 @@ def _step(
     found = [measure_algorithm(name, settings, steps) for name in names]
     prices = price_steps(names, settings, [chosen.profile for chosen in profiles])
     if directory is not None:
-        directory.claim(force=force)
-        directory.write_table("traffic.csv", step_tables.traffic(found))
-        directory.write_table("summary.csv", step_tables.summary(found, prices))
-        write_prices(directory, prices)
         document = {
             "per": "training step",
             "accounting": ACCOUNTING,
@@ -121,7 +123,12 @@ def _step(
             "profiles": [chosen.record() for chosen in profiles],
             "signatures": {m.algorithm: m.signatures for m in found},
         }
-        write_text(directory.path / "measure.json", json.dumps(document, indent=2) + "\n")
+        with directory.locked():
+            directory.claim(force=force)
+            directory.write_table("traffic.csv", step_tables.traffic(found))
+            directory.write_table("summary.csv", step_tables.summary(found, prices))
+            write_prices(directory, prices)
+            write_text(directory.path / "measure.json", json.dumps(document, indent=2) + "\n")
     if not quiet:
         sizes = "-".join(map(str, settings.layer_sizes))
         rule = f"Bytes are counted {RULES[ACCOUNTING]}."

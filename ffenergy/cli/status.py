@@ -11,6 +11,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from ffenergy.errors import OutputError
+from ffenergy.report.findings import error
 from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.run_directory import LOCK, PROGRESS, Run, RunDirectory
 
@@ -41,10 +42,11 @@ def told(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> lis
     """
     state = run.configuration["status"]
     if state == "running" and not is_training:
-        state = "stopped; go on with --resume"
+        remedy = "go on with --resume" if run.can_resume else "begin again with --force"
+        state = f"stopped; {remedy}"
     lines = [f"{run.configuration['command']}: {state}"]
     lines += [
-        f"  {_named(name)}: done, test error {row['test_error']:.2f} %, "
+        f"  {_named(name)}: done, test error {error(row['test_error'])}, "
         f"{row['wall_seconds']:,.0f} s"
         for name, row in run.results.items()
     ]
@@ -94,8 +96,8 @@ def _progress(path: Path) -> dict[str, Any] | None:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{file} is not readable as progress: {error}") from error
+    except (OSError, ValueError) as reason:
+        raise OutputError(f"{file} is not readable as progress: {reason}") from reason
     return found
 
 

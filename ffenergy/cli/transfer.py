@@ -104,16 +104,16 @@ def transfer(
     sources = [_read(path) for path in runs]
     _same_but_seeds(sources)
     own = sources[0].settings.dataset
-    asked = [Task.parse(task) for task in tasks or (own, f"{own}:5-9")]
+    parsed = map(Task.parse, tasks or (own, f"{own}:5-9"))
+    asked = list(dict.fromkeys(parsed))  # a task given twice is no second seed
     directory = RunDirectory(outdir)
-    if force:
-        directory.check(force=True)
-        for name in FILES:
-            (outdir / name).unlink(missing_ok=True)
-    directory.check()
+    directory.check(force=force)
     data = {task.dataset: _data(task, sources[0], data_dir, offline, quiet) for task in asked}
     rows: list[dict[str, Any]] = []
     with directory.locked():
+        for name in FILES if force else ():
+            (outdir / name).unlink(missing_ok=True)
+        directory.check()
         try:
             for source in sources:
                 for algorithm in in_order(source.run.algorithms, ALGORITHM_NAMES):
@@ -136,7 +136,8 @@ def transfer(
 def _read(path: Path) -> Source:
     run = RunDirectory(path).read()
     if not run.algorithms:
-        raise OutputError(f"{path} has no finished algorithm; go on with it by --resume")
+        remedy = "go on with it by --resume" if run.can_resume else "train it again"
+        raise OutputError(f"{path} has no finished algorithm; {remedy}")
     source = Source(path, run, saved_settings(run))
     for algorithm in run.algorithms:
         if not source.weights(algorithm):

@@ -80,7 +80,7 @@ def of_run(table: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
 def decomposition(
     steps: pd.DataFrame, reuse: pd.DataFrame, energy: pd.DataFrame, *, whole_run: bool
 ) -> pd.DataFrame:
-    """Split Forward-Forward less backprop into parts; empty unless both are there.
+    """Split Forward-Forward less backprop into parts; empty unless both trained.
 
     With ``whole_run`` a scope ``run`` stands beside ``training step``.
     """
@@ -88,11 +88,11 @@ def decomposition(
     rows = []
     for measure in measures(reuse, energy):
         scopes = {TRAINING_STEP: measure.table[measure.table["step"] == FULL_BATCH]}
+        if not {"ff", "bp"} <= set(scopes[TRAINING_STEP]["algorithm"]):
+            continue
         if whole_run:
             scopes[RUN] = of_run(measure.table, steps)
         for scope, table in scopes.items():
-            if not {"ff", "bp"} <= set(table["algorithm"]):
-                continue
             parts = decompose(table.rename(columns={"value": measure.name}), [measure.name])
             keys = {"accounting": measure.accounting, "grain": measure.grain}
             rows.append(parts.assign(**keys, profile=measure.profile, scope=scope))

@@ -84,7 +84,8 @@ def training_up_to(
     Returns columns accounting, bytes_read, bytes_written and energy_* (joules or macs).
     """
     epochs = int(history.loc[history["stage"] == stage, "epoch"].max())
-    stages = list(dict.fromkeys(history["stage"]))
+    # a head of no epochs is in no history, though features were extracted for it
+    stages = list(dict.fromkeys([*history["stage"], "head"]))
     steps = prices.steps[prices.steps["algorithm"] == algorithm]
     taken = [
         _taken(str(row["step"]), int(row["steps"]), stages, stage, Fraction(epoch, epochs))

@@ -175,7 +175,7 @@ def _losses(ax: Axes, run: Run) -> None:
 
 def _errors(ax: Axes, run: Run) -> None:
     for name in run.algorithms:
-        history = tables.of_algorithm(run.history, name)
+        history = tables.epochs(run, name)
         colour = ALGORITHM_COLOURS.get(name)
         for column, style in (("test_error", "o-"), ("train_error", ":")):
             points = history[history[column].notna()]
@@ -189,7 +189,7 @@ def _errors(ax: Axes, run: Run) -> None:
 
 def _errors_by_bytes(ax: Axes, run: Run) -> None:
     for name in run.algorithms:
-        history = tables.of_algorithm(run.history, name)
+        history = tables.epochs(run, name)
         points = history[history["test_error"].notna()]
         moved = points["cumulative_bytes_read"] + points["cumulative_bytes_written"]
         if moved.notna().any():

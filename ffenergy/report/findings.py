@@ -41,7 +41,7 @@ def _movement(run: Run) -> str:
         f"for {times(flops['ratio'])} its flops; the whole runs, heads and evaluations "
         f"included, moved {gigabytes(whole['ff'])} against {gigabytes(whole['bp'])} "
         f"({times(tables.ratio(whole['ff'], whole['bp']))}) "
-        f"and ended at {ff:.2f} % against {bp:.2f} % test error."
+        f"and ended at {error(ff)} against {error(bp)} test error."
     )
 
 
@@ -89,13 +89,13 @@ def _normalisation(run: Run) -> str:
 def _control(run: Run) -> str:
     if "random" not in run.results or len(run.results) < 2:
         return ""
-    control = float(run.results["random"]["test_error"])
-    trained = {
-        name: float(row["test_error"]) for name, row in run.results.items() if name != "random"
-    }
-    beaten = [ALGORITHM_NAMES.get(name, name) for name, e in trained.items() if not e < control]
+    errors = {name: float(row["test_error"]) for name, row in run.results.items()}
+    control = errors.pop("random")
+    if any(map(math.isnan, (control, *errors.values()))):  # no epoch took them
+        return ""
+    beaten = [ALGORITHM_NAMES.get(name, name) for name, e in errors.items() if not e < control]
     sentence = (
-        f"The untrained control, random frozen layers under the same head, reached {control:.2f} %"
+        f"The untrained control, random frozen layers under the same head, reached {error(control)}"
     )
     if beaten:
         return f"{sentence}: {' and '.join(beaten)} did no better than not training at all."
@@ -126,7 +126,7 @@ def _targets(run: Run) -> list[str]:
 def _target_part(row: pd.Series) -> str:
     name = ALGORITHM_NAMES.get(row["algorithm"], row["algorithm"])
     if not row["reached"]:
-        return f"{name} missed it (best {row['test_error']:.2f} %)"
+        return f"{name} missed it (best {error(row['test_error'])})"
     return f"{name} {gigabytes(row['bytes'])}"
 
 
@@ -170,6 +170,11 @@ def times(value: float) -> str:
 def percent(share: float) -> str:
     """A share of one as percent: 7.1 %."""
     return "an unknown share" if math.isnan(share) else f"{100 * share:.1f} %"
+
+
+def error(value: float) -> str:
+    """An error in percent: 1.59 %."""
+    return "unknown" if math.isnan(value) else f"{value:.2f} %"
 
 
 def gigabytes(value: float) -> str:

@@ -23,19 +23,34 @@ CODECS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def gif(frames: Sequence[np.ndarray], fps: float) -> bytes:
-    """Encode frames (height, width, 3) uint8 as a looping GIF.
+def gif(frames: Sequence[np.ndarray], fps: float) -> tuple[bytes, int]:
+    """Encode frames (height, width, 3) uint8 as a looping GIF of at most 5 MB.
 
     All frames share one palette of 256 colours, chosen over all of them, without dithering:
     colours mean something here, and a colour that flickers from frame to frame would not.
 
-    Raises OutputError if the file would be larger than 5 MB.
+    Returns the file's content and the step from one frame shown to the next: 1 if all are shown;
+    2, 3 and so on, counted back from the last, where more of them would be too large. The film
+    takes as long either way.
+
+    Raises OutputError if two frames alone, or the only one, are too large.
     """
     palette = _palette(frames)
     images = [
         Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
         for frame in frames
     ]
+    for step in range(1, max(2, len(images))):
+        content = _encoded(images[::-step][::-1], fps / step)
+        if len(content) <= LIMIT_BYTES:
+            return content, step
+    raise OutputError(
+        f"a GIF of these frames has {len(content) / 1e6:.1f} MB however few are shown, more than "
+        f"{LIMIT_BYTES / 1e6:g} MB; pip install 'ffenergy[film]' for MP4 and WebM"
+    )
+
+
+def _encoded(images: Sequence[Image.Image], fps: float) -> bytes:
     # GIF counts hundredths of a second
     shown = [max(2, round(100 / fps)) * 10] * len(images)
     shown[-1] += round(1000 * HOLD_SECONDS)
@@ -49,11 +64,6 @@ def gif(frames: Sequence[np.ndarray], fps: float) -> bytes:
         loop=0,
         optimize=False,
     )
-    if stream.tell() > LIMIT_BYTES:
-        raise OutputError(
-            f"the GIF of {len(frames)} frames has {stream.tell() / 1e6:.1f} MB, more than 5 MB; "
-            "raise --snapshot-every"
-        )
     return stream.getvalue()
 
 

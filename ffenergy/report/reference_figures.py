@@ -33,7 +33,7 @@ def render(run: Run) -> Iterator[tuple[str, bytes]]:
 
 def classifier_curves(run: Run) -> Figure | None:
     """Left the loss of every layer, right the errors of the softmax head, epoch by epoch."""
-    history = tables.of_algorithm(run.history, "ff")
+    history = tables.epochs(run, "ff")
     if history.empty:
         return None
     figure = Figure(figsize=(12, 5), layout="constrained")

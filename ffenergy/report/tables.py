@@ -22,6 +22,7 @@ TARGET_ERRORS = (5.0, 3.0, 2.0, 1.5)
 """Percent of test errors up to which whole runs are compared."""
 
 TOTALS = ["flops", "bytes_read", "bytes_written"]
+ERRORS = ("train_error", "test_error")
 
 
 def summary(run: Run) -> pd.DataFrame:
@@ -172,7 +173,7 @@ def to_targets(run: Run, targets: tuple[float, ...] = TARGET_ERRORS) -> pd.DataF
     counted = ["cumulative_bytes_read", "cumulative_bytes_written", "cumulative_flops"]
     rows = []
     for algorithm in run.algorithms:
-        history = of_algorithm(run.history, algorithm)
+        history = epochs(run, algorithm)
         history = history[history["test_error"].notna()]
         for target in targets:
             met = history[history["test_error"] <= target]
@@ -200,6 +201,13 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def of_algorithm(table: pd.DataFrame, algorithm: str) -> pd.DataFrame:
     """The rows of one algorithm."""
     return table[table["algorithm"] == algorithm]
+
+
+def epochs(run: Run, algorithm: str) -> pd.DataFrame:
+    """The rows of `history` of one algorithm; errors that were never taken are NaN, in percent."""
+    history = of_algorithm(run.history, algorithm)
+    absent = [name for name in ERRORS if name not in history]
+    return history.assign(**dict.fromkeys(absent, math.nan))
 
 
 def training_traffic(run: Run, algorithm: str) -> pd.DataFrame:

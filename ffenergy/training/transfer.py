@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ffenergy import saved_weights
 from ffenergy.arrays import Array
 from ffenergy.data import Dataset
 from ffenergy.data.catalogue import CATALOGUE
@@ -114,10 +115,13 @@ def train_head(
     are equal to. ``data`` is the whole data set of the task. Nothing is traced.
 
     Raises:
-        SettingsError: the network does not take these images, or a batch of the head is larger
-            than what there is of the task.
+        SettingsError: a layer has no weights, or weights of another shape; the network does not
+            take these images; a batch of the head is larger than what there is of the task.
         NotFiniteError: the head's loss is no longer a number.
     """
+    problem = saved_weights.fault(weights, settings.layer_sizes)
+    if problem:
+        raise SettingsError(f"the weights of {algorithm} do not fit: {problem}; train them again")
     # all of the task's images; the batch of the layers' own training has no say here
     own = settings.replace(dataset=task.dataset, local_fields="", n_train=0, batch_size=1)
     begun = time.perf_counter()

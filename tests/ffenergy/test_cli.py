@@ -155,6 +155,27 @@ def test_training_untraced_gives_the_same_weights_and_no_counts(
     assert invoke("report", out).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "flag", "told"),
+    [
+        ("ff", "--softmax-epochs", "test error unknown"),
+        ("random", "--softmax-epochs", "test error unknown"),
+        ("bp", "--n-epochs", "test error 9"),  # of the untrained network: about 90 %
+    ],
+)
+def test_a_training_of_no_epochs_has_a_report(
+    algorithm: str, flag: str, told: str, tmp_path: Path
+) -> None:
+    flags = [*TINY, flag, "0", "--offline", "--outdir", tmp_path / "run"]
+    result = invoke("train", algorithm, "--no-trace", *flags)
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "complete"
+    again = invoke("report", tmp_path / "run")
+    assert again.exit_code == 0, again.output
+    assert "nan" not in again.output
+    assert told in invoke("status", tmp_path / "run").output
+
+
 def test_measure_counts_one_step(tmp_path: Path) -> None:
     sizes = ["--layer-sizes", "784,32,8", "--batch-size", "10"]
     result = invoke("measure", *sizes, "--outdir", tmp_path / "m", "--steps", "3")

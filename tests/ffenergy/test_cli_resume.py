@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from filelock import FileLock
@@ -43,6 +44,24 @@ def test_resuming_a_complete_run_trains_nothing(trained: Path) -> None:
     assert json.loads((trained / "run.json").read_text()) == before
 
 
+def test_a_resumed_run_is_priced_under_its_own_profiles_or_those_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    flags = ["train", "bp", "--offline", "--quiet", "--outdir", path]
+    priced: list[str] = []
+    for more in (
+        [*TINY, "--profile", "horowitz-45nm"],
+        ["--resume"],
+        ["--resume", "--profile", "dally-wire"],
+    ):
+        result = invoke(*flags, *more)
+        assert result.exit_code == 0, result.output
+        (record,) = json.loads((path / "run.json").read_text())["profiles"]
+        summary = pd.read_csv(path / "summary.csv")
+        assert (summary["profile"] == record["name"]).all()
+        priced.append(record["name"])
+    assert priced == ["horowitz-45nm", "horowitz-45nm", "dally-wire"]
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
@@ -58,14 +77,25 @@ def test_a_run_is_resumed_as_what_it_was(trained: Path, flags: list[str], told: 
     assert len(result.output.strip().splitlines()) == 1
 
 
-def test_two_processes_do_not_train_into_one_directory(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "bp", *TINY],
+        ["animate", *TINY],
+        ["measure", "--layer-sizes", "784,8", "--batch-size", "4"],
+        ["measure", "--layer-sizes", "784,8", "--batch-size", "4,8"],
+    ],
+)
+def test_two_processes_do_not_write_into_one_directory(command: list[str], tmp_path: Path) -> None:
     path = tmp_path / "run"
     path.mkdir()
+    (path / "run.json").write_text("of the other process")
     with FileLock(path / ".lock"):
-        result = invoke("train", "bp", *TINY, "--outdir", path)
+        result = invoke(*command, "--quiet", "--force", "--outdir", path)
     assert result.exit_code == 4
     assert "another process is training" in result.output
-    assert sorted(p.name for p in path.iterdir()) in ([], [".lock"])
+    assert len(result.output.strip().splitlines()) == 1
+    assert (path / "run.json").read_text() == "of the other process"
 
 
 def test_an_unknown_algorithm_is_refused(tmp_path: Path) -> None:
@@ -107,3 +137,7 @@ def test_status_of_a_run_in_training() -> None:
         ),
     ]
     assert told(run, progress, is_training=False)[0].endswith("stopped; go on with --resume")
+    film = Run({"status": "running", "command": "ffenergy animate"})
+    assert told(film, None, is_training=False) == [
+        "ffenergy animate: stopped; begin again with --force"
+    ]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from ffenergy.costs import run_costs, run_totals
+from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, Prices
 from ffenergy.costs.run_costs import price_run, price_steps
 from ffenergy.costs.step_costs import StepCosts
@@ -194,6 +195,23 @@ def test_joules_up_to_a_target_grow_by_whole_epochs(priced: Priced) -> None:
     assert not table.loc[("bp", "eager", 1.5), "reached"]
     assert pd.isna(table.loc[("bp", "eager", 1.5), "training_energy_joules"])
     assert table.loc[("bp", "eager", 2.0), "training_bytes_read"] == one["bytes_read"].iloc[0]
+
+
+def test_costs_up_to_an_epoch_do_not_need_a_head_that_trained(priced: Priced) -> None:
+    history = priced.run.history[priced.run.history["algorithm"] == "ff"]
+    no_head = history[history["stage"] != "head"]  # as with softmax_epochs 0
+    found, expected = (
+        run_totals.training_up_to(priced.prices, "ff", h, "layers", 1) for h in (no_head, history)
+    )
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_what_never_trained_is_not_decomposed(priced: Priced) -> None:
+    """As with n_epochs 0, where evaluations and the head are all there is."""
+    tables = (priced.prices.steps, priced.prices.reuse, priced.prices.energy)
+    rest = [table[~table["step"].str.startswith("train")] for table in tables]
+    assert {"ff", "bp"} <= set(rest[0]["algorithm"])
+    assert decomposition(*rest, whole_run=True).empty
 
 
 def test_the_answer_and_the_tables_are_shown(priced: Priced) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -101,6 +102,16 @@ def test_every_axis_of_the_curves_names_its_unit() -> None:
     assert "GB" in figure.axes[2].get_xlabel()
     labels = figure.axes[1].get_legend_handles_labels()[1]
     assert "1.37 %: Hinton 2022, FF" in labels
+
+
+def test_curves_are_drawn_where_no_error_was_taken() -> None:
+    run = full_run()
+    bare = replace(run, history=run.history.drop(columns=["train_error", "test_error"]))
+    figure = figures.training_curves(bare)
+    assert figure is not None
+    losses, errors, _ = figure.axes
+    assert losses.lines
+    assert [str(line.get_label()) for line in errors.lines] == ["1.37 %: Hinton 2022, FF"]
 
 
 def test_receptive_fields_show_the_largest_norms() -> None:

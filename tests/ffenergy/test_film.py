@@ -66,8 +66,9 @@ def test_a_frame_per_snapshot_of_one_size_for_encoders(frames: list[np.ndarray])
 def test_the_gif_is_small_loops_holds_its_end_and_is_the_same_every_time(
     frames: list[np.ndarray],
 ) -> None:
-    content = moving_pictures.gif(frames, fps=5)
-    assert content == moving_pictures.gif(list(drawing.frames(a_film(), SUBTITLES)), fps=5)
+    content, step = moving_pictures.gif(frames, fps=5)
+    assert step == 1
+    assert content == moving_pictures.gif(list(drawing.frames(a_film(), SUBTITLES)), fps=5)[0]
     with Image.open(io.BytesIO(content)) as shown:
         assert shown.info["loop"] == 0
         durations = []
@@ -80,11 +81,26 @@ def test_the_gif_is_small_loops_holds_its_end_and_is_the_same_every_time(
         assert durations == [200, 200, 2200]  # milliseconds
 
 
-def test_a_gif_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gif_that_is_too_large_leaves_frames_out_and_takes_as_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (7, 40, 40, 3), dtype=np.uint8)
+    whole, step = moving_pictures.gif(noise, fps=10)
+    assert step == 1
+    monkeypatch.setattr(moving_pictures, "LIMIT_BYTES", len(whole) // 2)
+    content, step = moving_pictures.gif(noise, fps=10)
+    assert len(content) <= len(whole) // 2
+    assert step == 3  # four frames of seven are more than half
+    with Image.open(io.BytesIO(whole)) as all_, Image.open(io.BytesIO(content)) as some:
+        assert some.n_frames == 3  # 0, 3 and 6
+        assert some.info["duration"] == 3 * all_.info["duration"] == 300  # milliseconds
+        some.seek(2)
+        all_.seek(6)
+        assert np.array_equal(some.convert("RGB"), all_.convert("RGB"))
     monkeypatch.setattr(moving_pictures, "LIMIT_BYTES", 1000)
-    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
-    with pytest.raises(OutputError, match="raise --snapshot-every"):
-        moving_pictures.gif([noise], fps=5)
+    for few in (noise, noise[:1]):
+        with pytest.raises(OutputError, match="however few are shown"):
+            moving_pictures.gif(few, fps=10)
 
 
 def test_videos_are_written_and_the_same_every_time(
@@ -180,6 +196,18 @@ def test_the_same_run_gives_the_same_film_and_says_what_is_missing(
     assert done.exit_code == 0, done.output
     assert (filmed / "film.gif").read_bytes() == before
     assert "MP4 and WebM need an encoder: pip install 'ffenergy[film]'" in done.output
+
+
+def test_a_film_too_large_for_a_gif_has_its_videos_and_says_what_the_gif_shows(
+    filmed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (filmed / "film.gif").read_bytes()
+    monkeypatch.setattr(moving_pictures, "LIMIT_BYTES", len(before) - 1)
+    done = invoke("animate", filmed)
+    assert done.exit_code == 0, done.output
+    assert "film.gif, film.mp4, film.webm. film.gif shows one of every 2 frames" in done.output
+    assert 0 < len((filmed / "film.gif").read_bytes()) < len(before)
+    (filmed / "film.gif").write_bytes(before)
 
 
 def test_mistakes_end_in_one_line(filmed: Path, tmp_path: Path) -> None:

@@ -60,6 +60,16 @@ def test_a_bad_list_is_refused_in_one_line(lists: dict[str, str], message: str) 
     assert "\n" not in caught.value.message
 
 
+def test_changes_are_valid_beside_the_combination_they_belong_to() -> None:
+    (cell,) = grid(SMALL, {"layer_sizes": "784,1152"}, {"local_fields": "5x5/1x2"})
+    assert cell.layer_sizes == (784, 24 * 24 * 2)  # 28 - 5 + 1 = 24 places along either axis
+    assert cell.local_fields == "5x5/1x2"
+    with pytest.raises(
+        SettingsError, match="layer_sizes is 784,8, but local_fields gives 784,1152"
+    ):
+        grid(SMALL, {"layer_sizes": "784,1152;784,8"}, {"local_fields": "5x5/1x2"})
+
+
 def test_a_row_has_the_figures_of_its_combination_priced_alone(table: pd.DataFrame) -> None:
     assert len(table) == 2 * 2 * 2 * 2  # batches, widths, algorithms, accountings
     assert swept(table) == ["batch_size", "width"]
@@ -144,10 +154,29 @@ def test_the_command_writes_one_table_and_the_picture(tmp_path) -> None:
     assert len(pd.read_csv(out / "sweep.csv")) == 2 * 2 * 2 * 2
 
 
-def test_a_bad_list_on_the_command_line_ends_with_code_2() -> None:
-    ran = CliRunner().invoke(main, ["measure", "--width", "ten"])
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--width ten", "--width has 'ten'"),
+        ("--batch-size 100 --n-train 50", "batch_size is 100, larger than the 50 training images"),
+        ("--batch-size 10,20 --n-train 15", "batch_size is 20, larger than the 15"),
+        ("--batch-size 20 --n-train 15 --algorithms ff-greedy", "batch_size is 20, larger"),
+        ("--batch-size 60001", "larger than the 60000"),
+        ("--layer-sizes 784,8 --local-fields 5x5/1x2", "layer_sizes is 784,8, but local_fields"),
+    ],
+)
+def test_what_cannot_be_measured_ends_with_code_2_and_one_line(flags: str, message: str) -> None:
+    ran = CliRunner().invoke(main, ["measure", *flags.split()])
     assert ran.exit_code == 2
+    assert message in ran.output
     assert ran.output.count("\n") == 1
+
+
+def test_locally_connected_layers_are_measured() -> None:
+    flags = "--layer-sizes 784,128 --local-fields 7x7/7x8 --batch-size 4 --algorithms bp"
+    ran = CliRunner().invoke(main, ["measure", *flags.split()])
+    assert ran.exit_code == 0, ran.output
+    assert "784-128" in ran.output
 
 
 def test_a_step_too_large_to_analyse_leaves_its_rows_empty_and_says_so(

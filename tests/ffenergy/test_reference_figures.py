@@ -95,6 +95,14 @@ def test_curves_have_the_loss_of_the_reference_and_the_line_of_the_paper() -> No
     }
 
 
+def test_losses_are_drawn_where_no_head_was_trained() -> None:
+    history = a_run().history
+    bare = history[history["stage"] == "layers"].drop(columns=["train_error", "test_error"])
+    figure = reference_figures.classifier_curves(replace(a_run(), history=bare))
+    assert figure is not None
+    assert len(figure.axes[0].lines) == 1
+
+
 def test_a_unit_prefers_the_images_that_excite_it() -> None:
     """Two kinds of images, ink on the left or on the right; unit 0 of layer 2 wants the left."""
     images = np.zeros((4 * IMAGES, 2, 2), np.uint8)

@@ -169,6 +169,18 @@ def test_one_untraced_algorithm_reports_without_costs(run: Run) -> None:
     assert pd.isna(tables.summary(alone).loc[0, "flops"])
 
 
+def test_a_run_whose_errors_were_never_taken_claims_none(run: Run) -> None:
+    results = {"ff": row(math.nan, head_steps=1), "bp": row(1.5), "random": row(math.nan)}
+    bare = replace(run, results=results, history=run.history.drop(columns="test_error"))
+    table = tables.to_targets(bare)
+    assert len(table) == 3 * len(tables.TARGET_ERRORS)
+    assert not table["reached"].any()
+    told = " ".join(findings(bare))
+    assert "ended at unknown against 1.50 % test error" in told
+    assert "untrained control" not in told
+    assert "nan" not in text.overview(bare)
+
+
 def test_no_algorithm_at_all(run: Run) -> None:
     empty = Run(run.configuration).with_status("interrupted", "during Forward-Forward")
     assert "not complete" in text.overview(empty)

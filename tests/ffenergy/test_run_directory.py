@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 
 from ffenergy.results import AlgorithmResult
 from ffenergy.run_directory import Run, RunDirectory, RunDirectoryError
+from ffenergy.settings import Settings
 
-HEAD = {"format": 1, "status": "running", "accounting": "eager", "settings": {}, "seed": 0}
+SETTINGS = Settings.from_preset("quick").replace(layer_sizes="2,2").to_dict()
+HEAD = {"format": 1, "status": "running", "accounting": "eager", "settings": SETTINGS, "seed": 0}
 TRAFFIC = [["layer1", "forward", "matmul", "weight", 1, 10, 0, 2**60 + 1, 3]]
 COLUMNS = ["layer", "phase", "operation", "role", "calls", "flops", "flops_special"]
 COLUMNS += ["bytes_read", "bytes_written"]
@@ -31,7 +34,7 @@ def result(algorithm: str) -> AlgorithmResult:
         history=history,
         traffic=pd.DataFrame(TRAFFIC, columns=COLUMNS),
         signatures=[{"name": "train", "steps": np.int64(1)}],
-        weights={"layer1/W": np.eye(2, dtype=np.float32)},
+        weights={"layer1/W": np.eye(2, dtype=np.float32), "layer1/b": np.zeros(2, np.float32)},
     )
 
 
@@ -92,6 +95,33 @@ def test_a_broken_file_is_named(name: str, text: str, says: str, tmp_path: Path)
         directory.read()
     assert str(tmp_path / name) in caught.value.message
     assert "\n" not in caught.value.message
+
+
+WEIGHTS = {
+    "a layer less": ({"layer1/W": None}, "ff/layer1/W is missing"),
+    "no biases": ({"layer1/b": None}, "ff/layer1/b is missing"),
+    "another shape": ({"layer1/W": np.ones((2, 3))}, "(2, 3); it must be floats of shape (2, 2)"),
+    "other things": ({"layer1/b": np.array(["a", "b"])}, "ff/layer1/b is <U1 of shape (2,)"),
+    "not a number": ({"layer1/b": np.array([0, math.nan])}, "that are not finite"),
+}
+
+
+@pytest.mark.parametrize(("changes", "says"), WEIGHTS.values(), ids=WEIGHTS.keys())
+def test_weights_of_another_network_are_named(
+    changes: dict[str, np.ndarray | None], says: str, tmp_path: Path
+) -> None:
+    directory = RunDirectory(tmp_path)
+    run = Run(HEAD).with_result(result("ff")).with_result(result("bp"))
+    changed = {**run.weights, **{f"ff/{name}": array for name, array in changes.items()}}
+    kept = {name: array for name, array in changed.items() if array is not None}
+    directory.write(replace(run, weights=kept))
+    with pytest.raises(RunDirectoryError) as caught:
+        directory.read()
+    assert says in caught.value.message
+    assert caught.value.message.startswith(f"{tmp_path / 'weights.npz'}: ")
+    assert "\n" not in caught.value.message
+    (tmp_path / "weights.npz").unlink()
+    assert directory.read().algorithms == ["ff", "bp"]
 
 
 @pytest.mark.parametrize(

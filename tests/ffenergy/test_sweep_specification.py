@@ -68,6 +68,8 @@ BAD = {
     "a word for a number": (HEAD + '[[cells]]\nlr = "fast"', "[[cells]] number 1: lr is 'fast'"),
     "the second grid": (HEAD + "[[grid]]\nlr = [1]\n[[grid]]\nlr = [0]", "[[grid]] number 2"),
     "a flat network": (HEAD + "[grid]\nlayer_sizes = [784, 8]", "a network is a list"),
+    "a width with a fraction": (HEAD + "[fixed]\nlayer_sizes = [784, 20.7]", "has 20.7, which"),
+    "a width that is none": (HEAD + "[fixed]\nlayer_sizes = [784, true]", "has True, which"),
     "seed in the grid": (HEAD + "[grid]\nseed = [1]", "write seeds = "),
     "validation in the grid": (HEAD + "[fixed]\nn_validation = 1", "write validation = "),
     "no seeds": (HEAD + "seeds = []", "seeds is empty"),

@@ -133,6 +133,18 @@ def test_forward_forward_layers_come_from_the_weights(base: Path) -> None:
     right = train_head("ff", settings, weights, task, data)
     wrong = train_head("ff", settings, {k: 0 * w for k, w in weights.items()}, task, data)
     assert right.test_error < wrong.test_error
+    del weights["layer1/W"]
+    with pytest.raises(SettingsError, match="weights of ff do not fit: layer1/W is missing"):
+        train_head("ff", settings, weights, task, data)
+
+
+def test_a_task_written_twice_is_one_task(base: Path) -> None:
+    tasks = ["--to", "mnist:5-9", "--to", "mnist:5,6-9", "--to", "mnist:9,5-8"]
+    told = invoke(base, "transfer", base / "seed0", *tasks, "--outdir", base / "once", "-q")
+    assert told.exit_code == 0, told.output
+    summary = pd.read_csv(base / "once" / "summary.csv")
+    assert summary["n"].tolist() == [1, 1, 1]  # three algorithms
+    assert summary["test_error_std"].isna().all()
 
 
 def test_seeds_become_mean_and_spread(base: Path) -> None:
@@ -160,6 +172,16 @@ def test_seeds_become_mean_and_spread(base: Path) -> None:
     assert forced.exit_code == 0, forced.output
 
 
+def test_force_leaves_what_another_process_is_writing(base: Path) -> None:
+    out = base / "busy"
+    with RunDirectory(out).locked():
+        (out / "transfer.csv").write_text("of the other process")
+        told = invoke(base, "transfer", base / "seed0", "--outdir", out, "--force", "-q")
+        assert told.exit_code == 4
+        assert "another process" in told.output
+        assert (out / "transfer.csv").read_text() == "of the other process"
+
+
 def test_runs_that_cannot_be_used_are_one_line(base: Path) -> None:
     twice = invoke(base, "transfer", base / "seed0", base / "seed0", "--outdir", base / "x")
     assert twice.exit_code == 2
@@ -168,7 +190,14 @@ def test_runs_that_cannot_be_used_are_one_line(base: Path) -> None:
     assert unlike.exit_code == 2
     assert "differs" in unlike.output
     assert unlike.output.count("lr") == 1
-    (base / "other" / "weights.npz").unlink()
+    path = base / "other" / "weights.npz"
+    with np.load(path) as archive:
+        np.savez(path, allow_pickle=False, **{k: archive[k] for k in archive if k != "ff/layer1/W"})
+    for command in (("transfer", "--outdir", base / "x"), ("figures",)):
+        partial = invoke(base, *command, base / "other")
+        assert partial.exit_code == 4
+        assert "weights.npz: ff/layer1/W is missing; train the run again" in partial.output
+    path.unlink()
     bare = invoke(base, "transfer", base / "other", "--outdir", base / "x")
     assert bare.exit_code == 4
     assert "weights" in bare.output
