@@ -10,11 +10,11 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,9 @@ from filelock import FileLock, Timeout
 from ffenergy import results
 from ffenergy.atomic import replacing, sweep, write_text
 from ffenergy.costs.prices import FILES as PRICED
-from ffenergy.errors import OutputError
+from ffenergy.documents import NUMBER_OR_NULL, check, parse_json
+from ffenergy.errors import OutputError, SettingsError
+from ffenergy.settings import Settings
 
 if TYPE_CHECKING:
     from ffenergy.results import AlgorithmResult
@@ -49,6 +51,32 @@ SCALARS = (
     "head_samples",
     "wall_seconds",
 )
+SCALAR_TYPES: Final = {
+    **dict.fromkeys(SCALARS, int),
+    **dict.fromkeys(("test_error", "train_error", "wall_seconds"), NUMBER_OR_NULL),
+}
+SIGNATURE: Final = {"name": str, "digest": str, "steps": int}
+EPOCH: Final = {"stage": str, "epoch": int, "loss": NUMBER_OR_NULL, str: NUMBER_OR_NULL}
+DOCUMENT: Final = {
+    "status": str,
+    "command": str,
+    "accounting": str,
+    "preset": str,
+    "seed": int,
+    "settings": dict,
+    "versions": dict,
+    "data": {
+        "name": str,
+        "source": str,
+        "is_sample": bool,
+        "train_images": int,
+        "test_images": int,
+        "validation_images?": int,
+    },
+    "profiles?": [{"name": str, "sha256": str, "text?": str}],
+    "results": {str: {**SCALAR_TYPES, "signatures": [SIGNATURE]}},
+}
+"""What readers of `run.json` may count on, see `documents.check`."""
 
 
 class RunDirectoryError(OutputError):
@@ -212,16 +240,16 @@ class RunDirectory:
         return Run(
             configuration=document,
             results={name: _numbers(row) for name, row in rows.items()},
-            traffic=self._read_table("traffic.csv", TRAFFIC_COLUMNS),
-            history=self._read_table("history.csv", HISTORY_COLUMNS),
-            weights=self._read_arrays("weights.npz"),
-            examples=self._read_arrays("examples.npz"),
+            traffic=self.read_table("traffic.csv", TRAFFIC_COLUMNS),
+            history=self.read_table("history.csv", HISTORY_COLUMNS),
+            weights=self.read_arrays("weights.npz"),
+            examples=self.read_arrays("examples.npz"),
         )
 
     def _read_document(self) -> dict[str, Any]:
         path = self.path / "run.json"
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = parse_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise RunDirectoryError(
                 f"{self.path} holds no run (no run.json); give the --outdir of an earlier run"
@@ -232,14 +260,17 @@ class RunDirectory:
             raise RunDirectoryError(
                 f"{path} is not a run of format {FORMAT}; run the measurement again"
             )
-        rows = document.get("results")
-        if not isinstance(rows, dict) or not all(
-            isinstance(row, dict) and set(SCALARS) <= set(row) for row in rows.values()
-        ):
-            raise RunDirectoryError(f"{path} lacks its results; run the measurement again")
+        try:
+            check(document, DOCUMENT)
+            Settings.from_saved(document["settings"])
+        except (ValueError, SettingsError) as error:
+            raise RunDirectoryError(
+                f"{path} is damaged: {error}; put the file back, or run the measurement again"
+            ) from error
         return document
 
-    def _read_table(self, name: str, columns: list[str]) -> pd.DataFrame:
+    def read_table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        """Read a table that has at least `columns`. Raises RunDirectoryError."""
         path = self.path / name
         try:
             table = pd.read_csv(path, engine="python")  # its floats are exact
@@ -251,15 +282,17 @@ class RunDirectory:
             raise RunDirectoryError(f"{path} lacks the columns {', '.join(missing)}")
         return table
 
-    def _read_arrays(self, name: str) -> dict[str, np.ndarray]:
+    def read_arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Read an archive of named arrays, none if there is none. Raises RunDirectoryError."""
         path = self.path / name
         if not path.exists():
             return {}
         try:
             with np.load(path, allow_pickle=False) as archive:
                 return dict(archive)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise RunDirectoryError(f"{path} is not readable as arrays: {error}") from error
+        except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+            reason = " ".join(str(error).split())  # TypeError: it is a single array
+            raise RunDirectoryError(f"{path} is not readable as arrays: {reason}") from error
 
 
 def plain(value: Any) -> Any:

@@ -48,8 +48,18 @@ def save(path: Path, **changes: object) -> None:
         {
             "format": FORMAT,
             "command": "ffenergy compare",
-            "data": {"name": data.name, "is_sample": data.is_sample},
+            "status": "complete",
+            "accounting": "eager",
+            "data": {
+                "name": data.name,
+                "source": data.source,
+                "is_sample": data.is_sample,
+                "train_images": len(data.train_images),
+                "test_images": len(data.test_images),
+            },
             "preset": "quick",
+            "seed": settings.seed,
+            "versions": {},
             "settings": settings.to_dict(),
         }
     )
