@@ -64,6 +64,15 @@ def test_what_a_run_lacks_is_left_out() -> None:
     }
 
 
+def test_a_history_without_errors_has_its_losses_drawn() -> None:
+    run = a_run()
+    figure = reference_figures.classifier_curves(
+        replace(run, history=run.history.drop(columns=["train_error", "test_error"]))
+    )
+    assert figure is not None
+    assert figure.axes[0].get_legend_handles_labels()[1] == ["layer1"]
+
+
 def test_the_papers_line_is_of_mnist_alone() -> None:
     run = a_run()
     fashion = {**run.configuration, "data": {"name": "fashion-mnist-validation"}}
