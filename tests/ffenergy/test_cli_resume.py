@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 from filelock import FileLock
 
 from ffenergy.cli import main
-from ffenergy.cli.status import told
+from ffenergy.cli.status import progress_of, told
+from ffenergy.errors import OutputError
 from ffenergy.run_directory import Run
 
 TINY = ["--layer-sizes", "784,16,16", "--n-epochs", "2", "--softmax-epochs", "1"]
@@ -107,3 +108,41 @@ def test_status_of_a_run_in_training() -> None:
         ),
     ]
     assert told(run, progress, is_training=False)[0].endswith("stopped; go on with --resume")
+
+
+EPOCH = {"stage": "layers", "epoch": 1, "loss": 0.5, "wall_seconds": 1.0}
+PROGRESS = {"algorithm": "ff", "planned": [{"stage": "layers", "epochs": 3}], "history": [EPOCH]}
+
+
+@pytest.mark.parametrize(
+    ("history", "says"),
+    [
+        ([], "Forward-Forward: no epoch is done yet"),
+        ([EPOCH | {"loss": None}], "epoch 1 of 3, loss not known, time left not known"),
+    ],
+    ids=["no epochs", "a loss that was no number"],
+)
+def test_status_of_little_progress(
+    tmp_path: Path, history: list[dict[str, object]], says: str
+) -> None:
+    (tmp_path / "progress.json").write_text(json.dumps(PROGRESS | {"history": history}))
+    run = Run({"status": "running", "command": "ffenergy compare"})
+    assert says in told(run, progress_of(tmp_path), is_training=True)[-1]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[]", "it is [], not a table of keys"),
+        ("{", "Expecting property name"),
+        (json.dumps({"algorithm": "ff"}), "planned is missing"),
+        (json.dumps(PROGRESS | {"history": [EPOCH | {"loss": "low"}]}), "history[1].loss is 'low'"),
+        (json.dumps(PROGRESS | {"planned": []}), "stage 'layers' is not in planned"),
+    ],
+)
+def test_damaged_progress_is_named(tmp_path: Path, content: str, says: str) -> None:
+    path = tmp_path / "progress.json"
+    path.write_text(content)
+    with pytest.raises(OutputError) as caught:
+        progress_of(tmp_path)
+    assert caught.value.message.startswith(f"{path} is not readable as progress: {says}")
