@@ -10,6 +10,7 @@ import numpy as np
 
 from ffenergy.atomic import replacing, write_bytes
 from ffenergy.cli.flags import (
+    NumberRange,
     chosen_settings,
     data_flags,
     output_flags,
@@ -39,7 +40,7 @@ TABLE, ARRAYS, FILM = "film.csv", "film.npz", "film.gif"
 )
 @click.option(
     "--fps",
-    type=click.FloatRange(min=0.1, max=50),
+    type=NumberRange(min=0.1, max=50),
     default=5,
     show_default=True,
     help="Frames per second.",

