@@ -10,7 +10,7 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,6 +42,8 @@ PROGRESS = "progress.json"
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
 EXPORTS = ("*.perfetto.json", "*.parquet")
+ELSEWHERE = "choose another --outdir"
+FORCE = f"{ELSEWHERE}, or pass --force to replace the run in it"
 SCALARS = (
     "test_error",
     "train_error",
@@ -154,28 +156,30 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def check(self, *, force: bool = False) -> None:
+    def check(
+        self, *, force: bool = False, replaced: Collection[str] = (), remedy: str = FORCE
+    ) -> None:
         """Prove that a run could be written here, and change nothing that matters.
 
         Raises RunDirectoryError if the directory cannot be made or written, or if it holds
-        anything and `force` is False.
+        anything but files named in `replaced` and `force` is False; `remedy` ends that message.
         """
         probe = self.path / f".writable.{os.getpid()}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            occupied = any(path.name != LOCK for path in self.path.iterdir())
+            occupied = any(path.name not in (LOCK, *replaced) for path in self.path.iterdir())
             probe.touch(exist_ok=False)
             probe.unlink()
         except OSError as error:
-            raise RunDirectoryError(
-                f"cannot write to {self.path}: {error.strerror or error}; choose another --outdir"
-            ) from error
+            raise self._not_writable(error) from error
         if occupied and not force:
             what = "an older run" if (self.path / "run.json").exists() else "other files"
-            raise RunDirectoryError(
-                f"{self.path} already holds {what}; choose another --outdir, or pass --force "
-                "to replace the run in it"
-            )
+            raise RunDirectoryError(f"{self.path} already holds {what}; {remedy}")
+
+    def _not_writable(self, error: OSError) -> RunDirectoryError:
+        return RunDirectoryError(
+            f"cannot write to {self.path}: {error.strerror or error}; choose another --outdir"
+        )
 
     def claim(self, *, force: bool = False) -> None:
         """Check, and clear away an older run: the files that a run writes, and only those."""
@@ -195,17 +199,19 @@ class RunDirectory:
     def locked(self) -> Iterator[None]:
         """Keep every other process from training into this directory.
 
-        Raises RunDirectoryError if one does so already.
+        Raises RunDirectoryError if one does so already, or if the lock cannot be taken.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / LOCK)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=False)
         except Timeout:
             raise RunDirectoryError(
                 f"another process is training into {self.path}; wait for it or choose another "
                 "--outdir"
             ) from None
+        except OSError as error:
+            raise self._not_writable(error) from error
         try:
             sweep(self.path)
             yield

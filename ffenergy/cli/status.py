@@ -120,7 +120,7 @@ def _is_training(path: Path) -> bool:
     try:
         with FileLock(path / LOCK).acquire(blocking=False):
             return False
-    except Timeout:
+    except (Timeout, PermissionError):  # a lock of somebody else's, which is gone when not held
         return True
 
 

@@ -22,7 +22,7 @@ from ffenergy.report import text
 from ffenergy.report.pricing import saved_settings
 from ffenergy.report.style import ALGORITHM_NAMES, in_order, short_name
 from ffenergy.report.transfer_table import shown
-from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.run_directory import ELSEWHERE, Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training.outcomes import NotFiniteError
 from ffenergy.training.transfer import Task, train_head
@@ -107,10 +107,10 @@ def transfer(
     asked = [Task.parse(task) for task in tasks or (own, f"{own}:5-9")]
     directory = RunDirectory(outdir)
     if force:
-        directory.check(force=True)
+        directory.check(replaced=FILES, remedy=ELSEWHERE)
         for name in FILES:
             (outdir / name).unlink(missing_ok=True)
-    directory.check()
+    directory.check(remedy=f"{ELSEWHERE}, or pass --force to replace the results of a transfer")
     data = {task.dataset: _data(task, sources[0], data_dir, offline, quiet) for task in asked}
     rows: list[dict[str, Any]] = []
     with directory.locked():

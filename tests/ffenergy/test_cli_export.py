@@ -53,6 +53,7 @@ def test_one_algorithm_can_be_chosen(run: Path) -> None:
     [
         ([], "nothing to export; give --perfetto, --parquet or both", 2),
         (["--perfetto", "--algorithms", "random"], "the run has training steps of ff, bp", 2),
+        (["--perfetto", "--algorithms", "ff,ff"], "name each at most once", 2),
         (["--perfetto", "--profile", "none"], "neither a profile nor a file", 2),
     ],
 )

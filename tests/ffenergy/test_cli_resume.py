@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -67,6 +68,31 @@ def test_two_processes_do_not_train_into_one_directory(tmp_path: Path) -> None:
     assert result.exit_code == 4
     assert "another process is training" in result.output
     assert sorted(p.name for p in path.iterdir()) in ([], [".lock"])
+
+
+def test_a_lock_that_cannot_be_taken_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "run" / ".lock"))
+
+    monkeypatch.setattr(FileLock, "acquire", denied)
+    result = invoke("train", "bp", *TINY, "--outdir", tmp_path / "run")
+    assert result.exit_code == 4
+    remedy = "Permission denied; choose another --outdir"
+    assert result.output == f"Error: cannot write to {tmp_path / 'run'}: {remedy}\n"
+
+
+def test_a_file_that_may_not_be_written_is_named_with_what_to_do(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Path, *_: object) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("ffenergy.export.parquet.write_bytes", denied)
+    result = invoke("export", trained, "--parquet")
+    assert result.exit_code == 4
+    assert "history.parquet: Permission denied; change its permissions" in result.output
 
 
 def test_an_unknown_algorithm_is_refused(tmp_path: Path) -> None:

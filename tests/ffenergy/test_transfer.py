@@ -168,6 +168,12 @@ def test_seeds_become_mean_and_spread(base: Path) -> None:
     assert "already holds" in again.output
     forced = invoke(base, "transfer", base / "seed0", "--outdir", out, "--force", "-q")
     assert forced.exit_code == 0, forced.output
+    (out / "run.json").write_text("{}")
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    refused = invoke(base, "transfer", base / "seed0", "--outdir", out, "--force", "-q")
+    assert refused.exit_code == 4
+    assert "already holds an older run; choose another --outdir\n" in refused.output
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_runs_that_cannot_be_used_are_one_line(base: Path) -> None:
