@@ -175,8 +175,9 @@ def test_a_cell_that_fails_is_recorded_and_tried_again(
     ("text", "code", "told"),
     [
         (HEAD + "[grid]\nlr = 3", 2, "it must be a list"),
-        (HEAD.replace("784", "100"), 2, "an image has 784 pixels"),
-        (HEAD.replace("300", "7000"), 2, "6000 training images"),
+        (HEAD.replace("784", "100"), 2, "spec.toml: layer_sizes starts at 100"),
+        (HEAD.replace("300", "7000"), 2, "spec.toml: n_train is 7000"),
+        (HEAD.replace("trace", "validation = 6000\ntrace"), 2, "spec.toml: "),
     ],
 )
 def test_a_bad_file_is_one_line(tmp_path: Path, text: str, code: int, told: str) -> None:
@@ -193,6 +194,8 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
     result = sweep(HEAD, tmp_path)
     assert result.exit_code == 4
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+    assert "choose another --outdir" in result.stderr
+    assert "--force" not in result.stderr
 
 
 def test_two_sweeps_never_share_a_folder(tmp_path: Path) -> None:
