@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -24,8 +24,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None  # not the hidden one
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
 
 
@@ -42,5 +45,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, newlines unchanged, to `path` atomically."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write `text` as UTF-8, newlines unchanged, to `path` atomically.
+
+    Bytes of a file name that are no UTF-8, which Python reads as surrogates, become escapes.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any, Final
@@ -24,6 +25,7 @@ COMPARED: Final = ("bytes", "flops", "bytedmd_operation", "bytedmd_tile", "peak_
 """Columns that, with the energy, have a ratio to backprop beside them."""
 EXACT: Final = ("parameters", "bytes_read", "bytes_written", *COMPARED[1:])
 """Columns of integers, which stay so where a figure is missing."""
+DIGITS: Final = 100  # of a number in a list; Python itself reads no more than 4300
 
 Pricing = Callable[[Sequence[str], Settings, Sequence[Profile]], Prices]
 
@@ -248,6 +250,8 @@ _EXAMPLE: Final = "10,100,1000 (networks: 784,500;784,1000)"
 
 
 def _number(flag: str, part: str) -> int:
-    if not part.isascii() or not part.isdigit() or int(part) < 1:
-        raise SettingsError(f"{flag} has {part!r}; write whole numbers from 1 on, such as 10,100")
+    if not part.isascii() or not part.isdigit() or len(part) > DIGITS or int(part) < 1:
+        raise SettingsError(
+            f"{flag} has {reprlib.repr(part)}; write whole numbers from 1 on, such as 10,100"
+        )
     return int(part)

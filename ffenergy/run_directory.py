@@ -10,11 +10,11 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,8 @@ from filelock import FileLock, Timeout
 from ffenergy import results, saved_weights
 from ffenergy.atomic import replacing, sweep, write_text
 from ffenergy.costs.prices import FILES as PRICED
-from ffenergy.errors import OutputError
+from ffenergy.documents import NUMBER_OR_NULL, check, parse_json
+from ffenergy.errors import OutputError, SettingsError
 from ffenergy.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ PROGRESS = "progress.json"
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
 EXPORTS = ("*.perfetto.json", "*.parquet")
+ELSEWHERE = "choose another --outdir"
+FORCE = f"{ELSEWHERE}, or pass --force to replace the run in it"
 SCALARS = (
     "test_error",
     "train_error",
@@ -51,6 +54,32 @@ SCALARS = (
     "head_samples",
     "wall_seconds",
 )
+SCALAR_TYPES: Final = {
+    **dict.fromkeys(SCALARS, int),
+    **dict.fromkeys(("test_error", "train_error", "wall_seconds"), NUMBER_OR_NULL),
+}
+SIGNATURE: Final = {"name": str, "digest": str, "steps": int}
+EPOCH: Final = {"stage": str, "epoch": int, "loss": NUMBER_OR_NULL, str: NUMBER_OR_NULL}
+DOCUMENT: Final = {
+    "status": str,
+    "command": str,
+    "accounting": str,
+    "preset": str,
+    "seed": int,
+    "settings": dict,
+    "versions": dict,
+    "data": {
+        "name": str,
+        "source": str,
+        "is_sample": bool,
+        "train_images": int,
+        "test_images": int,
+        "validation_images?": int,
+    },
+    "profiles?": [{"name": str, "sha256": str, "text?": str}],
+    "results": {str: {**SCALAR_TYPES, "signatures": [SIGNATURE]}},
+}
+"""What readers of `run.json` may count on, see `documents.check`."""
 
 
 class RunDirectoryError(OutputError):
@@ -137,28 +166,30 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def check(self, *, force: bool = False) -> None:
+    def check(
+        self, *, force: bool = False, replaced: Collection[str] = (), remedy: str = FORCE
+    ) -> None:
         """Prove that a run could be written here, and change nothing that matters.
 
         Raises RunDirectoryError if the directory cannot be made or written, or if it holds
-        anything and `force` is False.
+        anything but files named in `replaced` and `force` is False; `remedy` ends that message.
         """
         probe = self.path / f".writable.{os.getpid()}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            occupied = any(path.name != LOCK for path in self.path.iterdir())
+            occupied = any(path.name not in (LOCK, *replaced) for path in self.path.iterdir())
             probe.touch(exist_ok=False)
             probe.unlink()
         except OSError as error:
-            raise RunDirectoryError(
-                f"cannot write to {self.path}: {error.strerror or error}; choose another --outdir"
-            ) from error
+            raise self._not_writable(error) from error
         if occupied and not force:
             what = "an older run" if (self.path / "run.json").exists() else "other files"
-            raise RunDirectoryError(
-                f"{self.path} already holds {what}; choose another --outdir, or pass --force "
-                "to replace the run in it"
-            )
+            raise RunDirectoryError(f"{self.path} already holds {what}; {remedy}")
+
+    def _not_writable(self, error: OSError) -> RunDirectoryError:
+        return RunDirectoryError(
+            f"cannot write to {self.path}: {error.strerror or error}; choose another --outdir"
+        )
 
     def claim(self, *, force: bool = False) -> None:
         """Check, and clear away an older run: the files that a run writes, and only those."""
@@ -178,17 +209,19 @@ class RunDirectory:
     def locked(self) -> Iterator[None]:
         """Keep every other process from writing a run into this directory.
 
-        Raises RunDirectoryError if one does so already.
+        Raises RunDirectoryError if one does so already, or if the lock cannot be taken.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / LOCK)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(blocking=False)
         except Timeout:
             raise RunDirectoryError(
                 f"another process is training into {self.path}; wait for it or choose another "
                 "--outdir"
             ) from None
+        except OSError as error:
+            raise self._not_writable(error) from error
         try:
             sweep(self.path)
             yield
@@ -223,16 +256,16 @@ class RunDirectory:
         return Run(
             configuration=document,
             results={name: _numbers(row) for name, row in rows.items()},
-            traffic=self._read_table("traffic.csv", TRAFFIC_COLUMNS),
-            history=self._read_table("history.csv", HISTORY_COLUMNS),
+            traffic=self.read_table("traffic.csv", TRAFFIC_COLUMNS),
+            history=self.read_table("history.csv", HISTORY_COLUMNS),
             weights=self._read_weights(document),
-            examples=self._read_arrays("examples.npz"),
+            examples=self.read_arrays("examples.npz"),
         )
 
     def _read_document(self) -> dict[str, Any]:
         path = self.path / "run.json"
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = parse_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise RunDirectoryError(
                 f"{self.path} holds no run (no run.json); give the --outdir of an earlier run"
@@ -243,14 +276,17 @@ class RunDirectory:
             raise RunDirectoryError(
                 f"{path} is not a run of format {FORMAT}; run the measurement again"
             )
-        rows = document.get("results")
-        if not isinstance(rows, dict) or not all(
-            isinstance(row, dict) and set(SCALARS) <= set(row) for row in rows.values()
-        ):
-            raise RunDirectoryError(f"{path} lacks its results; run the measurement again")
+        try:
+            check(document, DOCUMENT)
+            Settings.from_saved(document["settings"])
+        except (ValueError, SettingsError) as error:
+            raise RunDirectoryError(
+                f"{path} is damaged: {error}; put the file back, or run the measurement again"
+            ) from error
         return document
 
-    def _read_table(self, name: str, columns: list[str]) -> pd.DataFrame:
+    def read_table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        """Read a table that has at least `columns`. Raises RunDirectoryError."""
         path = self.path / name
         try:
             table = pd.read_csv(path, engine="python")  # its floats are exact
@@ -263,11 +299,11 @@ class RunDirectory:
         return table
 
     def _read_weights(self, document: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        weights = self._read_arrays("weights.npz")
+        weights = self.read_arrays("weights.npz")
+        sizes = Settings.from_saved(document["settings"]).layer_sizes
         for algorithm in dict.fromkeys(name.split("/")[0] for name in weights):
             head = f"{algorithm}/"
             own = {k.removeprefix(head): w for k, w in weights.items() if k.startswith(head)}
-            sizes = Settings.from_saved(document.get("settings", {})).layer_sizes
             problem = saved_weights.fault(own, sizes)
             if problem:
                 raise RunDirectoryError(
@@ -276,15 +312,17 @@ class RunDirectory:
                 )
         return weights
 
-    def _read_arrays(self, name: str) -> dict[str, np.ndarray]:
+    def read_arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Read an archive of named arrays, none if there is none. Raises RunDirectoryError."""
         path = self.path / name
         if not path.exists():
             return {}
         try:
             with np.load(path, allow_pickle=False) as archive:
                 return dict(archive)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise RunDirectoryError(f"{path} is not readable as arrays: {error}") from error
+        except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+            reason = " ".join(str(error).split())  # TypeError: it is a single array
+            raise RunDirectoryError(f"{path} is not readable as arrays: {reason}") from error
 
 
 def plain(value: Any) -> Any:

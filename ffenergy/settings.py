@@ -184,15 +184,20 @@ def _at_least(least: int) -> tuple[Callable[[float], bool], str]:
     return (lambda value: value >= least), f"at least {least}"
 
 
+_MOST: Final = 2**29  # of units or images: the bytes of two in a product are still a 64-bit number
 _POSITIVE: Final = ((lambda value: value > 0), "greater than 0")
 _RANGES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "layer_sizes": (
-        lambda sizes: len(sizes) >= 2 and min(sizes) >= 1,
-        "the number of pixels and at least one hidden width, such as 784,500,500",
+        lambda sizes: len(sizes) >= 2 and min(sizes) >= 1 and max(sizes) <= _MOST,
+        f"pixels and at least one hidden width, such as 784,500,500, none above {_MOST:,}",
     ),
     **{name: _at_least(0) for name in ("seed", "n_train", "n_validation", "n_epochs")},
     **{name: _at_least(0) for name in ("softmax_epochs", "n_blur")},
-    **{name: _at_least(1) for name in ("batch_size", "head_batch_size", "head_layers")},
+    "head_layers": _at_least(1),
+    **dict.fromkeys(
+        ("batch_size", "head_batch_size"),
+        (lambda value: 1 <= value <= _MOST, f"at least 1 and at most {_MOST:,}"),
+    ),
     **{name: _at_least(0) for name in ("weight_decay", "head_weight_decay", "peer_strength")},
     **{name: _at_least(0) for name in ("head_init_std", "threshold")},
     "bp_weight_decay": (
@@ -211,7 +216,10 @@ def _converted(name: str, value: Any) -> Any:
     acceptable = (int, float) if kind is float else kind
     if not isinstance(value, acceptable) or isinstance(value, bool):
         raise SettingsError(f"{name} is {value!r}; it must be of type {kind.__name__}")
-    converted = kind(value)
+    try:
+        converted = kind(value)
+    except OverflowError:
+        converted = math.inf
     if isinstance(converted, float) and not math.isfinite(converted):
         raise SettingsError(f"{name} is {value!r}; it must be a finite number")
     return converted

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-import pandas as pd
 
 from ffenergy.atomic import replacing, write_bytes
 from ffenergy.cli.flags import (
+    NumberRange,
     chosen_settings,
     data_flags,
     output_flags,
@@ -23,7 +22,8 @@ from ffenergy.cli.provenance import configuration
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import OutputError, SettingsError
-from ffenergy.report.snapshots import STAGES, Film, Snapshots
+from ffenergy.report.pricing import saved_settings
+from ffenergy.report.snapshots import COLUMNS, STAGES, Film, Snapshots
 from ffenergy.run_directory import Run, RunDirectory
 
 TABLE, ARRAYS, FILM = "film.csv", "film.npz", "film.gif"
@@ -40,7 +40,7 @@ TABLE, ARRAYS, FILM = "film.csv", "film.npz", "film.gif"
 )
 @click.option(
     "--fps",
-    type=click.FloatRange(min=0.1, max=50),
+    type=NumberRange(min=0.1, max=50),
     default=5,
     show_default=True,
     help="Frames per second.",
@@ -147,11 +147,11 @@ def _film(path: Path, fps: float) -> tuple[list[str], str]:
     from ffenergy.report import film, moving_pictures  # matplotlib takes a second to import
 
     run = RunDirectory(path).read()
-    settings, data = run.configuration["settings"], run.configuration["data"]
+    settings, data = saved_settings(run), run.configuration["data"]
     subtitles = film.Subtitles(
-        network="-".join(map(str, settings["layer_sizes"])),
+        network="-".join(map(str, settings.layer_sizes)),
         data=f"{data['name'].upper()}, {data['train_images']:,} training images",
-        threshold=settings["threshold"],
+        threshold=settings.threshold,
     )
     frames = list(film.frames(_snapshots(path), subtitles))
     videos, notes = [], ""
@@ -172,9 +172,11 @@ def _snapshots(path: Path) -> Film:
             raise OutputError(
                 f"{path} holds no snapshots ({name}); a run of `ffenergy animate` has them"
             )
+    directory = RunDirectory(path)
+    arrays, table = directory.read_arrays(ARRAYS), directory.read_table(TABLE, COLUMNS)
     try:
-        with np.load(path / ARRAYS, allow_pickle=False) as archive:
-            return Film.of(dict(archive), pd.read_csv(path / TABLE, engine="python"))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise OutputError(f"{path / ARRAYS} is not readable as snapshots: {reason}") from error
+        return Film.of(arrays, table)
+    except ValueError as error:
+        raise OutputError(
+            f"{path}: {ARRAYS} and {TABLE} are no film: {error}; train it again"
+        ) from error

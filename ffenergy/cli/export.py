@@ -82,10 +82,10 @@ def _chosen(run: Run, algorithms: str | None, work: Workload) -> list[str]:
     able = [name for name in run.algorithms if has_training_step(name, work)]
     asked = able if algorithms is None else [name.strip() for name in algorithms.split(",")]
     for name in asked:
-        if name not in able:
+        if name not in able or asked.count(name) > 1:
             raise SettingsError(
                 f"--algorithms has {name!r}; the run has training steps of "
-                f"{', '.join(able) or 'no algorithm'}"
+                f"{', '.join(able) or 'no algorithm'}; name each at most once, with commas"
             )
     if not asked:
         raise SettingsError("the run has no algorithm that trains hidden layers; nothing to export")

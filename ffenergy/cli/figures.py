@@ -44,6 +44,8 @@ def figures(
     from ffenergy.report import reference_figures  # matplotlib takes a second to import
 
     saved = RunDirectory(run).read()
+    target = outdir or run / "figures"
+    RunDirectory(target).check(force=True)
     weights = {k.removeprefix("ff/"): w for k, w in saved.weights.items() if k.startswith("ff/")}
     if weights:
         settings = saved_settings(saved)
@@ -52,11 +54,9 @@ def figures(
         found = {**examples.hybrids(data, settings), **examples.goodness(weights, settings, data)}
         found |= preferred_inputs(weights, settings, data)
         saved = saved.with_examples({**saved.examples, **found})
-    target = outdir or run / "figures"
     drawn = dict(reference_figures.render(saved))
     if not drawn:
         raise OutputError(f"{run} has nothing to draw: no Forward-Forward weights, no history")
-    target.mkdir(parents=True, exist_ok=True)
     for name, content in drawn.items():
         write_bytes(target / name, content)
     if not quiet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -95,11 +96,24 @@ def chosen_settings(preset: str, overrides: dict[str, Any]) -> Settings:
     return Settings.from_preset(preset).replace(**given)
 
 
+class NumberRange(click.FloatRange):
+    """A range of numbers; NaN, which click lets through, lies in none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Convert as click does, and refuse NaN."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is not a number.", param, ctx)
+        return number
+
+
 def resume_flags(command: Command) -> Command:
     """Add --resume and --checkpoint-seconds."""
     command = click.option(
         "--checkpoint-seconds",
-        type=click.FloatRange(min=0),
+        type=NumberRange(min=0),
         default=10.0,
         show_default=True,
         help="Least time between two checkpoints, which are written after an epoch.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 from typing import Any
 
@@ -23,6 +24,13 @@ from instrumented import InstrumentError
 
 COMMAND = "ffenergy.command"
 """Key of the command as typed in click's `Context.meta`."""
+REMEDIES = {
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        "; change its permissions, or work in a copy of the folder",
+    ),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "; make room and try again"),
+}
 
 
 class OneLineErrors(click.Group):
@@ -48,7 +56,9 @@ class OneLineErrors(click.Group):
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise OutputError(f"{error.filename or 'a file'}: {error.strerror or error}") from error
+            remedy = REMEDIES.get(error.errno or 0, "")
+            what = f"{error.filename or 'a file'}: {error.strerror or error}"
+            raise OutputError(f"{what}{remedy}") from error
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})

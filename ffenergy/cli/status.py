@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,17 @@ import click
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from ffenergy.documents import NUMBER_OR_NULL, check, parse_json
 from ffenergy.errors import OutputError
 from ffenergy.report.findings import error
 from ffenergy.report.style import ALGORITHM_NAMES
-from ffenergy.run_directory import LOCK, PROGRESS, Run, RunDirectory
+from ffenergy.run_directory import EPOCH, LOCK, PROGRESS, Run, RunDirectory
 
+DOCUMENT = {
+    "algorithm": str,
+    "planned": [{"stage": str, "epochs": int}],
+    "history": [{**EPOCH, "wall_seconds": NUMBER_OR_NULL}],
+}
 RECENT = 5  # epochs whose mean duration the estimate takes
 
 
@@ -31,7 +36,7 @@ def status(run: Path) -> None:
     """
     directory = RunDirectory(run)
     found = directory.read()
-    for line in told(found, _progress(run), is_training=_is_training(run)):
+    for line in told(found, progress_of(run), is_training=_is_training(run)):
         click.echo(line)
 
 
@@ -57,19 +62,22 @@ def told(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> lis
 
 def _unfinished(progress: dict[str, Any], *, is_training: bool) -> list[str]:
     history = pd.DataFrame(progress["history"])
+    if history.empty:
+        return [f"  {_named(progress['algorithm'])}: no epoch is done yet"]
     now = history.iloc[-1]
     planned = {plan["stage"]: int(plan["epochs"]) for plan in progress["planned"]}
     stage, epoch = str(now["stage"]), int(now["epoch"])
     values = now.dropna()
-    losses = [f"{values['loss']:.4f}", *_per_layer(values, "loss_layer", "{:.4f}")]
-    parts = [f"epoch {epoch} of {planned[stage]}", f"loss {' / '.join(losses)}"]
+    losses = _per_layer(values, "loss", "{:.4f}")  # the mean comes first
+    parts = [f"epoch {epoch} of {planned[stage]}", f"loss {' / '.join(losses) or 'not known'}"]
     separation = _per_layer(values, "separation_layer", "{:.1f}")
     if separation:
         parts.append(f"separation {' / '.join(separation)} %")
     if "test_error" in values:
         parts.append(f"test error {values['test_error']:.2f} %")
-    if "cumulative_bytes_read" in values:
-        read, written = (int(values[f"cumulative_bytes_{way}"]) for way in ("read", "written"))
+    counted = [f"cumulative_bytes_{way}" for way in ("read", "written")]
+    if set(counted) <= set(values.index):
+        read, written = (int(values[name]) for name in counted)
         parts.append(f"{read / 1e9:,.1f} GB read and {written / 1e9:,.1f} GB written so far")
     if is_training:
         parts.append(_time_left(history, planned, stage, epoch))
@@ -90,10 +98,16 @@ def _time_left(history: pd.DataFrame, planned: dict[str, int], stage: str, epoch
     return f"about {own.mean() * (planned[stage] - epoch):,.0f} s left{later}"
 
 
-def _progress(path: Path) -> dict[str, Any] | None:
+def progress_of(path: Path) -> dict[str, Any] | None:
+    """Return what the progress.json of a run holds, None if there is none; raises OutputError."""
     file = path / PROGRESS
     try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        found: dict[str, Any] = parse_json(file.read_text(encoding="utf-8"))
+        check(found, DOCUMENT)
+        planned = {plan["stage"] for plan in found["planned"]}
+        for row in found["history"]:
+            if row["stage"] not in planned:
+                raise ValueError(f"stage {row['stage']!r} is not in planned")
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as reason:
@@ -108,7 +122,7 @@ def _is_training(path: Path) -> bool:
     try:
         with FileLock(path / LOCK).acquire(blocking=False):
             return False
-    except Timeout:
+    except (Timeout, PermissionError):  # a lock of somebody else's, which is gone when not held
         return True
 
 

@@ -13,14 +13,14 @@ from ffenergy.atomic import write_bytes, write_text
 from ffenergy.cli.flags import data_flags
 from ffenergy.cli.provenance import versions
 from ffenergy.energy import ChosenProfile, choose_profiles
-from ffenergy.errors import RunInterruptedError
+from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.progress import progress
 from ffenergy.report import text
 from ffenergy.report.sweep_errors_table import shown
-from ffenergy.run_directory import RunDirectory
+from ffenergy.run_directory import ELSEWHERE, RunDirectory
 from ffenergy.sweeps import pool, specification, tables, targets
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
-from ffenergy.sweeps.specification import Specification
+from ffenergy.sweeps.specification import Specification, SpecificationError
 
 
 @click.command()
@@ -103,10 +103,13 @@ def sweep(
     chosen = choose_profiles([profile]) if profile else []
     directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}")
     place = DataPlace(data_dir.resolve() if data_dir else None, offline)
-    cells = _cells(asked, place, progress=not quiet)
+    try:
+        cells = _cells(asked, place, progress=not quiet)
+    except SettingsError as error:
+        raise SpecificationError(f"{spec}: {error.message}") from None
     folder = CellFolder(directory.path / "cells")
     if not folder.path.is_dir():
-        directory.check()
+        directory.check(remedy=ELSEWHERE)
     with directory.locked():
         finished = _open(folder, cells)
         write_text(directory.path / "sweep.toml", spec.read_text(encoding="utf-8"))

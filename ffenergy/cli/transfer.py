@@ -22,7 +22,7 @@ from ffenergy.report import text
 from ffenergy.report.pricing import saved_settings
 from ffenergy.report.style import ALGORITHM_NAMES, in_order, short_name
 from ffenergy.report.transfer_table import shown
-from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.run_directory import ELSEWHERE, Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training.outcomes import NotFiniteError
 from ffenergy.training.transfer import Task, train_head
@@ -107,13 +107,15 @@ def transfer(
     parsed = map(Task.parse, tasks or (own, f"{own}:5-9"))
     asked = list(dict.fromkeys(parsed))  # a task given twice is no second seed
     directory = RunDirectory(outdir)
-    directory.check(force=force)
+    replaced = FILES if force else ()
+    remedy = ELSEWHERE if force else f"{ELSEWHERE}, or pass --force to replace a transfer"
+    directory.check(replaced=replaced, remedy=remedy)
     data = {task.dataset: _data(task, sources[0], data_dir, offline, quiet) for task in asked}
     rows: list[dict[str, Any]] = []
     with directory.locked():
-        for name in FILES if force else ():
+        directory.check(replaced=replaced, remedy=remedy)
+        for name in replaced:
             (outdir / name).unlink(missing_ok=True)
-        directory.check()
         try:
             for source in sources:
                 for algorithm in in_order(source.run.algorithms, ALGORITHM_NAMES):

@@ -72,6 +72,8 @@ class Constant:
         count = self.value * self._scale(self.unit, "bytes", BYTES)
         if not math.isfinite(count) or count != int(count):
             raise ValueError(f"{self.value} {self.unit} is not a whole number of bytes")
+        if count >= 2**63:
+            raise ValueError(f"{self.value} {self.unit} is more than 2^63 bytes")
         return int(count)
 
     def mm2_per_byte(self) -> float:

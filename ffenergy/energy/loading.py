@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar, cast
 
+from ffenergy.documents import parse_toml
 from ffenergy.energy.constant import Certainty, Constant, EnergyUnit
 from ffenergy.energy.errors import ProfileError
 from ffenergy.energy.profile import Level, Operations, Profile, Wire
@@ -63,8 +63,8 @@ def _bundled() -> Mapping[str, Profile]:
 def parse_profiles(text: str, file: str) -> dict[str, Profile]:
     """Parse the TOML `text`; `file` is its name in messages."""
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = parse_toml(text)
+    except ValueError as error:
         raise ProfileError(f"{file}: not valid TOML: {error}; correct that line") from error
     root = _Table(file, "", document, {})
     root.expect(("sources", "profiles"))
@@ -128,9 +128,13 @@ class _Table:
         data = self.data[key]
         if isinstance(data, bool) or not isinstance(data, int | float):
             self.fail(key, f"is {data!r}, not a number", "give a number")
-        if not math.isfinite(data) or data <= 0:
-            self.fail(key, f"is {data}", "give a finite number greater than zero")
-        return float(data)
+        try:
+            value = float(data)
+        except OverflowError:
+            value = math.inf
+        if not math.isfinite(value) or value <= 0:
+            self.fail(key, f"is {value:g}", "give a finite number greater than zero")
+        return value
 
     def constant(self, key: str) -> Constant:
         table = self.table(key)

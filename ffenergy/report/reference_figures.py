@@ -49,8 +49,9 @@ def classifier_curves(run: Run) -> Figure | None:
     left.set_title("Loss of every layer")
     head = history[history["stage"] == "head"]
     for column, style in (("train_error", ":"), ("test_error", "o-")):
-        label = column.removesuffix("_error")
-        right.plot(head["epoch"], head[column], style, c=ALGORITHM_COLOURS["ff"], label=label)
+        if column in head:
+            label = column.removesuffix("_error")
+            right.plot(head["epoch"], head[column], style, c=ALGORITHM_COLOURS["ff"], label=label)
     paper = figures.paper_error(run)
     if paper is not None:
         label = f"{paper} %: Hinton 2022"

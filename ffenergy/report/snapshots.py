@@ -23,6 +23,17 @@ from instrumented import Untraced
 
 ACCOUNTING: Final = "eager"
 STAGES: Final = {"ff": "layers", "bp": "network"}
+COLUMNS: Final = (
+    "algorithm",
+    "test_error",
+    "readout",
+    "profile",
+    "bytes_read",
+    "bytes_written",
+)
+"""What a film's table has, beside the energy in the unit of its profile."""
+ENERGIES: Final = ("energy_joules", "energy_macs")
+KINDS: Final = ("real", "hybrid")
 OWN_OUTPUT: Final = "its own output layer"
 
 
@@ -47,9 +58,24 @@ class Film:
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray], table: pd.DataFrame) -> Film:
-        """The film that ``arrays()`` and its table came from. Raises KeyError on others."""
-        goodness = {name: a for name, a in arrays.items() if name.startswith("layer")}
-        return cls(arrays["epochs"], arrays["fields"], goodness, table)
+        """The film that ``arrays()`` and its table came from. Raises ValueError on others."""
+        layers = dict.fromkeys(name.split("/")[0] for name in arrays if name.startswith("layer"))
+        names = [f"{layer}/{kind}" for layer in layers or ("layer1",) for kind in KINDS]
+        frames = len(np.atleast_1d(arrays.get("epochs", ())))
+        for name, ndim in {"epochs": 1, "fields": 4, **dict.fromkeys(names, 2)}.items():
+            found = arrays.get(name, np.empty(0))
+            if found.ndim != ndim or not len(found) or len(found) != frames:
+                raise ValueError(f"{name} is not an array with an entry per snapshot")
+        energy = [name for name in ENERGIES if name in table.columns]
+        for name in ("test_error", "bytes_read", "bytes_written", *(energy or ENERGIES[:1])):
+            if name not in table or not pd.api.types.is_numeric_dtype(table[name]):
+                raise ValueError(f"column {name} is not there, or not of numbers")
+        rows = table["algorithm"].value_counts()
+        if set(rows.index) != set(STAGES) or set(rows) != {frames}:
+            raise ValueError(
+                f"the table does not have {frames} rows of {' and '.join(STAGES)} each"
+            )
+        return cls(arrays["epochs"], arrays["fields"], {n: arrays[n] for n in names}, table)
 
 
 class Snapshots:

@@ -23,14 +23,16 @@ TARGET_ERRORS = (5.0, 3.0, 2.0, 1.5)
 
 TOTALS = ["flops", "bytes_read", "bytes_written"]
 ERRORS = ("train_error", "test_error")
+SUMMARY = ["algorithm", "test_error", "train_error", "steps", "samples", *TOTALS]
+SUMMARY += ["bytes_per_flop", "normalize_bytes_share", "wall_seconds", "head_steps"]
+SUMMARY += ["head_samples", "bytes_per_training_sample", "flops_per_training_sample"]
+SUMMARY += ["dataset", "is_sample", "accounting"]
 
 
 def summary(run: Run) -> pd.DataFrame:
     """One row per algorithm, as in `summary.csv`. Costs are missing where nothing was traced."""
     rows = [_summary_row(run, name) for name in run.algorithms]
-    table = pd.DataFrame(rows)
-    if table.empty:
-        return table
+    table = pd.DataFrame(rows, columns=SUMMARY)
     # Nullable integers keep exact totals next to algorithms trained untraced.
     return table.astype(dict.fromkeys(TOTALS, "Int64"))
 

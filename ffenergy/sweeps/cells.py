@@ -16,9 +16,10 @@ import threadpoolctl  # type: ignore[import-untyped]
 
 from ffenergy.atomic import write_text
 from ffenergy.data import Dataset, held_out, load
+from ffenergy.documents import check, parse_json
 from ffenergy.errors import DataError, FfenergyError, OutputError
 from ffenergy.results import AlgorithmResult
-from ffenergy.run_directory import SCALARS, plain
+from ffenergy.run_directory import EPOCH, SCALAR_TYPES, SCALARS, SIGNATURE, plain
 from ffenergy.settings import Settings
 from ffenergy.sweeps.features import learned
 from ffenergy.training import Checkpoints, Diverged, train
@@ -28,6 +29,22 @@ FINISHED: Final = ("complete", "diverged")
 """States that a training would reach again; a cell in another state is tried again."""
 CHECKPOINT_SECONDS: Final = 60.0  # least time between two of a cell; short cells have none
 COUNTS: Final = ("bytes_read", "bytes_written", "flops", "flops_special")
+DOCUMENT: Final = {
+    "cell": str,
+    "algorithm": str,
+    "traced": bool,
+    "data": dict,
+    "settings": dict,
+    "status": str,
+    "message": str,
+    "threads": int,
+    "scores": {name: kind | None for name, kind in SCALAR_TYPES.items()},
+    "counts": {str: int},
+    "signatures": [SIGNATURE],
+    "history": [EPOCH],
+    "features": [dict],
+}
+"""What readers of `outcome.json` may count on, see `documents.check`."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +144,11 @@ class Outcome:
 
     @classmethod
     def from_json(cls, text: str) -> Outcome:
-        """Read what `to_json` wrote; raises ValueError, KeyError or TypeError for anything else."""
-        document = {"features": [], **json.loads(text)}
+        """Read what `to_json` wrote; raises ValueError for anything else."""
+        document = parse_json(text)
+        if isinstance(document, dict):
+            document.setdefault("features", [])
+        check(document, DOCUMENT)
         values = {field.name: document[field.name] for field in fields(cls)}
         scores = {name: _number(values["scores"][name]) for name in SCALARS}
         history = [{k: _number(v) for k, v in row.items()} for row in values["history"]]
@@ -156,8 +176,11 @@ class CellFolder:
             outcome = Outcome.from_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise OutputError(f"{path} is not readable as a cell ({error}); delete it") from None
+        identity = (cell.name, cell.algorithm, cell.traced, asdict(cell.data))
+        if (outcome.cell, outcome.algorithm, outcome.traced, outcome.data) != identity:
+            raise OutputError(f"{path} holds the outcome of another cell; delete it")
         wanted = cell.settings.to_dict()
         odd = [name for name, value in outcome.settings.items() if wanted.get(name) != value]
         if odd:

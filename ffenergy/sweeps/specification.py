@@ -23,13 +23,13 @@ A grid and a cell may have ``algorithms`` of their own. Without both there is on
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
+from ffenergy.documents import parse_toml
 from ffenergy.errors import SettingsError
 from ffenergy.settings import Settings
 from ffenergy.training import ALGORITHMS
@@ -81,10 +81,10 @@ def read(path: Path) -> Specification:
         SpecificationError: not readable, not TOML, an unknown key, or a value no setting takes.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = parse_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SpecificationError(f"{path}: {error.strerror or error}; name a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise SpecificationError(f"{path}: not TOML: {error}") from None
     try:
         return parse(document)
@@ -210,7 +210,7 @@ def _algorithms(place: str, names: Any) -> list[str]:
     if not isinstance(names, list) or not names:
         raise SpecificationError(f"{place} is {names!r}; it must be {KINDS['algorithms'][1]}")
     for name in names:
-        if name not in ALGORITHMS:
+        if not isinstance(name, str) or name not in ALGORITHMS:
             raise SpecificationError(
                 f"{place}: unknown algorithm {name!r}; choose from {', '.join(ALGORITHMS)}"
             )

@@ -73,11 +73,13 @@ class Checkpoints:
 
     def latest(self, algorithm: str) -> Snapshot | None:
         """Return the newest usable checkpoint of ``algorithm``, or None if there is none."""
-        for _, path in reversed(self._numbered()):
+        paths = [path for _, path in self._numbered()]
+        for place, path in reversed(list(enumerate(paths))):
             try:
                 snapshot = _read(path, self.identity)
             except BadCheckpointError as error:
-                self.warn(f"{path} cannot be used: {error}; taking the one before it")
+                instead = "taking the one before it" if place else "there is none before it"
+                self.warn(f"{path} cannot be used: {error}; {instead}")
                 continue
             if snapshot.algorithm == algorithm:
                 return snapshot

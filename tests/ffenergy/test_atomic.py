@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,18 @@ def test_text_and_bytes_arrive_whole(tmp_path: Path) -> None:
     assert (tmp_path / "a.txt").read_bytes() == "θ = 2\n".encode()
     assert (tmp_path / "b.bin").read_bytes() == b"\x00\x01"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "b.bin"]
+
+
+def test_a_name_that_is_no_utf8_becomes_escapes(tmp_path: Path) -> None:
+    write_text(tmp_path / "run.json", '"runs/\udcff"')
+    assert (tmp_path / "run.json").read_bytes() == b'"runs/\\udcff"'
+    assert json.loads((tmp_path / "run.json").read_text()) == "runs/\udcff"
+
+
+def test_an_error_names_the_file_and_not_the_hidden_one(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file") as caught:
+        write_text(tmp_path / "gone" / "run.json", "x")
+    assert caught.value.filename == str(tmp_path / "gone" / "run.json")
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -226,6 +226,15 @@ def test_a_bad_checkpoint_gives_way_to_the_one_before_it(two, damage, why):
     assert len(warned) == 1
     assert why in warned[0]
     assert str(newest) in warned[0]
+    assert warned[0].endswith("; taking the one before it")
+
+
+def test_a_bad_checkpoint_that_is_the_only_one_gives_way_to_none(two):
+    checkpoints, (older, newest), warned = two
+    older.unlink()
+    newest.write_bytes(b"")
+    assert checkpoints.latest("ff") is None
+    assert warned[0].endswith("; there is none before it")
 
 
 def test_checkpoints_of_another_run_are_not_taken_up(two):

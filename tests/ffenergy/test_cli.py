@@ -217,6 +217,7 @@ BAD = {
     "unknown preset": (["--preset", "huge"], 2, "choose one of quick"),
     "a number that is none": (["--lr", "fast"], 2, "not a valid float"),
     "learning rate 0": (["--lr", "0"], 2, "greater than 0"),
+    "more units than can be addressed": (["--layer-sizes", f"784,{'9' * 20}"], 2, "none above"),
     "unknown profile": (["--profile", "abacus"], 2, "neither a profile nor a file"),
     "a profile twice": (["--profile", "dally-wire"] * 2, 2, "give each once"),
     "no such data directory": (["--data-dir", "nowhere"], 3, "nowhere"),

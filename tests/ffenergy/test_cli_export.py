@@ -9,22 +9,26 @@ import pytest
 from click.testing import CliRunner
 
 from ffenergy.cli import main
-from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.run_directory import SCALARS, Run, RunDirectory
 from ffenergy.settings import Settings
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     settings = Settings.from_preset("quick").replace(layer_sizes="64,20", batch_size=5)
+    images = {"train_images": 50, "test_images": 10}
     configuration = {
         "format": 1,
         "status": "complete",
+        "command": "ffenergy compare",
+        "accounting": "eager",
+        "preset": "quick",
+        "seed": 0,
         "settings": settings.to_dict(),
-        "data": {"train_images": 50, "test_images": 10},
+        "versions": {},
+        "data": {"name": "made", "source": "random", "is_sample": True, **images},
     }
-    row = dict.fromkeys(
-        "test_error train_error steps samples head_steps head_samples wall_seconds".split(), 1
-    )
+    row = {**dict.fromkeys(SCALARS, 1), "signatures": []}
     RunDirectory(tmp_path).write(Run(configuration, {"ff": row, "bp": row, "random": row}))
     return tmp_path
 
@@ -49,6 +53,7 @@ def test_one_algorithm_can_be_chosen(run: Path) -> None:
     [
         ([], "nothing to export; give --perfetto, --parquet or both", 2),
         (["--perfetto", "--algorithms", "random"], "the run has training steps of ff, bp", 2),
+        (["--perfetto", "--algorithms", "ff,ff"], "name each at most once", 2),
         (["--perfetto", "--profile", "none"], "neither a profile nor a file", 2),
     ],
 )

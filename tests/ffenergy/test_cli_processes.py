@@ -49,6 +49,8 @@ def test_ctrl_c_keeps_what_was_finished(tmp_path: Path, environment: dict[str, s
     assert last.startswith("Error: interrupted during Forward-Forward; kept: the epochs of")
     assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
     assert len((out / "history.csv").read_text().splitlines()) > 1
+    (header,) = (out / "summary.csv").read_text().splitlines()
+    assert header.startswith("algorithm,test_error,")
     report = subprocess.run(
         [*PROGRAM, "report", str(out)], env=environment, capture_output=True, text=True
     )

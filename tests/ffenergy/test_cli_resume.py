@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from click.testing import CliRunner, Result
 from filelock import FileLock
 
 from ffenergy.cli import main
-from ffenergy.cli.status import told
+from ffenergy.cli.status import progress_of, told
+from ffenergy.errors import OutputError
 from ffenergy.run_directory import Run
 
 TINY = ["--layer-sizes", "784,16,16", "--n-epochs", "2", "--softmax-epochs", "1"]
@@ -98,6 +100,31 @@ def test_two_processes_do_not_write_into_one_directory(command: list[str], tmp_p
     assert (path / "run.json").read_text() == "of the other process"
 
 
+def test_a_lock_that_cannot_be_taken_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "run" / ".lock"))
+
+    monkeypatch.setattr(FileLock, "acquire", denied)
+    result = invoke("train", "bp", *TINY, "--outdir", tmp_path / "run")
+    assert result.exit_code == 4
+    remedy = "Permission denied; choose another --outdir"
+    assert result.output == f"Error: cannot write to {tmp_path / 'run'}: {remedy}\n"
+
+
+def test_a_file_that_may_not_be_written_is_named_with_what_to_do(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Path, *_: object) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("ffenergy.export.parquet.write_bytes", denied)
+    result = invoke("export", trained, "--parquet")
+    assert result.exit_code == 4
+    assert "history.parquet: Permission denied; change its permissions" in result.output
+
+
 def test_an_unknown_algorithm_is_refused(tmp_path: Path) -> None:
     result = invoke("compare", "--algorithms", "ff,hebb", "--outdir", tmp_path / "run")
     assert result.exit_code == 2
@@ -141,3 +168,41 @@ def test_status_of_a_run_in_training() -> None:
     assert told(film, None, is_training=False) == [
         "ffenergy animate: stopped; begin again with --force"
     ]
+
+
+EPOCH = {"stage": "layers", "epoch": 1, "loss": 0.5, "wall_seconds": 1.0}
+PROGRESS = {"algorithm": "ff", "planned": [{"stage": "layers", "epochs": 3}], "history": [EPOCH]}
+
+
+@pytest.mark.parametrize(
+    ("history", "says"),
+    [
+        ([], "Forward-Forward: no epoch is done yet"),
+        ([EPOCH | {"loss": None}], "epoch 1 of 3, loss not known, time left not known"),
+    ],
+    ids=["no epochs", "a loss that was no number"],
+)
+def test_status_of_little_progress(
+    tmp_path: Path, history: list[dict[str, object]], says: str
+) -> None:
+    (tmp_path / "progress.json").write_text(json.dumps(PROGRESS | {"history": history}))
+    run = Run({"status": "running", "command": "ffenergy compare"})
+    assert says in told(run, progress_of(tmp_path), is_training=True)[-1]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[]", "it is [], not a table of keys"),
+        ("{", "Expecting property name"),
+        (json.dumps({"algorithm": "ff"}), "planned is missing"),
+        (json.dumps(PROGRESS | {"history": [EPOCH | {"loss": "low"}]}), "history[1].loss is 'low'"),
+        (json.dumps(PROGRESS | {"planned": []}), "stage 'layers' is not in planned"),
+    ],
+)
+def test_damaged_progress_is_named(tmp_path: Path, content: str, says: str) -> None:
+    path = tmp_path / "progress.json"
+    path.write_text(content)
+    with pytest.raises(OutputError) as caught:
+        progress_of(tmp_path)
+    assert caught.value.message.startswith(f"{path} is not readable as progress: {says}")

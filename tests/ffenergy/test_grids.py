@@ -52,6 +52,9 @@ def test_a_grid_is_every_combination_and_width_by_depth_gives_the_network() -> N
         ({"width": "5", "layer_sizes": "16,5"}, "--layer-sizes stands beside --width"),
         ({"optimizer": "adam,magic"}, "magic"),
         ({"dtype": "float16"}, "float16"),
+        ({"batch_size": "9" * 20}, "batch_size is 9+; it must be at least 1 and at most"),
+        ({"batch_size": "9" * 5000}, "--batch-size has '99.*99'; write whole numbers"),
+        ({"layer_sizes": f"784,{'9' * 20}"}, "layer_sizes is .* none above"),
     ],
 )
 def test_a_bad_list_is_refused_in_one_line(lists: dict[str, str], message: str) -> None:

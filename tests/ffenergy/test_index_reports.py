@@ -58,6 +58,7 @@ def put(folder: Path, settings: Settings, data: Dataset, traced: bool = True) ->
     result = train("bp", settings, data, traced=traced)
     described = {
         "name": data.name,
+        "source": data.source,
         "is_sample": False,
         "train_images": len(data.train_images),
         "test_images": len(data.test_images),
@@ -65,7 +66,9 @@ def put(folder: Path, settings: Settings, data: Dataset, traced: bool = True) ->
     configuration = {
         "format": 1,
         "status": "complete",
+        "command": "ffenergy train bp",
         "preset": "paper",
+        "versions": {},
         "data": described,
         "accounting": "eager",
         "settings": settings.to_dict(),

@@ -14,7 +14,7 @@ from ffenergy.cli import main
 from ffenergy.data import Dataset
 from ffenergy.report import reference_figures
 from ffenergy.report.preferred_inputs import IMAGES, UNITS, preferred_inputs
-from ffenergy.run_directory import Run
+from ffenergy.run_directory import Run, RunDirectory
 from ffenergy.settings import Settings
 
 NAMES = "hybrid-examples goodness-histograms training-curves receptive-fields preferred-inputs"
@@ -62,6 +62,28 @@ def test_what_a_run_lacks_is_left_out() -> None:
         "training-curves.png",
         "training-curves.svg",
     }
+
+
+def test_a_history_without_errors_has_its_losses_drawn() -> None:
+    run = a_run()
+    figure = reference_figures.classifier_curves(
+        replace(run, history=run.history.drop(columns=["train_error", "test_error"]))
+    )
+    assert figure is not None
+    assert figure.axes[0].get_legend_handles_labels()[1] == ["layer1"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) -> None:
+    run = a_run()
+    data = {"name": "mnist", "source": "", "is_sample": True, "train_images": 1, "test_images": 1}
+    head = {"format": 1, "status": "complete", "accounting": "eager", "seed": 0, "versions": {}}
+    head |= {"command": "ffenergy compare", "preset": "quick", "data": data, "settings": {}}
+    RunDirectory(tmp_path).write(replace(run, configuration=head, results={}))
+    (tmp_path / "file").touch()
+    flags = ["--outdir", str(tmp_path / "file" / "x"), "--data-dir", str(tmp_path / "nowhere")]
+    done = CliRunner().invoke(main, ["figures", str(tmp_path), *flags])
+    assert done.exit_code == 4  # and not 3, that of the data
+    assert "cannot write to" in done.output
 
 
 def test_the_papers_line_is_of_mnist_alone() -> None:

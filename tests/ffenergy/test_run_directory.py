@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,11 @@ from ffenergy.results import AlgorithmResult
 from ffenergy.run_directory import Run, RunDirectory, RunDirectoryError
 from ffenergy.settings import Settings
 
+DATA = {"name": "mnist", "source": "cache", "is_sample": False}
 SETTINGS = Settings.from_preset("quick").replace(layer_sizes="2,2").to_dict()
 HEAD = {"format": 1, "status": "running", "accounting": "eager", "settings": SETTINGS, "seed": 0}
+HEAD |= {"command": "ffenergy compare", "preset": "quick", "versions": {}}
+HEAD |= {"data": DATA | {"train_images": 60000, "test_images": 10000}}
 TRAFFIC = [["layer1", "forward", "matmul", "weight", 1, 10, 0, 2**60 + 1, 3]]
 COLUMNS = ["layer", "phase", "operation", "role", "calls", "flops", "flops_special"]
 COLUMNS += ["bytes_read", "bytes_written"]
@@ -33,7 +37,7 @@ def result(algorithm: str) -> AlgorithmResult:
         wall_seconds=0.5,
         history=history,
         traffic=pd.DataFrame(TRAFFIC, columns=COLUMNS),
-        signatures=[{"name": "train", "steps": np.int64(1)}],
+        signatures=[{"name": "train", "digest": "ab12", "steps": np.int64(1)}],
         weights={"layer1/W": np.eye(2, dtype=np.float32), "layer1/b": np.zeros(2, np.float32)},
     )
 
@@ -83,6 +87,7 @@ BROKEN = {
     "traffic.csv": ("a,b\n1,2\n", "lacks the columns algorithm"),
     "history.csv": ("", "not readable as a table"),
     "weights.npz": ("PK nonsense", "not readable as arrays"),
+    "examples.npz": ("", "not readable as arrays"),
 }
 
 
@@ -130,6 +135,57 @@ def test_weights_of_another_network_are_named(
 def test_a_foreign_document_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(RunDirectoryError):
+        RunDirectory(tmp_path).read()
+
+
+DAMAGE: dict[str, tuple[str, Any, str]] = {
+    "no settings": ("settings", None, "settings is missing"),
+    "a setting of another type": ("settings.lr", "fast", "lr is 'fast'"),
+    "no data": ("data", None, "data is missing"),
+    "data as text": ("data", "mnist", "data is 'mnist', not a table of keys"),
+    "no number of images": ("data.train_images", None, "data.train_images is missing"),
+    "no status": ("status", None, "status is missing"),
+    "no command": ("command", None, "command is missing"),
+    "an error as text": (
+        "results.ff.test_error",
+        "abc",
+        "test_error is 'abc', not a number",
+    ),
+    "steps with a fraction": ("results.ff.steps", 1.5, "results.ff.steps is 1.5, not a whole"),
+    "steps that are true": ("results.ff.steps", True, "results.ff.steps is True"),
+    "steps that no table holds": ("results.ff.steps", 10**400, "results.ff.steps is 1000"),
+    "no signatures": ("results.ff.signatures", None, "results.ff.signatures is missing"),
+    "odd signatures": ("results.ff.signatures", [3], "results.ff.signatures[1] is 3"),
+    "a profile without its hash": ("profiles", [{"name": "x"}], "profiles[1].sha256 is missing"),
+}
+
+
+@pytest.mark.parametrize(("place", "value", "says"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_what_is_damaged_in_the_document_is_named(
+    place: str, value: Any, says: str, tmp_path: Path
+) -> None:
+    """``value`` stands at ``place`` in its stead; None takes it away."""
+    directory = RunDirectory(tmp_path)
+    directory.write(Run(HEAD).with_result(result("ff")))
+    path = tmp_path / "run.json"
+    document = table = json.loads(path.read_text())
+    *outer, last = place.split(".")
+    for key in outer:
+        table = table[key]
+    table.pop(last, None)
+    if value is not None:
+        table[last] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(RunDirectoryError) as caught:
+        directory.read()
+    assert caught.value.message.startswith(f"{path} is damaged: ")
+    assert says in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000])
+def test_a_document_that_json_itself_chokes_on_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(RunDirectoryError, match=r"run\.json is not readable as a run: it "):
         RunDirectory(tmp_path).read()
 
 

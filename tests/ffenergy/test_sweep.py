@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from ffenergy.cli import main
 from ffenergy.data import load
+from ffenergy.errors import OutputError
 from ffenergy.run_directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.sweeps import cells as cells_module
@@ -173,8 +175,9 @@ def test_a_cell_that_fails_is_recorded_and_tried_again(
     ("text", "code", "told"),
     [
         (HEAD + "[grid]\nlr = 3", 2, "it must be a list"),
-        (HEAD.replace("784", "100"), 2, "an image has 784 pixels"),
-        (HEAD.replace("300", "7000"), 2, "6000 training images"),
+        (HEAD.replace("784", "100"), 2, "spec.toml: layer_sizes starts at 100"),
+        (HEAD.replace("300", "7000"), 2, "spec.toml: n_train is 7000"),
+        (HEAD.replace("trace", "validation = 6000\ntrace"), 2, "spec.toml: "),
     ],
 )
 def test_a_bad_file_is_one_line(tmp_path: Path, text: str, code: int, told: str) -> None:
@@ -191,6 +194,8 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
     result = sweep(HEAD, tmp_path)
     assert result.exit_code == 4
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+    assert "choose another --outdir" in result.stderr
+    assert "--force" not in result.stderr
 
 
 def test_two_sweeps_never_share_a_folder(tmp_path: Path) -> None:
@@ -209,6 +214,43 @@ def test_a_damaged_cell_is_named(tmp_path: Path) -> None:
     result = sweep(HEAD, tmp_path)
     assert result.exit_code == 4
     assert str(path) in result.stderr
+
+
+DAMAGE: dict[str, tuple[dict[str, Any], str]] = {
+    "a score as text": ({"scores": {"test_error": "low"}}, "scores.test_error is 'low'"),
+    "features as text": ({"features": "abc"}, "features is 'abc', not a list"),
+    "settings as a list": ({"settings": []}, "settings is [], not a table of keys"),
+    "no counts": ({"counts": None}, "counts is None, not a table of keys"),
+    "a count as text": ({"counts": {"flops": "many"}}, "counts.flops is 'many'"),
+    "a signature without steps": (
+        {"signatures": [{"name": "a", "digest": "b"}]},
+        "steps is missing",
+    ),
+    "an epoch without a stage": ({"history": [{"epoch": 1, "loss": 1}]}, "stage is missing"),
+    "another algorithm": ({"algorithm": "bp"}, "holds the outcome of another cell"),
+    "another name": ({"cell": "0" * 16}, "holds the outcome of another cell"),
+    "other data": ({"data": {}}, "holds the outcome of another cell"),
+}
+
+
+@pytest.mark.parametrize(("change", "says"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_cell_that_is_valid_json_but_damaged_is_named(
+    tmp_path: Path, change: dict[str, Any], says: str
+) -> None:
+    cell = Cell("ff", Settings.from_preset("quick"), False, DataLabel("mnist", True, 6000, 1000))
+    folder = CellFolder(tmp_path)
+    folder.keep(cell, cells_module._outcome(cell, "failed", 1, "why"))
+    path = folder.file(cell)
+    document = json.loads(path.read_text())
+    for key, value in change.items():
+        old = document[key]
+        document[key] = old | value if isinstance(old, dict) and value else value
+    path.write_text(json.dumps(document))
+    with pytest.raises(OutputError) as caught:
+        folder.find(cell)
+    assert str(path) in caught.value.message
+    assert says in caught.value.message
+    assert caught.value.message.endswith("delete it")
 
 
 def test_the_name_of_a_cell_stands_for_all_that_decides_it() -> None:

@@ -77,6 +77,16 @@ BAD = {
     "trace as a number": (HEAD + "trace = 1", "true or false"),
     "unknown data set": (HEAD + '[fixed]\ndataset = "cats"', "[fixed]: dataset is 'cats'"),
     "not TOML": ("preset = ", "not TOML"),
+    "a list for an algorithm": (
+        'preset = "quick"\nalgorithms = [["bp"]]',
+        "unknown algorithm ['bp']",
+    ),
+    "a number too large for a float": (
+        HEAD + f"[fixed]\nlr = {'9' * 401}",
+        "it must be a finite number",
+    ),
+    "a number of too many digits": (HEAD + f"validation = {'9' * 5001}", "too many digits"),
+    "lists without end": (HEAD + f"seeds = {'[' * 5000}", "nested too deeply"),
 }
 
 

@@ -48,8 +48,18 @@ def save(path: Path, **changes: object) -> None:
         {
             "format": FORMAT,
             "command": "ffenergy compare",
-            "data": {"name": data.name, "is_sample": data.is_sample},
+            "status": "complete",
+            "accounting": "eager",
+            "data": {
+                "name": data.name,
+                "source": data.source,
+                "is_sample": data.is_sample,
+                "train_images": len(data.train_images),
+                "test_images": len(data.test_images),
+            },
             "preset": "quick",
+            "seed": settings.seed,
+            "versions": {},
             "settings": settings.to_dict(),
         }
     )
@@ -170,6 +180,12 @@ def test_seeds_become_mean_and_spread(base: Path) -> None:
     assert "already holds" in again.output
     forced = invoke(base, "transfer", base / "seed0", "--outdir", out, "--force", "-q")
     assert forced.exit_code == 0, forced.output
+    (out / "run.json").write_text("{}")
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    refused = invoke(base, "transfer", base / "seed0", "--outdir", out, "--force", "-q")
+    assert refused.exit_code == 4
+    assert "already holds an older run; choose another --outdir\n" in refused.output
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_force_leaves_what_another_process_is_writing(base: Path) -> None:
