@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import io
 import shlex
+import sys
 from typing import Any
 
 import click
@@ -43,6 +45,8 @@ class OneLineErrors(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; turn interrupts and failures of the machine into user errors."""
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold any bytes
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

@@ -140,6 +140,15 @@ def test_status_of_a_complete_run(trained: Path) -> None:
     assert second.startswith("  backprop: done, test error ")
 
 
+def test_status_shows_a_file_name_that_is_no_utf8(trained: Path) -> None:
+    path = trained / "run.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(document | {"command": "ffenergy train bp --outdir run\udcff"}))
+    result = invoke("status", trained)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("ffenergy train bp --outdir run\\udcff: complete")
+
+
 def test_status_of_no_run(tmp_path: Path) -> None:
     result = invoke("status", tmp_path)
     assert result.exit_code == 4
