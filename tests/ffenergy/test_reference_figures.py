@@ -78,7 +78,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path: Path)
     data = {"name": "mnist", "source": "", "is_sample": True, "train_images": 1, "test_images": 1}
     head = {"format": 1, "status": "complete", "accounting": "eager", "seed": 0, "versions": {}}
     head |= {"command": "ffenergy compare", "preset": "quick", "data": data, "settings": {}}
-    RunDirectory(tmp_path).write(replace(run, configuration=head, results={}))
+    RunDirectory(tmp_path).write(replace(run, configuration=head, results={}, weights={}))
     (tmp_path / "file").touch()
     flags = ["--outdir", str(tmp_path / "file" / "x"), "--data-dir", str(tmp_path / "nowhere")]
     done = CliRunner().invoke(main, ["figures", str(tmp_path), *flags])

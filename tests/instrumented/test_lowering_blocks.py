@@ -121,7 +121,7 @@ def cut_views(draw):
     return base, views
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cut_views())
 def test_any_views_with_any_cuts(case):
     check(*case)

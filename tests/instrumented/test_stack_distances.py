@@ -32,7 +32,7 @@ blocks_of = st.lists(st.integers(0, 12), max_size=80)
 sizes_of = st.lists(st.integers(1, 50), min_size=13, max_size=13)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(blocks_of, st.none() | sizes_of, st.booleans())
 def test_equals_the_list(blocks, sizes, remove_dead):
     fast = stack_distances(blocks, sizes, remove_dead=remove_dead)
