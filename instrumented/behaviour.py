@@ -41,6 +41,11 @@ CREATIONS = """
 ALLOCATIONS = "empty empty_like".split()
 """Memory without content: nothing is read, nothing is written."""
 
+BETWEEN_ARRAYS = """
+    dot inner vdot linalg.matmul linalg.vecdot tensordot linalg.tensordot digitize
+    take take_along_axis compress put put_along_axis putmask
+""".split()
+"""Their rules need two arrays; with a number for one of them they are refused."""
 
 DATA_PARAMETERS = frozenset(
     """
@@ -76,7 +81,7 @@ def _reduction(
 
 
 def _folds(call: Call) -> int:
-    started = isinstance(call.kwargs.get("initial"), (int, float, complex, np.generic, np.ndarray))
+    started = call.kwargs.get("initial") is not None
     return call.size_in if started else max(0, call.size_in - call.size_out)
 
 
@@ -91,7 +96,7 @@ def _mean_work(call: Call) -> Work:
 def _variance_work(call: Call) -> Work:
     # mean (n-1 adds, 1 division), deviations (n), squares (n), their mean (n-1 adds, 1 division)
     n, lines = call.size_in, call.size_out
-    means = 1 if isinstance(call.kwargs.get("mean"), np.ndarray) else 2
+    means = 2 if call.kwargs.get("mean") is None else 1
     return Work(add=means * max(0, n - lines) + n, multiply=n, special=means * lines)
 
 
@@ -170,6 +175,7 @@ FREE = frozenset(functions(METADATA))
 VIEWING = frozenset(functions(VIEWS_OR_COPIES))
 CREATING = frozenset(functions(CREATIONS))
 ALLOCATING = frozenset(functions(ALLOCATIONS))
+NEEDING_TWO_ARRAYS = frozenset(functions(BETWEEN_ARRAYS))
 REFUSED_FUNCTIONS = frozenset(functions(REFUSED))
 ESCAPING_FUNCTIONS = frozenset(functions(ESCAPING))
 

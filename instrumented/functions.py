@@ -46,7 +46,7 @@ def apply_function(
     args, kwargs, target = _arguments(function, args, kwargs)
     operands: list[TracedArray | Array] = []
     unravel_arguments((args, kwargs), operands, (TracedArray, np.ndarray))
-    if function in odd_rules.BETWEEN_ARRAYS and len(operands) < 2:
+    if function in behaviour.NEEDING_TWO_ARRAYS and len(operands) < 2:
         raise UncountedOperationError(
             f"{name_of(function)} is counted between arrays; bring the number in with trace.array"
         )

@@ -86,9 +86,10 @@ def _lines(array: Array, axis: int | None) -> tuple[int, int]:
 def _trace(call: Call) -> Moved:
     """Only the diagonals are read and added up."""
     (matrix,) = call.operands
-    axes = call.argument(2, "axis1", 0), call.argument(3, "axis2", 1)
     if call.function is np.linalg.trace:
         axes = (-2, -1)
+    else:
+        axes = call.argument(2, "axis1", 0), call.argument(3, "axis2", 1)
     diagonals = np.diagonal(matrix, call.argument(1, "offset", 0), *axes)
     return Moved(
         Kind.REDUCTION,
@@ -304,15 +305,6 @@ def _stored(call: Call, target: Array, elements: int, reads: list[Array]) -> Mov
     read: list[tuple[Array, int | None]] = [(array, own_bytes(array)) for array in reads]
     return Moved(Kind.SCATTER, read, [(target, elements * target.itemsize)])
 
-
-BETWEEN_ARRAYS = frozenset(
-    {
-        *(np.dot, np.inner, np.vdot, np.linalg.matmul, np.linalg.vecdot),
-        *(np.tensordot, np.linalg.tensordot, np.digitize),
-        *(np.take, np.take_along_axis, np.compress, np.put, np.put_along_axis, np.putmask),
-    }
-)
-"""Functions whose rule needs two arrays."""
 
 IN_PLACE = frozenset((np.put, np.put_along_axis, np.putmask, np.copyto, np.fill_diagonal))
 """Functions that return None and write into their first argument."""

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from ffenergy.documents import NUMBER_OR_NULL, check, parse_json
 from ffenergy.errors import OutputError
-from ffenergy.report.findings import error
+from ffenergy.report.findings import error_percent
 from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.run_directory import EPOCH, LOCK, PROGRESS, Run, RunDirectory
 
@@ -51,7 +51,7 @@ def told(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> lis
         state = f"stopped; {remedy}"
     lines = [f"{run.configuration['command']}: {state}"]
     lines += [
-        f"  {_named(name)}: done, test error {error(row['test_error'])}, "
+        f"  {_named(name)}: done, test error {error_percent(row['test_error'])}, "
         f"{row['wall_seconds']:,.0f} s"
         for name, row in run.results.items()
     ]

@@ -34,6 +34,7 @@ from ffenergy.report.style import (
     layer_colour,
     layers_in_order,
     short_name,
+    three_digits,
 )
 from ffenergy.run_directory import Run
 
@@ -130,7 +131,7 @@ def traffic(run: Run) -> Figure | None:
             height = column.reindex(layers, fill_value=0).to_numpy(dtype=float)
             ax.bar(layers, height, 0.72, bottom, color=PHASE_COLOURS.get(phase, "#7F7F7F"))
             bottom += height
-        ax.set_title(f"{ALGORITHM_NAMES.get(name, name)}\n{bottom.sum():,.3g} GB in all")
+        ax.set_title(f"{ALGORITHM_NAMES.get(name, name)}\n{three_digits(bottom.sum())} GB in all")
         ax.tick_params(axis="x", rotation=45)
         ax.grid(visible=False, axis="x")
     axes[0].set_ylabel("GB moved in the whole run (read + written)")

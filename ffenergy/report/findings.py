@@ -41,7 +41,7 @@ def _movement(run: Run) -> str:
         f"for {times(flops['ratio'])} its flops; the whole runs, heads and evaluations "
         f"included, moved {gigabytes(whole['ff'])} against {gigabytes(whole['bp'])} "
         f"({times(tables.ratio(whole['ff'], whole['bp']))}) "
-        f"and ended at {error(ff)} against {error(bp)} test error."
+        f"and ended at {error_percent(ff)} against {error_percent(bp)} test error."
     )
 
 
@@ -95,7 +95,8 @@ def _control(run: Run) -> str:
         return ""
     beaten = [ALGORITHM_NAMES.get(name, name) for name, e in errors.items() if not e < control]
     sentence = (
-        f"The untrained control, random frozen layers under the same head, reached {error(control)}"
+        "The untrained control, random frozen layers under the same head, reached "
+        f"{error_percent(control)}"
     )
     if beaten:
         return f"{sentence}: {' and '.join(beaten)} did no better than not training at all."
@@ -126,7 +127,7 @@ def _targets(run: Run) -> list[str]:
 def _target_part(row: pd.Series) -> str:
     name = ALGORITHM_NAMES.get(row["algorithm"], row["algorithm"])
     if not row["reached"]:
-        return f"{name} missed it (best {error(row['test_error'])})"
+        return f"{name} missed it (best {error_percent(row['test_error'])})"
     return f"{name} {gigabytes(row['bytes'])}"
 
 
@@ -172,7 +173,7 @@ def percent(share: float) -> str:
     return "an unknown share" if math.isnan(share) else f"{100 * share:.1f} %"
 
 
-def error(value: float) -> str:
+def error_percent(value: float) -> str:
     """An error in percent: 1.59 %."""
     return "unknown" if math.isnan(value) else f"{value:.2f} %"
 

@@ -120,7 +120,7 @@ def _histogram(
         height = cells.loc[role].to_numpy(dtype=float)
         ax.bar(places, height, 0.86, bottom, color=ROLE_COLOURS.get(role, "#7F7F7F"))
         bottom += height
-    shown = [k for k, size in enumerate(bins) if size.bit_length() % 4 == 3]
+    shown = [k for k, size in enumerate(bins) if size.bit_length() % 6 == 3]  # labels need room
     ticks = [float(k) for k in shown]
     labels = [memory_size(bins[k]) for k in shown]
     if cold:

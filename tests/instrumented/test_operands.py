@@ -1,0 +1,131 @@
+"""Which arguments of a call are operands, however they are given: bare, listed, named, written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import instrumented
+from instrumented import Traffic
+
+
+def test_bare_arrays_count_as_data_and_are_refused_when_strict(traced):
+    trace, x = traced((4,))
+    x + np.ones(4, np.float32)
+    x[np.array([0, 1])]
+    assert trace.traffic == Traffic(32 + 8 + 16, 16 + 8)
+    assert set(trace.by_role()["role"]) == {"data", "temporary"}
+    trace, x = traced((4,), trace=instrumented.Trace(strict=True))
+    for refused in (
+        lambda: x + np.ones(4),
+        lambda: np.concatenate([x, np.ones(4)]),
+        lambda: x[np.array([0])],
+        lambda: np.add(x, [1, 2, 3, 4]),
+    ):
+        with pytest.raises(instrumented.BareArrayError, match="plain array of shape"):
+            refused()
+    assert trace.traffic == Traffic()
+
+
+@pytest.mark.parametrize(
+    ("write", "read", "written", "flops"),
+    [
+        (lambda x: np.clip(x, 0, 1, out=x), 48, 48, 24),
+        (lambda x: x.clip(0, 1, out=x), 48, 48, 24),
+        (lambda x: np.round(x, out=x), 48, 48, 12),
+        (lambda x: np.cumsum(x, axis=1, out=x), 48, 48, 9),
+        (lambda x: np.nan_to_num(x, copy=False), 48, 48, 36),
+        (lambda x: np.concatenate((x[:2], x[:1]), out=x), 32 + 16, 48, 0),
+        (lambda x: np.concatenate((x,), out=x), 48, 48, 0),
+    ],
+)
+def test_functions_that_write_into_their_operand_are_counted(traced, write, read, written, flops):
+    trace, x = traced((3, 4))
+    assert write(x) is x
+    assert (trace.traffic, trace.work.flops) == (Traffic(read, written), flops)
+
+
+def test_an_operand_handed_back_is_free(traced):
+    trace, x = traced((3, 4))
+    assert np.asarray(x, like=x) is x
+    assert np.atleast_1d(x) is x
+    assert trace.traffic == Traffic()
+
+
+def test_a_tuple_inside_an_index_is_an_index_array(traced):
+    trace, x = traced((3, 4))
+    rows = x[(0, 2), :]
+    # two rows of 16 bytes through two int64: 32 + 16 read, 32 written
+    assert trace.traffic == Traffic(48, 32)
+    assert not np.shares_memory(rows._array, x._array)
+    x[(0, 2), :] = 99.0
+    assert trace.traffic == Traffic(48 + 16, 32 + 32)
+    np.testing.assert_array_equal(x._array[[0, 2]], 99.0)
+    assert x._array[1].max() < 99.0
+
+
+@pytest.mark.parametrize(
+    ("by_position", "by_name"),
+    [
+        (lambda x, i: np.take(x, i, 0), lambda x, i: np.take(axis=0, indices=i, a=x)),
+        (lambda x, i: np.dot(x, x.T), lambda x, i: np.dot(b=x.T, a=x)),
+        (lambda x, i: np.tensordot(x, x.T, 1), lambda x, i: np.tensordot(axes=1, b=x.T, a=x)),
+        (lambda x, i: np.compress(i, x, 0), lambda x, i: np.compress(a=x, axis=0, condition=i)),
+        (lambda x, i: np.copyto(x, x[:1]), lambda x, i: np.copyto(src=x[:1], dst=x)),
+    ],
+)
+def test_arguments_by_name_count_as_those_by_position(traced, by_position, by_name):
+    counts = []
+    for call in (by_position, by_name):
+        trace, x = traced((5, 4))
+        call(x, trace.array(np.array([1, 0])))
+        counts.append((trace.traffic, trace.work))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, given: np.where(x > 0, x, given([0, 1, 2])),
+        lambda x, given: np.concatenate((x, given([0, 1, 2]))),
+        lambda x, given: np.clip(x, given([0.0] * 3), given([1.0] * 3)),
+        lambda x, given: np.isclose(x, given([0.0] * 3)),
+        lambda x, given: np.outer(x, given([1.0, 2.0])),
+        lambda x, given: np.repeat(x, given([1, 2, 3])),
+        lambda x, given: np.insert(x, 0, given([1.0])),
+        lambda x, given: np.take(x, given([0, 2])),
+        lambda x, given: np.put(x, given([1]), 5.0),
+        lambda x, given: np.dot(x, given([1.0, 2.0, 3.0])),
+        lambda x, given: np.searchsorted(given([0.0, 1.0]), x),
+        lambda x, given: np.broadcast_arrays(x, given([1.0]))[1] + x,
+    ],
+)
+def test_lists_count_as_bare_arrays(traced, call):
+    counts = []
+    for given in (list, np.array):
+        trace, x = traced((3,))
+        call(x, given)
+        counts.append((trace.traffic, trace.work))
+    assert counts[0] == counts[1]
+    trace, x = traced((3,), trace=instrumented.Trace(strict=True))
+    before = x._array.copy()
+    with pytest.raises(instrumented.BareArrayError, match="plain array of shape"):
+        call(x, list)
+    np.testing.assert_array_equal(x._array, before)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.dot(x, 2.0),
+        lambda x: np.put(x, 1, 5.0),
+        lambda x: np.digitize(0.5, x),
+        lambda x: np.einsum("i,i", x, [1.0, 2.0, 3.0]),
+        lambda x: np.einsum(",i->i", 2.0, x),
+    ],
+)
+def test_products_with_numbers_are_refused_by_name(traced, call):
+    trace, x = traced((3,))
+    with pytest.raises(instrumented.UncountedOperationError, match=r"numpy\.\w+ is counted"):
+        call(x)
+    assert trace.traffic == Traffic()
