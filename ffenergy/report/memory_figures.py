@@ -120,7 +120,8 @@ def _histogram(
         height = cells.loc[role].to_numpy(dtype=float)
         ax.bar(places, height, 0.86, bottom, color=ROLE_COLOURS.get(role, "#7F7F7F"))
         bottom += height
-    shown = [k for k, size in enumerate(bins) if size.bit_length() % 6 == 3]  # labels need room
+    last = len(bins) - 3 if cold else len(bins)  # labels need room, "first read" too
+    shown = [k for k, size in enumerate(bins) if size.bit_length() % 6 == 3 and k <= last]
     ticks = [float(k) for k in shown]
     labels = [memory_size(bins[k]) for k in shown]
     if cold:
