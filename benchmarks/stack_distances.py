@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from instrumented.stack import LruStack, stack_distances
+from instrumented.distances.stack import LruStack, stack_distances
 
 PATTERNS = {
     "cyclic": lambda rng, n: np.arange(n) % (n // 10),

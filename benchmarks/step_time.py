@@ -16,8 +16,8 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ffenergy.arrays import Tracer
 from ffenergy.measuring import make_trainer, random_dataset
+from ffenergy.network.arrays import Tracer
 from ffenergy.settings import Settings
 from instrumented import Trace, Untraced
 

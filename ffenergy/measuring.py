@@ -6,18 +6,18 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from ffenergy.arrays import Array, Tracer
-from ffenergy.backprop import Backprop
 from ffenergy.data import Dataset
 from ffenergy.errors import SettingsError
-from ffenergy.forward_forward import ForwardForward
-from ffenergy.greedy import GreedyForwardForward
-from ffenergy.mono_forward import MonoForward
-from ffenergy.negatives import image_shape
-from ffenergy.random_features import RandomFeatures
-from ffenergy.results import Measurement, signature_table, traffic_table
+from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network.head import CLASSES, SoftmaxHead, one_hot
+from ffenergy.network.negatives import image_shape
+from ffenergy.rules.backprop import Backprop
+from ffenergy.rules.forward_forward import ForwardForward
+from ffenergy.rules.greedy import GreedyForwardForward
+from ffenergy.rules.mono_forward import MonoForward
+from ffenergy.rules.random_features import RandomFeatures
+from ffenergy.runs.results import Measurement, signature_table, traffic_table
 from ffenergy.settings import Settings
-from ffenergy.softmax_head import CLASSES, SoftmaxHead, one_hot
 from ffenergy.training import ALGORITHMS, Examples, random_streams
 from instrumented import Trace
 

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from ffenergy.data.catalogue import CATALOGUE
 from ffenergy.errors import SettingsError
-from ffenergy.fields import Fields, local_layers
-from ffenergy.negatives import NEGATIVE_PAIRS, image_shape
-from ffenergy.normalization import NORMALIZATIONS
-from ffenergy.optimizers import OPTIMIZERS, SCHEDULES
+from ffenergy.network.fields import Fields, local_layers
+from ffenergy.network.negatives import NEGATIVE_PAIRS, image_shape
+from ffenergy.network.normalization import NORMALIZATIONS
+from ffenergy.network.optimizers import OPTIMIZERS, SCHEDULES
 
 _TABLES: Final[dict[str, dict[str, Any]]] = tomllib.loads(
     resources.files("ffenergy").joinpath("presets.toml").read_text(encoding="utf-8")

@@ -8,19 +8,19 @@
 Traffic(bytes_read=72, bytes_written=28)
 """
 
-from instrumented.analysis import Analysis, analyse, analyse_live
+from instrumented.analysis.step import Analysis, analyse, analyse_live
 from instrumented.array import TracedArray
-from instrumented.counters import Traffic, Work
+from instrumented.books.counters import Traffic, Work
+from instrumented.books.events import Access, BufferInfo, Event, Kind
+from instrumented.distances.bytedmd import bytedmd_cost
+from instrumented.distances.scalar import bytedmd, bytedmd_trace
+from instrumented.distances.stack import LruStack, price_instructions, stack_distances
 from instrumented.errors import (
     BareArrayError,
     EscapeError,
     InstrumentError,
     UncountedOperationError,
 )
-from instrumented.events import Access, BufferInfo, Event, Kind
-from instrumented.pricing import bytedmd_cost
-from instrumented.scalar import bytedmd, bytedmd_trace
-from instrumented.stack import LruStack, price_instructions, stack_distances
 from instrumented.trace import Trace
 from instrumented.untraced import Untraced
 

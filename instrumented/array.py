@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from instrumented.books.operand import Array
 from instrumented.errors import EscapeError
-from instrumented.operand import Array
 
 if TYPE_CHECKING:
     from instrumented.trace import Trace

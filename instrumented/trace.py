@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from instrumented import frames
 from instrumented.array import TracedArray
-from instrumented.counters import NO_TRAFFIC, NO_WORK, Traffic, Work
+from instrumented.books import frames
+from instrumented.books.counters import NO_TRAFFIC, NO_WORK, Traffic, Work
+from instrumented.books.events import OUTSIDE, BufferInfo, Event, Kind
+from instrumented.books.ledger import Entry, Ledger, Operation, Place, Signature
+from instrumented.books.operand import ROLES, Array, Layout
+from instrumented.books.recorder import Recorder
 from instrumented.errors import BareArrayError, InstrumentError
-from instrumented.events import OUTSIDE, BufferInfo, Event, Kind
-from instrumented.functions import apply_function
-from instrumented.indexing import read_item, store_item
-from instrumented.ledger import Entry, Ledger, Operation, Place, Signature
-from instrumented.operand import ROLES, Array, Layout
-from instrumented.recorder import Recorder
+from instrumented.rules.functions import apply_function
+from instrumented.rules.indexing import read_item, store_item
+from instrumented.rules.ufuncs import apply_ufunc, power
 from instrumented.scopes import Fusion, Scope, Step
-from instrumented.ufuncs import apply_ufunc, power
 
 
 class Trace:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from instrumented.operand import Array
+from instrumented.books.operand import Array
 
 _NOTHING: AbstractContextManager[None] = nullcontext()
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 
 import ffenergy.data
-from ffenergy import atomic
 from ffenergy.data import catalogue, folder, idx, registry, sample
+from ffenergy.files import atomic
 
 SAMPLE = Path(ffenergy.data.__file__).with_name("mnist-sample.npz")
 

@@ -19,10 +19,10 @@ from typing import Any
 import click
 import pandas as pd
 
-from ffenergy.atomic import write_text
+from ffenergy.files.atomic import write_text
 from ffenergy.report.pricing import saved_settings
 from ffenergy.report.style import ALGORITHM_NAMES, three_digits
-from ffenergy.run_directory import RunDirectory
+from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import PRESETS, Settings
 
 REPORTS = Path(__file__).parents[1] / "reports"

@@ -8,7 +8,6 @@ from typing import Any
 import click
 import numpy as np
 
-from ffenergy.atomic import replacing, write_bytes
 from ffenergy.cli.flags import (
     NumberRange,
     chosen_settings,
@@ -22,9 +21,10 @@ from ffenergy.cli.provenance import configuration
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import OutputError, SettingsError
+from ffenergy.files.atomic import replacing, write_bytes
 from ffenergy.report.pricing import saved_settings
 from ffenergy.report.snapshots import COLUMNS, STAGES, Film, Snapshots
-from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.runs.directory import Run, RunDirectory
 
 TABLE, ARRAYS, FILM = "film.csv", "film.npz", "film.gif"
 
@@ -144,7 +144,10 @@ def _train(
 
 def _film(path: Path, fps: float) -> tuple[list[str], str]:
     """Draw the film of a run that has snapshots; the files written, and what they leave out."""
-    from ffenergy.report import film, moving_pictures  # matplotlib takes a second to import
+    from ffenergy.report.pictures import film  # matplotlib takes a second to import
+    from ffenergy.report.pictures import (
+        moving as moving_pictures,  # matplotlib takes a second to import
+    )
 
     run = RunDirectory(path).read()
     settings, data = saved_settings(run), run.configuration["data"]

@@ -23,7 +23,7 @@ from ffenergy.energy import choose_profiles
 from ffenergy.errors import SettingsError
 from ffenergy.report.pricing import saved_profiles
 from ffenergy.report.text import overview
-from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.runs.directory import Run, RunDirectory
 from ffenergy.training import ALGORITHMS
 
 COMPARED = ("ff", "bp", "random")

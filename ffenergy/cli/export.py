@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
-from ffenergy.atomic import write_text
 from ffenergy.costs.recording import Workload
 from ffenergy.energy import load_profile
 from ffenergy.errors import SettingsError
 from ffenergy.export import perfetto
 from ffenergy.export.parquet import write_parquet
 from ffenergy.export.timeline import has_training_step, timeline
+from ffenergy.files.atomic import write_text
 from ffenergy.report.pricing import saved_settings
-from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.runs.directory import Run, RunDirectory
 
 
 @click.command()

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from ffenergy.atomic import write_bytes
 from ffenergy.cli.flags import data_flags
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import DataError, OutputError
+from ffenergy.files.atomic import write_bytes
 from ffenergy.report import examples
-from ffenergy.report.preferred_inputs import preferred_inputs
+from ffenergy.report.pictures.preferred_inputs import preferred_inputs
 from ffenergy.report.pricing import saved_settings
-from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.runs.directory import Run, RunDirectory
 
 
 @click.command()
@@ -41,7 +41,9 @@ def figures(
     Example:
       ffenergy figures runs/compare-quick
     """
-    from ffenergy.report import reference_figures  # matplotlib takes a second to import
+    from ffenergy.report.pictures import (
+        reference as reference_figures,  # matplotlib takes a second to import
+    )
 
     saved = RunDirectory(run).read()
     target = outdir or run / "figures"

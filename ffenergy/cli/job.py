@@ -11,17 +11,17 @@ from typing import Any, Final
 
 import click
 
-from ffenergy.atomic import write_text
 from ffenergy.costs.prices import Prices
 from ffenergy.data import Dataset
 from ffenergy.energy import ChosenProfile
 from ffenergy.errors import FfenergyError, RunInterruptedError, TrainingError
+from ffenergy.files.atomic import write_text
 from ffenergy.progress import progress
 from ffenergy.report import examples
 from ffenergy.report.files import write_report, write_tables
 from ffenergy.report.pricing import prices_of
 from ffenergy.report.style import ALGORITHM_NAMES
-from ffenergy.run_directory import PROGRESS, Run, RunDirectory
+from ffenergy.runs.directory import PROGRESS, Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training import AfterEpoch, Checkpoints, Diverged, Interrupted, Plan
 from ffenergy.training import train as train_algorithm

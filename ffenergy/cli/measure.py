@@ -10,7 +10,6 @@ from typing import Any
 import click
 import pandas as pd
 
-from ffenergy.atomic import write_bytes, write_text
 from ffenergy.cli.flags import output_flags, profile_flags, settings_flags
 from ffenergy.cli.lists import list_flags
 from ffenergy.cli.provenance import ACCOUNTING, versions
@@ -18,7 +17,7 @@ from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.run_costs import MEASURED_IMAGES, price_steps
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
-from ffenergy.grids import AXES, grid, sweep
+from ffenergy.files.atomic import write_bytes, write_text
 from ffenergy.measuring import measure as measure_algorithm
 from ffenergy.progress import progress
 from ffenergy.report import priced_display, text
@@ -26,8 +25,9 @@ from ffenergy.report import steps as step_tables
 from ffenergy.report.files import write_prices
 from ffenergy.report.style import ACCOUNTING as RULES
 from ffenergy.report.sweep_table import shown as sweep_shown
-from ffenergy.run_directory import RunDirectory
+from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
+from ffenergy.sweeps.step_grids import AXES, grid, sweep
 from ffenergy.training import ALGORITHMS
 
 MEASURABLE = tuple(name for name in ALGORITHMS if name != "random")  # it trains no layer
@@ -172,7 +172,9 @@ def _sweep(
             bar.close()
     priced = len(table) // (len(names) * len(SHOWN))
     if directory is not None and priced:
-        from ffenergy.report import sweep_figure  # matplotlib takes a second to import
+        from ffenergy.report.pictures import (
+            step_grid as sweep_figure,  # matplotlib takes a second to import
+        )
 
         directory.write_table("sweep.csv", table)
         for kind, content in sweep_figure.render(table).items():

@@ -11,7 +11,7 @@ from ffenergy.energy import choose_profiles
 from ffenergy.report.files import write_page, write_report
 from ffenergy.report.pricing import prices_of, saved_profiles
 from ffenergy.report.text import overview
-from ffenergy.run_directory import RunDirectory
+from ffenergy.runs.directory import RunDirectory
 
 
 @click.command()

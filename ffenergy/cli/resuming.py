@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ffenergy.errors import SettingsError
-from ffenergy.run_directory import CHECKPOINTS, Run, RunDirectory
+from ffenergy.runs.directory import CHECKPOINTS, Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training import Checkpoints
 

@@ -9,11 +9,11 @@ import click
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from ffenergy.documents import NUMBER_OR_NULL, check, parse_json
 from ffenergy.errors import OutputError
+from ffenergy.files.documents import NUMBER_OR_NULL, check, parse_json
 from ffenergy.report.findings import error_percent
 from ffenergy.report.style import ALGORITHM_NAMES
-from ffenergy.run_directory import EPOCH, LOCK, PROGRESS, Run, RunDirectory
+from ffenergy.runs.directory import EPOCH, LOCK, PROGRESS, Run, RunDirectory
 
 DOCUMENT = {
     "algorithm": str,

@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 
-from ffenergy.atomic import write_bytes, write_text
 from ffenergy.cli.flags import data_flags
 from ffenergy.cli.provenance import versions
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
+from ffenergy.files.atomic import write_bytes, write_text
 from ffenergy.progress import progress
 from ffenergy.report import text
 from ffenergy.report.sweep_errors_table import shown
-from ffenergy.run_directory import ELSEWHERE, RunDirectory
+from ffenergy.runs.directory import ELSEWHERE, RunDirectory
 from ffenergy.sweeps import pool, specification, tables, targets
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
 from ffenergy.sweeps.specification import Specification, SpecificationError
@@ -202,7 +202,9 @@ def _write(
 ) -> Any:
     """Write tables and pictures; return the summary."""
     # matplotlib takes a second to import
-    from ffenergy.report import mask_figure, sweep_costs_figure, sweep_errors_figure
+    from ffenergy.report.pictures import masks as mask_figure
+    from ffenergy.report.pictures import sweep_costs as sweep_costs_figure
+    from ffenergy.report.pictures import sweep_errors as sweep_errors_figure
 
     say = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
     pricer = tables.Pricer(profiles[0].profile, say) if profiles else None

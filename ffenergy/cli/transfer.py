@@ -12,17 +12,17 @@ import click
 import numpy as np
 import pandas as pd
 
-from ffenergy.atomic import write_bytes, write_text
 from ffenergy.cli.flags import data_flags
 from ffenergy.cli.provenance import versions
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, TrainingError
+from ffenergy.files.atomic import write_bytes, write_text
 from ffenergy.progress import progress
 from ffenergy.report import text
 from ffenergy.report.pricing import saved_settings
 from ffenergy.report.style import ALGORITHM_NAMES, in_order, short_name
 from ffenergy.report.transfer_table import shown
-from ffenergy.run_directory import ELSEWHERE, Run, RunDirectory
+from ffenergy.runs.directory import ELSEWHERE, Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training.outcomes import NotFiniteError
 from ffenergy.training.transfer import Task, train_head
@@ -223,7 +223,9 @@ def _write_rest(
     sources: Sequence[Source],
     data: dict[str, Dataset],
 ) -> None:
-    from ffenergy.report import transfer_figure  # matplotlib takes a second to import
+    from ffenergy.report.pictures import (
+        transfer as transfer_figure,  # matplotlib takes a second to import
+    )
 
     for kind, content in transfer_figure.render(summary).items():
         write_bytes(outdir / f"transfer.{kind}", content)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ffenergy.costs.prices import PLACE
 from ffenergy.costs.step_costs import StepCosts
-from instrumented.reuse import COLD, NEVER
+from instrumented.analysis.reuse import COLD, NEVER
 
 PER_OCTAVE: Final = 4
 CAPACITIES: Final = tuple(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ffenergy.energy import PricingError, Profile, movement_energy
-from instrumented.levels import serving
+from instrumented.analysis.levels import serving
 
 SMALLEST = 2**10
 """Bytes of the smallest on-chip memory that may be asked for."""

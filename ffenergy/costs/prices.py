@@ -8,7 +8,7 @@ from typing import Final
 
 import pandas as pd
 
-from instrumented.operand import ROLES
+from instrumented.books.operand import ROLES
 
 ACCOUNTINGS: Final = ("eager", "fused", "fused-folded")
 SHOWN: Final = ACCOUNTINGS[:2]  # in pictures and in the tables on the screen

@@ -12,8 +12,8 @@ from ffenergy.costs.distances import MOVED, Distances
 from ffenergy.costs.prices import ACCOUNTINGS, PLACE, PRICED_GRAIN
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile, compute_energy, movement_energy, wire_movement_energy
-from instrumented.levels import serving
-from instrumented.reuse import COLD, NEVER
+from instrumented.analysis.levels import serving
+from instrumented.analysis.reuse import COLD, NEVER
 
 COMPUTE: Final = "compute"
 WIRE: Final = "wire"

@@ -14,15 +14,15 @@ from typing import Final
 
 import numpy as np
 
-from ffenergy.arrays import Array
-from ffenergy.backprop import Backprop
 from ffenergy.errors import SettingsError
-from ffenergy.forward_forward import ForwardForward
-from ffenergy.greedy import GreedyForwardForward
-from ffenergy.mono_forward import MonoForward
-from ffenergy.random_features import RandomFeatures
+from ffenergy.network.arrays import Array
+from ffenergy.network.head import CLASSES, SoftmaxHead, wrong_answers
+from ffenergy.rules.backprop import Backprop
+from ffenergy.rules.forward_forward import ForwardForward
+from ffenergy.rules.greedy import GreedyForwardForward
+from ffenergy.rules.mono_forward import MonoForward
+from ffenergy.rules.random_features import RandomFeatures
 from ffenergy.settings import Settings
-from ffenergy.softmax_head import CLASSES, SoftmaxHead, wrong_answers
 from instrumented import Trace
 
 STEPS: Final = 3  # one warms the stack up, one is priced, one shows what comes back

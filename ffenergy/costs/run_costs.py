@@ -18,7 +18,7 @@ from ffenergy.energy import Profile
 from ffenergy.energy.errors import PricingError
 from ffenergy.settings import Settings
 from instrumented import InstrumentError
-from instrumented.live import LiveMemory
+from instrumented.analysis.live import LiveMemory
 
 MEASURED_IMAGES: Final = 60_000
 """Training images that a measurement without data assumes: those of MNIST."""

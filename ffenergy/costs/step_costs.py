@@ -10,10 +10,10 @@ import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS, GRAINS, PLACE
 from ffenergy.costs.recording import Recording
-from ffenergy.dense import NORMALIZE_FOLDED
+from ffenergy.network.dense import NORMALIZE_FOLDED
 from instrumented import Analysis, Event, analyse, analyse_live
-from instrumented.analysis import steady_step
-from instrumented.live import LiveMemory
+from instrumented.analysis.live import LiveMemory
+from instrumented.analysis.step import steady_step
 
 WORK: Final = ("adds", "multiplies", "specials")
 

@@ -6,11 +6,11 @@ import gzip
 from collections.abc import Mapping
 from pathlib import Path
 
-from ffenergy import atomic
 from ffenergy.data import idx
 from ffenergy.data.catalogue import IdxFile
 from ffenergy.data.dataset import Bytes
 from ffenergy.errors import DataError
+from ffenergy.files import atomic
 
 
 def find(folder: Path, files: Mapping[str, IdxFile]) -> dict[str, Path]:

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar, cast
 
-from ffenergy.documents import parse_toml
 from ffenergy.energy.constant import Certainty, Constant, EnergyUnit
 from ffenergy.energy.errors import ProfileError
 from ffenergy.energy.profile import Level, Operations, Profile, Wire
+from ffenergy.files.documents import parse_toml
 
 T = TypeVar("T")
 

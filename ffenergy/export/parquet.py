@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ffenergy.atomic import write_bytes
 from ffenergy.errors import FfenergyError, OutputError
+from ffenergy.files.atomic import write_bytes
 
 
 def write_parquet(directory: Path) -> list[str]:

@@ -19,7 +19,7 @@ import pandas as pd
 from ffenergy.export.timeline import GRAIN, Timeline
 from ffenergy.report.style import ALGORITHM_NAMES, layers_in_order
 from instrumented import Access, BufferInfo, Event
-from instrumented.operand import ROLES
+from instrumented.books.operand import ROLES
 
 FILE = "step.perfetto.json"
 BYTES_PER_MICROSECOND = 1000  # trace events count time in microseconds

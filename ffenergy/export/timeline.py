@@ -11,9 +11,9 @@ from ffenergy.costs.recording import Workload, record, step_kinds
 from ffenergy.energy import Profile, compute_energy, movement_energy, wire_movement_energy
 from ffenergy.errors import SettingsError
 from instrumented import BufferInfo, Event, analyse, analyse_live
-from instrumented.analysis import steady_step
-from instrumented.operand import ROLES
-from instrumented.reuse import COLD, NEVER
+from instrumented.analysis.reuse import COLD, NEVER
+from instrumented.analysis.step import steady_step
+from instrumented.books.operand import ROLES
 
 GRAIN = "tile"  # at which the tables of energy are taken too
 TRAINING_STEP = "train"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ffenergy.report import tables
 from ffenergy.report.style import ACCOUNTING, ALGORITHM_NAMES, PHASES, in_order
-from ffenergy.run_directory import Run
+from ffenergy.runs.directory import Run
 
 MISSING = "–"
 

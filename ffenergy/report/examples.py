@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ffenergy.data import Dataset
-from ffenergy.negatives import HybridMaker
+from ffenergy.network.negatives import HybridMaker
 from ffenergy.report.frozen import activities
 from ffenergy.settings import Settings
 from instrumented import Untraced

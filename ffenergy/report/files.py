@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ffenergy.atomic import write_bytes, write_text
 from ffenergy.costs.prices import Prices
 from ffenergy.energy import Profile
+from ffenergy.files.atomic import write_bytes, write_text
 from ffenergy.report import markdown, priced_tables
-from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.runs.directory import Run, RunDirectory
 
 
 def write_tables(directory: RunDirectory, run: Run, prices: Prices | None = None) -> None:
@@ -36,8 +36,8 @@ def write_report(
 
     `profiles` are those of `prices`; the page's what-if needs those that are not bundled.
     """
-    from ffenergy.page import page  # matplotlib takes a second to import
-    from ffenergy.report import figures
+    from ffenergy.report.page import page  # matplotlib takes a second to import
+    from ffenergy.report.pictures import figures
 
     write_tables(directory, run, prices)
     drawn = list(figures.render(run, prices))
@@ -57,8 +57,8 @@ def write_page(
     profiles: Sequence[Profile] = (),
 ) -> None:
     """Write the tables and `report.html` alone, with its pictures inside."""
-    from ffenergy.page import page  # matplotlib takes a second to import
-    from ffenergy.report import figures
+    from ffenergy.report.page import page  # matplotlib takes a second to import
+    from ffenergy.report.pictures import figures
 
     write_tables(directory, run, prices)
     content = page(run, prices, figures.render(run, prices), profiles)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ffenergy.report import tables
 from ffenergy.report.style import ALGORITHM_NAMES, three_digits
-from ffenergy.run_directory import Run
+from ffenergy.runs.directory import Run
 
 
 def findings(run: Run) -> list[str]:

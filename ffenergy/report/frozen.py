@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ffenergy.normalization import normalize, target_length
+from ffenergy.network.normalization import normalize, target_length
 from ffenergy.settings import Settings
 
 

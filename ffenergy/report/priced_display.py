@@ -15,7 +15,7 @@ from ffenergy.energy import answer
 from ffenergy.report import priced_tables, tables
 from ffenergy.report.display import MISSING, Shown, scaled
 from ffenergy.report.style import ALGORITHM_NAMES
-from ffenergy.run_directory import Run
+from ffenergy.runs.directory import Run
 
 SCOPES: Final = {TRAINING_STEP: "Per training step", RUN: "Over the whole run"}
 SCALES: Final[dict[tuple[str, str], tuple[float, str]]] = {

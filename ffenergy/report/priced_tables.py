@@ -10,7 +10,7 @@ import pandas as pd
 from ffenergy.costs import run_totals
 from ffenergy.costs.prices import ACCOUNTINGS, Prices
 from ffenergy.report import tables
-from ffenergy.run_directory import Run
+from ffenergy.runs.directory import Run
 
 EXACT: Final = ["bytedmd_operation", "bytedmd_tile"]
 """Whole-run ByteDMD may pass 2⁶³, so these columns hold Python integers."""

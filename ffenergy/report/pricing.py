@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.run_costs import price_run
 from ffenergy.energy import ChosenProfile, choose_profiles, restore_profiles
-from ffenergy.run_directory import Run
+from ffenergy.runs.directory import Run
 from ffenergy.settings import Settings
 
 

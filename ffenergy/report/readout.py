@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 
 from ffenergy.data import Dataset
+from ffenergy.network.head import CLASSES
 from ffenergy.report.frozen import features
 from ffenergy.settings import Settings
-from ffenergy.softmax_head import CLASSES
 
 IMAGES: Final = 10_000  # the first training images
 RIDGE: Final = 1e-3  # of the mean square of a feature; found on training images 50,001 to 60,000

@@ -12,11 +12,11 @@ import pandas as pd
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.run_totals import headline_unit, training_up_to
 from ffenergy.data import Dataset
-from ffenergy.network import parameters
-from ffenergy.random_features import RandomFeatures
+from ffenergy.network.stack import parameters
 from ffenergy.report import examples, readout
-from ffenergy.report.figures import FIELDS
-from ffenergy.run_directory import Run
+from ffenergy.report.pictures.figures import FIELDS
+from ffenergy.rules.random_features import RandomFeatures
+from ffenergy.runs.directory import Run
 from ffenergy.settings import Settings
 from ffenergy.training import random_streams
 from instrumented import Untraced

@@ -12,8 +12,8 @@ from ffenergy.costs.run_totals import by_place, headline_unit, peak_live, totals
 from ffenergy.report.display import Shown, scaled
 from ffenergy.report.style import ALGORITHM_NAMES, PHASES, in_order, layers_in_order
 from ffenergy.report.tables import ratio
-from ffenergy.results import Measurement
-from ffenergy.run_directory import TRAFFIC_COLUMNS
+from ffenergy.runs.directory import TRAFFIC_COLUMNS
+from ffenergy.runs.results import Measurement
 
 COUNTS = ["calls", "flops", "flops_special", "bytes_read", "bytes_written"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ffenergy.grids import swept
 from ffenergy.report.display import Shown
 from ffenergy.report.style import SHORT_NAMES
+from ffenergy.sweeps.step_grids import swept
 
 RATIOS = {
     "bytes_ratio_to_bp": "bytes / bp",

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from ffenergy.report.style import PHASES, in_order, layers_in_order
-from ffenergy.run_directory import Run
+from ffenergy.runs.directory import Run
 
 TARGET_ERRORS = (5.0, 3.0, 2.0, 1.5)
 """Percent of test errors up to which whole runs are compared."""

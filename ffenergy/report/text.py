@@ -8,7 +8,7 @@ from ffenergy.costs.prices import Prices
 from ffenergy.report import display, priced_display
 from ffenergy.report.display import Shown
 from ffenergy.report.findings import findings
-from ffenergy.run_directory import Run
+from ffenergy.runs.directory import Run
 
 WIDTH = 100
 

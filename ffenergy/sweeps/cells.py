@@ -14,12 +14,12 @@ from typing import Any, Final
 import pandas as pd
 import threadpoolctl  # type: ignore[import-untyped]
 
-from ffenergy.atomic import write_text
 from ffenergy.data import Dataset, held_out, load
-from ffenergy.documents import check, parse_json
 from ffenergy.errors import DataError, FfenergyError, OutputError
-from ffenergy.results import AlgorithmResult
-from ffenergy.run_directory import EPOCH, SCALAR_TYPES, SCALARS, SIGNATURE, plain
+from ffenergy.files.atomic import write_text
+from ffenergy.files.documents import check, parse_json
+from ffenergy.runs.directory import EPOCH, SCALAR_TYPES, SCALARS, SIGNATURE, plain
+from ffenergy.runs.results import AlgorithmResult
 from ffenergy.settings import Settings
 from ffenergy.sweeps.features import learned
 from ffenergy.training import Checkpoints, Diverged, train

@@ -29,8 +29,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-from ffenergy.documents import parse_toml
 from ffenergy.errors import SettingsError
+from ffenergy.files.documents import parse_toml
 from ffenergy.settings import Settings
 from ffenergy.training import ALGORITHMS
 

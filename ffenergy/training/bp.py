@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ffenergy.backprop import Backprop
-from ffenergy.dense import DenseLayer
+from ffenergy.network.dense import DenseLayer
+from ffenergy.rules.backprop import Backprop
 from ffenergy.training.run import Run
 from ffenergy.training.stages import Values
 from ffenergy.training.supervised import SupervisedTraining

@@ -18,8 +18,8 @@ from typing import Final
 
 import numpy as np
 
-from ffenergy.atomic import replacing, sweep
 from ffenergy.errors import OutputError
+from ffenergy.files.atomic import replacing, sweep
 from ffenergy.training.snapshot import Snapshot
 
 VERSION: Final = 1

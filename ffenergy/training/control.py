@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ffenergy.dense import DenseLayer
-from ffenergy.random_features import RandomFeatures
+from ffenergy.network.dense import DenseLayer
+from ffenergy.rules.random_features import RandomFeatures
 from ffenergy.training.head import HeadStage
 from ffenergy.training.run import Run
 from ffenergy.training.stages import Algorithm, Plan

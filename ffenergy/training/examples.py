@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ffenergy.arrays import Array, Tracer
+from ffenergy.network.arrays import Array, Tracer
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ffenergy.dense import DenseLayer
-from ffenergy.forward_forward import ForwardForward
+from ffenergy.network.dense import DenseLayer
+from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.training.head import HeadStage
 from ffenergy.training.run import Run
 from ffenergy.training.stages import Algorithm, Plan, Stage, Values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from ffenergy.greedy import GreedyForwardForward
+from ffenergy.rules.greedy import GreedyForwardForward
 from ffenergy.training.ff import ForwardForwardTraining
 from ffenergy.training.run import Run
 from ffenergy.training.stages import Plan, Stage, Values

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ffenergy.network import NormalizedNetwork
-from ffenergy.softmax_head import SoftmaxHead
+from ffenergy.network.head import SoftmaxHead
+from ffenergy.network.stack import NormalizedNetwork
 from ffenergy.training.run import Run
 from ffenergy.training.stages import Plan, Stage, Values
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ffenergy.dense import DenseLayer
-from ffenergy.mono_forward import MonoForward
+from ffenergy.network.dense import DenseLayer
+from ffenergy.rules.mono_forward import MonoForward
 from ffenergy.training.run import Run
 from ffenergy.training.stages import Values
 from ffenergy.training.supervised import SupervisedTraining

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ffenergy.errors import TrainingError
-from ffenergy.results import AlgorithmResult
+from ffenergy.runs.results import AlgorithmResult
 
 
 class Diverged(TrainingError):  # noqa: N818  # an outcome, said as one says it

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 import pandas as pd
 
-from ffenergy.arrays import Array, Tracer
 from ffenergy.data.validation import held_out
-from ffenergy.optimizers import learning_rate
-from ffenergy.results import AlgorithmResult, signature_table, totals, traffic_table
+from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network.head import one_hot, wrong_answers
+from ffenergy.network.optimizers import learning_rate
+from ffenergy.runs.results import AlgorithmResult, signature_table, totals, traffic_table
 from ffenergy.settings import Settings
-from ffenergy.softmax_head import one_hot, wrong_answers
 from ffenergy.training.examples import Examples
 from ffenergy.training.outcomes import NotFiniteError
 from ffenergy.training.streams import random_streams

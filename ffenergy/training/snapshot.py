@@ -11,7 +11,7 @@ from ffenergy.training import streams
 from ffenergy.training.run import Run
 from ffenergy.training.stages import Algorithm
 from instrumented import Trace
-from instrumented.saved_ledger import ledger_from, plain_ledger
+from instrumented.books.saved_ledger import ledger_from, plain_ledger
 
 SCALARS: Final = (
     "steps",

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ffenergy.arrays import Array
-from ffenergy.dense import DenseLayer
-from ffenergy.network import parameters
+from ffenergy.network.arrays import Array
+from ffenergy.network.dense import DenseLayer
+from ffenergy.network.stack import parameters
 
 if TYPE_CHECKING:
     from ffenergy.training.run import Run

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
-from ffenergy.arrays import Array
+from ffenergy.network.arrays import Array
 from ffenergy.training.run import Run
 from ffenergy.training.stages import Algorithm, Plan, Stage, Values
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ffenergy.arrays import Tracer
 from ffenergy.errors import SettingsError
-from ffenergy.results import AlgorithmResult
+from ffenergy.network.arrays import Tracer
+from ffenergy.runs.results import AlgorithmResult
 from ffenergy.settings import Settings
 from ffenergy.training.algorithms import ALGORITHMS
 from ffenergy.training.checkpoints import Checkpoints

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ffenergy import saved_weights
-from ffenergy.arrays import Array
 from ffenergy.data import Dataset
 from ffenergy.data.catalogue import CATALOGUE
-from ffenergy.dense import DenseLayer
 from ffenergy.errors import SettingsError
-from ffenergy.network import NormalizedNetwork
+from ffenergy.network.arrays import Array
+from ffenergy.network.dense import DenseLayer
+from ffenergy.network.head import CLASSES
+from ffenergy.network.stack import NormalizedNetwork
+from ffenergy.runs import saved_weights
 from ffenergy.settings import Settings
-from ffenergy.softmax_head import CLASSES
 from ffenergy.training.algorithms import UNNORMALIZED
 from ffenergy.training.head import HeadStage
 from ffenergy.training.run import Progress, Run

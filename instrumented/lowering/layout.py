@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from instrumented.events import Access
+from instrumented.books.events import Access
 
 FIXED = -1
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from instrumented.books.events import Access, BufferInfo, Event
 from instrumented.errors import InstrumentError
-from instrumented.events import Access, BufferInfo, Event
 from instrumented.lowering.blocks import partition
 from instrumented.lowering.emit import GATHERED_BLOCK, Emitted, emit
 from instrumented.lowering.layout import Grid, View, grid_of, view_of

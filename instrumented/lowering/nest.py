@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from instrumented.events import Access, Event, Kind
+from instrumented.books.events import Access, Event, Kind
 
 WHOLE = -1
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.events import Access, Event
+from instrumented.books.events import Access, Event
 from instrumented.lowering.uses import Ints
 
 Flags = npt.NDArray[np.bool_]

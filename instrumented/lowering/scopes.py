@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from instrumented.events import Access, Event, Kind
+from instrumented.books.events import Access, Event, Kind
 from instrumented.lowering.layout import view_of
 from instrumented.lowering.nest import Nest
 from instrumented.lowering.uses import Ints

@@ -19,7 +19,7 @@ from selenium.webdriver.chrome.service import Service
 
 from ffenergy.cli import main
 from ffenergy.costs.prices import COLUMNS, Prices
-from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.runs.directory import Run, RunDirectory
 
 SMALL = ["--layer-sizes", "784,24,16", "--n-epochs", "2", "--softmax-epochs", "1"]
 SMALL += ["--n-train", "300", "--batch-size", "50", "--offline", "--quiet"]

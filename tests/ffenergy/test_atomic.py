@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ffenergy.atomic import replacing, write_bytes, write_text
+from ffenergy.files.atomic import replacing, write_bytes, write_text
 
 
 def test_text_and_bytes_arrive_whole(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ffenergy.backprop import Backprop
-from ffenergy.forward_forward import ForwardForward
+from ffenergy.rules.backprop import Backprop
+from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.settings import Settings
 from instrumented import Trace
 

@@ -16,7 +16,7 @@ import pytest
 from ffenergy.cli import main
 from ffenergy.errors import OutputError
 from ffenergy.measuring import random_dataset
-from ffenergy.run_directory import RunDirectory
+from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training import ALGORITHMS, Checkpoints, train
 from ffenergy.training.checkpoints import _first_line

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from ffenergy.cli import main
-from ffenergy.run_directory import SCALARS, Run, RunDirectory
+from ffenergy.runs.directory import SCALARS, Run, RunDirectory
 from ffenergy.settings import Settings
 
 

@@ -14,7 +14,7 @@ from filelock import FileLock
 from ffenergy.cli import main
 from ffenergy.cli.status import progress_of, told
 from ffenergy.errors import OutputError
-from ffenergy.run_directory import Run
+from ffenergy.runs.directory import Run
 
 TINY = ["--layer-sizes", "784,16,16", "--n-epochs", "2", "--softmax-epochs", "1"]
 TINY += ["--n-train", "300", "--offline"]

@@ -21,7 +21,7 @@ from ffenergy.costs.step_numbers import NUMBERS as KNOWN
 from ffenergy.costs.step_numbers import step_numbers
 from ffenergy.data import Dataset
 from ffenergy.report.pricing import saved_settings
-from ffenergy.run_directory import RunDirectory
+from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training import ALGORITHMS, train
 

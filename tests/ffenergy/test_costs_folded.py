@@ -11,7 +11,7 @@ import pytest
 
 from ffenergy.costs.recording import Recording, StepKind
 from ffenergy.costs.step_costs import step_costs
-from ffenergy.dense import DenseLayer
+from ffenergy.network.dense import DenseLayer
 from instrumented import Trace
 
 

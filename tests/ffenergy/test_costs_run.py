@@ -22,8 +22,8 @@ from ffenergy.energy import (
     restore_profiles,
 )
 from ffenergy.report import priced_display, priced_tables
-from ffenergy.results import AlgorithmResult
-from ffenergy.run_directory import Run
+from ffenergy.runs.directory import Run
+from ffenergy.runs.results import AlgorithmResult
 from ffenergy.settings import Settings
 from ffenergy.training import train
 

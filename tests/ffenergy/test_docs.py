@@ -30,7 +30,7 @@ from matplotlib.figure import Figure
 
 from ffenergy.cli import main
 from ffenergy.costs.recording import KINDS
-from ffenergy.report import figures
+from ffenergy.report.pictures import figures
 from ffenergy.training import ALGORITHMS, train
 
 ROOT = Path(__file__).parents[2]

@@ -14,10 +14,12 @@ from matplotlib.patches import StepPatch
 
 from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.prices import Prices
-from ffenergy.report import energy_figures, figures, memory_figures
 from ffenergy.report.per_sample import crossings, miss_curves, per_training_sample, weights
+from ffenergy.report.pictures import energy as energy_figures
+from ffenergy.report.pictures import figures
+from ffenergy.report.pictures import memory as memory_figures
 from ffenergy.report.style import PART_COLOURS, PART_NAMES, PHASE_COLOURS, ROLE_COLOURS
-from ffenergy.run_directory import Run
+from ffenergy.runs.directory import Run
 
 ACCOUNTINGS = ("eager", "fused")
 ROLES = ["data", "weight", "activation", "gradient", "optimizer_state", "temporary"]

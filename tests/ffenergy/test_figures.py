@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 
-from ffenergy.report import figures
+from ffenergy.report.pictures import figures
 from ffenergy.report.style import ALGORITHM_COLOURS, PHASE_COLOURS
-from ffenergy.run_directory import Run
+from ffenergy.runs.directory import Run
 
 PNG = b"\x89PNG\r\n"
 

@@ -16,8 +16,8 @@ from PIL import Image
 from ffenergy.cli import job, main
 from ffenergy.data import Dataset
 from ffenergy.errors import OutputError
-from ffenergy.report import film as drawing
-from ffenergy.report import moving_pictures
+from ffenergy.report.pictures import film as drawing
+from ffenergy.report.pictures import moving as moving_pictures
 from ffenergy.report.readout import readout_error
 from ffenergy.report.snapshots import OWN_OUTPUT, Film
 from ffenergy.settings import Settings

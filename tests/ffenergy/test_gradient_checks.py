@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ffenergy.backprop import Backprop
-from ffenergy.forward_forward import ForwardForward
+from ffenergy.network.head import SoftmaxHead
+from ffenergy.rules.backprop import Backprop
+from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.settings import Settings
-from ffenergy.softmax_head import SoftmaxHead
 from instrumented import Untraced
 
 STEP = 1e-6

@@ -9,9 +9,9 @@ import pytest
 
 from ffenergy.costs.run_costs import price_run
 from ffenergy.energy import choose_profiles
-from ffenergy.forward_forward import ForwardForward
-from ffenergy.greedy import GreedyForwardForward
 from ffenergy.measuring import random_dataset
+from ffenergy.rules.forward_forward import ForwardForward
+from ffenergy.rules.greedy import GreedyForwardForward
 from ffenergy.settings import Settings
 from ffenergy.training import train
 from instrumented import Trace, Untraced

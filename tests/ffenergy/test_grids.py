@@ -16,10 +16,10 @@ from ffenergy.costs.run_costs import price_steps
 from ffenergy.costs.run_totals import by_place, totals
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import SettingsError
-from ffenergy.grids import grid, sweep, swept
-from ffenergy.report.sweep_figure import render
+from ffenergy.report.pictures.step_grid import render
 from ffenergy.report.sweep_table import shown as sweep_shown
 from ffenergy.settings import Settings
+from ffenergy.sweeps.step_grids import grid, sweep, swept
 
 SMALL = Settings.from_preset("best").replace(layer_sizes="16,8,8", batch_size=4, n_train=40)
 PROFILES = [chosen.profile for chosen in choose_profiles()]

@@ -14,7 +14,7 @@ import pytest
 
 from ffenergy.data import Dataset
 from ffenergy.report.priced_tables import summary
-from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.runs.directory import Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training import train
 

@@ -7,8 +7,8 @@ import pytest
 
 from ffenergy.data import Dataset
 from ffenergy.errors import SettingsError
-from ffenergy.negatives import HybridMaker
-from ffenergy.optimizers import Adam
+from ffenergy.network.negatives import HybridMaker
+from ffenergy.network.optimizers import Adam
 from ffenergy.settings import Settings
 from ffenergy.training import Diverged, train
 from instrumented import Untraced

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ffenergy.errors import SettingsError
-from ffenergy.fields import local_layers
+from ffenergy.network.fields import local_layers
 from ffenergy.settings import Settings
 
 

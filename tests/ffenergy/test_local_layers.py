@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ffenergy.backprop import Backprop
-from ffenergy.dense import DenseLayer
-from ffenergy.fields import Fields
-from ffenergy.forward_forward import ForwardForward
-from ffenergy.local import LocalLayer
-from ffenergy.normalization import normalize
-from ffenergy.random_features import RandomFeatures
+from ffenergy.network.dense import DenseLayer
+from ffenergy.network.fields import Fields
+from ffenergy.network.local import LocalLayer
+from ffenergy.network.normalization import normalize
+from ffenergy.rules.backprop import Backprop
+from ffenergy.rules.forward_forward import ForwardForward
+from ffenergy.rules.random_features import RandomFeatures
 from ffenergy.settings import Settings
 from instrumented import Untraced
 

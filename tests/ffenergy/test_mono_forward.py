@@ -10,7 +10,7 @@ import pytest
 from ffenergy.costs.run_costs import price_run
 from ffenergy.energy import choose_profiles
 from ffenergy.measuring import random_dataset
-from ffenergy.mono_forward import MonoForward
+from ffenergy.rules.mono_forward import MonoForward
 from ffenergy.settings import Settings
 from ffenergy.training import train
 from instrumented import Trace, Untraced

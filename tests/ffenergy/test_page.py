@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from ffenergy.cli import main
-from ffenergy.page import page
-from ffenergy.page.blocks import exact, fixed, si
 from ffenergy.report import findings, per_sample, priced_display
-from ffenergy.run_directory import Run
+from ffenergy.report.page import page
+from ffenergy.report.page.blocks import exact, fixed, si
+from ffenergy.runs.directory import Run
 
 KEEP = ["algorithm", "accounting"]
 ACCOUNTINGS = ("eager", "fused")

@@ -14,8 +14,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from ffenergy.energy import profiles
-from ffenergy.page import page, whatif
-from ffenergy.run_directory import Run
+from ffenergy.report.page import page, whatif
+from ffenergy.runs.directory import Run
 
 KIB, MIB = 2**10, 2**20
 AXE = resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")

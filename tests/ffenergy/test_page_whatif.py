@@ -12,8 +12,8 @@ from ffenergy.costs import on_chip
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.run_costs import price_run
 from ffenergy.energy import PricingError, Profile, profiles
-from ffenergy.page import whatif
 from ffenergy.report import priced_display
+from ffenergy.report.page import whatif
 from ffenergy.report.pricing import saved_settings
 
 KIB, MIB = 2**10, 2**20

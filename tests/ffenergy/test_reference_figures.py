@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 
 from ffenergy.cli import main
 from ffenergy.data import Dataset
-from ffenergy.report import reference_figures
-from ffenergy.report.preferred_inputs import IMAGES, UNITS, preferred_inputs
-from ffenergy.run_directory import Run, RunDirectory
+from ffenergy.report.pictures import reference as reference_figures
+from ffenergy.report.pictures.preferred_inputs import IMAGES, UNITS, preferred_inputs
+from ffenergy.runs.directory import Run, RunDirectory
 from ffenergy.settings import Settings
 
 NAMES = "hybrid-examples goodness-histograms training-curves receptive-fields preferred-inputs"

@@ -12,7 +12,7 @@ import pytest
 from ffenergy.report import display, markdown, tables, text
 from ffenergy.report.findings import findings
 from ffenergy.report.style import layers_in_order
-from ffenergy.run_directory import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run
+from ffenergy.runs.directory import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run
 
 #           layer     phase        read     written    flops
 FF = [

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ffenergy.results import AlgorithmResult
-from ffenergy.run_directory import Run, RunDirectory, RunDirectoryError
+from ffenergy.runs.directory import Run, RunDirectory, RunDirectoryError
+from ffenergy.runs.results import AlgorithmResult
 from ffenergy.settings import Settings
 
 DATA = {"name": "mnist", "source": "cache", "is_sample": False}

@@ -11,27 +11,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import ffenergy.backprop
-import ffenergy.forward_forward
-import ffenergy.negatives
-import ffenergy.network
-import ffenergy.normalization
-import ffenergy.optimizers
-import ffenergy.softmax_head
-from ffenergy.backprop import Backprop
-from ffenergy.forward_forward import ForwardForward
+import ffenergy.network.head
+import ffenergy.network.negatives
+import ffenergy.network.normalization
+import ffenergy.network.optimizers
+import ffenergy.network.stack
+import ffenergy.rules.backprop
+import ffenergy.rules.forward_forward
+from ffenergy.network.head import SoftmaxHead
+from ffenergy.rules.backprop import Backprop
+from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.settings import Settings
-from ffenergy.softmax_head import SoftmaxHead
 from instrumented import Trace
 
 MODULES = [
-    ffenergy.backprop,
-    ffenergy.forward_forward,
-    ffenergy.negatives,
-    ffenergy.network,
-    ffenergy.normalization,
-    ffenergy.optimizers,
-    ffenergy.softmax_head,
+    ffenergy.rules.backprop,
+    ffenergy.rules.forward_forward,
+    ffenergy.network.negatives,
+    ffenergy.network.stack,
+    ffenergy.network.normalization,
+    ffenergy.network.optimizers,
+    ffenergy.network.head,
 ]
 
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from ffenergy.cli import main
 from ffenergy.data import load
 from ffenergy.errors import OutputError
-from ffenergy.run_directory import RunDirectory
+from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.sweeps import cells as cells_module
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel

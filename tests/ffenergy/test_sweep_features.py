@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ffenergy.data import Dataset
-from ffenergy.report.sweep_costs_figure import render, unbeaten
+from ffenergy.report.pictures.sweep_costs import render, unbeaten
 from ffenergy.settings import Settings
 from ffenergy.sweeps.features import learned, likeness
 from ffenergy.sweeps.targets import targets_table

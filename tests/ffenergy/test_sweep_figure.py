@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from ffenergy.report import sweep_errors_figure as figure_module
-from ffenergy.report.sweep_errors_figure import render
+from ffenergy.report.pictures import sweep_errors as figure_module
+from ffenergy.report.pictures.sweep_errors import render
 from ffenergy.report.sweep_errors_table import shown
 
 

@@ -15,8 +15,8 @@ from ffenergy.data import Dataset
 from ffenergy.data import sample as embedded
 from ffenergy.data.catalogue import entry
 from ffenergy.errors import SettingsError
-from ffenergy.report.transfer_figure import render
-from ffenergy.run_directory import FORMAT, Run, RunDirectory
+from ffenergy.report.pictures.transfer import render
+from ffenergy.runs.directory import FORMAT, Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training import train
 from ffenergy.training.transfer import PlainNetwork, Task, train_head

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ffenergy.errors import SettingsError
-from ffenergy.forward_forward import ForwardForward
-from ffenergy.negatives import HybridMaker
-from ffenergy.optimizers import Momentum, learning_rate
+from ffenergy.network.negatives import HybridMaker
+from ffenergy.network.optimizers import Momentum, learning_rate
+from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.settings import Settings
 from instrumented import Untraced
 

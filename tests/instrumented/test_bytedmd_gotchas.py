@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
+from instrumented.distances.scalar import bytedmd, bytedmd_trace
 from instrumented.errors import EscapeError, InstrumentError, UncountedOperationError
-from instrumented.scalar import bytedmd, bytedmd_trace
 
 SQUARE = np.array([[1.0, 2.0], [3.0, 4.0]])
 

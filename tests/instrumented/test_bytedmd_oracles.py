@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instrumented.pricing import bytedmd_cost
-from instrumented.scalar import bytedmd, bytedmd_trace
+from instrumented.distances.bytedmd import bytedmd_cost
+from instrumented.distances.scalar import bytedmd, bytedmd_trace
 
 ORACLES = json.loads((Path(__file__).parents[1] / "oracles" / "bytedmd.json").read_text())
 

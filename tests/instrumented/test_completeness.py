@@ -15,8 +15,8 @@ from numpy.testing.overrides import (
 )
 
 import instrumented
-from instrumented import behaviour, ufunc_work
-from instrumented.rules import RULES, name_of, traffic_rule
+from instrumented.rules import behaviour, ufunc_work
+from instrumented.rules.registry import RULES, name_of, traffic_rule
 
 CLASSES = {
     "free": behaviour.FREE,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from instrumented import InstrumentError, Trace
-from instrumented.analysis import analyse, analyse_live
-from instrumented.fused import fused_traffic
+from instrumented.analysis.fused import fused_traffic
+from instrumented.analysis.step import analyse, analyse_live
 from instrumented.lowering.tile import choose_tile, cut
 
 f32 = np.float32

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from instrumented import Trace
-from instrumented.analysis import analyse
+from instrumented.analysis.step import analyse
 
 f32 = np.float32
 LOCATIONS, M, K, N = 3, 4, 6, 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from instrumented import Trace
-from instrumented.analysis import analyse, analyse_live
+from instrumented.analysis.step import analyse, analyse_live
 
 
 def linear(*, fold):

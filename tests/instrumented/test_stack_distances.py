@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instrumented.distances.stack import LruStack, price_instructions, stack_distances
 from instrumented.errors import InstrumentError
-from instrumented.stack import LruStack, price_instructions, stack_distances
 
 
 def slow_distances(blocks, sizes=None, remove_dead=False):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instrumented.distances.bytedmd import access_costs, bytedmd_cost
 from instrumented.errors import InstrumentError
-from instrumented.pricing import access_costs, bytedmd_cost
 
 
 def written_out(distance, size):

@@ -1,0 +1,1 @@
+"""What learning rules are built from: layers, normalisation, optimisers, negatives, head."""

@@ -1,0 +1,190 @@
+"""The dense layer: parameters, forward pass, gradient, step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Final
+
+import numpy as np
+
+from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network.normalization import normalize
+from ffenergy.network.optimizers import Optimizer, make_optimizer
+
+INIT_STD: dict[str, Callable[[int], float]] = {
+    "sqrt2": lambda fan_in: math.sqrt(2),
+    "fan_in": lambda fan_in: math.sqrt(1 / fan_in),
+    "he": lambda fan_in: math.sqrt(2 / fan_in),  # He et al. 2015, for ReLU
+}
+
+
+NORMALIZE_FOLDED: Final = "normalize_folded"  # normalisation as a part of the product after it
+
+
+class DenseLayer:
+    """Weights (fan_in, width) and bias (width,) in one flat vector, their gradient in another.
+
+    One vector each, so that the optimiser is one loop over cache-sized blocks. Scopes are made
+    once, ``layer.scope["forward"]``, and entered in every step; ``phase`` books them all as one.
+    """
+
+    PHASES: ClassVar[dict[str, str]] = {  # phase: role of what it makes
+        "normalize": "activation",
+        "forward": "activation",
+        "goodness": "temporary",
+        "backward": "gradient",
+        "gradient": "gradient",
+        "optimizer": "optimizer_state",
+        "head": "activation",
+        "evaluate": "temporary",
+    }
+
+    def __init__(
+        self,
+        trace: Tracer,
+        name: str,
+        fan_in: int,
+        width: int,
+        std: float,
+        dtype: str,
+        rng: np.random.Generator,
+        *,
+        phase: str | None = None,
+    ) -> None:
+        self.name, self.fan_in, self.width = name, fan_in, width
+        self.trace = trace
+        self.plain = np.zeros((fan_in + 1) * width, dtype)
+        weights = self.plain[:-width]
+        weights[:] = rng.standard_normal(weights.size, dtype=np.dtype(dtype).type)
+        weights *= std
+        self.values = trace.array(self.plain, role="weight", name=name)
+        self.weights = self.values[:-width].reshape(self.weights_shape)
+        self.bias = self.values[-width:]
+        self.scope = {
+            key: trace.scope(layer=name, phase=phase or key, makes=makes)
+            for key, makes in self.PHASES.items()
+        }
+        self.optimizer: Optimizer | None = None  # frozen layers do without
+        self.fuse_forward = trace.fuse("matmul_bias_relu")
+        self.fuse_normalize = trace.fuse("l2_normalize")
+        self.fuse_folded = trace.fuse(NORMALIZE_FOLDED)
+
+    @property
+    def weights_shape(self) -> tuple[int, ...]:
+        """Shape of the weights: (fan_in, width)."""
+        return self.fan_in, self.width
+
+    def input_shape(self, rows: int) -> tuple[int, ...]:
+        """Return the shape of ``x`` for so many cases: (rows, fan_in)."""
+        return rows, self.fan_in
+
+    def input_room(self, below: Array) -> Array:
+        """Return the ``x`` that reads ``below`` (rows, fan_in) as it is: no copy, ``below``."""
+        return below
+
+    def gather(self, below: Array, x: Array) -> None:
+        """Bring ``below`` into ``x``, made by :meth:`input_room`: nothing to do."""
+
+    def prepare_training(self, optimizer: str, weight_decay: float) -> None:
+        """Make the gradient vector and the optimiser; frozen layers do without."""
+        self.gradient = self.trace.array(
+            np.zeros_like(self.plain), role="gradient", name=f"{self.name} gradient"
+        )
+        self.weights_gradient = self.gradient[: -self.width].reshape(self.weights_shape)
+        self.bias_gradient = self.gradient[-self.width :]
+        self.optimizer = make_optimizer(optimizer, self.trace, self.values, self.gradient)
+        self.weight_decay = weight_decay
+        self.spare: Array = None  # a second weights-shaped array, only if something needs it
+
+    def normalized(self, x: Array, length: float, out: Array) -> Array:
+        """Scale the rows of ``x`` to ``length`` into ``out``; phase ``normalize``."""
+        with self.scope["normalize"], self.fuse_normalize:
+            return self.scaled(x, length, out)
+
+    def scaled(self, x: Array, length: float, out: Array) -> Array:
+        """Scale the rows of ``x`` to ``length`` into ``out``, in whatever phase it is."""
+        return normalize(x, length, out)
+
+    def linear(self, x: Array, out: Array) -> Array:
+        """Put x @ W + b into ``out`` (rows, width)."""
+        np.matmul(x, self.weights, out=out)
+        out += self.bias
+        return out
+
+    def relu(self, x: Array, out: Array) -> Array:
+        """Put max(x @ W + b, 0) into ``out`` (rows, width)."""
+        with self.fuse_forward:
+            self.linear(x, out)
+            np.maximum(out, 0, out=out)
+        return out
+
+    def find_gradient(self, x: Array, delta: Array, *, add: bool = False) -> None:
+        """Set the gradient from the layer's input and dLoss/d(x @ W + b); phase ``gradient``.
+
+        ``add=True`` adds to the gradient of an earlier pass instead, and costs what that costs:
+        a second weights-shaped array written, read and added.
+        """
+        with self.scope["gradient"]:
+            if add:
+                self.weights_gradient += self._products(x, delta, self.spare_weights())
+                self.bias_gradient += np.sum(delta, axis=0)
+                return
+            self._products(x, delta, self.weights_gradient)
+            np.sum(delta, axis=0, out=self.bias_gradient)
+            if self.weight_decay:
+                decay = np.multiply(self.weights, self.weight_decay, out=self.spare_weights())
+                self.weights_gradient += decay
+
+    def _products(self, x: Array, delta: Array, out: Array) -> Array:
+        return np.matmul(x.T, delta, out=out)
+
+    def pass_back(self, delta: Array, out: Array) -> None:
+        """Put dLoss / d inputs into ``out`` (rows, fan_in), given dLoss / d(x @ W + b)."""
+        np.matmul(delta, self.weights.T, out=out)
+
+    def spare_weights(self) -> Array:
+        """Return a workspace shaped like the weights, made at first need."""
+        if self.spare is None:
+            self.spare = self.trace.array(
+                np.empty(self.weights_shape, self.plain.dtype), role="gradient"
+            )
+        return self.spare
+
+    def update(self, rate: float) -> None:
+        """Let the optimiser take a step; phase ``optimizer``."""
+        assert self.optimizer is not None  # noqa: S101  # prepare_training made it
+        with self.scope["optimizer"]:
+            self.optimizer.update(rate)
+
+    def plain_parameters(self) -> dict[str, np.ndarray]:
+        """Return copies of the parameters as ``name/W`` (fan_in, width) and ``name/b``."""
+        weights = self.plain[: -self.width].reshape(self.fan_in, self.width)
+        bias = self.plain[-self.width :]
+        return {f"{self.name}/W": weights.copy(), f"{self.name}/b": bias.copy()}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return copies: ``name/W`` (`weights_shape`), ``name/b`` (width,), optimiser state."""
+        return {
+            f"{self.name}/W": self._plain_weights().copy(),
+            f"{self.name}/b": self.plain[-self.width :].copy(),
+        } | {f"{self.name}/{key}": value for key, value in self._optimizer_state().items()}
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over this layer's part of a :meth:`state`; one without such a part changes nothing.
+
+        The arrays keep their places in memory, so that whoever views them sees the new values.
+        """
+        if f"{self.name}/W" not in state:
+            return
+        self._plain_weights()[...] = state[f"{self.name}/W"]
+        self.plain[-self.width :] = state[f"{self.name}/b"]
+        if self.optimizer:
+            names = self.optimizer.state()
+            self.optimizer.load({name: state[f"{self.name}/{name}"] for name in names})
+
+    def _plain_weights(self) -> np.ndarray:
+        return self.plain[: -self.width].reshape(self.weights_shape)
+
+    def _optimizer_state(self) -> dict[str, np.ndarray]:
+        return self.optimizer.state() if self.optimizer else {}

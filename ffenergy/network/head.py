@@ -1,0 +1,107 @@
+"""Softmax with cross-entropy: the output of backprop and the linear head on frozen features.
+
+Targets are rows of the identity matrix (one-hot), gathered like images, so that every count
+depends on shapes alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network.dense import DenseLayer
+from ffenergy.settings import Settings
+
+CLASSES = 10
+
+
+def one_hot(labels: np.ndarray, dtype: str) -> np.ndarray:
+    """Return the targets (n, 10) of ``labels`` (n,) of 0 to 9."""
+    targets: np.ndarray = np.eye(CLASSES, dtype=dtype)[labels]
+    return targets
+
+
+def cross_entropy(scores: Array, targets: Array) -> tuple[Array, Array]:
+    """Return every case's loss (rows,) and d mean(loss) / d scores (rows, classes).
+
+    ``scores`` (rows, classes) are overwritten; ``targets`` has their shape. Each row's largest
+    score is subtracted first, so that no exponential overflows.
+    """
+    scores -= np.max(scores, axis=1, keepdims=True)
+    right = np.vecdot(scores, targets)
+    delta = np.exp(scores)
+    total = np.sum(delta, axis=1)
+    loss = np.log(total)
+    loss -= right
+    delta /= total[:, None]
+    delta -= targets
+    delta *= 1 / scores.shape[0]
+    return loss, delta
+
+
+def wrong_answers(scores: Array, labels: Array) -> Array:
+    """Return how many rows of ``scores`` (rows, classes) are not largest at their label, 0-d."""
+    return np.sum(np.not_equal(np.argmax(scores, axis=1), labels))
+
+
+class SoftmaxHead:
+    """A linear softmax classifier on stored features; layer ``head``, phase ``head``.
+
+    ``features`` (n, n_features) and ``targets`` (n, 10) are traced arrays.
+    """
+
+    def __init__(
+        self,
+        trace: Tracer,
+        settings: Settings,
+        features: Array,
+        targets: Array,
+        rng: np.random.Generator,
+    ) -> None:
+        self.trace = trace
+        self.features = features
+        self.targets = targets
+        self.layer = DenseLayer(
+            trace,
+            "head",
+            features.shape[1],
+            CLASSES,
+            settings.head_init_std,
+            settings.dtype,
+            rng,
+            phase="head",
+        )
+        self.layer.prepare_training(settings.head_optimizer, settings.head_weight_decay)
+        self.scope = trace.scope(layer="head", phase="head", makes="temporary")
+        self.losses = trace.array(
+            np.zeros(settings.head_batch_size, settings.dtype), role="temporary", name="losses"
+        )
+
+    def step(self, index: Array, rate: float) -> None:
+        """Train on the cases at ``index`` (rows,)."""
+        with self.trace.step("head"), self.scope:
+            rows = index.shape[0]
+            x = np.take(self.features, index, axis=0)
+            targets = np.take(self.targets, index, axis=0)
+            scores = self.layer.linear(x, np.empty((rows, CLASSES), x.dtype, like=x))
+            loss, delta = cross_entropy(scores, targets)
+            self.layer.find_gradient(x, delta)
+            self.layer.update(rate)
+            losses = self.losses[:rows]
+            losses += loss
+
+    def read_losses(self) -> float:
+        """Return the loss summed over all cases since the last call."""
+        with self.trace.step("report"), self.layer.scope["evaluate"]:
+            total = float(self.trace.escape(self.losses).sum(dtype=np.float64))
+            self.losses[...] = 0
+        return total
+
+    def scores(self, features: Array) -> Array:
+        """Return the scores (rows, 10) of ``features`` (rows, n_features)."""
+        empty = np.empty((features.shape[0], CLASSES), features.dtype, like=features)
+        return self.layer.linear(features, empty)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return copies of the parameters and the optimiser state."""
+        return self.layer.state()

@@ -1,0 +1,70 @@
+"""Stacks of layers, each of which normalises its input: forward pass and features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network.dense import DenseLayer
+from ffenergy.network.layers import hidden_layers
+from ffenergy.network.normalization import normalize, target_length
+from ffenergy.settings import Settings
+
+
+class NormalizedNetwork:
+    """A stack of ReLU layers, each of which first normalises its input (rows, fan_in)."""
+
+    def __init__(self, trace: Tracer, settings: Settings, rng: np.random.Generator) -> None:
+        self.trace = trace
+        sizes = settings.layer_sizes
+        self.lengths = [target_length(settings.normalization, size) for size in sizes]
+        self.layers = hidden_layers(trace, settings, settings.init, rng)
+        self.head_layers = self.layers[-settings.head_layers :]
+        self.feature_scale = settings.head_feature_scale
+        self.n_features = sum(layer.width for layer in self.head_layers)
+        self.dtype = settings.dtype
+
+    def features(self, images: Array, phase: str = "head", chunk: int = 1000) -> Array:
+        """Return the head's features of ``images`` (n, pixels): shape (n, n_features).
+
+        They are the activities of the last hidden layers, each scaled to ``feature_scale``; they
+        are computed once and stored, in chunks of ``chunk`` rows; ``phase`` is ``head`` or
+        ``evaluate``.
+        """
+        count = images.shape[0]
+        features = self.trace.array(
+            np.empty((count, self.n_features), self.dtype), role="data", name="features"
+        )
+        for start in range(0, count, chunk):
+            with self.trace.step("features"):
+                rows = slice(start, start + chunk)
+                self._extract(images[rows], features[rows], phase)
+        return features
+
+    def _extract(self, activities: Array, out: Array, phase: str) -> None:
+        column = 0
+        for layer, length in zip(self.layers, self.lengths, strict=False):
+            rows = activities.shape[0]
+            with layer.scope[phase]:
+                with layer.fuse_folded:
+                    x = self._input(layer, activities, length)
+                    activities = layer.relu(x, np.empty((rows, layer.width), x.dtype, like=x))
+                if layer in self.head_layers:
+                    end = column + layer.width
+                    scale = target_length(self.feature_scale, layer.width)
+                    with layer.fuse_normalize:
+                        normalize(activities, scale, out[:, column:end])
+                    column = end
+
+    def _input(self, layer: DenseLayer, below: Array, length: float) -> Array:
+        """Return the inputs of ``layer``: ``below`` (rows, fan_in), each row of norm ``length``."""
+        with layer.fuse_normalize:
+            room = np.empty(layer.input_shape(below.shape[0]), self.dtype, like=below)
+            return layer.scaled(below, length, room)
+
+
+def parameters(layers: Sequence[DenseLayer]) -> dict[str, np.ndarray]:
+    """Return copies of the parameters of ``layers``: ``layer1/W``, ``layer1/b`` and so on."""
+    return {key: value for layer in layers for key, value in layer.plain_parameters().items()}

@@ -1,5 +1,0 @@
-"""`report.html`: a run on one self-contained page, with a what-if for the hardware."""
-
-from ffenergy.page.render import page
-
-__all__ = ["page"]

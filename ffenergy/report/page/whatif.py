@@ -1,0 +1,163 @@
+"""The hardware what-if: costs for any on-chip size, here and as data for the page's script.
+
+The script in the page computes what :func:`costs` and :func:`sentences` compute, from the same
+histogram; a test holds the two together in a browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import pandas as pd
+
+from ffenergy.costs import on_chip
+from ffenergy.costs.decomposition import FULL_BATCH, RUN, TRAINING_STEP, of_run
+from ffenergy.costs.prices import PRICED_GRAIN, Prices
+from ffenergy.costs.pricing import COMPUTE
+from ffenergy.energy import PARTS, PricingError, Profile, answer, compute_energy, decompose
+from ffenergy.report.pictures.memory import memory_size
+from ffenergy.report.priced_display import SCOPES, SENTENCE_UNITS
+from ffenergy.report.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_name
+
+ACCOUNTINGS: Final = ("eager", "fused")
+KEYS: Final = ["scope", "algorithm", "accounting", "phase"]
+BIN: Final = "distance_to_bytes"
+MOVED: Final = ("bytes_read", "bytes_written")
+WORK: Final = ("adds", "multiplies", "specials")
+
+
+def histogram(prices: Prices) -> pd.DataFrame:
+    """Bytes by scope, algorithm, accounting, phase and reuse distance: exact Python integers."""
+    reuse = prices.reuse
+    chosen = (reuse["grain"] == PRICED_GRAIN) & reuse["accounting"].isin(ACCOUNTINGS)
+    tile = reuse[chosen]
+    return _by_scope(prices, tile, [*KEYS, BIN], MOVED)
+
+
+def work(prices: Prices) -> pd.DataFrame:
+    """Scalar operations by scope, algorithm, phase and dtype: exact Python integers."""
+    return _by_scope(prices, prices.work, ["scope", "algorithm", "phase", "dtype"], WORK)
+
+
+def costs(prices: Prices, profile: Profile, size_bytes: int) -> pd.DataFrame:
+    """Energy with `size_bytes` on the chip, by scope, algorithm, accounting, phase, component.
+
+    ``component`` is ``compute`` or a level of the profile; ``energy`` is in joules, or in
+    multiply-accumulates under a relative profile.
+
+    Raises:
+        PricingError: a size that is no power of two, a profile without levels or without a dtype.
+    """
+    moved = on_chip.movement(profile, histogram(prices), size_bytes)
+    moved = moved.rename(columns={"level": "component", profile.column("movement"): "energy"})
+    done = work(prices)
+    done = done.assign(component=COMPUTE, energy=compute_energy(profile, done))
+    both = [done.assign(accounting=accounting) for accounting in ACCOUNTINGS]
+    keys = [*KEYS, "component"]
+    rows = pd.concat([*both, moved], ignore_index=True)[[*keys, "energy"]]
+    return rows.groupby(keys, sort=False)[["energy"]].sum().reset_index()
+
+
+def sentences(prices: Prices, profile: Profile, size_bytes: int) -> dict[tuple[str, str], str]:
+    """The answer with `size_bytes` on the chip, by scope and accounting; empty without both.
+
+    At the profile's own size it is the answer of the command line, word by word.
+    """
+    table = costs(prices, profile, size_bytes)
+    found = {}
+    for (scope, accounting), rows in table.groupby(["scope", "accounting"], sort=False):
+        if not {"ff", "bp"} <= set(rows["algorithm"]):
+            continue
+        parts = decompose(rows, ["energy"])
+        told = f"{SCOPES[str(scope)]}, {accounting}, under {profile.name}"
+        if size_bytes != on_chip.own_size(profile) or on_chip.uneven(profile):
+            told += f" with {memory_size(size_bytes)} on the chip"
+        unit = SENTENCE_UNITS[profile.result_unit]
+        found[str(scope), str(accounting)] = answer(parts, "energy", unit, told).sentence()
+    return found
+
+
+def priceable(prices: Prices, profiles: Iterable[Profile]) -> list[Profile]:
+    """The profiles with memory levels that price every dtype of the run."""
+    done = work(prices)
+    found = []
+    for profile in profiles:
+        try:
+            compute_energy(profile, done)
+            on_chip.capacities(profile, on_chip.SMALLEST)
+        except PricingError:
+            continue
+        found.append(profile)
+    return found
+
+
+def payload(prices: Prices, profiles: Iterable[Profile]) -> dict[str, Any]:
+    """Everything the page's script needs, ready for JSON; empty if nothing can be priced."""
+    chosen = priceable(prices, profiles)
+    if not chosen or prices.work.empty:
+        return {}
+    bins = histogram(prices)
+    names = in_order(bins["algorithm"].unique(), ALGORITHM_NAMES)
+    return {
+        "scopes": [[scope, text] for scope, text in SCOPES.items() if scope in set(bins["scope"])],
+        "accountings": list(ACCOUNTINGS),
+        "algorithms": [
+            [name, short_name(name), ALGORITHM_COLOURS.get(name, "#7F7F7F")] for name in names
+        ],
+        "parts": {phase: part for part, phases in PARTS.items() for phase in phases},
+        "histogram": _nested(bins),
+        "smallest": on_chip.SMALLEST,
+        "largest": max(int(bins[BIN].max()), *(on_chip.own_size(p) for p in chosen)),
+        "profiles": [_profile(profile, work(prices)) for profile in chosen],
+    }
+
+
+def _by_scope(
+    prices: Prices, table: pd.DataFrame, keys: list[str], values: Iterable[str]
+) -> pd.DataFrame:
+    """Sum a table per step over one full training step and over the run."""
+    step = table[table["step"] == FULL_BATCH].assign(scope=TRAINING_STEP)
+    run = table.assign(scope=RUN)
+    for name in values:
+        run[name] = of_run(run.assign(value=run[name]), prices.steps)["value"]
+        step[name] = step[name].astype(object)
+    both = pd.concat([step, run], ignore_index=True)
+    return both.groupby(keys, sort=False)[list(values)].agg(sum).reset_index()
+
+
+def _nested(bins: pd.DataFrame) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for keys, rows in bins.groupby(KEYS, sort=False):
+        scope, name, accounting, phase = map(str, keys)
+        place = found.setdefault(scope, {}).setdefault(name, {}).setdefault(accounting, {})
+        columns = (rows[column].tolist() for column in (BIN, *MOVED))
+        place[phase] = [list(map(int, row)) for row in zip(*columns, strict=True)]
+    return found
+
+
+def _profile(profile: Profile, done: pd.DataFrame) -> dict[str, Any]:
+    compute: dict[str, Any] = {}
+    priced = done.assign(energy=compute_energy(profile, done))
+    for keys, rows in priced.groupby(["scope", "algorithm", "phase"], sort=False):
+        scope, name, phase = map(str, keys)
+        compute.setdefault(scope, {}).setdefault(name, {})[phase] = float(rows["energy"].sum())
+    uneven = " and ".join(memory_size(size) for size in on_chip.uneven(profile))
+    return {
+        "name": profile.name,
+        "title": profile.title,
+        "unit": SENTENCE_UNITS[profile.result_unit],
+        "scale": profile.result_scale,
+        "own": on_chip.own_size(profile),
+        "uneven": uneven,
+        "levels": [
+            {
+                "name": level.name,
+                "capacity": level.capacity_bytes,
+                "read": level.read_per_byte,
+                "write": level.write_per_byte,
+            }
+            for level in profile.levels
+        ],
+        "compute": compute,
+    }

@@ -1,0 +1,1 @@
+"""The pictures: pure functions from tables to figures."""

@@ -1,0 +1,126 @@
+"""Error over the settings of a sweep, with its spread over the seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ffenergy.report.pictures.figures import LOOK, saved
+from ffenergy.report.style import ALGORITHM_COLOURS, short_name
+from ffenergy.sweeps.tables import algorithms_of, described
+
+MARKS: Final = ("o-", "s--", "^:", "D-.", "v-", "P--")
+MOST_LINES: Final = len(MARKS)  # per algorithm; more combinations become a list of points
+LOG_FROM: Final = 50.0  # the largest over the smallest value from which an axis is logarithmic
+
+
+def render(summary: pd.DataFrame, swept: Sequence[str]) -> dict[str, bytes]:
+    """Draw `summary.csv` of a sweep; PNG and SVG by format, the same bytes on every call.
+
+    Lines over the setting with most values, a colour per algorithm and a mark per combination of
+    the other settings; too many of them, or single combinations, make a list of points, the best
+    on top. Bars are one standard deviation over the seeds. Empty if nothing is complete.
+    """
+    done = summary.dropna(subset=["test_error_mean"])
+    if done.empty:
+        return {}
+    names = [name for name in swept if len(done[name].drop_duplicates()) > 1]
+    axis = _axis(done, names)
+    with rc_context(LOOK):
+        figure = _points(done, names) if axis is None else _lines(done, axis, names)
+        ax = figure.axes[0]
+        error = f"{done['error_on'].iloc[0]} error, %"
+        (ax.set_xlabel if axis is None else ax.set_ylabel)(error)
+        sample = " · SAMPLE, not the full data set" if done["is_sample"].any() else ""
+        seeds = "–".join(str(n) for n in sorted({done["n"].min(), done["n"].max()}))
+        bars = "; bars: one standard deviation" if done["n"].max() > 1 else ""
+        figure.suptitle(f"{done['dataset'].iloc[0]}, {seeds} seed(s){bars}{sample}", fontsize=11)
+        return saved(figure)
+
+
+def _axis(done: pd.DataFrame, names: Sequence[str]) -> str | None:
+    """The setting that lines run along; None if lines would not show the sweep."""
+    if not names:
+        return None
+    axis = max(names, key=lambda name: done[name].nunique())
+    others = [name for name in names if name != axis]
+    lines = len(done[others].drop_duplicates()) if others else 1
+    full = len(done) >= 0.5 * lines * done[axis].nunique()  # a grid, not single combinations
+    return axis if lines <= MOST_LINES and full else None
+
+
+def _lines(done: pd.DataFrame, axis: str, names: Sequence[str]) -> Figure:
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    ax = figure.subplots()
+    numeric = done[axis].dtype.kind in "if"
+    values = list(done[axis].drop_duplicates())
+    values = sorted(values) if numeric else values
+    others = [name for name in names if name != axis]
+    for algorithm in algorithms_of(done):
+        own = done[done["algorithm"] == algorithm]
+        groups = own.groupby(others, sort=False) if others else [((), own)]
+        for (key, rows), mark in zip(groups, cycle(MARKS), strict=False):
+            told = described(dict(zip(others, key, strict=True)), others)
+            label = ", ".join(filter(None, [short_name(algorithm), told]))
+            rows = rows.assign(place=[values.index(v) for v in rows[axis]]).sort_values("place")
+            places = rows[axis] if numeric else rows["place"]
+            _bars(ax, places, rows, algorithm, mark, label)
+    if not numeric:
+        ax.set_xticks(range(len(values)), [str(value) for value in values])
+    elif min(values) > 0 and max(values) / min(values) >= LOG_FROM:
+        ax.set_xscale("log")
+    elif len(values) <= 12:
+        ax.set_xticks(values, [f"{value:g}" for value in values])
+    ax.set_xlabel(axis)
+    figure.legend(loc="outside right center", fontsize=9)
+    return figure
+
+
+def _bars(
+    ax: Axes, places: pd.Series, rows: pd.DataFrame, algorithm: str, mark: str, label: str
+) -> None:
+    ax.errorbar(
+        places.to_numpy(float),
+        rows["test_error_mean"].to_numpy(float),
+        yerr=rows["test_error_std"].fillna(0.0).to_numpy(float),
+        fmt=mark,
+        color=ALGORITHM_COLOURS.get(algorithm, "#000000"),
+        capsize=3,
+        elinewidth=1.2,
+        label=label,
+    )
+
+
+def _points(done: pd.DataFrame, names: Sequence[str]) -> Figure:
+    """A row per combination, the best on top."""
+    done = done.sort_values("test_error_mean", ascending=False, kind="stable")
+    figure = Figure(figsize=(8, 1.6 + 0.28 * len(done)), layout="constrained")
+    ax = figure.subplots()
+    heights = np.arange(len(done))
+    for algorithm in algorithms_of(done):
+        own = (done["algorithm"] == algorithm).to_numpy()
+        ax.errorbar(
+            done.loc[own, "test_error_mean"].to_numpy(float),
+            heights[own],
+            xerr=done.loc[own, "test_error_std"].fillna(0.0).to_numpy(float),
+            fmt="o",
+            color=ALGORITHM_COLOURS.get(algorithm, "#000000"),
+            capsize=3,
+            elinewidth=1.2,
+            label=short_name(algorithm),
+        )
+    labels = [described(row, names) or short_name(row["algorithm"]) for row in _records(done)]
+    ax.set_yticks(heights, labels, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=len(algorithms_of(done)))
+    return figure
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, object]]:
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]

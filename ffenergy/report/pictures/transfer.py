@@ -1,0 +1,54 @@
+"""The picture of `ffenergy transfer`: test error per task, a bar per algorithm."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from ffenergy.report.pictures.figures import LOOK, saved
+from ffenergy.report.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_name
+
+
+def render(summary: pd.DataFrame) -> dict[str, bytes]:
+    """Draw `summary.csv`; PNG and SVG by format, the same bytes on every call.
+
+    A panel per task, since the errors of tasks are on scales of their own; black lines are one
+    standard deviation over the seeds.
+    """
+    tasks = list(summary["task"].drop_duplicates())
+    algorithms = in_order(summary["algorithm"].unique(), ALGORITHM_NAMES)
+    with rc_context(LOOK):
+        figure = Figure(figsize=(1.2 + 3.2 * len(tasks), 4.6), layout="constrained")
+        axes = figure.subplots(1, len(tasks), squeeze=False)[0]
+        for ax, task in zip(axes, tasks, strict=True):
+            rows = summary[summary["task"] == task].set_index("algorithm").reindex(algorithms)
+            means = rows["test_error_mean"].to_numpy(float)
+            spread = rows["test_error_std"].fillna(0.0).to_numpy(float)
+            colours = [ALGORITHM_COLOURS.get(name, "#000000") for name in algorithms]
+            places = np.arange(len(algorithms))
+            ax.bar(places, means, 0.7, yerr=spread, capsize=4, color=colours)
+            for place, mean, above in zip(places, means, spread, strict=True):
+                if np.isfinite(mean):
+                    ax.annotate(
+                        f"{mean:.2f}",
+                        (place, mean + above),
+                        (0, 3),
+                        ha="center",
+                        textcoords="offset points",
+                        fontsize=10,
+                    )
+            ax.margins(y=0.12)
+            ax.set_xticks(
+                places, [short_name(name) for name in algorithms], rotation=30, ha="right"
+            )
+            ax.grid(visible=False, axis="x")
+            ax.set_title(task)
+        axes[0].set_ylabel("test error of a fresh head (%)")
+        trained = ", ".join(summary["trained_on"].drop_duplicates())
+        n = "–".join(str(v) for v in sorted({summary["n"].min(), summary["n"].max()}))
+        sample = " · SAMPLE, not the full data set" if summary["is_sample"].any() else ""
+        told = f"Hidden layers trained on {trained}, {n} seed(s); lines: one standard deviation"
+        figure.suptitle(told + sample, fontsize=11)
+        return saved(figure)

@@ -1,0 +1,162 @@
+"""The baseline: the same ReLU network with a softmax output, trained by backpropagation.
+
+Pixels enter in [0, 1] and nothing is normalised between layers. The output layer is called
+``head``; softmax and cross-entropy are its phase ``goodness``. The gradient with respect to a
+layer's input is booked as that layer's ``backward``, the ReLU mask as that of the layer below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network.dense import INIT_STD, DenseLayer
+from ffenergy.network.head import CLASSES, cross_entropy
+from ffenergy.network.layers import hidden_layers
+from ffenergy.settings import Settings
+
+INIT: Final = "he"
+
+
+@dataclass(frozen=True)
+class Room:
+    """Workspaces of one batch size: per hidden layer ``h``, ``delta``, ``active`` (rows, width).
+
+    ``x``, for the head too, is what a layer's product reads: dense layers read the array below,
+    ``inputs`` or ``h``, locally connected ones a gathered copy.
+    """
+
+    inputs: Array
+    x: list[Array]
+    h: list[Array]
+    delta: list[Array]
+    active: list[Array]
+    scores: Array
+
+
+class Backprop:
+    """Trains the whole network on the labels, one batch a step.
+
+    ``images`` (n, pixels), ``targets`` (n, 10) one-hot and ``labels`` (n,) are traced arrays.
+    """
+
+    def __init__(
+        self,
+        trace: Tracer,
+        settings: Settings,
+        images: Array,
+        targets: Array,
+        labels: Array,
+        init_rng: np.random.Generator,
+    ) -> None:
+        self.trace = trace
+        self.settings = settings
+        self.images, self.targets, self.labels = images, targets, labels
+        self.hidden = hidden_layers(trace, settings, INIT, init_rng)
+        fan_in = settings.layer_sizes[-1]
+        std = INIT_STD[INIT](fan_in)
+        self.head = DenseLayer(trace, "head", fan_in, CLASSES, std, settings.dtype, init_rng)
+        self.layers = [*self.hidden, self.head]
+        for layer in self.layers:
+            layer.prepare_training(settings.optimizer, settings.supervised_decay)
+        self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
+        self.losses = self._meter("losses")
+        self.right = self._meter("right answers")
+        self.rooms: dict[int, Room] = {}
+
+    def step(self, index: Array, rate: float) -> None:
+        """Train on the images at ``index`` (rows,)."""
+        with self.trace.step("train"):
+            room = self.rooms.get(index.shape[0]) or self._make_room(index.shape[0])
+            with self.gather_scope:
+                np.take(self.images, index, axis=0, out=room.inputs, mode="clip")
+                targets = np.take(self.targets, index, axis=0)
+                labels = np.take(self.labels, index)
+            scores = self._forward(room)
+            with self.head.scope["goodness"]:
+                loss, delta = cross_entropy(scores, targets)
+            with self.head.scope["evaluate"]:
+                self._count(loss, np.equal(np.argmax(scores, axis=1), labels))
+            self._backward(room, delta, rate)
+
+    def _forward(self, room: Room) -> Array:
+        below = room.inputs
+        for layer, x, h in zip(self.hidden, room.x, room.h, strict=False):
+            with layer.scope["forward"]:
+                layer.gather(below, x)
+                below = layer.relu(x, h)
+        with self.head.scope["forward"]:
+            return self.head.linear(below, room.scores)
+
+    def _backward(self, room: Room, delta: Array, rate: float) -> None:
+        """From the output down: each layer passes its delta on, then takes its own step."""
+        for k in reversed(range(len(self.layers))):
+            layer = self.layers[k]
+            below = None
+            if k:
+                below = room.delta[k - 1]
+                with layer.scope["backward"]:
+                    layer.pass_back(delta, below)
+                with self.layers[k - 1].scope["backward"]:
+                    below *= np.greater(room.h[k - 1], 0, out=room.active[k - 1])
+            layer.find_gradient(room.x[k], delta)
+            layer.update(rate)
+            delta = below
+
+    def _count(self, loss: Array, right: Array) -> None:
+        rows = loss.shape[0]
+        losses, rights = self.losses[:rows], self.right[:rows]
+        losses += loss
+        rights += right
+
+    def scores(self, images: Array) -> Array:
+        """Return the scores (rows, 10) of ``images`` (rows, pixels); phase ``evaluate``."""
+        below, rows = images, images.shape[0]
+        for layer in self.hidden:
+            with layer.scope["evaluate"]:
+                x = layer.input_room(below)
+                layer.gather(below, x)
+                below = layer.relu(x, np.empty((rows, layer.width), x.dtype, like=x))
+        with self.head.scope["evaluate"]:
+            return self.head.linear(below, np.empty((rows, CLASSES), below.dtype, like=below))
+
+    def read_meters(self) -> tuple[float, float]:
+        """Return the loss and the right answers summed over all cases since the last call."""
+        with self.trace.step("report"), self.head.scope["evaluate"]:
+            loss = float(self.trace.escape(self.losses).sum(dtype=np.float64))
+            right = float(self.trace.escape(self.right).sum(dtype=np.float64))
+            self.losses[...] = 0
+            self.right[...] = 0
+        return loss, right
+
+    def _meter(self, name: str) -> Array:
+        empty = np.zeros(self.settings.batch_size, self.settings.dtype)
+        return self.trace.array(empty, role="temporary", name=name)
+
+    def _make_room(self, rows: int) -> Room:
+        """Make the workspaces of a batch of ``rows`` images; once per batch size."""
+
+        def room(width: int, role: str, name: str, dtype: str = self.settings.dtype) -> Array:
+            return self.trace.array(np.zeros((rows, width), dtype), role=role, name=name)
+
+        inputs = room(self.settings.layer_sizes[0], "data", "input")
+        h = [room(layer.width, "activation", f"{layer.name} h") for layer in self.hidden]
+        self.rooms[rows] = Room(
+            inputs=inputs,
+            x=[layer.input_room(k) for layer, k in zip(self.layers, (inputs, *h), strict=True)],
+            h=h,
+            delta=[room(layer.width, "gradient", f"{layer.name} delta") for layer in self.hidden],
+            active=[
+                room(layer.width, "temporary", f"{layer.name} active", "bool")
+                for layer in self.hidden
+            ],
+            scores=room(CLASSES, "activation", "scores"),
+        )
+        return self.rooms[rows]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return copies of all parameters and optimiser state."""
+        return {key: value for layer in self.layers for key, value in layer.state().items()}

@@ -1,0 +1,245 @@
+"""Forward-Forward with hybrid negatives (Hinton 2022, arXiv 2212.13345, section 3).
+
+Every layer learns to tell real images from hybrids by its goodness, the sum or mean of its squared
+activities. With y = +1 for real and -1 for hybrid cases::
+
+    logit = (goodness - threshold) / temperature
+    loss  = mean over the 2 B cases of log(1 + exp(-y logit))
+
+The gradient is the exact derivative of this loss: d goodness / d h = 2 h for the sum, 2 h / width
+for the mean. The reference project's loss, softplus(-logit) of positives plus softplus(logit) of
+negatives, is twice this one; Adam does not see the difference. No gradient passes between layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network.dense import DenseLayer
+from ffenergy.network.negatives import HybridMaker
+from ffenergy.network.stack import NormalizedNetwork
+from ffenergy.settings import Settings
+
+PEER_DECAY: Final = 0.9  # of the running mean activities of peer normalisation
+PEER_START: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The cases that go through a layer in one matmul, and the arrays they need.
+
+    ``inputs`` (rows, pixels); per layer ``x`` in its layer's ``input_shape``, ``h`` and ``delta``
+    (rows, width).
+    ``signs`` (rows,) is y; the first ``positives`` rows are real images. ``losses`` and ``right``
+    (rows,) per layer add up every case's loss, and whether its sign was right, over many steps.
+    """
+
+    inputs: Array
+    x: list[Array]
+    h: list[Array]
+    delta: list[Array]
+    signs: Array
+    positives: int
+    losses: list[Array]
+    right: list[Array]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Room for one batch: the positives and the negatives, together or apart."""
+
+    positives: Array
+    negatives: Array
+    passes: list[Pass]
+
+
+class ForwardForward(NormalizedNetwork):
+    """Trains every layer in parallel, each on the activities below it, one batch a step."""
+
+    def __init__(
+        self,
+        trace: Tracer,
+        settings: Settings,
+        images: Array,
+        init_rng: np.random.Generator,
+        negatives_rng: np.random.Generator,
+    ) -> None:
+        super().__init__(trace, settings, init_rng)
+        self.settings = settings
+        self.images = images
+        self.hybrids = HybridMaker(
+            trace, images, settings.negative_pairs, settings.n_blur, negatives_rng
+        )
+        self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
+        self.fuse_goodness = trace.fuse("goodness")
+        self.losses = [self._meter("losses") for _ in self.layers]
+        self.right = [self._meter("right answers") for _ in self.layers]
+        self.batches: dict[int, Batch] = {}
+        for layer in self.layers:
+            layer.prepare_training(settings.optimizer, settings.weight_decay)
+        self.sharpness = [  # d logit / d (sum of squares), per layer
+            1 / (settings.temperature * (layer.width if settings.goodness == "mean" else 1))
+            for layer in self.layers
+        ]
+        self.offsets = [  # threshold / temperature; the threshold is per neuron
+            settings.threshold * layer.width * sharpness
+            for layer, sharpness in zip(self.layers, self.sharpness, strict=True)
+        ]
+        self.plain_peers = [
+            np.full(layer.width, PEER_START, settings.dtype) for layer in self.layers
+        ]
+        self.peers = [
+            trace.array(means, role="optimizer_state", name="mean activities")
+            for means in self.plain_peers
+        ]
+
+    def step(self, index: Array, rate: float) -> None:
+        """Train every layer on the images at ``index`` (rows,) and as many fresh hybrids."""
+        with self.trace.step("train"):
+            rows = index.shape[0]
+            batch = self.batches.get(rows) or self._room_for(rows)
+            with self.gather_scope:
+                np.take(self.images, index, axis=0, out=batch.positives, mode="clip")
+            self.hybrids.fill(batch.negatives, batch.positives)
+            for k in range(len(self.layers)):
+                self._train_layer(k, batch, rate)
+
+    def _train_layer(self, k: int, batch: Batch, rate: float) -> None:
+        """Let layer ``k`` learn from what the layer below makes of the batch."""
+        layer, total = self.layers[k], sum(cases.signs.shape[0] for cases in batch.passes)
+        for number, cases in enumerate(batch.passes):
+            self._activate(k, cases)
+            coefficient = self._judge(k, cases, total)
+            delta = self._descend(k, cases, coefficient, total)
+            layer.find_gradient(cases.x[k], delta, add=number > 0)
+        layer.update(rate)  # after this layer's forward pass: layers above see old weights
+
+    def _activate(self, k: int, cases: Pass) -> None:
+        """Bring layer ``k``'s normalised inputs and its activities up to date."""
+        layer = self.layers[k]
+        with layer.fuse_folded:
+            layer.normalized(cases.h[k - 1] if k else cases.inputs, self.lengths[k], cases.x[k])
+            with layer.scope["forward"]:
+                layer.relu(cases.x[k], cases.h[k])
+
+    def _judge(self, k: int, cases: Pass, total: int) -> Array:
+        """Add up losses and right answers; return c of dLoss / dh = c h, shape (rows, 1).
+
+        Written for the deficit d = -y logit: the loss is log(1 + exp(d)) and its derivative
+        exp(d - loss), neither of which can overflow.
+        """
+        layer, h = self.layers[k], cases.h[k]
+        with layer.scope["goodness"], self.fuse_goodness:
+            deficit = np.vecdot(h, h)
+            deficit *= -self.sharpness[k]
+            deficit += self.offsets[k]
+            deficit *= cases.signs
+            loss = np.logaddexp(deficit, 0)
+            coefficient = np.subtract(deficit, loss)
+            np.exp(coefficient, out=coefficient)
+            coefficient *= cases.signs
+            coefficient *= -2 * self.sharpness[k] / total
+        with layer.scope["evaluate"]:
+            losses, right = cases.losses[k], cases.right[k]
+            losses += loss
+            right += np.less(deficit, 0)
+        return coefficient[:, None]
+
+    def _descend(self, k: int, cases: Pass, coefficient: Array, total: int) -> Array:
+        """Return dLoss / d(x @ W + b), shape (rows, width); ReLU's mask is in h itself."""
+        with self.layers[k].scope["gradient"]:
+            delta = np.multiply(cases.h[k], coefficient, out=cases.delta[k])
+            if self.settings.peer_strength and cases.positives:
+                delta[: cases.positives] += self._peer_pull(k, cases, total)
+        return delta
+
+    def _peer_pull(self, k: int, cases: Pass, total: int) -> Array:
+        """Return what peer normalisation adds to every positive case's delta, shape (width,).
+
+        Each unit keeps a running mean m of its activity over positives and is pulled towards the
+        mean of its peers: Hinton's code adds strength * (mean(m) - m) beside the (1 - p) h of the
+        case, whether or not the unit is active. It is the gradient of no loss. Here both are
+        scaled by d logit / d h and the mean over cases, so ``strength`` means what it means there.
+        """
+        means = self.peers[k]
+        means *= PEER_DECAY
+        means += np.mean(cases.h[k][: cases.positives], axis=0) * (1 - PEER_DECAY)
+        pull = np.subtract(np.mean(means), means)
+        pull *= -2 * self.sharpness[k] * self.settings.peer_strength / total
+        return pull
+
+    def _meter(self, name: str) -> Array:
+        empty = np.zeros(2 * self.settings.batch_size, self.dtype)
+        return self.trace.array(empty, role="temporary", name=name)
+
+    def read_meters(self) -> tuple[list[float], list[float]]:
+        """Return each layer's loss and right answers summed over all cases since the last call."""
+        with self.trace.step("report"):
+            return (
+                [self._read(*pair) for pair in zip(self.layers, self.losses, strict=True)],
+                [self._read(*pair) for pair in zip(self.layers, self.right, strict=True)],
+            )
+
+    def read_meter(self, k: int) -> tuple[float, float]:
+        """Return the loss and right answers of layer ``k`` alone, as :meth:`read_meters` does."""
+        with self.trace.step("report"):
+            layer = self.layers[k]
+            return self._read(layer, self.losses[k]), self._read(layer, self.right[k])
+
+    def _read(self, layer: DenseLayer, meter: Array) -> float:
+        with layer.scope["evaluate"]:
+            total = float(self.trace.escape(meter).sum(dtype=np.float64))
+            meter[...] = 0
+        return total
+
+    def _room_for(self, rows: int) -> Batch:
+        """Make the workspaces of a batch of ``rows`` positives; once per batch size."""
+        joined = self.settings.passes == "joined"
+        labels = [("both", rows, rows)] if joined else [("real", rows, 0), ("hybrid", 0, rows)]
+        passes = []
+        start = 0
+        for name, positives, negatives in labels:
+            count = positives + negatives
+            passes.append(self._pass(name, positives, count, slice(start, start + count)))
+            start += count
+        first, last = passes[0].inputs, passes[-1].inputs
+        self.batches[rows] = Batch(first[:rows], last[-rows:], passes)
+        return self.batches[rows]
+
+    def _pass(self, name: str, positives: int, rows: int, columns: slice) -> Pass:
+        def room(shape: tuple[int, ...], role: str, what: str) -> Array:
+            empty = np.zeros(shape, self.dtype)
+            return self.trace.array(empty, role=role, name=f"{name} {what}")
+
+        signs = np.ones(rows, self.dtype)
+        signs[positives:] = -1
+        return Pass(
+            inputs=room((rows, self.settings.layer_sizes[0]), "data", "input"),
+            x=[room(k.input_shape(rows), "activation", f"{k.name} x") for k in self.layers],
+            h=[room((rows, k.width), "activation", f"{k.name} h") for k in self.layers],
+            delta=[room((rows, k.width), "gradient", f"{k.name} delta") for k in self.layers],
+            signs=self.trace.array(signs, role="data", name=f"{name} signs"),
+            positives=positives,
+            losses=[meter[columns] for meter in self.losses],
+            right=[meter[columns] for meter in self.right],
+        )
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return copies of all parameters, optimiser state and running means."""
+        state = {key: value for layer in self.layers for key, value in layer.state().items()}
+        return state | self.means()
+
+    def means(self) -> dict[str, np.ndarray]:
+        """Return copies of the running mean activities, ``layer1/peers`` (width,) and so on."""
+        named = zip(self.layers, self.plain_peers, strict=True)
+        return {f"{layer.name}/peers": means.copy() for layer, means in named}
+
+    def load_means(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over the running means in ``state``."""
+        for layer, means in zip(self.layers, self.plain_peers, strict=True):
+            means[...] = state[f"{layer.name}/peers"]

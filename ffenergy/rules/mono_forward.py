@@ -1,0 +1,216 @@
+"""Mono-Forward (Gong, Li and Abdulla 2025, arXiv 2501.09238): every layer classifies by itself.
+
+Beside its weights each hidden layer has a projection M (width, classes), and the scores
+G = h M of its activities h are its goodness per class. Softmax and cross-entropy on G give a loss
+of the layer's own, whose gradient reaches its W, b and M and no other layer. There are no
+negatives and nothing is normalised: pixels enter in [0, 1] as for backprop. Of the paper's two
+ways to predict, the sum of all layers' scores and the last layer's alone, this takes the last
+layer's. All layers learn in every step, and what a layer passes on is computed before its update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network.dense import INIT_STD, DenseLayer
+from ffenergy.network.head import CLASSES, cross_entropy
+from ffenergy.network.layers import hidden_layers
+from ffenergy.network.optimizers import make_optimizer
+from ffenergy.rules.backprop import INIT
+from ffenergy.settings import Settings
+
+PROJECTION_INIT: Final = "fan_in"
+
+
+class Projection:
+    """The matrix M (width, 10) of one hidden layer, without bias; booked on that layer."""
+
+    def __init__(
+        self, trace: Tracer, layer: DenseLayer, settings: Settings, rng: np.random.Generator
+    ) -> None:
+        self.layer, self.decay = layer, settings.supervised_decay
+        dtype, shape = np.dtype(settings.dtype), (layer.width, CLASSES)
+        self.plain = rng.standard_normal(layer.width * CLASSES, dtype=dtype.type)
+        self.plain *= dtype.type(INIT_STD[PROJECTION_INIT](layer.width))
+        self.key = f"{layer.name}/M"
+        self.values = trace.array(self.plain, role="weight", name=self.key)
+        self.gradient = trace.array(
+            np.zeros_like(self.plain), role="gradient", name=f"{self.key} gradient"
+        )
+        self.spare: Array = trace.array(np.empty(shape, dtype), role="gradient")
+        self.weights = self.values.reshape(shape)
+        self.weights_gradient = self.gradient.reshape(shape)
+        self.optimizer = make_optimizer(settings.optimizer, trace, self.values, self.gradient)
+
+    def scores(self, h: Array, out: Array) -> Array:
+        """Put the goodness per class of ``h`` (rows, width) into ``out`` (rows, 10)."""
+        return np.matmul(h, self.weights, out=out)
+
+    def find_gradient(self, h: Array, error: Array) -> None:
+        """Set the gradient from ``h`` (rows, width) and dLoss / d scores (rows, 10)."""
+        with self.layer.scope["gradient"]:
+            np.matmul(h.T, error, out=self.weights_gradient)
+            if self.decay:
+                decay = np.multiply(self.weights, self.decay, out=self.spare)
+                self.weights_gradient += decay
+
+    def update(self, rate: float) -> None:
+        """Let the optimiser take a step."""
+        with self.layer.scope["optimizer"]:
+            self.optimizer.update(rate)
+
+    def plain_parameters(self) -> dict[str, np.ndarray]:
+        """Return a copy as ``layer1/M`` (width, 10)."""
+        return {self.key: self.plain.reshape(-1, CLASSES).copy()}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return copies of M and its optimiser state."""
+        optimizer = self.optimizer.state().items()
+        return self.plain_parameters() | {f"{self.key} {name}": value for name, value in optimizer}
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over this projection's part of a :meth:`state`."""
+        self.plain[...] = state[self.key].ravel()
+        names = self.optimizer.state()
+        self.optimizer.load({name: state[f"{self.key} {name}"] for name in names})
+
+
+@dataclass(frozen=True)
+class Room:
+    """Workspaces of one batch size: per layer ``h``, ``delta``, ``active`` (rows, width).
+
+    ``x`` is what a layer's product reads: dense layers read the array below, locally connected
+    ones a gathered copy. ``scores`` (rows, 10) serve one layer after the other.
+    """
+
+    inputs: Array
+    x: list[Array]
+    h: list[Array]
+    delta: list[Array]
+    active: list[Array]
+    scores: Array
+
+
+class MonoForward:
+    """Trains every layer on its own cross-entropy, one batch a step.
+
+    ``images`` (n, pixels), ``targets`` (n, 10) one-hot and ``labels`` (n,) are traced arrays.
+    """
+
+    def __init__(
+        self,
+        trace: Tracer,
+        settings: Settings,
+        images: Array,
+        targets: Array,
+        labels: Array,
+        init_rng: np.random.Generator,
+    ) -> None:
+        self.trace, self.settings = trace, settings
+        self.images, self.targets, self.labels = images, targets, labels
+        self.layers = hidden_layers(trace, settings, INIT, init_rng)
+        for layer in self.layers:
+            layer.prepare_training(settings.optimizer, settings.supervised_decay)
+        self.projections = [Projection(trace, layer, settings, init_rng) for layer in self.layers]
+        self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
+        self.losses = [self._meter("losses") for _ in self.layers]
+        self.right = self._meter("right answers")
+        self.rooms: dict[int, Room] = {}
+
+    def step(self, index: Array, rate: float) -> None:
+        """Train every layer on the images at ``index`` (rows,)."""
+        with self.trace.step("train"):
+            rows = index.shape[0]
+            room = self.rooms.get(rows) or self._make_room(rows)
+            with self.gather_scope:
+                np.take(self.images, index, axis=0, out=room.inputs, mode="clip")
+                targets = np.take(self.targets, index, axis=0)
+                labels = np.take(self.labels, index)
+            for k in range(len(self.layers)):
+                scores = self._train_layer(k, room, targets, rate)
+            with self.layers[-1].scope["evaluate"]:  # the last layer's scores are the answer
+                right = self.right[:rows]
+                right += np.equal(np.argmax(scores, axis=1), labels)
+
+    def _train_layer(self, k: int, room: Room, targets: Array, rate: float) -> Array:
+        """Forward, loss, gradient, step; return the scores (rows, 10), each row's largest at 0."""
+        layer, projection = self.layers[k], self.projections[k]
+        x, h, delta = room.x[k], room.h[k], room.delta[k]
+        with layer.scope["forward"]:
+            layer.gather(room.h[k - 1] if k else room.inputs, x)
+            layer.relu(x, h)
+        with layer.scope["goodness"]:
+            scores = projection.scores(h, room.scores)
+            loss, error = cross_entropy(scores, targets)
+        with layer.scope["evaluate"]:
+            losses = self.losses[k][: loss.shape[0]]
+            losses += loss
+        with layer.scope["backward"]:  # through M and ReLU, no further
+            np.matmul(error, projection.weights.T, out=delta)
+            delta *= np.greater(h, 0, out=room.active[k])
+        layer.find_gradient(x, delta)
+        projection.find_gradient(h, error)
+        layer.update(rate)
+        projection.update(rate)
+        return scores
+
+    def scores(self, images: Array) -> Array:
+        """Return the last layer's scores (rows, 10) of ``images``; phase ``evaluate``."""
+        below, rows = images, images.shape[0]
+        for layer in self.layers:
+            with layer.scope["evaluate"]:
+                x = layer.input_room(below)
+                layer.gather(below, x)
+                below = layer.relu(x, np.empty((rows, layer.width), x.dtype, like=x))
+        with self.layers[-1].scope["evaluate"]:
+            out = np.empty((rows, CLASSES), below.dtype, like=below)
+            return self.projections[-1].scores(below, out)
+
+    def read_meters(self) -> tuple[list[float], float]:
+        """Return each layer's loss and the right answers, summed since the last call."""
+        with self.trace.step("report"):
+            losses = []
+            for layer, meter in zip(self.layers, self.losses, strict=True):
+                with layer.scope["evaluate"]:
+                    losses.append(float(self.trace.escape(meter).sum(dtype=np.float64)))
+                    meter[...] = 0
+            with self.layers[-1].scope["evaluate"]:
+                right = float(self.trace.escape(self.right).sum(dtype=np.float64))
+                self.right[...] = 0
+        return losses, right
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return copies of all parameters and optimiser state."""
+        parts = [*(k.state() for k in self.layers), *(m.state() for m in self.projections)]
+        return {key: value for part in parts for key, value in part.items()}
+
+    def _meter(self, name: str) -> Array:
+        empty = np.zeros(self.settings.batch_size, self.settings.dtype)
+        return self.trace.array(empty, role="temporary", name=name)
+
+    def _make_room(self, rows: int) -> Room:
+        """Make the workspaces of a batch of ``rows`` images; once per batch size."""
+
+        def room(width: int, role: str, name: str, dtype: str = self.settings.dtype) -> Array:
+            return self.trace.array(np.zeros((rows, width), dtype), role=role, name=name)
+
+        def rooms(role: str, name: str, dtype: str = self.settings.dtype) -> list[Array]:
+            return [room(k.width, role, f"{k.name} {name}", dtype) for k in self.layers]
+
+        inputs = room(self.settings.layer_sizes[0], "data", "input")
+        h = rooms("activation", "h")
+        below = (inputs, *h[:-1])
+        self.rooms[rows] = Room(
+            inputs=inputs,
+            x=[layer.input_room(b) for layer, b in zip(self.layers, below, strict=True)],
+            h=h,
+            delta=rooms("gradient", "delta"),
+            active=rooms("temporary", "active", "bool"),
+            scores=room(CLASSES, "activation", "scores"),
+        )
+        return self.rooms[rows]

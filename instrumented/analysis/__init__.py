@@ -1,0 +1,1 @@
+"""What follows from a recorded trace: reuse, memory levels, fused reading, live memory."""

@@ -1,0 +1,1 @@
+"""The books of a trace: places, layouts, operations, events; what is written down."""

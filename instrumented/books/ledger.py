@@ -1,0 +1,120 @@
+"""The books of a trace: distinct operations, how often each ran, the signature of each step."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from instrumented.books.counters import NO_TRAFFIC, NO_WORK, Traffic, Work
+from instrumented.books.events import Kind
+from instrumented.books.operand import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an operation belongs, and the role of the arrays it makes."""
+
+    layer: str
+    phase: str
+    makes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One distinct operation: its place, its operands' layouts, what it moves and computes.
+
+    ``reads`` and ``writes`` pair each operand's layout with the bytes moved through it.
+    """
+
+    place: Place
+    name: str
+    kind: Kind
+    reads: tuple[tuple[Layout, int], ...]
+    writes: tuple[tuple[Layout, int], ...]
+    work: Work
+
+    @property
+    def traffic(self) -> Traffic:
+        """Bytes read and written by one call."""
+        return Traffic(sum(n for _, n in self.reads), sum(n for _, n in self.writes))
+
+    @property
+    def traffic_by_role(self) -> dict[str, Traffic]:
+        """Bytes read and written by one call, split by the role of the operand."""
+        split: dict[str, Traffic] = {}
+        for layout, nbytes in self.reads:
+            split[layout.role] = split.get(layout.role, NO_TRAFFIC) + Traffic(bytes_read=nbytes)
+        for layout, nbytes in self.writes:
+            split[layout.role] = split.get(layout.role, NO_TRAFFIC) + Traffic(bytes_written=nbytes)
+        return split
+
+    @property
+    def result_role(self) -> str:
+        """Role on which calls and flops are booked: the result's, or the operand's if none."""
+        operands = self.writes or self.reads
+        return operands[0][0].role if operands else self.place.makes
+
+
+@dataclass(slots=True)
+class Entry:
+    """An operation and how often it ran in the whole trace."""
+
+    operation: Operation
+    index: int
+    calls: int = 0
+
+
+@dataclass(slots=True)
+class Signature:
+    """A distinct training step: the sequence of its operations, and how many steps had it.
+
+    Two steps have the same signature exactly when they ran the same operations on operands of
+    the same shapes, layouts, types and roles, in the same scopes and order.
+    """
+
+    name: str
+    program: tuple[int, ...]
+    digest: str
+    work: Work
+    traffic: Traffic
+    steps: int = 0
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Every distinct operation of a trace, and every distinct step."""
+
+    entries: list[Entry] = field(default_factory=list)
+    signatures: list[Signature] = field(default_factory=list)
+    step_signatures: list[int] = field(default_factory=list)
+    _by_operation: dict[Operation, Entry] = field(default_factory=dict)
+    _by_program: dict[tuple[str, tuple[int, ...]], int] = field(default_factory=dict)
+
+    def entry(self, operation: Operation) -> Entry:
+        """Return the entry of an operation, opened when it is seen for the first time."""
+        entry = self._by_operation.get(operation)
+        if entry is None:
+            entry = Entry(operation, len(self.entries))
+            self.entries.append(entry)
+            self._by_operation[operation] = entry
+        return entry
+
+    def close_step(self, name: str, program: tuple[int, ...]) -> None:
+        """Book one finished step under its signature."""
+        key = (name, program)
+        index = self._by_program.get(key)
+        if index is None:
+            index = self._by_program[key] = len(self.signatures)
+            self.signatures.append(self._sign(name, program))
+        self.signatures[index].steps += 1
+        self.step_signatures.append(index)
+
+    def _sign(self, name: str, program: tuple[int, ...]) -> Signature:
+        digest = hashlib.sha256(name.encode())
+        work, traffic = NO_WORK, NO_TRAFFIC
+        for index in program:
+            operation = self.entries[index].operation
+            digest.update(repr(operation).encode())
+            work += operation.work
+            traffic += operation.traffic
+        return Signature(name, program, digest.hexdigest()[:16], work, traffic)

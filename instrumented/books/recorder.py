@@ -1,0 +1,83 @@
+"""Writes down every operation of a trace as an event, with the identity of its buffers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from instrumented.books.events import OUTSIDE, Access, BufferInfo, Event
+from instrumented.books.ledger import Operation
+from instrumented.books.operand import Array, address_of, memory_span, root_of
+
+
+class Recorder:
+    """Keeps events and buffers; buffers are told apart by the array that owns their memory."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.buffers: dict[int, BufferInfo] = {}
+        # the owning array is kept so that its id stays its own for as long as the trace lives
+        self._known: dict[int, tuple[int, int, Array]] = {}
+
+    def meet(self, array: Array, role: str, name: str | None, *, preloaded: bool) -> None:
+        """Open a buffer for the memory under ``array`` unless it is already known."""
+        root = root_of(array)
+        if id(root) in self._known:
+            return
+        address, nbytes = memory_span(root)
+        number = len(self.buffers)
+        self._known[id(root)] = (number, address, root)
+        self.buffers[number] = BufferInfo(number, nbytes, role, name, preloaded)
+
+    def access(self, array: Array, role: str, nbytes: int) -> Access:
+        """Describe one operand as a strided view of its buffer."""
+        self.meet(array, role, None, preloaded=False)
+        number, address, _ = self._known[id(root_of(array))]
+        return Access(
+            number,
+            role,
+            address_of(array) - address,
+            array.shape,
+            array.strides,
+            array.itemsize,
+            nbytes,
+        )
+
+    def write_down(
+        self,
+        operation: Operation,
+        reads: Sequence[Array],
+        writes: Sequence[Array],
+        step: int,
+        fusion: tuple[tuple[str, int], ...],
+    ) -> None:
+        """Append the event of one call of ``operation`` on these very arrays."""
+        place = operation.place
+        operands = (*operation.reads, *operation.writes)
+        self.events.append(
+            Event(
+                step,
+                place.layer,
+                place.phase,
+                operation.name,
+                operation.kind,
+                tuple(
+                    self.access(array, layout.role, nbytes)
+                    for array, (layout, nbytes) in zip(reads, operation.reads, strict=True)
+                ),
+                tuple(
+                    self.access(array, layout.role, nbytes)
+                    for array, (layout, nbytes) in zip(writes, operation.writes, strict=True)
+                ),
+                operation.work,
+                operands[0][0].dtype.name if operands else "",
+                fusion,
+            )
+        )
+
+    def move_outside(self, step: int) -> None:
+        """Take the events of an abandoned step, the last ones, out of every step."""
+        for k in range(len(self.events) - 1, -1, -1):
+            if self.events[k].step != step:
+                break
+            self.events[k] = dataclasses.replace(self.events[k], step=OUTSIDE)

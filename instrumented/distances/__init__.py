@@ -1,0 +1,1 @@
+"""LRU stack distances, ByteDMD, and the scalar grain."""

@@ -1,0 +1,57 @@
+"""Arithmetic of ``numpy.einsum``: one loop over every index, products and sums inside."""
+
+from __future__ import annotations
+
+import math
+
+from instrumented.books.counters import Work
+
+
+def einsum_work(subscripts: str, shapes: list[tuple[int, ...]]) -> Work:
+    """Return the arithmetic of an unoptimised einsum.
+
+    The loop runs over all indices, p points in all, and writes q elements. Each point takes
+    (operands - 1) multiplications. If any index is summed over, products are added up: one
+    addition per point when there are several operands (a multiply-add, as in matmul: 2·m·k·n
+    for ``ij,jk->ik``), p - q additions for a single operand (a plain sum).
+    """
+    inputs, output = _parse(subscripts, [len(shape) for shape in shapes])
+    extent: dict[str, int] = {}
+    for labels, shape in zip(inputs, shapes, strict=True):
+        for label, length in zip(labels, shape, strict=True):
+            extent[label] = max(extent.get(label, 1), length) if length else 0
+    points = math.prod(extent.values())
+    results = math.prod(extent[label] for label in output)
+    multiply = points * (len(shapes) - 1)
+    if set(output) == set(extent):
+        return Work(multiply=multiply)
+    if len(shapes) == 1:
+        return Work(add=max(0, points - results))
+    return Work(add=points, multiply=multiply)
+
+
+def _parse(subscripts: str, ndims: list[int]) -> tuple[list[list[str]], list[str]]:
+    """Split ``"ij,...j->i..."`` into labels per operand and labels of the result."""
+    text = subscripts.replace(" ", "")
+    left, arrow, right = text.partition("->")
+    terms = left.split(",")
+    named = [len(term.replace("...", "")) for term in terms]
+    hidden = max(
+        (n - k for term, n, k in zip(terms, ndims, named, strict=True) if "..." in term), default=0
+    )
+    inputs = [_labels(term, n - k) for term, n, k in zip(terms, ndims, named, strict=True)]
+    if arrow:
+        return inputs, _labels(right, hidden)
+    letters = left.replace(",", "").replace("...", "")
+    implicit = sorted(letter for letter in set(letters) if letters.count(letter) == 1)
+    return inputs, _ellipsis(hidden) + implicit
+
+
+def _labels(term: str, hidden: int) -> list[str]:
+    before, dots, after = term.partition("...")
+    return [*before, *(_ellipsis(hidden) if dots else []), *after]
+
+
+def _ellipsis(axes: int) -> list[str]:
+    """Name the axes under ``...`` from the last one, so that they align by broadcasting."""
+    return [f"...{axes - k}" for k in range(axes)]

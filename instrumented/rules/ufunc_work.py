@@ -1,0 +1,82 @@
+"""What one element of every NumPy ufunc costs in arithmetic (docs/metric.md, section 3).
+
+Behaviour as data: each ufunc stands in exactly one of the tables below, or is refused by name.
+A name NumPy does not have raises at import.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from instrumented.books.counters import NO_WORK, Work
+
+ONE_ADD = Work(add=1)
+ONE_MULTIPLY = Work(multiply=1)
+ONE_SPECIAL = Work(special=1)
+
+ADDER_UFUNCS = """
+    add subtract negative absolute fabs sign maximum minimum fmax fmin heaviside
+    equal not_equal less less_equal greater greater_equal
+    logical_and logical_or logical_xor logical_not
+    bitwise_and bitwise_or bitwise_xor invert left_shift right_shift bitwise_count
+    isnan isinf isfinite isnat signbit copysign nextafter spacing
+    rint floor ceil trunc conjugate frexp
+""".split()
+"""One operation of an adder: sums, comparisons, selections, bit logic, rounding."""
+
+MULTIPLIER_UFUNCS = "multiply square ldexp deg2rad rad2deg degrees radians".split()
+"""One multiplication."""
+
+SPECIAL_UFUNCS = """
+    divide floor_divide remainder fmod reciprocal modf gcd lcm
+    power float_power sqrt cbrt exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2
+    sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh hypot
+""".split()
+"""One division, root, exponential, logarithm or other function not done by an adder."""
+
+COPYING_UFUNCS = ["positive"]
+"""Moves bytes and computes nothing."""
+
+CONTRACTION_UFUNCS = "matmul vecdot matvec vecmat".split()
+"""Sums of products: 2 flops per multiply-add, counted from the core dimensions."""
+
+ODD_UFUNCS: dict[str, Work] = {
+    "divmod": Work(special=2),  # a quotient and a remainder
+    "clip": Work(add=2),  # one comparison with each bound
+}
+
+REFUSED_UFUNCS = """
+    endswith find index isalnum isalpha isdecimal isdigit islower isnumeric isspace istitle
+    isupper rfind rindex startswith str_len count
+    _center _expandtabs _expandtabs_length _ljust _lstrip_chars _lstrip_whitespace
+    _partition _partition_index _replace _rjust _rpartition _rpartition_index _rstrip_chars
+    _rstrip_whitespace _slice _strip_chars _strip_whitespace _zfill
+    _ones_like
+""".split()
+"""String functions, whose operands have no fixed width in bytes, and NumPy internals."""
+
+
+def _tables() -> dict[str, Work]:
+    cost: dict[str, Work] = {}
+    for names, work in (
+        (ADDER_UFUNCS, ONE_ADD),
+        (MULTIPLIER_UFUNCS, ONE_MULTIPLY),
+        (SPECIAL_UFUNCS, ONE_SPECIAL),
+        (COPYING_UFUNCS, NO_WORK),
+    ):
+        for name in names:
+            if name in cost:
+                raise ValueError(f"ufunc {name!r} stands in two tables of ufunc_work")
+            cost[name] = work
+    for name, work in ODD_UFUNCS.items():
+        if name in cost:
+            raise ValueError(f"ufunc {name!r} stands in two tables of ufunc_work")
+        cost[name] = work
+    for name in cost:
+        if name != "clip" and not isinstance(getattr(np, name), np.ufunc):
+            raise TypeError(f"numpy.{name} is not a ufunc; mend the tables of ufunc_work")
+    return cost
+
+
+ELEMENT_WORK = _tables()
+"""ufunc name -> Work of one result element."""
