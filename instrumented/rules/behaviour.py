@@ -1,8 +1,8 @@
 """How NumPy's functions behave towards memory, as tables of names.
 
 Every function that NumPy lets one override stands in exactly one table here or has an odd rule
-in :mod:`instrumented.rules.odd_rules`; ``tests/instrumented/test_completeness.py`` holds the lists
-against NumPy's own. A name NumPy does not have raises at import.
+in :mod:`instrumented.rules.odd_rules`; ``tests/instrumented/rules/test_completeness.py`` holds the
+lists against NumPy's own. A name NumPy does not have raises at import.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 from instrumented.distances.bytedmd import bytedmd_cost
 from instrumented.distances.scalar import bytedmd, bytedmd_trace
 
-ORACLES = json.loads((Path(__file__).parents[1] / "oracles" / "bytedmd.json").read_text())
+ORACLES = json.loads((Path(__file__).parents[2] / "oracles" / "bytedmd.json").read_text())
 
 
 def test_every_oracle_is_here():

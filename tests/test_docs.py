@@ -33,7 +33,7 @@ from ffenergy.costs.recording import KINDS
 from ffenergy.report.pictures import figures
 from ffenergy.training import ALGORITHMS, train
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NETWORK = ["--layer-sizes", "784,10"]
 TRAINING = [*NETWORK, "--n-train", "300", "--n-epochs", "1", "--softmax-epochs", "1"]
@@ -66,7 +66,7 @@ ELSEWHERE = {
     ".venv/bin/pytest": ".ci/run types the README's",
     "pytest": "this is it",
     "git clone": "needs a network",
-    "dask": "tests/ffenergy/test_sweep_cluster.py starts a scheduler and workers",
+    "dask": "tests/ffenergy/sweeps/test_cluster.py starts a scheduler and workers",
     "mkdocs": "tests/test_site.py builds the site",
     "python -m http.server": "serves the built site",
 }

@@ -10,7 +10,7 @@ import pytest
 from ffenergy.settings import Settings
 from ffenergy.sweeps.specification import SpecificationError, parse, read
 
-SHIPPED = sorted((Path(__file__).parents[2] / "sweeps").glob("*.toml"))
+SHIPPED = sorted((Path(__file__).parents[3] / "sweeps").glob("*.toml"))
 GRID = """
 preset = "quick"
 algorithms = ["ff", "bp"]
