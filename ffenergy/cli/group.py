@@ -13,6 +13,7 @@ import click
 from ffenergy.cli.animate import animate
 from ffenergy.cli.compare import compare, train
 from ffenergy.cli.data import data
+from ffenergy.cli.exit_codes import MEANINGS, exit_code
 from ffenergy.cli.export import export
 from ffenergy.cli.figures import figures
 from ffenergy.cli.measure import measure
@@ -49,20 +50,30 @@ class OneLineErrors(click.Group):
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise RunInterruptedError("interrupted") from None
-        except InstrumentError as error:
-            raise FfenergyError(f"the trace refused an operation: {error}") from error
-        except MemoryError as error:
-            raise FfenergyError(
-                f"out of memory ({error}); lower --layer-sizes or --n-train"
-            ) from error
         except BrokenPipeError:
             raise
-        except OSError as error:
+        except (FfenergyError, KeyboardInterrupt, InstrumentError, MemoryError, OSError) as error:
+            failure = told(error)
+            click.echo(f"Error: {failure.message}", err=True)
+            raise click.exceptions.Exit(exit_code(failure)) from error
+
+
+def told(error: BaseException) -> FfenergyError:
+    """Return an expected failure, of this program or of the machine, as an error for the user."""
+    match error:
+        case FfenergyError():
+            return error
+        case KeyboardInterrupt():
+            return RunInterruptedError("interrupted")
+        case InstrumentError():
+            return FfenergyError(f"the trace refused an operation: {error}")
+        case MemoryError():
+            return FfenergyError(f"out of memory ({error}); lower --layer-sizes or --n-train")
+        case OSError():
             remedy = REMEDIES.get(error.errno or 0, "")
             what = f"{error.filename or 'a file'}: {error.strerror or error}"
-            raise OutputError(f"{what}{remedy}") from error
+            return OutputError(f"{what}{remedy}")
+    raise TypeError(f"{type(error).__name__} is no expected failure")
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,10 +90,6 @@ def main() -> None:
     It trains Forward-Forward, backprop and an untrained control on the same data, and reports
     errors, bytes per layer and phase, flops, and the share that L2 normalisation takes. For byte
     counts of another network without training it, ask `ffenergy measure`.
-
-    \b
-    Exit codes: 0 done, 1 other failure, 2 bad flag or setting, 3 bad data, 4 output directory,
-    5 training diverged, 130 interrupted (what was finished is kept).
     """
 
 
@@ -103,3 +110,4 @@ for command in (
     main.add_command(command)
 for shown in (main, *main.commands.values()):  # click's sign for "keep these lines" is a backspace
     shown.help = (shown.help or "").replace("\\b", "\b")
+main.epilog = f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in MEANINGS.items())}."

