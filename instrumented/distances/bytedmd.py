@@ -47,7 +47,7 @@ def access_costs(distances: npt.ArrayLike, sizes: npt.ArrayLike = 1) -> Ints:
     cold = depth < 0
     top = np.where(cold, 0, depth)
     bottom = np.where(cold, 0, depth - size)
-    return _sum_to(top, _ceil_sqrt(top)) - _sum_to(bottom, _ceil_sqrt(bottom))
+    return sums_of_hops(top) - sums_of_hops(bottom)
 
 
 def bytedmd_cost(distances: npt.ArrayLike, sizes: npt.ArrayLike = 1) -> int:
@@ -92,6 +92,12 @@ def _ceil_sqrt(n: Ints) -> Ints:
 def _sum_to(n: IntOrInts, m: IntOrInts) -> IntOrInts:
     # (m−1)m is even and the product a multiple of 3: dividing in two goes keeps it in 64 bits.
     return (m - 1) * m // 2 * (4 * m - 5) // 3 + m * (n - (m - 1) ** 2)
+
+
+def sums_of_hops(n: npt.ArrayLike) -> Ints:
+    """⌈√1⌉ + … + ⌈√n⌉ for every n, up to 2**40."""
+    number = np.asarray(n, np.int64)
+    return _sum_to(number, _ceil_sqrt(number))
 
 
 def _exact_sum_to(n: int) -> int:
