@@ -11,7 +11,7 @@ import pandas as pd
 from instrumented.array import TracedArray
 from instrumented.books import frames
 from instrumented.books.counters import NO_TRAFFIC, NO_WORK, Traffic, Work
-from instrumented.books.events import OUTSIDE, BufferInfo, Event, Kind
+from instrumented.books.events import OUTSIDE, Axes, BufferInfo, Event, Kind
 from instrumented.books.ledger import Entry, Ledger, Operation, Place, Signature
 from instrumented.books.operand import ROLES, Array, Layout
 from instrumented.books.recorder import Recorder
@@ -48,7 +48,7 @@ class Trace:
         self._program: list[int] | None = None
         self._fusion: tuple[tuple[str, int], ...] = ()
         self._fusions = 0
-        self._shortcuts: dict[tuple[Any, ...], tuple[Entry, int]] = {}
+        self._shortcuts: dict[tuple[Any, ...], tuple[Entry, int, Axes]] = {}
 
     # ---- arrays in and out -------------------------------------------------------------
 
@@ -199,6 +199,7 @@ class Trace:
         reads: Sequence[tuple[TracedArray | Array, int | None]],
         writes: Sequence[tuple[TracedArray | Array, int | None]],
         work: Work,
+        axes: Axes = (),
     ) -> Entry:
         """Book one call; operands come with the bytes moved (None: all that they cover)."""
         operation = Operation(
@@ -210,19 +211,23 @@ class Trace:
             work,
         )
         entry = self.ledger.entry(operation)
-        self._count(entry, [_plain(a) for a, _ in reads], [_plain(a) for a, _ in writes])
+        self._count(entry, [_plain(a) for a, _ in reads], [_plain(a) for a, _ in writes], axes)
         return entry
 
-    def _count(self, entry: Entry, reads: Sequence[Array], writes: Sequence[Array]) -> None:
+    def _count(
+        self, entry: Entry, reads: Sequence[Array], writes: Sequence[Array], axes: Axes
+    ) -> None:
         entry.calls += 1
         if self._program is not None:
             self._program.append(entry.index)
         if self._recorder is not None:
-            self._write_down(entry, reads, writes)
+            self._write_down(entry, reads, writes, axes)
 
-    def _write_down(self, entry: Entry, reads: Sequence[Array], writes: Sequence[Array]) -> None:
+    def _write_down(
+        self, entry: Entry, reads: Sequence[Array], writes: Sequence[Array], axes: Axes
+    ) -> None:
         step = OUTSIDE if self._program is None else len(self.ledger.step_signatures)
-        self._recording().write_down(entry.operation, reads, writes, step, self._fusion)
+        self._recording().write_down(entry.operation, reads, writes, step, self._fusion, axes)
 
     def _booked(self, operand: TracedArray | Array, nbytes: int | None) -> tuple[Layout, int]:
         if type(operand) is TracedArray:

@@ -16,6 +16,10 @@ OUTSIDE = -1
 """Step index of events that happened outside every ``trace.step``."""
 
 
+Axes = tuple[tuple[int, ...], ...]
+"""For each operand, reads before writes, the number of the loop that each of its axes runs with."""
+
+
 class Kind(StrEnum):
     """What an operation does with its operands; decides how it is lowered."""
 
@@ -69,7 +73,8 @@ class Event:
 
     ``fusion`` lists the enclosing fusion scopes from the outermost to the innermost as
     (name, instance) pairs; two events share a scope instance exactly when the pair is equal.
-    ``dtype`` is the NumPy name of the type the arithmetic was done in.
+    ``dtype`` is the NumPy name of the type the arithmetic was done in. ``axes`` names the loops of
+    a contraction or reduction where shapes leave them open; () where NumPy's alignment says it.
     """
 
     step: int
@@ -82,3 +87,4 @@ class Event:
     work: Work
     dtype: str
     fusion: tuple[tuple[str, int], ...] = ()
+    axes: Axes = ()

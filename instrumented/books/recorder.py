@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from instrumented.books.events import OUTSIDE, Access, BufferInfo, Event
+from instrumented.books.events import OUTSIDE, Access, Axes, BufferInfo, Event
 from instrumented.books.ledger import Operation
 from instrumented.books.operand import Array, address_of, memory_span, root_of
 
@@ -50,6 +50,7 @@ class Recorder:
         writes: Sequence[Array],
         step: int,
         fusion: tuple[tuple[str, int], ...],
+        axes: Axes = (),
     ) -> None:
         """Append the event of one call of ``operation`` on these very arrays."""
         place = operation.place
@@ -72,6 +73,7 @@ class Recorder:
                 operation.work,
                 operands[0][0].dtype.name if operands else "",
                 fusion,
+                axes if len(axes) == len(operands) else (),
             )
         )
 

@@ -15,7 +15,7 @@ def einsum_work(subscripts: str, shapes: list[tuple[int, ...]]) -> Work:
     addition per point when there are several operands (a multiply-add, as in matmul: 2·m·k·n
     for ``ij,jk->ik``), p - q additions for a single operand (a plain sum).
     """
-    inputs, output = _parse(subscripts, [len(shape) for shape in shapes])
+    inputs, output = labels_of(subscripts, [len(shape) for shape in shapes])
     extent: dict[str, int] = {}
     for labels, shape in zip(inputs, shapes, strict=True):
         for label, length in zip(labels, shape, strict=True):
@@ -30,7 +30,7 @@ def einsum_work(subscripts: str, shapes: list[tuple[int, ...]]) -> Work:
     return Work(add=points, multiply=multiply)
 
 
-def _parse(subscripts: str, ndims: list[int]) -> tuple[list[list[str]], list[str]]:
+def labels_of(subscripts: str, ndims: list[int]) -> tuple[list[list[str]], list[str]]:
     """Split ``"ij,...j->i..."`` into labels per operand and labels of the result."""
     text = subscripts.replace(" ", "")
     left, arrow, right = text.partition("->")

@@ -12,7 +12,7 @@ from instrumented.array import TracedArray
 from instrumented.books.events import Kind
 from instrumented.books.operand import Array
 from instrumented.errors import EscapeError, UncountedOperationError
-from instrumented.rules import behaviour, odd_rules
+from instrumented.rules import behaviour, loops, odd_rules
 from instrumented.rules.odd_rules import unravel_arguments
 from instrumented.rules.registry import RULES, Call, Function, Moved, name_of, operation_name
 
@@ -67,13 +67,15 @@ def apply_function(
     results: list[Array] = []
     wrapped = _wrap_results(trace, function, answer, plain_operands, traced_by_id, results, aim)
     if results or function in odd_rules.IN_PLACE:
-        moved = rule(Call(function, plain_args, plain_kwargs, plain_operands, results))
+        call = Call(function, plain_args, plain_kwargs, plain_operands, results)
+        moved = rule(call)
         trace._record(
             name,
             moved.kind,
             [(traced_by_id[id(array)], nbytes) for array, nbytes in moved.reads],
             [(traced_by_id[id(array)], nbytes) for array, nbytes in moved.writes],
             moved.work,
+            loops.of_function(call, moved.kind) if trace._recorder is not None else (),
         )
     return wrapped
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from instrumented.array import TracedArray
 from instrumented.books.counters import Work
-from instrumented.books.events import Kind
+from instrumented.books.events import Axes, Kind
 from instrumented.books.ledger import Entry
 from instrumented.books.operand import Array
 from instrumented.errors import UncountedOperationError
 from instrumented.rules.indexing import selected_elements
+from instrumented.rules.loops import of_ufunc
 from instrumented.rules.ufunc_work import CONTRACTION_UFUNCS, ELEMENT_WORK
 from instrumented.rules.unwrap import IMMEDIATES, unwrap, unwrap_index
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _COUNTED_BY_INDEX = ("at", "reduceat")  # their work hangs on values: no shortcut by layout
 
 Operand = tuple[TracedArray | Array, int | None]
-Outcome = tuple[Any, Entry]
+Outcome = tuple[Any, Entry, Axes]
 Method = Callable[["Trace", np.ufunc, tuple[Any, ...], dict[str, Any]], Outcome]
 
 
@@ -60,12 +61,12 @@ def apply_ufunc(
     if known is None:
         if target is not None:
             kwargs["out"] = (target,)
-        result, entry = _METHODS[method](trace, ufunc, inputs, kwargs)
+        result, entry, axes = _METHODS[method](trace, ufunc, inputs, kwargs)
         if type(result) is TracedArray and method not in _COUNTED_BY_INDEX:
-            trace._shortcuts[key] = (entry, result._layout)
+            trace._shortcuts[key] = (entry, result._layout, axes)
         return result
     values = getattr(ufunc, method)(*plain, **kwargs)
-    entry, layout = known
+    entry, layout, axes = known
     if target is None:
         if type(values) is not np.ndarray:
             values = np.asarray(values)
@@ -77,7 +78,7 @@ def apply_ufunc(
         trace._program.append(entry.index)
     if trace._recorder is not None:
         arrays = [value for value in plain if type(value) is np.ndarray]
-        trace._write_down(entry, arrays, [values])
+        trace._write_down(entry, arrays, [values], axes)
     return result
 
 
@@ -202,7 +203,9 @@ def _call(
     else:
         work = ELEMENT_WORK[name] * results[0].size
     writes: list[Operand] = [(result, None) for result in results]
-    return answer, trace._record(name, kind, operands + masked, writes, work)
+    reads = operands + masked
+    axes = of_ufunc(name, "__call__", plain, len(reads), kwargs, results[0].ndim)
+    return answer, trace._record(name, kind, reads, writes, work, axes), axes
 
 
 def _element_work(ufunc: np.ufunc, method: str) -> Work:
@@ -229,10 +232,10 @@ def _folding(method: str, folds: Callable[[Array, Any, list[Any], dict[str, Any]
         )
         result = results[0]
         count = folds(plain[0], result, plain, kwargs)
-        writes: list[Operand] = [(result, None)]
-        return answer, trace._record(
-            name, Kind.REDUCTION, operands + masked, writes, element * count
-        )
+        reads, writes = operands + masked, [(result, None)]
+        axes = of_ufunc(name, method, plain, len(reads), kwargs, result.ndim)
+        work = element * count
+        return answer, trace._record(name, Kind.REDUCTION, reads, writes, work, axes), axes
 
     return handle
 
@@ -265,7 +268,9 @@ def _outer(
     results, masked, answer = _run(trace, ufunc.outer, name, plain, kwargs)
     writes: list[Operand] = [(result, None) for result in results]
     work = element * results[0].size
-    return answer, trace._record(name, Kind.ELEMENTWISE, operands + masked, writes, work)
+    reads = operands + masked
+    axes = of_ufunc(name, "outer", plain, len(reads), kwargs, results[0].ndim)
+    return answer, trace._record(name, Kind.ELEMENTWISE, reads, writes, work, axes), axes
 
 
 def _at(trace: Trace, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
@@ -279,7 +284,7 @@ def _at(trace: Trace, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str
     ufunc.at(plain_target, plain_index, *plain_values)
     moved = stored * plain_target.itemsize
     reads: list[Operand] = [(target, moved), *((i, None) for i in indices), *operands]
-    return None, trace._record(name, Kind.SCATTER, reads, [(target, moved)], element * stored)
+    return None, trace._record(name, Kind.SCATTER, reads, [(target, moved)], element * stored), ()
 
 
 _METHODS: dict[str, Method] = {
