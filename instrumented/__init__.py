@@ -21,6 +21,7 @@ from instrumented.errors import (
     InstrumentError,
     UncountedOperationError,
 )
+from instrumented.scalar import TracedScalar
 from instrumented.trace import Trace
 from instrumented.untraced import Untraced
 
@@ -36,6 +37,7 @@ __all__ = [
     "LruStack",
     "Trace",
     "TracedArray",
+    "TracedScalar",
     "Traffic",
     "UncountedOperationError",
     "Untraced",

@@ -3,308 +3,226 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from instrumented.books.operand import Array
-from instrumented.errors import EscapeError
+from instrumented.books.booking import Booking
+from instrumented.errors import UncountedOperationError
+from instrumented.rules.indexing import convert, flat_view, read_item, reinterpret, store_item
+from instrumented.rules.ufuncs import power, run_ufunc
+from instrumented.rules.unwrap import IMMEDIATES
+from instrumented.scalar import TracedScalar
+from instrumented.values import TracedValues
 
-if TYPE_CHECKING:
-    from instrumented.trace import Trace
+_new = object.__new__
 
 
-class TracedArray(NDArrayOperatorsMixin):
-    """Wraps a NumPy array and counts, in its :class:`Trace`, whatever is done with it.
+def _forward(ufunc: np.ufunc) -> Any:
+    """Make an operator; in a known place, on operands of known layouts, it only counts."""
+
+    def method(self: TracedArray, other: Any) -> Any:
+        booking = self._booking
+        kind = type(other)
+        if kind is TracedArray and other._booking is booking:
+            known = booking.shortcuts.get((booking.place, ufunc, self._layout, other._layout))
+            if known is not None:
+                return _counted(booking, known, ufunc(self._array, other._array), self, other)
+            return _first(ufunc, self, other, self._layout, other._layout)
+        if kind in IMMEDIATES:
+            known = booking.shortcuts.get((booking.place, ufunc, self._layout, kind))
+            if known is not None:
+                return _counted(booking, known, ufunc(self._array, other), self)
+            return _first(ufunc, self, other, self._layout, kind)
+        return ufunc(self, other)
+
+    return method
+
+
+def _backward(ufunc: np.ufunc) -> Any:
+    """Make the operator of a constant and an array, in this order."""
+
+    def method(self: TracedArray, other: Any) -> Any:
+        booking = self._booking
+        kind = type(other)
+        if kind in IMMEDIATES:
+            known = booking.shortcuts.get((booking.place, ufunc, kind, self._layout))
+            if known is not None:
+                return _counted(booking, known, ufunc(other, self._array), self)
+            return _first(ufunc, other, self, kind, self._layout)
+        return ufunc(other, self)
+
+    return method
+
+
+def _in_place(ufunc: np.ufunc) -> Any:
+    """Make the operator that writes its result into its first operand."""
+
+    def method(self: TracedArray, other: Any) -> Any:
+        return ufunc(self, other, out=(self,))
+
+    return method
+
+
+def _alone(ufunc: np.ufunc) -> Any:
+    def method(self: TracedArray) -> Any:
+        return ufunc(self)
+
+    return method
+
+
+def _counted(booking: Booking, known: Any, values: Any, *operands: TracedArray) -> Any:
+    """Count one more call of a known operation and trace its result."""
+    entry, layout, axes = known
+    result: Any = _new(TracedArray if type(values) is np.ndarray else TracedScalar)
+    result._booking = booking
+    result._array = values
+    result._layout = layout
+    if booking.recorder is None:
+        entry.calls += 1
+        if booking.program is not None:
+            booking.program.append(entry.index)
+    else:
+        booking.count(entry, operands, [result], axes)
+    return result
+
+
+def _first(ufunc: np.ufunc, left: Any, right: Any, *layouts: Any) -> Any:
+    """Run an operator as its ufunc and remember what it did."""
+    booking = (left if isinstance(left, TracedArray) else right)._booking
+    result, entry, axes = run_ufunc(booking, ufunc, "__call__", (left, right), {})
+    booking.remember((booking.place, ufunc, *layouts), (entry, result._layout, axes))
+    return result
+
+
+class TracedArray(TracedValues):
+    """Wraps a NumPy array and counts, in its :class:`instrumented.Trace`, whatever is done with it.
 
     Behaves like the array (operators, ufuncs, NumPy functions, indexing, the usual methods)
-    and gives the same values bit for bit, but its results are traced arrays too. Views share
-    memory as in NumPy. Values come out through :meth:`escape` alone. Made by
-    ``trace.array(…)``, ``trace.made(…)`` and by operations, never directly.
+    and gives the same values bit for bit, but its results are traced too: arrays, or
+    :class:`instrumented.TracedScalar` where NumPy makes a scalar (``x[0]``, ``x.sum()``). Views
+    share memory as in NumPy. Values come out through :meth:`escape` alone, unless the trace
+    records escapes. Made by ``trace.array(…)``, ``trace.made(…)`` and by operations, never
+    directly.
     """
 
-    __slots__ = ("_array", "_layout", "_trace")
+    __slots__ = ()
 
-    def __init__(self, trace: Trace, array: Array, layout: int) -> None:
-        self._trace = trace
-        self._array = array
-        self._layout = layout
+    # ---- operators ---------------------------------------------------------------------
 
-    # ---- NumPy's protocols -------------------------------------------------------------
+    __add__, __radd__, __iadd__ = _forward(np.add), _backward(np.add), _in_place(np.add)
+    __sub__, __rsub__ = _forward(np.subtract), _backward(np.subtract)
+    __isub__ = _in_place(np.subtract)
+    __mul__, __rmul__ = _forward(np.multiply), _backward(np.multiply)
+    __imul__ = _in_place(np.multiply)
+    __matmul__, __rmatmul__ = _forward(np.matmul), _backward(np.matmul)
+    __imatmul__ = _in_place(np.matmul)
+    __truediv__, __rtruediv__ = _forward(np.divide), _backward(np.divide)
+    __itruediv__ = _in_place(np.divide)
+    __floordiv__, __rfloordiv__ = _forward(np.floor_divide), _backward(np.floor_divide)
+    __ifloordiv__ = _in_place(np.floor_divide)
+    __mod__, __rmod__ = _forward(np.remainder), _backward(np.remainder)
+    __imod__ = _in_place(np.remainder)
+    __lshift__, __rlshift__ = _forward(np.left_shift), _backward(np.left_shift)
+    __ilshift__ = _in_place(np.left_shift)
+    __rshift__, __rrshift__ = _forward(np.right_shift), _backward(np.right_shift)
+    __irshift__ = _in_place(np.right_shift)
+    __and__, __rand__ = _forward(np.bitwise_and), _backward(np.bitwise_and)
+    __iand__ = _in_place(np.bitwise_and)
+    __or__, __ror__ = _forward(np.bitwise_or), _backward(np.bitwise_or)
+    __ior__ = _in_place(np.bitwise_or)
+    __xor__, __rxor__ = _forward(np.bitwise_xor), _backward(np.bitwise_xor)
+    __ixor__ = _in_place(np.bitwise_xor)
+    __lt__, __le__, __gt__ = _forward(np.less), _forward(np.less_equal), _forward(np.greater)
+    __ge__, __eq__, __ne__ = (
+        _forward(np.greater_equal),
+        _forward(np.equal),
+        _forward(np.not_equal),
+    )
+    __neg__, __pos__ = _alone(np.negative), _alone(np.positive)
+    __abs__, __invert__ = _alone(np.absolute), _alone(np.invert)
+    __hash__ = None  # type: ignore[assignment]  # as NumPy's arrays
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return self._trace._apply_ufunc(ufunc, method, inputs, kwargs)
+    def __divmod__(self, other: Any) -> Any:
+        return np.divmod(self, other)
 
-    def __array_function__(
-        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        return self._trace._apply_function(function, args, kwargs)
+    def __rdivmod__(self, other: Any) -> Any:
+        return np.divmod(other, self)
 
     def __pow__(self, exponent: Any) -> Any:
-        return self._trace._power(self, exponent, None)
+        return power(self, exponent, None)
+
+    def __rpow__(self, base: Any) -> Any:
+        return np.power(base, self)
 
     def __ipow__(self, exponent: Any) -> Any:
-        return self._trace._power(self, exponent, self)
+        return power(self, exponent, self)
+
+    # ---- elements ----------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Any:
-        return self._trace._read_item(self, index)
+        return read_item(self._booking, self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._trace._store_item(self, index, value)
+        store_item(self._booking, self, index, value)
 
-    def __iter__(self) -> Iterator[TracedArray]:
+    def __iter__(self) -> Iterator[Any]:
         return (self[row] for row in range(len(self)))
 
     def __len__(self) -> int:
         return len(self._array)
 
-    # ---- the way out -------------------------------------------------------------------
-
-    def escape(self) -> Any:
-        """Let the values out, on the record; see :meth:`Trace.escape`."""
-        return self._trace.escape(self)
-
-    def _refuse(self, what: str) -> NoReturn:
-        raise EscapeError(
-            f"{what} would take values of {self!r} out of the trace unseen; "
-            "call .escape() to take them out on the record"
-        )
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        self._refuse("numpy.asarray")
-
-    def __float__(self) -> float:
-        self._refuse("float()")
-
-    def __int__(self) -> int:
-        self._refuse("int()")
-
-    def __complex__(self) -> complex:
-        self._refuse("complex()")
-
-    def __index__(self) -> int:
-        self._refuse("use as an index")
-
-    def __bool__(self) -> bool:
-        self._refuse("bool()")
-
     def __contains__(self, value: Any) -> bool:
-        self._refuse("the in operator")
-
-    def item(self, *index: Any) -> NoReturn:
-        """Refuse: values come out through :meth:`escape` alone."""
-        self._refuse("item()")
-
-    def tolist(self) -> NoReturn:
-        """Refuse: values come out through :meth:`escape` alone."""
-        self._refuse("tolist()")
-
-    def tobytes(self, order: str = "C") -> NoReturn:
-        """Refuse: values come out through :meth:`escape` alone."""
-        self._refuse("tobytes()")
-
-    def __reduce__(self) -> NoReturn:
-        self._refuse("pickling")
-
-    def __repr__(self) -> str:
-        return f"TracedArray(shape={self.shape}, dtype={self.dtype}, role={self.role!r})"
-
-    # ---- what is known without reading an element --------------------------------------
-
-    @property
-    def role(self) -> str:
-        """Role under which the operand is counted."""
-        return self._trace._role_of(self)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
-        return tuple(self._array.shape)
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """Bytes from one element to the next along each axis."""
-        return self._array.strides
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the elements."""
-        return self._array.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self._array.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self._array.size
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one element."""
-        return self._array.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return self._array.nbytes
-
-    # ---- views -------------------------------------------------------------------------
-
-    @property
-    def T(self) -> TracedArray:  # noqa: N802 - NumPy's own name
-        """The transposed view."""
-        return self._view(self._array.T)
-
-    @property
-    def mT(self) -> TracedArray:  # noqa: N802 - NumPy's own name
-        """The view with the last two axes exchanged."""
-        return self._view(self._array.mT)
-
-    @property
-    def real(self) -> Any:
-        """The real part: a view."""
-        return np.real(self)
-
-    @property
-    def imag(self) -> Any:
-        """The imaginary part: a view of a complex array."""
-        return np.imag(self)
-
-    def _view(self, array: Array) -> TracedArray:
-        return self._trace._wrap(array, self.role)
-
-    def view(self, dtype: Any) -> TracedArray:
-        """Return the same bytes under another dtype."""
-        return self._view(self._array.view(dtype))
-
-    def reshape(self, *shape: Any, **kwargs: Any) -> Any:
-        """Return a view of another shape, or a counted copy where NumPy must copy."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, **kwargs)
-
-    def transpose(self, *axes: Any) -> TracedArray:
-        """Return a view with the axes permuted."""
-        return self._view(self._array.transpose(*axes))
-
-    def swapaxes(self, first: int, second: int) -> Any:
-        """Return a view with two axes exchanged."""
-        return np.swapaxes(self, first, second)
-
-    def squeeze(self, axis: Any = None) -> Any:
-        """Return a view without axes of length 1."""
-        return np.squeeze(self, axis)
-
-    def ravel(self, order: Any = "C") -> Any:
-        """Return a flat view, or a counted copy where NumPy must copy."""
-        return np.ravel(self, order=order)
-
-    def diagonal(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a view of the diagonals."""
-        return np.diagonal(self, *args, **kwargs)
-
-    # ---- copies ------------------------------------------------------------------------
-
-    def flatten(self, order: Any = "C") -> Any:
-        """Return a flat copy."""
-        return np.ravel(np.copy(self, order=order), order=order)
-
-    def copy(self, order: Any = "C") -> Any:
-        """Return a copy."""
-        return np.copy(self, order=order)
-
-    def astype(self, dtype: Any, copy: bool = True) -> Any:
-        """Return the elements converted to another dtype."""
-        return np.astype(self, dtype, copy=copy)  # type: ignore[call-overload]
-
-    def repeat(self, repeats: Any, axis: Any = None) -> Any:
-        """Return each element several times."""
-        return np.repeat(self, repeats, axis)
-
-    def take(self, indices: Any, axis: Any = None, **kwargs: Any) -> Any:
-        """Gather elements through an index array."""
-        return np.take(self, indices, axis, **kwargs)
+        if self._booking.refuses_escapes:
+            self._want_out("the in operator")
+        return bool(np.any(self == value))
 
     def fill(self, value: Any) -> None:
         """Write one value everywhere."""
         self[...] = value
 
-    # ---- reductions and the like -------------------------------------------------------
+    def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:
+        """Store values at flat positions; see numpy.put."""
+        target: Any = self
+        np.put(target, indices, values, mode)
 
-    def sum(self, *args: Any, **kwargs: Any) -> Any:
-        """Sum of elements; see numpy.sum."""
-        return np.sum(self, *args, **kwargs)
+    @property
+    def flat(self) -> Any:
+        """The elements as one axis: a view; refused where NumPy could give none."""
+        return flat_view(self._booking, self)
 
-    def prod(self, *args: Any, **kwargs: Any) -> Any:
-        """Product of elements; see numpy.prod."""
-        return np.prod(self, *args, **kwargs)
+    # ---- views -------------------------------------------------------------------------
 
-    def mean(self, *args: Any, **kwargs: Any) -> Any:
-        """Arithmetic mean; see numpy.mean."""
-        return np.mean(self, *args, **kwargs)
+    @property
+    def mT(self) -> Any:  # noqa: N802 - NumPy's own name
+        """The view with the last two axes exchanged."""
+        return np.matrix_transpose(self)
 
-    def var(self, *args: Any, **kwargs: Any) -> Any:
-        """Variance; see numpy.var."""
-        return np.var(self, *args, **kwargs)
+    def view(self, dtype: Any = None, type: Any = None) -> Any:  # noqa: A002 - NumPy's own name
+        """Return the same bytes, under another dtype if one is given."""
+        if type is not None:
+            raise UncountedOperationError("views of an array as a subclass are not counted")
+        return reinterpret(self._booking, self, dtype)
 
-    def std(self, *args: Any, **kwargs: Any) -> Any:
-        """Standard deviation; see numpy.std."""
-        return np.std(self, *args, **kwargs)
+    # ---- copies ------------------------------------------------------------------------
 
-    def max(self, *args: Any, **kwargs: Any) -> Any:
-        """Largest element; see numpy.max."""
-        return np.max(self, *args, **kwargs)
+    def copy(self, order: Any = "C") -> Any:
+        """Return a copy."""
+        return np.copy(self, order=order)
 
-    def min(self, *args: Any, **kwargs: Any) -> Any:
-        """Smallest element; see numpy.min."""
-        return np.min(self, *args, **kwargs)
+    def __copy__(self) -> Any:
+        return self.copy()
 
-    def argmax(self, *args: Any, **kwargs: Any) -> Any:
-        """Position of the largest element; see numpy.argmax."""
-        return np.argmax(self, *args, **kwargs)
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
 
-    def argmin(self, *args: Any, **kwargs: Any) -> Any:
-        """Position of the smallest element; see numpy.argmin."""
-        return np.argmin(self, *args, **kwargs)
-
-    def any(self, *args: Any, **kwargs: Any) -> Any:
-        """Whether any element is true; see numpy.any."""
-        return np.any(self, *args, **kwargs)
-
-    def all(self, *args: Any, **kwargs: Any) -> Any:
-        """Whether all elements are true; see numpy.all."""
-        return np.all(self, *args, **kwargs)
-
-    def cumsum(self, *args: Any, **kwargs: Any) -> Any:
-        """Running sums; see numpy.cumsum."""
-        return np.cumsum(self, *args, **kwargs)
-
-    def cumprod(self, *args: Any, **kwargs: Any) -> Any:
-        """Running products; see numpy.cumprod."""
-        return np.cumprod(self, *args, **kwargs)
-
-    def clip(self, *args: Any, **kwargs: Any) -> Any:
-        """Elements limited to a range; see numpy.clip."""
-        return np.clip(self, *args, **kwargs)
-
-    def round(self, *args: Any, **kwargs: Any) -> Any:
-        """Elements rounded; see numpy.round."""
-        return np.round(self, *args, **kwargs)
-
-    def dot(self, other: Any, out: Any = None) -> Any:
-        """Dot product; see numpy.dot."""
-        return np.dot(self, other) if out is None else np.dot(self, other, out=out)
-
-    def argsort(self, *args: Any, **kwargs: Any) -> Any:
-        """Order of the elements; see numpy.argsort."""
-        return np.argsort(self, *args, **kwargs)
-
-    def nonzero(self) -> Any:
-        """Positions of the elements that are not zero; see numpy.nonzero."""
-        return np.nonzero(self)
-
-    def conj(self) -> Any:
-        """Complex conjugate; see numpy.conjugate."""
-        return np.conjugate(self)
+    def astype(
+        self,
+        dtype: Any,
+        order: Any = "K",
+        casting: Any = "unsafe",
+        subok: bool = True,
+        copy: bool = True,
+    ) -> Any:
+        """Return the elements converted to another dtype; see numpy.ndarray.astype."""
+        return convert(self._booking, self, dtype, order, casting, copy)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from instrumented.trace import Trace
+from instrumented.books.booking import Booking
 
 
 class Scope:
@@ -16,26 +14,25 @@ class Scope:
     be entered any number of times, which is cheaper than making it anew.
     """
 
-    __slots__ = ("_layer", "_makes", "_phase", "_resolved", "_trace")
+    __slots__ = ("_booking", "_layer", "_makes", "_phase", "_resolved")
 
     def __init__(
-        self, trace: Trace, layer: str | None, phase: str | None, makes: str | None
+        self, booking: Booking, layer: str | None, phase: str | None, makes: str | None
     ) -> None:
-        self._trace = trace
+        self._booking = booking
         self._layer = layer
         self._phase = phase
         self._makes = makes
         self._resolved: dict[int, int] = {}
 
     def __enter__(self) -> None:
-        trace = self._trace
-        outer = trace._place
-        trace._outer_places.append(outer)
+        booking = self._booking
+        outer = booking.place
         inner = self._resolved.get(outer)
         if inner is None:
-            inner = trace._resolve_place(outer, self._layer, self._phase, self._makes)
+            inner = booking.place_number(self._layer, self._phase, self._makes)
             self._resolved[outer] = inner
-        trace._place = inner
+        booking.enter_place(inner)
 
     def __exit__(
         self,
@@ -43,7 +40,7 @@ class Scope:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._trace._place = self._trace._outer_places.pop()
+        self._booking.leave_place()
 
 
 class Step:
@@ -52,14 +49,14 @@ class Step:
     A step that an exception ends is none: its operations stay counted, outside of steps.
     """
 
-    __slots__ = ("_name", "_trace")
+    __slots__ = ("_booking", "_name")
 
-    def __init__(self, trace: Trace, name: str) -> None:
-        self._trace = trace
+    def __init__(self, booking: Booking, name: str) -> None:
+        self._booking = booking
         self._name = name
 
     def __enter__(self) -> None:
-        self._trace._open_step()
+        self._booking.open_step()
 
     def __exit__(
         self,
@@ -68,24 +65,22 @@ class Step:
         traceback: TracebackType | None,
     ) -> None:
         if kind is None:
-            self._trace._close_step(self._name)
+            self._booking.close_step(self._name)
         else:
-            self._trace._abandon_step()
+            self._booking.abandon_step()
 
 
 class Fusion:
     """Operations that one fused kernel would do; changes no value and no eager count."""
 
-    __slots__ = ("_name", "_trace")
+    __slots__ = ("_booking", "_name")
 
-    def __init__(self, trace: Trace, name: str) -> None:
-        self._trace = trace
+    def __init__(self, booking: Booking, name: str) -> None:
+        self._booking = booking
         self._name = name
 
     def __enter__(self) -> None:
-        trace = self._trace
-        trace._fusions += 1
-        trace._fusion = (*trace._fusion, (self._name, trace._fusions))
+        self._booking.open_fusion(self._name)
 
     def __exit__(
         self,
@@ -93,4 +88,4 @@ class Fusion:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._trace._fusion = self._trace._fusion[:-1]
+        self._booking.close_fusion()

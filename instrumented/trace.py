@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from instrumented.array import TracedArray
 from instrumented.books import frames
+from instrumented.books.booking import Booking, check_plain, check_role
 from instrumented.books.counters import NO_TRAFFIC, NO_WORK, Traffic, Work
-from instrumented.books.events import OUTSIDE, Axes, BufferInfo, Event, Kind
-from instrumented.books.ledger import Entry, Ledger, Operation, Place, Signature
-from instrumented.books.operand import ROLES, Array, Layout
+from instrumented.books.escapes import Line, calling_line
+from instrumented.books.events import BufferInfo, Event, Kind
+from instrumented.books.ledger import Ledger, Signature
+from instrumented.books.operand import Array
 from instrumented.books.recorder import Recorder
-from instrumented.errors import BareArrayError, InstrumentError
-from instrumented.rules.functions import apply_function
-from instrumented.rules.indexing import read_item, store_item
-from instrumented.rules.ufuncs import apply_ufunc, power
+from instrumented.books.traced import Traced
+from instrumented.errors import InstrumentError
+from instrumented.scalar import TracedScalar
 from instrumented.scopes import Fusion, Scope, Step
 
 
@@ -33,36 +33,58 @@ class Trace:
             ``data``.
         record: also keep every operation as an event, which stack distances, memory levels and
             fused accounting need. Costs memory for every operation; meant for a few steps.
+        escapes: what happens where a value would become a Python number, a shape, an axis, a
+            text or a plain array without ``escape()``: ``"refuse"`` raises
+            :class:`instrumented.EscapeError`, ``"record"`` lets it out and books it with the
+            line of the user's source. NumPy functions without a traffic rule are then run on
+            values let out in the same way, and what they make enters as written.
+        line_of_user: with ``"record"``, a function that returns the file and line to book an
+            escape on; by default the innermost one outside of NumPy and the instrument.
+
+    Raises:
+        InstrumentError: ``escapes`` is neither of the two.
     """
 
-    def __init__(self, *, strict: bool = False, record: bool = False) -> None:
-        self.strict = strict
-        self.ledger = Ledger()
-        self._recorder = Recorder() if record else None
-        self._places: list[Place] = [Place("unscoped", "unscoped", "temporary")]
-        self._place_numbers = {self._places[0]: 0}
-        self._place = 0
-        self._outer_places: list[int] = []
-        self._layouts: list[Layout] = []
-        self._layout_numbers: dict[Layout, int] = {}
-        self._program: list[int] | None = None
-        self._fusion: tuple[tuple[str, int], ...] = ()
-        self._fusions = 0
-        self._shortcuts: dict[tuple[Any, ...], tuple[Entry, int, Axes]] = {}
+    def __init__(
+        self,
+        *,
+        strict: bool = False,
+        record: bool = False,
+        escapes: Literal["refuse", "record"] = "refuse",
+        line_of_user: Callable[[], Line] = calling_line,
+    ) -> None:
+        if escapes not in ("refuse", "record"):
+            raise InstrumentError(f'escapes is "refuse" or "record", not {escapes!r}')
+        self._booking = Booking(
+            TracedArray,
+            TracedScalar,
+            strict=strict,
+            refuses_escapes=escapes == "refuse",
+            recorder=Recorder() if record else None,
+            line_of_user=line_of_user,
+        )
 
     # ---- arrays in and out -------------------------------------------------------------
 
-    def array(self, array: Array, *, role: str = "data", name: str | None = None) -> TracedArray:
+    def array(
+        self, array: Array, *, role: str = "data", name: str | None = None, copy: bool = False
+    ) -> TracedArray:
         """Trace an array that is already in memory: entering costs nothing.
 
-        The traced array shares the memory of ``array`` (any shape, any dtype but object).
+        The traced array shares the memory of ``array`` (any shape, any dtype but object), both
+        ways: what is later written into ``array`` itself changes the traced values and is not
+        counted. With ``copy`` it gets memory of its own.
 
         Raises:
             InstrumentError: the role is unknown, or ``array`` is not a plain NumPy array.
         """
-        traced = self._entered(array, role, "Trace.array")
-        if self._recorder is not None:
-            self._recorder.meet(array, role, name, preloaded=True)
+        check_role(role)
+        check_plain(array, "Trace.array")
+        if copy:
+            array = array.copy()
+        traced: TracedArray = self._booking.wrap(array, role)
+        if self._booking.recorder is not None:
+            self._booking.recorder.meet(array, role, name, preloaded=True)
         return traced
 
     def made(
@@ -78,28 +100,30 @@ class Trace:
         Raises:
             InstrumentError: as :meth:`array`.
         """
-        traced = self._entered(array, role, "Trace.made")
-        if self._recorder is not None:
-            self._recorder.meet(array, role, name, preloaded=False)
-        self._record(operation, Kind.CREATE, [], [(traced, None)], NO_WORK)
+        check_role(role)
+        check_plain(array, "Trace.made")
+        traced: TracedArray = self._booking.wrap(array, role)
+        if self._booking.recorder is not None:
+            self._booking.recorder.meet(array, role, name, preloaded=False)
+        self._booking.record(operation, Kind.CREATE, [], [(traced, None)], NO_WORK)
         return traced
 
-    def escape(self, array: TracedArray) -> Any:
+    def escape(self, value: TracedArray | TracedScalar, *, copy: bool = False) -> Any:
         """Let a value out of the trace, on the record: its bytes count as read.
 
-        Returns the plain array (shared memory), or a NumPy scalar if it has no axes.
+        Returns the plain array, or a NumPy scalar if it has no axes. The plain array shares the
+        memory of the traced one, both ways: what is written into it later is not counted. With
+        ``copy`` it has memory of its own.
 
         Raises:
-            InstrumentError: the array is not one of this trace.
+            InstrumentError: the value is not one of this trace.
         """
-        if not isinstance(array, TracedArray):
+        if not isinstance(value, Traced):
             raise InstrumentError(
-                f"escape was given a {type(array).__name__}; only traced arrays are in the trace"
+                f"escape was given a {type(value).__name__}; only traced arrays are in the trace"
             )
-        self._refuse_foreign(array, "escape")
-        self._record("escape", Kind.ESCAPE, [(array, None)], [], NO_WORK)
-        plain = array._array
-        return plain[()] if plain.ndim == 0 else plain
+        self._booking.admit(value, "escape")
+        return value.escape(copy=copy)
 
     # ---- scopes ------------------------------------------------------------------------
 
@@ -108,18 +132,28 @@ class Trace:
     ) -> Scope:
         """Return a context that names layer, phase and role of results; see :class:`Scope`."""
         if makes is not None:
-            _check_role(makes)
-        return Scope(self, layer, phase, makes)
+            check_role(makes)
+        return Scope(self._booking, layer, phase, makes)
 
     def step(self, name: str) -> Step:
         """Return a context for one training step; steps do not nest."""
-        return Step(self, name)
+        return Step(self._booking, name)
 
     def fuse(self, name: str) -> Fusion:
         """Return a context for operations that one fused kernel would do."""
-        return Fusion(self, name)
+        return Fusion(self._booking, name)
 
     # ---- results -----------------------------------------------------------------------
+
+    @property
+    def strict(self) -> bool:
+        """Whether plain arrays are refused as operands."""
+        return self._booking.strict
+
+    @property
+    def ledger(self) -> Ledger:
+        """The books: every distinct operation, how often it ran, every distinct step."""
+        return self._booking.ledger
 
     @property
     def events(self) -> list[Event]:
@@ -153,6 +187,25 @@ class Trace:
         kept = frame[frame["operation"] == "escape"]
         return kept[["layer", "phase", "calls", "bytes_read"]].reset_index(drop=True)
 
+    @property
+    def escapes_by_line(self) -> pd.DataFrame:
+        """How and where values left: one row per way, line of the user's source, layer, phase.
+
+        Columns: how (``float()``, ``numpy.reshape: newshape``, ``escape()``, …), file, line,
+        layer, phase, calls, bytes_read. Not kept over a resumed run, whose :attr:`escapes` are.
+        """
+        return frames.by_site(self._booking.escapes)
+
+    @property
+    def data_dependent(self) -> pd.DataFrame:
+        """Operations whose shapes, and so their bytes, were decided by values.
+
+        What a mask selects, ``nonzero``, ``unique``, ``repeat`` by an array. One row per layer,
+        phase and operation, with calls. A program without such rows, and without control flow on
+        escaped values, moves the same bytes whatever its data.
+        """
+        return frames.data_dependent(self.ledger)
+
     def to_frame(self, *, by_step: bool = False) -> pd.DataFrame:
         """Return calls, flops and bytes per layer, phase and operation (eager accounting).
 
@@ -177,142 +230,9 @@ class Trace:
 
         What has been counted so far is dropped, the arrays stay. Not for a recording trace.
         """
-        if self._recorder is not None or self._program is not None:
-            raise InstrumentError("books change hands between steps, in a trace that records none")
-        self.ledger = ledger
-        self._shortcuts.clear()
-
-    # ---- what arrays do (called by TracedArray) -----------------------------------------
-
-    _apply_ufunc = apply_ufunc
-    _apply_function = apply_function
-    _power = power
-    _read_item = read_item
-    _store_item = store_item
-
-    # ---- counting ----------------------------------------------------------------------
-
-    def _record(
-        self,
-        name: str,
-        kind: Kind,
-        reads: Sequence[tuple[TracedArray | Array, int | None]],
-        writes: Sequence[tuple[TracedArray | Array, int | None]],
-        work: Work,
-        axes: Axes = (),
-    ) -> Entry:
-        """Book one call; operands come with the bytes moved (None: all that they cover)."""
-        operation = Operation(
-            self._places[self._place],
-            name,
-            kind,
-            tuple(self._booked(operand, nbytes) for operand, nbytes in reads),
-            tuple(self._booked(operand, nbytes) for operand, nbytes in writes),
-            work,
-        )
-        entry = self.ledger.entry(operation)
-        self._count(entry, [_plain(a) for a, _ in reads], [_plain(a) for a, _ in writes], axes)
-        return entry
-
-    def _count(
-        self, entry: Entry, reads: Sequence[Array], writes: Sequence[Array], axes: Axes
-    ) -> None:
-        entry.calls += 1
-        if self._program is not None:
-            self._program.append(entry.index)
-        if self._recorder is not None:
-            self._write_down(entry, reads, writes, axes)
-
-    def _write_down(
-        self, entry: Entry, reads: Sequence[Array], writes: Sequence[Array], axes: Axes
-    ) -> None:
-        step = OUTSIDE if self._program is None else len(self.ledger.step_signatures)
-        self._recording().write_down(entry.operation, reads, writes, step, self._fusion, axes)
-
-    def _booked(self, operand: TracedArray | Array, nbytes: int | None) -> tuple[Layout, int]:
-        if type(operand) is TracedArray:
-            layout = self._layouts[operand._layout]
-        else:
-            layout = Layout(operand.shape, operand.strides, operand.dtype, "data")
-        return layout, layout.nbytes if nbytes is None else nbytes
-
-    def _entered(self, array: Array, role: str, operation: str) -> TracedArray:
-        if type(array) is not np.ndarray:
-            raise InstrumentError(
-                f"{operation} needs a numpy.ndarray, not {type(array).__name__}; "
-                "wrap it with numpy.asarray first"
-            )
-        _check_role(role)
-        return self._wrap(array, role)
-
-    def _wrap(self, array: Array, role: str) -> TracedArray:
-        return TracedArray(self, array, self._layout(array, role))
-
-    def _layout(self, array: Array, role: str) -> int:
-        layout = Layout(array.shape, array.strides, array.dtype, role)
-        number = self._layout_numbers.get(layout)
-        if number is None:
-            if array.dtype.hasobject:
-                raise InstrumentError(
-                    "elements of dtype object have no bytes to count; use a numeric dtype"
-                )
-            number = self._layout_numbers[layout] = len(self._layouts)
-            self._layouts.append(layout)
-        return number
-
-    def _role_of(self, array: TracedArray) -> str:
-        return self._layouts[array._layout].role
-
-    def _made_role(self) -> str:
-        return self._places[self._place].makes
-
-    def _refuse_foreign(self, array: TracedArray, operation: str) -> None:
-        if array._trace is not self:
-            raise InstrumentError(
-                f"{operation} mixes arrays of two traces; bring both into one with trace.array"
-            )
-
-    def _refuse_bare(self, array: Array, operation: str) -> None:
-        if self.strict:
-            raise BareArrayError(
-                f"a plain array of shape {array.shape} met a traced one in {operation}; "
-                "bring it in with trace.array(…) or trace.made(…)"
-            )
-
-    def _resolve_place(
-        self, outer: int, layer: str | None, phase: str | None, makes: str | None
-    ) -> int:
-        around = self._places[outer]
-        place = Place(layer or around.layer, phase or around.phase, makes or around.makes)
-        if place not in self._place_numbers:
-            self._place_numbers[place] = len(self._places)
-            self._places.append(place)
-        return self._place_numbers[place]
-
-    def _open_step(self) -> None:
-        if self._program is not None:
-            raise InstrumentError("a step was opened inside a step; steps do not nest")
-        self._program = []
-
-    def _close_step(self, name: str) -> None:
-        program, self._program = self._program, None
-        self.ledger.close_step(name, tuple(program or ()))
-
-    def _abandon_step(self) -> None:
-        self._program = None
-        if self._recorder is not None:
-            self._recorder.move_outside(len(self.ledger.step_signatures))
+        self._booking.continue_from(ledger)
 
     def _recording(self) -> Recorder:
-        if self._recorder is None:
+        if self._booking.recorder is None:
             raise InstrumentError("this trace keeps no events; make it with Trace(record=True)")
-        return self._recorder
-
-
-def _check_role(role: str) -> None:
-    if role not in ROLES:
-        raise InstrumentError(f"unknown role {role!r}; use one of {', '.join(ROLES)}")
-
-
-def _plain(operand: TracedArray | Array) -> Array:
-    return operand._array if isinstance(operand, TracedArray) else operand
+        return self._booking.recorder

@@ -15,9 +15,11 @@ _NOTHING: AbstractContextManager[None] = nullcontext()
 class Untraced:
     """Has the methods of :class:`instrumented.Trace`; arrays stay plain NumPy arrays."""
 
-    def array(self, array: Array, *, role: str = "data", name: str | None = None) -> Any:
-        """Return ``array`` itself."""
-        return array
+    def array(
+        self, array: Array, *, role: str = "data", name: str | None = None, copy: bool = False
+    ) -> Any:
+        """Return ``array`` itself, or a copy."""
+        return array.copy() if copy else array
 
     def made(
         self,
@@ -30,9 +32,11 @@ class Untraced:
         """Return ``array`` itself."""
         return array
 
-    def escape(self, array: Any) -> Any:
-        """Return ``array`` itself, or its value if it has no axes."""
-        return array[()] if isinstance(array, np.ndarray) and array.ndim == 0 else array
+    def escape(self, value: Any, *, copy: bool = False) -> Any:
+        """Return ``value`` itself, as a NumPy scalar if it has no axes, or a copy."""
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            return value[()]
+        return value.copy() if copy else value
 
     def scope(
         self, *, layer: str | None = None, phase: str | None = None, makes: str | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from instrumented.books.escapes import Escapes, Site
 from instrumented.books.ledger import Entry, Ledger
 
 COUNTS = [
@@ -53,6 +54,23 @@ def by_step(ledger: Ledger) -> pd.DataFrame:
             entry = ledger.entries[index]
             rows.append(((step, *_place(entry)), _counts(entry, 1)))
     return _summed(["step", "layer", "phase", "operation"], rows)
+
+
+def by_site(escapes: Escapes) -> pd.DataFrame:
+    """Return calls and bytes of every way out at every line, in order of first use."""
+    rows = [(*site, *counts) for site, counts in escapes.sites.items()]
+    return pd.DataFrame(rows, columns=[*Site._fields, "calls", "bytes_read"])
+
+
+def data_dependent(ledger: Ledger) -> pd.DataFrame:
+    """Return the calls of operations whose shapes were decided by values."""
+    rows = (
+        (_place(entry), _counts(entry, entry.calls))
+        for entry in ledger.entries
+        if entry.index in ledger.data_dependent
+    )
+    keys = ["layer", "phase", "operation"]
+    return _summed(keys, rows)[[*keys, "calls"]]
 
 
 def html(ledger: Ledger) -> str:

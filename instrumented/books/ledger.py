@@ -82,9 +82,14 @@ class Signature:
 
 @dataclass(slots=True)
 class Ledger:
-    """Every distinct operation of a trace, and every distinct step."""
+    """Every distinct operation of a trace, and every distinct step.
+
+    ``data_dependent`` has the indices of the entries whose shapes or bytes were decided by
+    values: what a mask selects, positions that are not zero, distinct elements.
+    """
 
     entries: list[Entry] = field(default_factory=list)
+    data_dependent: set[int] = field(default_factory=set)
     signatures: list[Signature] = field(default_factory=list)
     step_signatures: list[int] = field(default_factory=list)
     _by_operation: dict[Operation, Entry] = field(default_factory=dict)

@@ -19,6 +19,7 @@ def plain_ledger(ledger: Ledger) -> dict[str, Any]:
     return {
         "operations": [_plain_operation(entry.operation) for entry in ledger.entries],
         "calls": [entry.calls for entry in ledger.entries],
+        "data_dependent": sorted(ledger.data_dependent),
         "signatures": [[s.name, list(s.program), s.digest] for s in ledger.signatures],
         "steps": _packed(ledger.step_signatures),
     }
@@ -29,6 +30,7 @@ def ledger_from(plain: dict[str, Any]) -> Ledger:
     ledger = Ledger()
     for operation, calls in zip(plain["operations"], plain["calls"], strict=True):
         ledger.entry(_operation(operation)).calls = calls
+    ledger.data_dependent.update(plain.get("data_dependent", ()))
     signatures = [(name, tuple(program)) for name, program, _ in plain["signatures"]]
     for number in _unpacked(plain["steps"]):
         ledger.close_step(*signatures[number])

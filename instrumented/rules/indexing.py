@@ -1,60 +1,121 @@
-"""Reading and storing through an index: views are free, gathers and scatters are not."""
+"""Reading and storing through an index: views are free, elements, gathers and scatters are not."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from instrumented.array import TracedArray
+from instrumented.books.booking import Booking, Moved
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.books.operand import Array
+from instrumented.books.traced import Traced, layout_of, plain_of
+from instrumented.errors import UncountedOperationError
 from instrumented.rules.unwrap import unwrap, unwrap_index
 
-if TYPE_CHECKING:
-    from instrumented.trace import Trace
+_BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
 
 
-def read_item(trace: Trace, source: TracedArray, index: Any) -> Any:
-    """Return ``source[index]``: a view for a basic index, a counted gather for index arrays."""
-    array = source._array
-    plain, indices = unwrap_index(trace, index, "indexing")
-    if not indices and not _has_mask(plain):
-        return source._view(basic_view(array, plain))
-    result = np.asarray(array[plain])
-    traced = trace._wrap(result, trace._made_role())
-    trace._record(
-        "gather",
-        Kind.GATHER,
-        [(source, result.size * array.itemsize), *((i, None) for i in indices)],
-        [(traced, None)],
-        NO_WORK,
-    )
-    return traced
+def read_item(booking: Booking, source: Traced, index: Any) -> Any:
+    """Return ``source[index]``: a free view, one element copied out, or a counted gather."""
+    array = plain_of(source)
+    kind = type(index)
+    if kind in _BASIC or (kind is tuple and _BASIC.issuperset(map(type, index))):
+        found = array[index]
+        if type(found) is np.ndarray:
+            return booking.wrap(found, booking.role(source))
+        return _element(booking, source, index, found)
+    plain, indices = unwrap_index(booking, index, "indexing")
+    if _selects_by_copy(plain):
+        found = array[plain]
+        result = booking.wrap_result(found)
+        entry = booking.record(
+            "gather",
+            Kind.GATHER,
+            [(source, found.size * array.itemsize), *((i, None) for i in indices)],
+            [(result, None)],
+            NO_WORK,
+        )
+        if _has_mask(plain):
+            booking.ledger.data_dependent.add(entry.index)
+        return result
+    found = array[plain]
+    if not isinstance(found, np.ndarray):
+        return _element(booking, source, plain, found, indices)
+    for position in indices:  # it would show in the view's address
+        if isinstance(position, Traced):
+            booking.want_out(position, "the position of a view")
+    return booking.wrap(found, booking.role(source))
 
 
-def store_item(trace: Trace, target: TracedArray, index: Any, value: Any) -> None:
+def _element(
+    booking: Booking, source: Traced, index: Any, found: Any, indices: list[Any] | None = None
+) -> Any:
+    """Trace one element taken out: a value of its own, copied as NumPy does."""
+    key = (booking.place, "element", layout_of(source))
+    known = booking.shortcuts.get(key) if not indices else None
+    result = booking.wrap_result(found)
+    if known is not None and booking.recorder is None:
+        booking.count(known, [], [])
+        return result
+    element = booking.wrap(basic_view(plain_of(source), index), booking.role(source))
+    reads: list[Moved] = [(element, None), *((i, None) for i in indices or ())]
+    entry = booking.record("element", Kind.COPY, reads, [(result, None)], NO_WORK)
+    if not indices:
+        booking.remember(key, entry)
+    return result
+
+
+def read_scalar(booking: Booking, source: Traced, index: Any) -> Any:
+    """Return ``source[index]`` of a scalar: itself, or an array of its own with one element."""
+    found = plain_of(source)[index]
+    if not isinstance(found, np.ndarray):
+        return source
+    result = booking.wrap_result(found)
+    booking.record("element", Kind.COPY, [(source, None)], [(result, None)], NO_WORK)
+    return result
+
+
+def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None:
     """Do ``target[index] = value`` and count what was read and stored."""
-    array = target._array
-    plain, indices = unwrap_index(trace, index, "storing")
-    values, operand = unwrap(trace, value, "storing")
-    reads: list[tuple[TracedArray | Array, int | None]] = (
-        [] if operand is None else [(operand, None)]
-    )
+    array = plain_of(target)
+    plain, indices = unwrap_index(booking, index, "storing")
+    values, operand = unwrap(booking, value, "storing")
     if indices or _has_mask(plain):
-        stored = selected_elements(array.shape, plain) * array.itemsize
-        array[plain] = values
-        reads += [(i, None) for i in indices]
-        trace._record("scatter", Kind.SCATTER, reads, [(target, stored)], NO_WORK)
+        _scatter(booking, target, plain, indices, values, operand)
         return
     view = basic_view(array, plain)
     if operand is not None and _is_same(view, values):
         return  # the tail of `a[i] += b`: NumPy skips the copy of values onto themselves
     view[...] = values
+    written = booking.wrap(view, booking.role(target))
+    reads: list[Moved] = [] if operand is None else [(operand, None)]
+    if not (operand is None or isinstance(operand, Traced)):
+        booking.record("store", Kind.COPY, reads, [(written, None)], NO_WORK)
+        return
+    source = None if operand is None else layout_of(operand)
+    key = (booking.place, "store", layout_of(written), source)
+    entry = booking.shortcuts.get(key)
+    if entry is not None:
+        booking.count(entry, [operand for operand, _ in reads], [written])
+        return
     kind = Kind.COPY if reads else Kind.CREATE
-    trace._record("store", kind, reads, [(target._view(view), None)], NO_WORK)
+    booking.remember(key, booking.record("store", kind, reads, [(written, None)], NO_WORK))
+
+
+def _scatter(
+    booking: Booking, target: Traced, index: Any, indices: list[Any], values: Any, operand: Any
+) -> None:
+    array = plain_of(target)
+    stored = selected_elements(array.shape, index) * array.itemsize
+    array[index] = values
+    reads: list[Moved] = [] if operand is None else [(operand, None)]
+    reads += [(i, None) for i in indices]
+    entry = booking.record("scatter", Kind.SCATTER, reads, [(target, stored)], NO_WORK)
+    if _has_mask(index):
+        booking.ledger.data_dependent.add(entry.index)
 
 
 def basic_view(array: Array, index: Any) -> Array:
@@ -69,10 +130,65 @@ def selected_elements(shape: tuple[int, ...], index: Any) -> int:
     return math.prod(np.broadcast_to(np.False_, shape)[index].shape)
 
 
+def reinterpret(booking: Booking, source: Traced, dtype: Any) -> Any:
+    """Return the bytes of an array under another dtype: a free view."""
+    if isinstance(dtype, type) and issubclass(dtype, np.ndarray):
+        if dtype is not np.ndarray:
+            raise UncountedOperationError(
+                f"a view as {dtype.__name__} is not counted; only plain arrays are"
+            )
+        dtype = None
+    array = plain_of(source)
+    view = array.view() if dtype is None else array.view(dtype)
+    return booking.wrap(view, booking.role(source))
+
+
+def convert(
+    booking: Booking, source: Traced, dtype: Any, order: Any, casting: Any, copy: bool
+) -> Any:
+    """Return the elements of an array under another dtype, converted: ``ndarray.astype``."""
+    array = plain_of(source)
+    plain = array.astype(dtype, order=order, casting=casting, copy=copy)
+    if plain is array:
+        return source
+    result = booking.wrap_result(plain)
+    if plain.size:
+        key = (booking.place, "astype", layout_of(source), layout_of(result))
+        entry = booking.shortcuts.get(key)
+        if entry is not None:
+            booking.count(entry, [source], [result])
+        else:
+            reads: list[Moved] = [(source, None)]
+            entry = booking.record("astype", Kind.COPY, reads, [(result, None)], NO_WORK)
+            booking.remember(key, entry)
+    return result
+
+
+def flat_view(booking: Booking, source: Traced) -> Any:
+    """Return the elements of a contiguous array as one axis."""
+    array = plain_of(source)
+    if not array.flags.c_contiguous:
+        raise UncountedOperationError(
+            "flat is counted for contiguous arrays; use ravel(), which may copy, instead"
+        )
+    return booking.wrap(array.reshape(-1), booking.role(source))
+
+
+def _parts(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
+
+
+def _selects_by_copy(index: Any) -> bool:
+    """Return whether arrays or Booleans index; integers alone give a view or an element."""
+    return any(isinstance(part, (np.ndarray, bool, np.bool)) for part in _parts(index))
+
+
 def _has_mask(index: Any) -> bool:
-    """Return whether a Python or NumPy bool indexes: it selects by copying, as a mask does."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(part, (bool, np.bool)) for part in parts)
+    """Return whether Booleans index: they select by copying, as many as are true."""
+    return any(
+        isinstance(part, (bool, np.bool)) or (isinstance(part, np.ndarray) and part.dtype == bool)
+        for part in _parts(index)
+    )
 
 
 def _is_same(view: Array, values: Any) -> bool:

@@ -1,14 +1,17 @@
 """What one element of every NumPy ufunc costs in arithmetic (docs/metric.md, section 3).
 
 Behaviour as data: each ufunc stands in exactly one of the tables below, or is refused by name.
-A name NumPy does not have raises at import.
+What a version of NumPy lacks is skipped; the completeness test holds the tables against its list.
 """
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 from instrumented.books.counters import NO_WORK, Work
+from instrumented.errors import UncountedOperationError
 
 ONE_ADD = Work(add=1)
 ONE_MULTIPLY = Work(multiply=1)
@@ -72,11 +75,40 @@ def _tables() -> dict[str, Work]:
         if name in cost:
             raise ValueError(f"ufunc {name!r} stands in two tables of ufunc_work")
         cost[name] = work
-    for name in cost:
-        if name != "clip" and not isinstance(getattr(np, name), np.ufunc):
-            raise TypeError(f"numpy.{name} is not a ufunc; mend the tables of ufunc_work")
     return cost
 
 
-ELEMENT_WORK = _tables()
+def _ufunc(name: str) -> np.ufunc | None:
+    """Return NumPy's ufunc of a name; None where this version of NumPy has none."""
+    # numpy.clip is a function around the ufunc
+    found = sys.modules["numpy._core.umath"].clip if name == "clip" else getattr(np, name, None)
+    if found is not None and not isinstance(found, np.ufunc):
+        raise TypeError(f"numpy.{name} is not a ufunc; mend the tables of ufunc_work")
+    return found
+
+
+ELEMENT_WORK = {name: work for name, work in _tables().items() if _ufunc(name) is not None}
 """ufunc name -> Work of one result element."""
+
+_WORK_OF = {_ufunc(name): work for name, work in ELEMENT_WORK.items()}
+
+CONTRACTIONS = frozenset(
+    found for name in CONTRACTION_UFUNCS if (found := _ufunc(name)) is not None
+)
+"""Ufuncs that sum products."""
+
+
+def element_work(ufunc: np.ufunc, method: str = "") -> Work:
+    """Return the arithmetic of one result element.
+
+    Raises:
+        UncountedOperationError: the ufunc is not in the tables above.
+    """
+    work = _WORK_OF.get(ufunc)  # by the object: foreign ufuncs may borrow a name of NumPy's
+    if work is None:
+        name = getattr(ufunc, "__name__", repr(ufunc)) + (method and f".{method}")
+        raise UncountedOperationError(
+            f"ufunc {name!r} has no traffic rule; NumPy's own are counted by the tables in "
+            "instrumented/rules/ufunc_work.py, others are not"
+        )
+    return work

@@ -2,39 +2,77 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from instrumented.array import TracedArray
-from instrumented.books.operand import Array
+from instrumented.books.booking import Booking, Moved
+from instrumented.books.counters import NO_WORK
+from instrumented.books.events import Kind
+from instrumented.books.traced import Operand, Traced, plain_of
 from instrumented.errors import UncountedOperationError
-
-if TYPE_CHECKING:
-    from instrumented.trace import Trace
 
 IMMEDIATES = frozenset((bool, int, float, complex, *np.sctypeDict.values()))
 """Types of constants that live in the instruction, not in memory: 0 bytes."""
 
 
-def unwrap(trace: Trace, value: Any, operation: str) -> tuple[Any, TracedArray | Array | None]:
+def unwrap(booking: Booking, value: Any, operation: str) -> tuple[Any, Operand | None]:
     """Return the plain value, and the operand to count (None for an immediate)."""
-    if isinstance(value, TracedArray):
-        trace._refuse_foreign(value, operation)
-        return value._array, value
-    if type(value) in IMMEDIATES:
+    if isinstance(value, Traced):
+        booking.admit(value, operation)
+        return plain_of(value), value
+    kind = type(value)
+    if kind in IMMEDIATES:
         return value, None
-    if isinstance(value, (np.ndarray, list, tuple)):
-        array = np.asarray(value)
-        trace._refuse_bare(array, operation)
+    if kind is np.ndarray or kind in (list, tuple):
+        array = as_array(booking, value, operation)
+        if isinstance(array, Traced):
+            return plain_of(array), array
+        booking.admit(array, operation)
         return array, array
     raise UncountedOperationError(
-        f"{operation} was given a {type(value).__name__}, which has no traffic rule; "
+        f"{operation} was given a {kind.__name__}, which has no traffic rule; "
         "pass arrays or numbers"
+        + (" (numpy.asarray gives a plain array)" if isinstance(value, np.ndarray) else "")
     )
 
 
-def unwrap_index(trace: Trace, index: Any, operation: str) -> tuple[Any, list[TracedArray | Array]]:
+def as_array(booking: Booking, value: Any, operation: str) -> Operand:
+    """Return what stands in memory for an array, or for a list of numbers given in its place.
+
+    A list with traced values in it is put together in the trace, as ``numpy.stack`` would.
+    """
+    if not isinstance(value, (list, tuple)):
+        array: Operand = value
+        return array
+    inside: list[Traced] = []
+    plain = np.asarray(strip(value, inside))
+    if not inside:
+        return plain
+    for operand in inside:
+        booking.admit(operand, operation)
+    made: Traced = booking.wrap_result(plain)
+    reads: list[Moved] = [(operand, None) for operand in inside]
+    booking.record("array", Kind.COPY, reads, [(made, None)], NO_WORK)
+    return made
+
+
+def strip(value: Any, inside: list[Traced]) -> Any:
+    """Replace traced values by plain ones in nested tuples, lists and dicts; list them too."""
+    if isinstance(value, Traced):
+        inside.append(value)
+        return plain_of(value)
+    if isinstance(value, tuple):
+        items = [strip(item, inside) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    if isinstance(value, list):
+        return [strip(item, inside) for item in value]
+    if isinstance(value, dict):
+        return {key: strip(item, inside) for key, item in value.items()}
+    return value
+
+
+def unwrap_index(booking: Booking, index: Any, operation: str) -> tuple[Any, list[Operand]]:
     """Return an index of plain values, and the index arrays to count.
 
     Integers, slices, ``None`` and ``...`` are immediates; arrays, lists and tuples inside the
@@ -42,13 +80,26 @@ def unwrap_index(trace: Trace, index: Any, operation: str) -> tuple[Any, list[Tr
     """
     if isinstance(index, tuple):
         parts = [
-            unwrap_index(trace, list(part) if isinstance(part, tuple) else part, operation)
+            unwrap_index(booking, list(part) if isinstance(part, tuple) else part, operation)
             for part in index
         ]
         return tuple(p for p, _ in parts), [a for _, found in parts for a in found]
-    if index is None or index is Ellipsis or isinstance(index, slice):
+    if index is None or index is Ellipsis or isinstance(index, (slice, str)):
         return index, []
-    plain, operand = unwrap(trace, index, operation)
+    plain, operand = unwrap(booking, index, operation)
     if isinstance(index, list) and plain.size == 0:
         plain = plain.astype(np.intp)
     return plain, [] if operand is None else [operand]
+
+
+def let_settings_out(booking: Booking, value: Any, how: str) -> Any:
+    """Return a setting (a shape, an axis, a count) without traced values; each is an escape.
+
+    Raises:
+        EscapeError: there are some, and the trace refuses what nobody let out by name.
+    """
+    inside: list[Traced] = []
+    plain = strip(value, inside)
+    for operand in inside:
+        booking.want_out(operand, how)
+    return plain

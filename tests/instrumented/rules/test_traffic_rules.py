@@ -149,7 +149,7 @@ def test_accumulate_outer_reduceat_at(traced):
     [
         lambda x: x[1:, ::2],
         lambda x: x[0],
-        lambda x: x[1, 2],
+        lambda x: x[1, 2, ...],
         lambda x: x.T,
         lambda x: x.reshape(4, 3),
         lambda x: x.reshape(-1),

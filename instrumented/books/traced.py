@@ -1,0 +1,64 @@
+"""What every traced value is to the books: its plain values, their layout, the booking it is in.
+
+:class:`instrumented.TracedArray` and :class:`instrumented.TracedScalar` add what users see. The
+rules know traced values through the functions here alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from instrumented.books.operand import Array
+
+
+class Traced:
+    """A plain array or NumPy scalar, the number of its layout, and its booking."""
+
+    __slots__ = ("_array", "_booking", "_layout", "_memory")
+
+    _array: Any
+    _booking: Any
+    _layout: int
+    _memory: Array
+
+    def __init__(self, booking: Any, plain: Any, layout: int) -> None:
+        self._booking = booking
+        self._array = plain
+        self._layout = layout
+
+    def _held(self) -> Array:
+        """Return the array that holds the values; a scalar's is made when it is first asked for."""
+        if isinstance(self._array, np.ndarray):
+            return self._array
+        try:
+            return self._memory
+        except AttributeError:
+            self._memory = np.array(self._array)
+            return self._memory
+
+
+Operand = Traced | Array
+"""What a rule may count: a traced value, or a bare array (role ``data``)."""
+
+plain_of: Callable[[Traced], Any] = attrgetter("_array")
+"""The plain array or NumPy scalar of a traced value."""
+
+layout_of: Callable[[Traced], int] = attrgetter("_layout")
+"""The number of its layout in its booking."""
+
+booking_of: Callable[[Traced], Any] = attrgetter("_booking")
+"""The booking it is in."""
+
+
+def memory_of(operand: Operand) -> Array:
+    """Return the array whose memory an operand is read from or written to."""
+    return operand._held() if isinstance(operand, Traced) else operand
+
+
+def plainly(operand: Any) -> Any:
+    """Return the plain values of an operand, which may be plain already."""
+    return plain_of(operand) if isinstance(operand, Traced) else operand

@@ -1,0 +1,118 @@
+"""A NumPy scalar that writes down every byte it moves."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from instrumented.books.traced import Traced
+from instrumented.rules.indexing import read_scalar
+from instrumented.rules.scalars import run_operator
+from instrumented.rules.unwrap import IMMEDIATES
+from instrumented.values import TracedValues
+
+
+def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
+    def method(self: TracedScalar, other: Any) -> Any:
+        if type(other) is TracedScalar or type(other) in IMMEDIATES:
+            return run_operator(self._booking, function, ufunc, self, other)
+        return ufunc(self, other)
+
+    return method
+
+
+def _backward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
+    def method(self: TracedScalar, other: Any) -> Any:
+        if type(other) in IMMEDIATES:
+            return run_operator(self._booking, function, ufunc, other, self)
+        return ufunc(other, self)
+
+    return method
+
+
+def _alone(ufunc: np.ufunc, function: Callable[[Any], Any]) -> Any:
+    def method(self: TracedScalar) -> Any:
+        return run_operator(self._booking, function, ufunc, self)
+
+    return method
+
+
+class TracedScalar(TracedValues):
+    """A value without axes that an operation made: a sum, an element taken out, a mean.
+
+    As NumPy's scalars it cannot be changed: ``s += x`` makes a new scalar and binds it to
+    ``s``. Arithmetic between scalars is NumPy's scalar arithmetic, bit for bit. Counted like an
+    array of one element: itemsize read wherever it is an operand, itemsize written where it is
+    made.
+    """
+
+    __slots__ = ()
+
+    __add__, __radd__ = _forward(np.add, operator.add), _backward(np.add, operator.add)
+    __sub__, __rsub__ = _forward(np.subtract, operator.sub), _backward(np.subtract, operator.sub)
+    __mul__, __rmul__ = _forward(np.multiply, operator.mul), _backward(np.multiply, operator.mul)
+    __truediv__ = _forward(np.divide, operator.truediv)
+    __rtruediv__ = _backward(np.divide, operator.truediv)
+    __floordiv__ = _forward(np.floor_divide, operator.floordiv)
+    __rfloordiv__ = _backward(np.floor_divide, operator.floordiv)
+    __mod__, __rmod__ = _forward(np.remainder, operator.mod), _backward(np.remainder, operator.mod)
+    __divmod__, __rdivmod__ = _forward(np.divmod, divmod), _backward(np.divmod, divmod)
+    __pow__, __rpow__ = _forward(np.power, operator.pow), _backward(np.power, operator.pow)
+    __lshift__ = _forward(np.left_shift, operator.lshift)
+    __rlshift__ = _backward(np.left_shift, operator.lshift)
+    __rshift__ = _forward(np.right_shift, operator.rshift)
+    __rrshift__ = _backward(np.right_shift, operator.rshift)
+    __and__ = _forward(np.bitwise_and, operator.and_)
+    __rand__ = _backward(np.bitwise_and, operator.and_)
+    __or__, __ror__ = (
+        _forward(np.bitwise_or, operator.or_),
+        _backward(np.bitwise_or, operator.or_),
+    )
+    __xor__ = _forward(np.bitwise_xor, operator.xor)
+    __rxor__ = _backward(np.bitwise_xor, operator.xor)
+    __lt__, __le__ = _forward(np.less, operator.lt), _forward(np.less_equal, operator.le)
+    __gt__, __ge__ = _forward(np.greater, operator.gt), _forward(np.greater_equal, operator.ge)
+    __eq__, __ne__ = _forward(np.equal, operator.eq), _forward(np.not_equal, operator.ne)
+    __neg__, __pos__ = _alone(np.negative, operator.neg), _alone(np.positive, operator.pos)
+    __abs__, __invert__ = _alone(np.absolute, abs), _alone(np.invert, operator.invert)
+
+    def __matmul__(self, other: Any) -> Any:
+        return np.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return np.matmul(other, self)
+
+    def __hash__(self) -> int:
+        return hash(self._want_out("hashing"))
+
+    def __round__(self, digits: Any = None) -> Any:
+        if digits is None:
+            return round(self._want_out("round()"))
+        return np.round(self, digits)
+
+    def __getitem__(self, index: Any) -> Any:
+        return read_scalar(self._booking, self, index)
+
+    def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the value converted to another dtype."""
+        return self._converted(self._array.astype(dtype, *args, **kwargs), "astype")
+
+    def copy(self, order: Any = "C") -> Any:
+        """Return a copy of the value."""
+        return self._converted(self._array.copy(order), "copy")
+
+    def view(self, dtype: Any) -> Any:
+        """Return the same bytes under another dtype."""
+        return self._converted(self._array.view(dtype), "view")
+
+    def _converted(self, plain: Any, name: str) -> Any:
+        return run_operator(self._booking, lambda _: plain, name, self)
+
+    def __copy__(self) -> Traced:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Traced:
+        return self

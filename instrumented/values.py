@@ -1,0 +1,366 @@
+"""What traced arrays and traced scalars have in common: NumPy's protocols, methods, ways out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from instrumented.books.operand import Array
+from instrumented.books.traced import Traced
+from instrumented.rules.functions import apply_function
+from instrumented.rules.ufuncs import COUNTED_BY_INDEX, run_ufunc
+from instrumented.rules.unwrap import IMMEDIATES
+
+
+class TracedValues(Traced):
+    """Counts whatever NumPy does with it; its results are traced as well."""
+
+    __slots__ = ()
+
+    # ---- NumPy's protocols -------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Run one ufunc call or ufunc method and book it.
+
+        Operands of layouts seen before, in the same place, move the same bytes: such a call
+        finds its entry in the books at once and only counts it.
+        """
+        booking = self._booking
+        plain: list[Any] = []
+        parts: list[Any] = [booking.place, ufunc, method]
+        for value in inputs:
+            if isinstance(value, Traced) and value._booking is booking:
+                plain.append(value._array)
+                parts.append(value._layout)
+            elif (kind := type(value)) in IMMEDIATES:
+                plain.append(value)
+                parts.append(kind)
+            else:
+                return run_ufunc(booking, ufunc, method, inputs, kwargs)[0]
+        target = None
+        if kwargs:
+            target = kwargs.get("out", (None,))[0]
+            if not self._is_simple(kwargs, parts, target):
+                return run_ufunc(booking, ufunc, method, inputs, kwargs)[0]
+            if target is not None:
+                kwargs["out"] = (target._array,)
+        key = tuple(parts)
+        known = booking.shortcuts.get(key)
+        if known is None:
+            if target is not None:
+                kwargs["out"] = (target,)
+            result, entry, axes = run_ufunc(booking, ufunc, method, inputs, kwargs)
+            if isinstance(result, Traced) and method not in COUNTED_BY_INDEX:
+                booking.remember(key, (entry, result._layout, axes))
+            return result
+        values = getattr(ufunc, method)(*plain, **kwargs)
+        entry, layout, axes = known
+        result = target
+        if result is None:
+            kind = booking.array_type if type(values) is np.ndarray else booking.scalar_type
+            result = kind(booking, values, layout)
+        if booking.recorder is None:
+            entry.calls += 1
+            if booking.program is not None:
+                booking.program.append(entry.index)
+        else:
+            booking.count(entry, [v for v in inputs if isinstance(v, Traced)], [result], axes)
+        return result
+
+    def _is_simple(self, kwargs: dict[str, Any], parts: list[Any], target: Any) -> bool:
+        """Add keyword arguments to a shortcut's key; False where there can be no shortcut."""
+        for name, value in kwargs.items():
+            if name == "out":
+                if (
+                    len(value) != 1
+                    or not isinstance(target, Traced)
+                    or target._booking is not self._booking
+                ):
+                    return False
+                parts.append(("out", target._layout))
+            elif value is None or type(value) in (int, bool, type, str) or _is_axes(value):
+                parts.append((name, value))
+            else:
+                return False
+        return True
+
+    def __array_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        return apply_function(self._booking, function, args, kwargs)
+
+    # ---- ways out ----------------------------------------------------------------------
+
+    def escape(self, *, copy: bool = False) -> Any:
+        """Let the values out, on the record; see :meth:`instrumented.Trace.escape`."""
+        plain = self._booking.let_out(self, "escape()")
+        if isinstance(plain, np.ndarray):
+            plain = plain[()] if plain.ndim == 0 else plain
+        return plain.copy() if copy else plain
+
+    def _want_out(self, how: str) -> Any:
+        return self._booking.want_out(self, how)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        return np.array(self._want_out("numpy.asarray"), dtype=dtype, copy=copy)
+
+    def __float__(self) -> float:
+        return float(self._want_out("float()"))
+
+    def __int__(self) -> int:
+        return int(self._want_out("int()"))
+
+    def __complex__(self) -> complex:
+        return complex(self._want_out("complex()"))
+
+    def __index__(self) -> int:
+        number: int = self._want_out("use as an index").__index__()
+        return number
+
+    def __bool__(self) -> bool:
+        return bool(self._want_out("bool()"))
+
+    def item(self, *index: Any) -> Any:
+        """Return an element as a Python number: an escape."""
+        nbytes = self._array.itemsize
+        return self._booking.want_out(self, "item()", nbytes).item(*index)
+
+    def tolist(self) -> Any:
+        """Return the elements as Python numbers: an escape."""
+        return self._want_out("tolist()").tolist()
+
+    def tobytes(self, order: Any = "C") -> bytes:
+        """Return the elements as raw bytes: an escape."""
+        raw: bytes = self._want_out("tobytes()").tobytes(order)
+        return raw
+
+    def tofile(self, *args: Any, **kwargs: Any) -> None:
+        """Write the elements to a file: an escape."""
+        self._want_out("tofile()").tofile(*args, **kwargs)
+
+    def dump(self, file: Any) -> None:
+        """Pickle the elements to a file: an escape."""
+        self._want_out("dump()").dump(file)
+
+    def __reduce__(self) -> Any:
+        return self._want_out("pickling").__reduce__()
+
+    def __repr__(self) -> str:
+        if self._booking.refuses_escapes:
+            return str(self._booking.named(self))
+        return repr(self._want_out("printing"))
+
+    def __str__(self) -> str:
+        if self._booking.refuses_escapes:
+            return repr(self)
+        return str(self._want_out("printing"))
+
+    def __format__(self, specification: str) -> str:
+        if self._booking.refuses_escapes and not specification:
+            return repr(self)
+        return format(self._want_out("formatting"), specification)
+
+    # ---- what is known without reading an element --------------------------------------
+
+    @property
+    def role(self) -> str:
+        """Role under which the operand is counted."""
+        role: str = self._booking.role(self)
+        return role
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return tuple(self._array.shape)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes from one element to the next along each axis."""
+        return tuple(self._array.strides)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        dtype: np.dtype[Any] = self._array.dtype
+        return dtype
+
+    @property
+    def flags(self) -> Any:
+        """Layout and writability of the memory."""
+        return self._array.flags
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._array.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(self._array.size)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return int(self._array.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return int(self._array.nbytes)
+
+    # ---- NumPy's methods ---------------------------------------------------------------
+
+    @property
+    def T(self) -> Any:  # noqa: N802 - NumPy's own name
+        """The transposed view."""
+        return self.transpose()
+
+    @property
+    def real(self) -> Any:
+        """The real part: a view."""
+        return np.real(self)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part: a view of a complex array."""
+        return np.imag(self)
+
+    def reshape(self, *shape: Any, **kwargs: Any) -> Any:
+        """Return a view of another shape, or a counted copy where NumPy must copy."""
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, **kwargs)
+
+    def transpose(self, *axes: Any) -> Any:
+        """Return a view with the axes permuted."""
+        return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    def swapaxes(self, first: int, second: int) -> Any:
+        """Return a view with two axes exchanged."""
+        return np.swapaxes(self, first, second)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """Return a view without axes of length 1."""
+        return np.squeeze(self, axis)
+
+    def ravel(self, order: Any = "C") -> Any:
+        """Return a flat view, or a counted copy where NumPy must copy."""
+        return np.ravel(self, order=order)
+
+    def diagonal(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a view of the diagonals."""
+        return np.diagonal(self, *args, **kwargs)
+
+    def flatten(self, order: Any = "C") -> Any:
+        """Return a flat copy."""
+        return np.ravel(np.copy(self, order=order), order=order)
+
+    def repeat(self, repeats: Any, axis: Any = None) -> Any:
+        """Return each element several times."""
+        return np.repeat(self, repeats, axis)
+
+    def take(self, indices: Any, axis: Any = None, **kwargs: Any) -> Any:
+        """Gather elements through an index array."""
+        return np.take(self, indices, axis, **kwargs)
+
+    def choose(self, choices: Any, **kwargs: Any) -> Any:
+        """Choose from several arrays; see numpy.choose."""
+        return np.choose(self, choices, **kwargs)
+
+    def compress(self, condition: Any, axis: Any = None, **kwargs: Any) -> Any:
+        """Gather the slices where a condition holds; see numpy.compress."""
+        return np.compress(condition, self, axis, **kwargs)
+
+    def sum(self, *args: Any, **kwargs: Any) -> Any:
+        """Sum of elements; see numpy.sum."""
+        return np.sum(self, *args, **kwargs)
+
+    def prod(self, *args: Any, **kwargs: Any) -> Any:
+        """Product of elements; see numpy.prod."""
+        return np.prod(self, *args, **kwargs)
+
+    def mean(self, *args: Any, **kwargs: Any) -> Any:
+        """Arithmetic mean; see numpy.mean."""
+        return np.mean(self, *args, **kwargs)
+
+    def var(self, *args: Any, **kwargs: Any) -> Any:
+        """Variance; see numpy.var."""
+        return np.var(self, *args, **kwargs)
+
+    def std(self, *args: Any, **kwargs: Any) -> Any:
+        """Standard deviation; see numpy.std."""
+        return np.std(self, *args, **kwargs)
+
+    def max(self, *args: Any, **kwargs: Any) -> Any:
+        """Largest element; see numpy.max."""
+        return np.max(self, *args, **kwargs)
+
+    def min(self, *args: Any, **kwargs: Any) -> Any:
+        """Smallest element; see numpy.min."""
+        return np.min(self, *args, **kwargs)
+
+    def argmax(self, *args: Any, **kwargs: Any) -> Any:
+        """Position of the largest element; see numpy.argmax."""
+        return np.argmax(self, *args, **kwargs)
+
+    def argmin(self, *args: Any, **kwargs: Any) -> Any:
+        """Position of the smallest element; see numpy.argmin."""
+        return np.argmin(self, *args, **kwargs)
+
+    def any(self, *args: Any, **kwargs: Any) -> Any:
+        """Whether any element is true; see numpy.any."""
+        return np.any(self, *args, **kwargs)
+
+    def all(self, *args: Any, **kwargs: Any) -> Any:
+        """Whether all elements are true; see numpy.all."""
+        return np.all(self, *args, **kwargs)
+
+    def cumsum(self, *args: Any, **kwargs: Any) -> Any:
+        """Running sums; see numpy.cumsum."""
+        return np.cumsum(self, *args, **kwargs)
+
+    def cumprod(self, *args: Any, **kwargs: Any) -> Any:
+        """Running products; see numpy.cumprod."""
+        return np.cumprod(self, *args, **kwargs)
+
+    def clip(self, *args: Any, **kwargs: Any) -> Any:
+        """Elements limited to a range; see numpy.clip."""
+        return np.clip(self, *args, **kwargs)
+
+    def round(self, *args: Any, **kwargs: Any) -> Any:
+        """Elements rounded; see numpy.round."""
+        return np.round(self, *args, **kwargs)
+
+    def trace(self, *args: Any, **kwargs: Any) -> Any:
+        """Sum along the diagonals; see numpy.trace."""
+        return np.trace(self, *args, **kwargs)
+
+    def dot(self, other: Any, out: Any = None) -> Any:
+        """Dot product; see numpy.dot."""
+        return np.dot(self, other) if out is None else np.dot(self, other, out=out)
+
+    def argsort(self, *args: Any, **kwargs: Any) -> Any:
+        """Order of the elements; see numpy.argsort."""
+        return np.argsort(self, *args, **kwargs)
+
+    def argpartition(self, *args: Any, **kwargs: Any) -> Any:
+        """Order of the elements around some positions; see numpy.argpartition."""
+        return np.argpartition(self, *args, **kwargs)
+
+    def searchsorted(self, *args: Any, **kwargs: Any) -> Any:
+        """Where values belong in sorted elements; see numpy.searchsorted."""
+        return np.searchsorted(self, *args, **kwargs)
+
+    def nonzero(self) -> Any:
+        """Positions of the elements that are not zero; see numpy.nonzero."""
+        return np.nonzero(self)
+
+    def conj(self) -> Any:
+        """Complex conjugate; real elements stay as they are, unread, as in NumPy."""
+        return np.conjugate(self) if self._array.dtype.kind == "c" else self
+
+    conjugate = conj
+
+
+def _is_axes(value: Any) -> bool:
+    return type(value) is tuple and all(type(item) is int for item in value)
