@@ -1,0 +1,88 @@
+"""The plan of the house: which module may import which, and no circle anywhere."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("instrumented", "ffenergy")
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {
+    module_name(path): path for package in PACKAGES for path in (ROOT / package).rglob("*.py")
+}
+
+
+def imports_of(name: str) -> set[str]:
+    """Modules of the two packages that a module imports, anywhere in it; itself left out."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            named = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            named = [f"{node.module}.{alias.name}" for alias in node.names]
+            named = [whole if whole in MODULES else str(node.module) for whole in named]
+        else:
+            continue
+        found.update(whole for whole in named if whole in MODULES)
+    return found - {name}
+
+
+IMPORTS = {name: imports_of(name) for name in MODULES}
+
+
+def circle_in(graph: dict[str, set[str]]) -> list[str]:
+    """One circle of a graph, or []: what is left after all modules without imports left."""
+    left = {name: set(needs) for name, needs in graph.items()}
+    while free := [name for name, needs in left.items() if not needs]:
+        for name in free:
+            del left[name]
+        for needs in left.values():
+            needs.difference_update(free)
+    path: list[str] = []
+    name = next(iter(sorted(left)), "")
+    while name and name not in path:
+        path.append(name)
+        name = min(left[name])
+    return path[path.index(name) :] if name else []
+
+
+def test_a_circle_is_found():
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["b", "c"]
+    assert circle_in({"a": {"b"}, "b": set()}) == []
+
+
+def test_modules_of_the_instrument_import_in_no_circle():
+    own = {name for name in MODULES if name.startswith("instrumented")}
+    assert circle_in({name: IMPORTS[name] & own for name in own}) == []
+
+
+def room_of(name: str) -> str:
+    return ".".join(name.split(".")[:2])
+
+
+@pytest.mark.parametrize("package", ["instrumented"])
+def test_rooms_are_on_floors(package):
+    rooms: dict[str, set[str]] = {}
+    for name in MODULES:
+        if name.startswith(package):
+            needs = {room_of(other) for other in IMPORTS[name] if other.startswith(package)}
+            rooms.setdefault(room_of(name), set()).update(needs - {room_of(name)})
+    assert circle_in(rooms) == []
+
+
+def test_the_instrument_knows_nothing_of_the_experiment():
+    assert [
+        (name, other)
+        for name, others in IMPORTS.items()
+        for other in others
+        if name.startswith("instrumented") and other.startswith("ffenergy")
+    ] == []
