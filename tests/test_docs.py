@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,10 @@ from typing import Any
 import click
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from matplotlib.figure import Figure
+from click.testing import Result
 
 from ffenergy.cli import main
 from ffenergy.costs.recording import KINDS
-from ffenergy.report.pictures import figures
 from ffenergy.training import ALGORITHMS, train
 
 ROOT = Path(__file__).parents[1]
@@ -156,22 +155,16 @@ def needs_more(command: click.Command) -> bool:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A directory with a finished run in `runs/compare-quick`, and no data but the sample.
-
-    The pictures of a report are blank, which saves most of the time; test_figures draws them.
-    """
+def place(finished_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory with a finished run in `runs/compare-quick`, and no data but the sample."""
     base = tmp_path_factory.mktemp("docs")
+    shutil.copytree(finished_run.path, base / "runs" / "compare-quick")
+    (base / "spec.toml").write_text(SPEC, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(base / "home"))
         patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
         patch.delenv("FFENERGY_DATA_DIR", raising=False)
-        blank = figures.saved(Figure(figsize=(1, 1)))
-        patch.setattr(figures, "saved", lambda figure, formats=figures.FORMATS: blank)
         patch.chdir(base)
-        result = CliRunner().invoke(main, ["compare", *SMALL["compare"], "--quiet"])
-        assert result.exit_code == 0, result.output
-        (base / "spec.toml").write_text(SPEC, encoding="utf-8")
         yield base
 
 
@@ -183,7 +176,7 @@ def done() -> set[tuple[str, ...]]:
 
 @pytest.mark.parametrize("block", SHELL, ids=lambda block: block.name)
 def test_commands_do_what_the_page_says(
-    block: Block, place: Path, done: set[tuple[str, ...]]
+    invoke: Callable[..., Result], block: Block, place: Path, done: set[tuple[str, ...]]
 ) -> None:
     reason = re.fullmatch(r"parse, (.+)", block.wish)
     assert block.wish != "parse", "say why it cannot run: <!-- test: parse, REASON -->"
@@ -205,7 +198,7 @@ def test_commands_do_what_the_page_says(
         done.add(key)
         if any(option == "--force" for p in command.params for option in p.opts):
             arguments.append("--force")
-        result = CliRunner().invoke(main, arguments)
+        result = invoke(*arguments)
         assert result.exit_code == 0, f"ffenergy {shlex.join(arguments)}\n{result.output}"
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 
@@ -55,13 +56,3 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
     for page in site.glob("**/*.html"):
         found = loads.findall(page.read_text(encoding="utf-8"))
         assert found == [], page.relative_to(site)
-
-
-def test_every_dependency_has_its_reason() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"].values()
-    wanted = [*project["dependencies"], *(name for extra in extras for name in extra)]
-    names = {re.split(r"[^\w-]", name)[0] for name in wanted} - {"ffenergy"}
-    table = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Why")[1]
-    reasons = set(re.findall(r"[\w-]+", " ".join(re.findall(r"^\|([^|]+)\|", table, re.MULTILINE))))
-    assert names - reasons == set()

@@ -1,71 +1,22 @@
-"""One small run with its page, a browser to look at it, and how tests take signals."""
+"""A page read as a file, and a browser to look at it."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 
-from ffenergy.cli import main
-from ffenergy.costs.prices import COLUMNS, Prices
-from ffenergy.runs.directory import Run, RunDirectory
-
-SMALL = ["--layer-sizes", "784,24,16", "--n-epochs", "2", "--softmax-epochs", "1"]
-SMALL += ["--n-train", "300", "--batch-size", "50", "--offline", "--quiet"]
-
+if TYPE_CHECKING:
+    from selenium import webdriver
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-MISSING = (
-    "no Chromium with chromedriver on PATH (Debian: apt-get install chromium chromium-driver); "
-    "what is seen in a browser is not tested"
-)
+MISSING = "no Chromium with chromedriver on PATH (Debian: apt-get install chromium chromium-driver)"
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run on disk, and its priced tables as its CSV files have them."""
-
-    path: Path
-    run: Run
-    prices: Prices
-
-    @property
-    def html(self) -> str:
-        return (self.path / "report.html").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def ctrl_c_is_heard() -> None:
-    """A shell makes what it starts in the background deaf to Ctrl-C, and so all its children."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(scope="session")
-def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    base = tmp_path_factory.mktemp("page")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(base / "home"))
-        patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
-        patch.delenv("FFENERGY_DATA_DIR", raising=False)
-        result = CliRunner().invoke(main, ["compare", *SMALL, "--outdir", str(base / "run")])
-    assert result.exit_code == 0, result.output
-    run = RunDirectory(base / "run").read()
-    names = tuple(record["name"] for record in run.configuration["profiles"])
-    tables = {name: pd.read_csv(base / "run" / f"{name}.csv") for name in COLUMNS}
-    tables["decomposition"]["profile"] = tables["decomposition"]["profile"].fillna("")
-    return Finished(base / "run", run, Prices(profiles=names, **tables))
 
 
 @dataclass
@@ -137,13 +88,15 @@ def read_page() -> type[PageReader]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[webdriver.Chrome]:
-    """Headless Chromium; its tests are skipped where there is none, but not in CI."""
+    """Headless Chromium; who asks for the slow tests asks for it too."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     driver = shutil.which("chromedriver")
     if found is None or driver is None:
-        if os.environ.get("CI"):
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+        pytest.fail(MISSING)
     options = Options()
     options.binary_location = found
     for flag in FLAGS:

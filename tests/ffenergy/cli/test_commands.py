@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from ffenergy.cli import main
 from ffenergy.cli.flags import HELP
 from ffenergy.settings import Settings
+
+Invoke = Callable[..., Result]
 
 TINY = ["--layer-sizes", "784,16,16", "--n-epochs", "1", "--softmax-epochs", "1"]
 TINY += ["--n-train", "400"]
@@ -22,51 +25,28 @@ FILES += ["summary.csv", "traffic.csv", "traffic.png", "training-curves.png", "w
 PRICED = "alive decomposition energy levels live misses peak reuse steps targets work".split()
 
 
-@pytest.fixture(autouse=True)
-def _no_data_but_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
-
-
-def invoke(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
 def eager(path: Path) -> pd.DataFrame:
     """The eager rows of a summary, by algorithm."""
     table = pd.read_csv(path)
     return table[table["accounting"] == "eager"].set_index("algorithm")
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
-    """One tiny comparison on the embedded sample, shared by the tests that only look at it."""
-    base = tmp_path_factory.mktemp("compare")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(base / "home"))
-        patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
-        patch.delenv("FFENERGY_DATA_DIR", raising=False)
-        return base / "run", invoke("compare", *TINY, "--offline", "--outdir", base / "run")
-
-
-def test_compare_writes_every_file(finished: tuple[Path, Result]) -> None:
-    path, result = finished
-    assert result.exit_code == 0, result.output
+def test_compare_writes_every_file(finished_run: Any) -> None:
+    path = finished_run.path
     found = {p.name for p in path.iterdir()}
     expected = {*FILES, *(f"{name}.csv" for name in PRICED)}
     assert expected <= found
     assert {Path(name).suffix for name in found - expected} <= {".png", ".svg"}
     document = json.loads((path / "run.json").read_text())
     assert document["status"] == "complete"
-    assert document["command"].startswith("ffenergy compare --layer-sizes 784,16,16")
-    assert document["settings"]["layer_sizes"] == [784, 16, 16]
+    assert document["command"].startswith("ffenergy compare --layer-sizes 784,24,16")
+    assert document["settings"]["layer_sizes"] == [784, 24, 16]
     assert [s["name"] for s in document["results"]["bp"]["signatures"]]
     assert {"python", "numpy", "ffenergy", "blas"} <= set(document["versions"])
 
 
-def test_the_tables_have_the_promised_columns(finished: tuple[Path, Result]) -> None:
-    path, _ = finished
+def test_the_tables_have_the_promised_columns(finished_run: Any) -> None:
+    path = finished_run.path
     summary = pd.read_csv(path / "summary.csv")
     assert list(summary["algorithm"]) == [*["ff"] * 3, *["bp"] * 3, *["random"] * 3]
     assert list(summary["accounting"]) == ["eager", "fused", "fused-folded"] * 3
@@ -86,8 +66,8 @@ def test_the_tables_have_the_promised_columns(finished: tuple[Path, Result]) -> 
     assert set(promised.split()) <= set(history.columns)
 
 
-def test_the_tables_add_up(finished: tuple[Path, Result]) -> None:
-    path, _ = finished
+def test_the_tables_add_up(finished_run: Any) -> None:
+    path = finished_run.path
     totals = ["flops", "bytes_read", "bytes_written"]
     summary = eager(path / "summary.csv")
     traffic = pd.read_csv(path / "traffic.csv").groupby("algorithm")[totals].sum()
@@ -100,8 +80,8 @@ def test_the_tables_add_up(finished: tuple[Path, Result]) -> None:
     assert normalize["share_of_total_bytes"].sum() == pytest.approx(ff["normalize_bytes_share"])
 
 
-def test_steps_times_signatures_are_the_totals(finished: tuple[Path, Result]) -> None:
-    path, _ = finished
+def test_steps_times_signatures_are_the_totals(finished_run: Any) -> None:
+    path = finished_run.path
     results = json.loads((path / "run.json").read_text())["results"]
     summary = eager(path / "summary.csv")
     for algorithm, row in results.items():
@@ -111,45 +91,58 @@ def test_steps_times_signatures_are_the_totals(finished: tuple[Path, Result]) ->
 
 
 def test_what_is_printed_and_the_page_name_data_units_and_accounting(
-    finished: tuple[Path, Result],
+    finished_run: Any,
 ) -> None:
-    path, result = finished
+    path = finished_run.path
     page = (path / "report.md").read_text()
-    for text in (" ".join(result.stdout.split()), page):
-        assert "400 training and 1,000 test images, embedded sample" in text
+    for text in (" ".join(finished_run.output.split()), page):
+        assert "300 training and 1,000 test images, embedded sample" in text
         assert "SAMPLE, not the full data set" in text
         assert "every operation streams its operands; no cache" in text
         assert "GB read" in text
         assert "Forward-Forward moved" in text
-    told = [line for line in result.stdout.splitlines() if not line.startswith("Written to")]
+    told = [line for line in finished_run.output.splitlines() if not line.startswith("Written to")]
     assert max(map(len, told)) <= 100  # a path is as long as it is
     assert "## Training curves\n\n![Lines of the training loss" in page
     assert "(training-curves.png)" in page
 
 
-def test_report_rebuilds_the_same_bytes(finished: tuple[Path, Result]) -> None:
-    path, first = finished
-    derived = ["summary.csv", "normalize.csv", "report.md", "report.html", "traffic.png"]
-    derived += [f"{name}.csv" for name in PRICED]
-    before = {name: (path / name).read_bytes() for name in derived}
+TABLES = ["summary.csv", "normalize.csv", "report.md", *(f"{name}.csv" for name in PRICED)]
+
+
+@pytest.mark.parametrize(
+    ("derived", "pictures"),
+    [
+        (TABLES, False),
+        pytest.param([*TABLES, "report.html", "traffic.png"], True, marks=pytest.mark.slow),
+    ],
+    ids=["tables", "all"],
+)
+def test_report_rebuilds_the_same_bytes(
+    invoke: Invoke, finished_run: Any, copied_run: Path, derived: list[str], pictures: bool
+) -> None:
+    before = {name: (copied_run / name).read_bytes() for name in derived}
     for name in derived:
-        (path / name).unlink()
-    result = invoke("report", path)
+        (copied_run / name).unlink()
+    result = invoke("report", copied_run, pictures=pictures)
     assert result.exit_code == 0, result.output
-    assert {name: (path / name).read_bytes() for name in derived} == before
+    assert {name: (copied_run / name).read_bytes() for name in derived} == before
     table = result.stdout[: result.stdout.index("Written to")]
-    assert table in first.stdout
+    assert table in finished_run.output
 
 
 def test_training_untraced_gives_the_same_weights_and_no_counts(
-    finished: tuple[Path, Result], tmp_path: Path
+    invoke: Invoke, finished_run: Any, tmp_path: Path
 ) -> None:
     out = tmp_path / "plain"
-    result = invoke("train", "bp", "--no-trace", *TINY, "--offline", "--outdir", out)
+    result = invoke("train", "bp", "--no-trace", *finished_run.flags, "--outdir", out)
     assert result.exit_code == 0, result.output
     summary = pd.read_csv(out / "summary.csv")
     assert summary["bytes_read"].isna().all()
-    with np.load(finished[0] / "weights.npz") as traced, np.load(out / "weights.npz") as plain:
+    with (
+        np.load(finished_run.path / "weights.npz") as traced,
+        np.load(out / "weights.npz") as plain,
+    ):
         for name in plain:
             np.testing.assert_array_equal(traced[name], plain[name])
     assert invoke("report", out).exit_code == 0
@@ -164,7 +157,7 @@ def test_training_untraced_gives_the_same_weights_and_no_counts(
     ],
 )
 def test_a_training_of_no_epochs_has_a_report(
-    algorithm: str, flag: str, told: str, tmp_path: Path
+    invoke: Invoke, algorithm: str, flag: str, told: str, tmp_path: Path
 ) -> None:
     flags = [*TINY, flag, "0", "--offline", "--outdir", tmp_path / "run"]
     result = invoke("train", algorithm, "--no-trace", *flags)
@@ -176,7 +169,7 @@ def test_a_training_of_no_epochs_has_a_report(
     assert told in invoke("status", tmp_path / "run").output
 
 
-def test_measure_counts_one_step(tmp_path: Path) -> None:
+def test_measure_counts_one_step(invoke: Invoke, tmp_path: Path) -> None:
     sizes = ["--layer-sizes", "784,32,8", "--batch-size", "10"]
     result = invoke("measure", *sizes, "--outdir", tmp_path / "m", "--steps", "3")
     assert result.exit_code == 0, result.output
@@ -188,7 +181,7 @@ def test_measure_counts_one_step(tmp_path: Path) -> None:
     assert more.stdout == result.stdout
 
 
-def test_data_says_which_source_is_used() -> None:
+def test_data_says_which_source_is_used(invoke: Invoke) -> None:
     result = invoke("data", "--offline")
     assert result.exit_code == 0, result.output
     assert "→ embedded sample" in result.stdout
@@ -196,13 +189,13 @@ def test_data_says_which_source_is_used() -> None:
 
 
 @pytest.mark.parametrize("command", ["compare", "train", "measure", "report", "profiles", "data"])
-def test_help_teaches(command: str) -> None:
+def test_help_teaches(invoke: Invoke, command: str) -> None:
     result = invoke(command, "--help")
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) > 8
 
 
-def test_every_setting_has_a_flag_with_help() -> None:
+def test_every_setting_has_a_flag_with_help(invoke: Invoke) -> None:
     assert set(HELP) == set(Settings.__dataclass_fields__)
     text = invoke("compare", "--help").stdout
     for name in HELP:
@@ -226,7 +219,7 @@ BAD = {
 
 @pytest.mark.parametrize(("flags", "code", "says"), BAD.values(), ids=BAD.keys())
 def test_bad_input_is_one_line_and_an_exit_code(
-    flags: list[str], code: int, says: str, tmp_path: Path
+    invoke: Invoke, flags: list[str], code: int, says: str, tmp_path: Path
 ) -> None:
     result = invoke("compare", "--offline", "--outdir", tmp_path / "out", *flags)
     assert result.exit_code == code, result.output
@@ -242,16 +235,16 @@ def assert_one_line(result: Result, says: str) -> None:
     assert "Traceback" not in result.output
 
 
-def test_an_older_run_is_safe_without_force(finished: tuple[Path, Result]) -> None:
-    path, _ = finished
+def test_an_older_run_is_safe_without_force(invoke: Invoke, finished_run: Any) -> None:
+    path = finished_run.path
     before = {p: p.read_bytes() for p in path.iterdir()}
-    result = invoke("compare", *TINY, "--offline", "--outdir", path)
+    result = invoke("compare", *finished_run.flags, "--outdir", path)
     assert result.exit_code == 4
     assert_one_line(result, "--force")
     assert {p: p.read_bytes() for p in path.iterdir()} == before
 
 
-def test_force_replaces_the_run_and_nothing_else(tmp_path: Path) -> None:
+def test_force_replaces_the_run_and_nothing_else(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     (tmp_path / "stale.png").touch()
     (tmp_path / "notes.txt").write_text("mine")
@@ -263,14 +256,16 @@ def test_force_replaces_the_run_and_nothing_else(tmp_path: Path) -> None:
     assert not (tmp_path / "stale.png").exists()
 
 
-def test_an_outdir_that_cannot_be_made(tmp_path: Path) -> None:
+def test_an_outdir_that_cannot_be_made(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = invoke("compare", "--outdir", tmp_path / "file" / "run")
     assert result.exit_code == 4
     assert_one_line(result, "cannot write")
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_what_it_has(tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_stops_and_keeps_what_it_has(
+    invoke: Invoke, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     flags = [*TINY, "--offline", "--outdir", out, "--bp-lr", "1e30", "--optimizer", "sgd"]
     result = invoke("compare", *flags)
@@ -289,7 +284,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_it_has(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("algorithms", ["ff,gp", "ff,ff", ""])
-def test_measure_refuses_unknown_algorithms(algorithms: str) -> None:
+def test_measure_refuses_unknown_algorithms(invoke: Invoke, algorithms: str) -> None:
     result = invoke("measure", "--algorithms", algorithms)
     assert result.exit_code == 2
     assert_one_line(result, "--algorithms")

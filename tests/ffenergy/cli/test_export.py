@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import Result
 
 from ffenergy.cli import main
 from ffenergy.runs.directory import SCALARS, Run, RunDirectory
 from ffenergy.settings import Settings
+
+Invoke = Callable[..., Result]
 
 
 @pytest.fixture
@@ -33,8 +36,8 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_trace_and_tables_are_written_and_named(run: Path) -> None:
-    done = CliRunner().invoke(main, ["export", str(run), "--perfetto", "--parquet"])
+def test_trace_and_tables_are_written_and_named(invoke: Invoke, run: Path) -> None:
+    done = invoke("export", str(run), "--perfetto", "--parquet")
     assert done.exit_code == 0, done.output
     assert "step.perfetto.json, history.parquet, traffic.parquet" in done.output
     document = json.loads((run / "step.perfetto.json").read_text())
@@ -42,8 +45,8 @@ def test_trace_and_tables_are_written_and_named(run: Path) -> None:
     assert processes == ["Forward-Forward: one training step", "backprop: one training step"]
 
 
-def test_one_algorithm_can_be_chosen(run: Path) -> None:
-    CliRunner().invoke(main, ["export", str(run), "--perfetto", "--algorithms", "bp", "-q"])
+def test_one_algorithm_can_be_chosen(invoke: Invoke, run: Path) -> None:
+    invoke("export", str(run), "--perfetto", "--algorithms", "bp", "-q")
     document = json.loads((run / "step.perfetto.json").read_text())
     assert {e["pid"] for e in document["traceEvents"]} == {1}
 
@@ -57,23 +60,22 @@ def test_one_algorithm_can_be_chosen(run: Path) -> None:
         (["--perfetto", "--profile", "none"], "neither a profile nor a file", 2),
     ],
 )
-def test_mistakes_end_in_one_line(run: Path, arguments: list[str], reason: str, code: int) -> None:
-    done = CliRunner().invoke(main, ["export", str(run), *arguments])
+def test_mistakes_end_in_one_line(
+    invoke: Invoke, run: Path, arguments: list[str], reason: str, code: int
+) -> None:
+    done = invoke("export", str(run), *arguments)
     assert done.exit_code == code
     assert reason in done.output
     assert len(done.output.splitlines()) == 1
 
 
-def test_a_directory_without_a_run_is_refused(tmp_path: Path) -> None:
-    done = CliRunner().invoke(main, ["export", str(tmp_path), "--parquet"])
+def test_a_directory_without_a_run_is_refused(invoke: Invoke, tmp_path: Path) -> None:
+    done = invoke("export", str(tmp_path), "--parquet")
     assert done.exit_code == 4
     assert "holds no run" in done.output
 
 
-def test_examples_in_every_help_text_stand_on_lines_of_their_own() -> None:
-    texts = {
-        name: CliRunner().invoke(main, [name, "--help"] if name else ["--help"]).output
-        for name in ("", *main.commands)
-    }
+def test_examples_in_every_help_text_stand_on_lines_of_their_own(invoke: Invoke) -> None:
+    texts = {name: invoke(*filter(None, [name]), "--help").output for name in ("", *main.commands)}
     assert all("\\b" not in text for text in texts.values())
     assert "\n    ffenergy export runs/compare-quick --parquet\n" in texts["export"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from ffenergy.cli import main
 from ffenergy.energy import profiles
+
+Invoke = Callable[..., Result]
 
 TINY = ["--layer-sizes", "784,8", "--softmax-epochs", "1", "--n-train", "200", "--offline"]
 MINE = """
@@ -33,11 +35,7 @@ write = { value = 3, unit = "pJ/B", source = "me", certainty = "assumed", note =
 """
 
 
-def invoke(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def test_all_profiles_show_every_constant() -> None:
+def test_all_profiles_show_every_constant(invoke: Invoke) -> None:
     result = invoke("profiles")
     assert result.exit_code == 0, result.output
     text = " ".join(result.stdout.split())
@@ -49,7 +47,7 @@ def test_all_profiles_show_every_constant() -> None:
     assert max(map(len, result.stdout.splitlines())) <= 100
 
 
-def test_one_profile_shows_its_notes_and_ranges() -> None:
+def test_one_profile_shows_its_notes_and_ranges(invoke: Invoke) -> None:
     text = " ".join(invoke("profiles", "jouppi-7nm-hbm2").stdout.split())
     assert "levels.hbm2.read 350 (250 to 450) pJ/64bit secondary [1]" in text
     assert "a footnote there calls it input/output energy only" in text
@@ -57,7 +55,7 @@ def test_one_profile_shows_its_notes_and_ranges() -> None:
 
 
 @pytest.mark.parametrize("command", ["profiles", "measure", "report"])
-def test_an_unknown_profile_is_one_line(command: str, tmp_path: Path) -> None:
+def test_an_unknown_profile_is_one_line(invoke: Invoke, command: str, tmp_path: Path) -> None:
     arguments = {
         "profiles": ["abacus"],
         "measure": ["--profile", "abacus"],
@@ -69,7 +67,9 @@ def test_an_unknown_profile_is_one_line(command: str, tmp_path: Path) -> None:
     assert line.startswith("Error: abacus: neither a profile nor a file; choose one of horowitz")
 
 
-def test_a_profile_without_the_run_s_type_is_refused_before_training(tmp_path: Path) -> None:
+def test_a_profile_without_the_run_s_type_is_refused_before_training(
+    invoke: Invoke, tmp_path: Path
+) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(MINE, encoding="utf-8")
     arguments = ["--dtype", "float64", "--profile", path, "--outdir", tmp_path / "run"]
@@ -80,10 +80,8 @@ def test_a_profile_without_the_run_s_type_is_refused_before_training(tmp_path: P
 
 
 def test_a_report_under_an_own_profile_can_be_repeated_without_its_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
     path, out = tmp_path / "mine.toml", tmp_path / "run"
     path.write_text(MINE, encoding="utf-8")
     result = invoke("train", "random", *TINY, "--profile", path, "--outdir", out)

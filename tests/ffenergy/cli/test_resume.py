@@ -4,49 +4,42 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from filelock import FileLock
 
-from ffenergy.cli import main
 from ffenergy.cli.status import progress_of, told
 from ffenergy.errors import OutputError
 from ffenergy.runs.directory import Run
+
+Invoke = Callable[..., Result]
 
 TINY = ["--layer-sizes", "784,16,16", "--n-epochs", "2", "--softmax-epochs", "1"]
 TINY += ["--n-train", "300", "--offline"]
 
 
-@pytest.fixture(autouse=True)
-def _no_data_but_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
-
-
-def invoke(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
 @pytest.fixture
-def trained(tmp_path: Path) -> Path:
+def trained(invoke: Invoke, tmp_path: Path) -> Path:
     path = tmp_path / "run"
     result = invoke("train", "bp", *TINY, "--no-trace", "--outdir", path)
     assert result.exit_code == 0, result.output
     return path
 
 
-def test_resuming_a_complete_run_trains_nothing(trained: Path) -> None:
+def test_resuming_a_complete_run_trains_nothing(invoke: Invoke, trained: Path) -> None:
     before = json.loads((trained / "run.json").read_text())
     result = invoke("train", "bp", "--no-trace", "--offline", "--resume", "--outdir", trained)
     assert result.exit_code == 0, result.output
     assert json.loads((trained / "run.json").read_text()) == before
 
 
-def test_a_resumed_run_is_priced_under_its_own_profiles_or_those_asked_for(tmp_path: Path) -> None:
+def test_a_resumed_run_is_priced_under_its_own_profiles_or_those_asked_for(
+    invoke: Invoke, tmp_path: Path
+) -> None:
     path = tmp_path / "run"
     flags = ["train", "bp", "--offline", "--quiet", "--outdir", path]
     priced: list[str] = []
@@ -72,7 +65,9 @@ def test_a_resumed_run_is_priced_under_its_own_profiles_or_those_asked_for(tmp_p
         ([], "another --no-trace"),
     ],
 )
-def test_a_run_is_resumed_as_what_it_was(trained: Path, flags: list[str], told: str) -> None:
+def test_a_run_is_resumed_as_what_it_was(
+    invoke: Invoke, trained: Path, flags: list[str], told: str
+) -> None:
     result = invoke("train", "bp", *flags, "--offline", "--resume", "--outdir", trained)
     assert result.exit_code == 2
     assert told in result.output
@@ -88,7 +83,9 @@ def test_a_run_is_resumed_as_what_it_was(trained: Path, flags: list[str], told: 
         ["measure", "--layer-sizes", "784,8", "--batch-size", "4,8"],
     ],
 )
-def test_two_processes_do_not_write_into_one_directory(command: list[str], tmp_path: Path) -> None:
+def test_two_processes_do_not_write_into_one_directory(
+    invoke: Invoke, command: list[str], tmp_path: Path
+) -> None:
     path = tmp_path / "run"
     path.mkdir()
     (path / "run.json").write_text("of the other process")
@@ -101,7 +98,7 @@ def test_two_processes_do_not_write_into_one_directory(command: list[str], tmp_p
 
 
 def test_a_lock_that_cannot_be_taken_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "run" / ".lock"))
@@ -114,7 +111,7 @@ def test_a_lock_that_cannot_be_taken_is_one_line(
 
 
 def test_a_file_that_may_not_be_written_is_named_with_what_to_do(
-    trained: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(path: Path, *_: object) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
@@ -125,13 +122,13 @@ def test_a_file_that_may_not_be_written_is_named_with_what_to_do(
     assert "history.parquet: Permission denied; change its permissions" in result.output
 
 
-def test_an_unknown_algorithm_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_algorithm_is_refused(invoke: Invoke, tmp_path: Path) -> None:
     result = invoke("compare", "--algorithms", "ff,hebb", "--outdir", tmp_path / "run")
     assert result.exit_code == 2
     assert "--algorithms has 'hebb'; choose among ff, ff-greedy" in result.output
 
 
-def test_status_of_a_complete_run(trained: Path) -> None:
+def test_status_of_a_complete_run(invoke: Invoke, trained: Path) -> None:
     result = invoke("status", trained)
     assert result.exit_code == 0, result.output
     first, second = result.output.splitlines()
@@ -140,7 +137,7 @@ def test_status_of_a_complete_run(trained: Path) -> None:
     assert second.startswith("  backprop: done, test error ")
 
 
-def test_status_shows_a_file_name_that_is_no_utf8(trained: Path) -> None:
+def test_status_shows_a_file_name_that_is_no_utf8(invoke: Invoke, trained: Path) -> None:
     path = trained / "run.json"
     document = json.loads(path.read_text())
     path.write_text(json.dumps(document | {"command": "ffenergy train bp --outdir run\udcff"}))
@@ -149,7 +146,7 @@ def test_status_shows_a_file_name_that_is_no_utf8(trained: Path) -> None:
     assert result.output.startswith("ffenergy train bp --outdir run\\udcff: complete")
 
 
-def test_status_of_no_run(tmp_path: Path) -> None:
+def test_status_of_no_run(invoke: Invoke, tmp_path: Path) -> None:
     result = invoke("status", tmp_path)
     assert result.exit_code == 4
     assert "holds no run" in result.output

@@ -8,20 +8,21 @@ import io
 import os
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import Result
 
 from ffenergy import data
-from ffenergy.cli import main
 from ffenergy.data import catalogue, debian, idx
 from ffenergy.data.catalogue import CATALOGUE, DebianPackage, Entry, IdxFile
 from ffenergy.errors import DataError
+
+Invoke = Callable[..., Result]
 
 FASHION = CATALOGUE["fashion-mnist"]
 RNG = np.random.default_rng(5)
@@ -160,16 +161,13 @@ def test_fashion_mnist_itself() -> None:
 
 
 def test_fashion_mnist_that_is_nowhere_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
     away = replace(FASHION.debian, folder=str(tmp_path / "none")) if FASHION.debian else None
     entries = {**CATALOGUE, "fashion-mnist": replace(FASHION, debian=away)}
     monkeypatch.setattr(catalogue, "CATALOGUE", entries)
     flags = ["--dataset", "fashion-mnist", "--offline", "--outdir", str(tmp_path / "run")]
-    result = CliRunner().invoke(main, ["train", "bp", *flags])
+    result = invoke("train", "bp", *flags)
     assert result.exit_code == 3
     (line,) = result.stderr.splitlines()
     assert line == "Error: fashion-mnist: not found (offline); name its folder with --data-dir"

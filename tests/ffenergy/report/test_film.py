@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 
-from ffenergy.cli import job, main
+from ffenergy.cli import job
 from ffenergy.data import Dataset
 from ffenergy.errors import OutputError
 from ffenergy.report.pictures import film as drawing
@@ -21,6 +22,8 @@ from ffenergy.report.pictures import moving as moving_pictures
 from ffenergy.report.readout import readout_error
 from ffenergy.report.snapshots import OWN_OUTPUT, Film
 from ffenergy.settings import Settings
+
+Invoke = Callable[..., Result]
 
 FRAMES = 3
 SUBTITLES = drawing.Subtitles("784-20-20", "MNIST", 1.0)
@@ -137,17 +140,10 @@ def test_a_readout_finds_what_is_linearly_there_and_nothing_in_noise() -> None:
     assert 75 < errors[1] <= 100  # chance is 90 %
 
 
-def invoke(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
 @pytest.fixture(scope="module")
-def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filmed(invoke: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("film")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(base / "home"))
-        patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
-        patch.delenv("FFENERGY_DATA_DIR", raising=False)
         patch.setattr(moving_pictures, "has_encoder", lambda: False)
         patch.setattr(job, "write_report", lambda *_: [])  # it has tests of its own
         tiny = "--layer-sizes 784,16,16 --n-epochs 3 --softmax-epochs 1 --n-train 200 --offline"
@@ -189,7 +185,7 @@ def test_the_first_snapshot_is_the_untrained_network_and_the_last_the_trained_on
 
 
 def test_the_same_run_gives_the_same_film_and_says_what_is_missing(
-    filmed: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, filmed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (filmed / "film.gif").read_bytes()
     monkeypatch.setattr(moving_pictures, "has_encoder", lambda: False)
@@ -200,7 +196,7 @@ def test_the_same_run_gives_the_same_film_and_says_what_is_missing(
 
 
 def test_a_film_too_large_for_a_gif_has_its_videos_and_says_what_the_gif_shows(
-    filmed: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, filmed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (filmed / "film.gif").read_bytes()
     monkeypatch.setattr(moving_pictures, "LIMIT_BYTES", len(before) - 1)
@@ -231,7 +227,7 @@ DAMAGE: dict[str, tuple[str, bytes, str]] = {
 
 @pytest.mark.parametrize(("name", "content", "says"), DAMAGE.values(), ids=DAMAGE.keys())
 def test_a_damaged_film_is_named(
-    filmed: Path, tmp_path: Path, name: str, content: bytes, says: str
+    invoke: Invoke, filmed: Path, tmp_path: Path, name: str, content: bytes, says: str
 ) -> None:
     run = shutil.copytree(filmed, tmp_path / "run")
     (run / name).write_bytes(content)
@@ -250,7 +246,7 @@ def test_an_archive_without_snapshots_is_no_film() -> None:
             Film.of({**arrays, name: arrays[name][1:]}, film.table)
 
 
-def test_mistakes_end_in_one_line(filmed: Path, tmp_path: Path) -> None:
+def test_mistakes_end_in_one_line(invoke: Invoke, filmed: Path, tmp_path: Path) -> None:
     for arguments, code, reason in (
         (("animate", filmed, "--n-epochs", "2"), 2, "--n-epochs is for a new training"),
         (("animate", "--n-epochs", "0", "--outdir", tmp_path / "new"), 2, "at least one epoch"),

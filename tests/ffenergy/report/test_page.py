@@ -6,17 +6,19 @@ import dataclasses
 import itertools
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from click.testing import Result
 
-from ffenergy.cli import main
 from ffenergy.report import findings, per_sample, priced_display
 from ffenergy.report.page import page
 from ffenergy.report.page.blocks import exact, fixed, si
 from ffenergy.runs.directory import Run
+
+Invoke = Callable[..., Result]
 
 KEEP = ["algorithm", "accounting"]
 ACCOUNTINGS = ("eager", "fused")
@@ -214,10 +216,10 @@ def test_nothing_in_a_run_can_write_on_the_page(finished_run: Any) -> None:
     assert "<script>alert" not in html
 
 
-def test_report_html_writes_the_same_page_again(finished_run: Any) -> None:
+def test_report_html_writes_the_same_page_again(invoke: Invoke, finished_run: Any) -> None:
     before = finished_run.html
     marks = {p: p.stat().st_mtime_ns for p in finished_run.path.glob("*.png")}
-    result = CliRunner().invoke(main, ["report", str(finished_run.path), "--html"])
+    result = invoke("report", str(finished_run.path), "--html")
     assert result.exit_code == 0, result.output
     assert result.output == f"Written to {finished_run.path}: report.html.\n"
     assert finished_run.html == before

@@ -17,6 +17,8 @@ from ffenergy.energy import profiles
 from ffenergy.report.page import page, whatif
 from ffenergy.runs.directory import Run
 
+pytestmark = pytest.mark.slow
+
 KIB, MIB = 2**10, 2**20
 AXE = resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 SIZES = pytest.mark.parametrize("width", [360, 1440])

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from ffenergy.cli import main
 from ffenergy.data import Dataset
 from ffenergy.report.pictures import reference as reference_figures
 from ffenergy.report.pictures.preferred_inputs import IMAGES, UNITS, preferred_inputs
 from ffenergy.runs.directory import Run, RunDirectory
 from ffenergy.settings import Settings
+
+Invoke = Callable[..., Result]
 
 NAMES = "hybrid-examples goodness-histograms training-curves receptive-fields preferred-inputs"
 
@@ -73,7 +75,9 @@ def test_a_history_without_errors_has_its_losses_drawn() -> None:
     assert figure.axes[0].get_legend_handles_labels()[1] == ["layer1"]
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(
+    invoke: Invoke, tmp_path: Path
+) -> None:
     run = a_run()
     data = {"name": "mnist", "source": "", "is_sample": True, "train_images": 1, "test_images": 1}
     head = {"format": 1, "status": "complete", "accounting": "eager", "seed": 0, "versions": {}}
@@ -81,7 +85,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path: Path)
     RunDirectory(tmp_path).write(replace(run, configuration=head, results={}, weights={}))
     (tmp_path / "file").touch()
     flags = ["--outdir", str(tmp_path / "file" / "x"), "--data-dir", str(tmp_path / "nowhere")]
-    done = CliRunner().invoke(main, ["figures", str(tmp_path), *flags])
+    done = invoke("figures", str(tmp_path), *flags)
     assert done.exit_code == 4  # and not 3, that of the data
     assert "cannot write to" in done.output
 
@@ -150,21 +154,14 @@ def test_a_unit_prefers_the_images_that_excite_it() -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
+def run(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tiny = "--layer-sizes 784,16,16 --n-epochs 1 --softmax-epochs 1 --n-train 400 --offline -q"
     done = invoke("train", "ff", "--no-trace", *tiny.split(), "--outdir", tmp_path / "run")
     assert done.exit_code == 0, done.output
     return tmp_path / "run"
 
 
-def invoke(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def test_the_command_draws_them_all_or_says_what_is_missing(run: Path) -> None:
+def test_the_command_draws_them_all_or_says_what_is_missing(invoke: Invoke, run: Path) -> None:
     done = invoke("figures", run, "--offline")
     assert done.exit_code == 0, done.output
     assert {p.stem for p in (run / "figures").iterdir()} == set(NAMES.split())
@@ -177,7 +174,7 @@ def test_the_command_draws_them_all_or_says_what_is_missing(run: Path) -> None:
 
 
 def test_other_data_than_the_run_had_is_refused(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = (run / "run.json").read_text()
     (run / "run.json").write_text(document.replace('"is_sample": true', '"is_sample": false'))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-pytest.importorskip("distributed", reason="needs ffenergy[cluster]")
+pytestmark = pytest.mark.slow
 
 SPEC = """
 preset = "quick"

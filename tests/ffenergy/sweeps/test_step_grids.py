@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from click.testing import Result
 
-from ffenergy.cli import main
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.costs.run_totals import by_place, totals
@@ -20,6 +20,8 @@ from ffenergy.report.pictures.step_grid import render
 from ffenergy.report.sweep_table import shown as sweep_shown
 from ffenergy.settings import Settings
 from ffenergy.sweeps.step_grids import grid, sweep, swept
+
+Invoke = Callable[..., Result]
 
 SMALL = Settings.from_preset("best").replace(layer_sizes="16,8,8", batch_size=4, n_train=40)
 PROFILES = [chosen.profile for chosen in choose_profiles()]
@@ -141,11 +143,11 @@ def test_the_picture_is_drawn_for_one_axis_and_for_two(table: pd.DataFrame) -> N
     assert render(table[table["algorithm"] == "bp"]) == {}
 
 
-def test_the_command_writes_one_table_and_the_picture(tmp_path) -> None:
+def test_the_command_writes_one_table_and_the_picture(invoke: Invoke, tmp_path) -> None:
     out = tmp_path / "sweep"
     arguments = ["measure", "--layer-sizes", "16,8;16,4,4", "--batch-size", "4,8"]
     arguments += ["--n-train", "40", "--outdir", str(out), "--quiet"]
-    ran = CliRunner().invoke(main, arguments)
+    ran = invoke(*arguments)
     assert ran.exit_code == 0, ran.output
     assert ran.output == ""
     assert sorted(path.name for path in out.iterdir()) == [
@@ -168,16 +170,18 @@ def test_the_command_writes_one_table_and_the_picture(tmp_path) -> None:
         ("--layer-sizes 784,8 --local-fields 5x5/1x2", "layer_sizes is 784,8, but local_fields"),
     ],
 )
-def test_what_cannot_be_measured_ends_with_code_2_and_one_line(flags: str, message: str) -> None:
-    ran = CliRunner().invoke(main, ["measure", *flags.split()])
+def test_what_cannot_be_measured_ends_with_code_2_and_one_line(
+    invoke: Invoke, flags: str, message: str
+) -> None:
+    ran = invoke("measure", *flags.split())
     assert ran.exit_code == 2
     assert message in ran.output
     assert ran.output.count("\n") == 1
 
 
-def test_locally_connected_layers_are_measured() -> None:
+def test_locally_connected_layers_are_measured(invoke: Invoke) -> None:
     flags = "--layer-sizes 784,128 --local-fields 7x7/7x8 --batch-size 4 --algorithms bp"
-    ran = CliRunner().invoke(main, ["measure", *flags.split()])
+    ran = invoke("measure", *flags.split())
     assert ran.exit_code == 0, ran.output
     assert "784-128" in ran.output
 
@@ -203,7 +207,7 @@ def test_a_step_too_large_to_analyse_leaves_its_rows_empty_and_says_so(
 
 
 def test_an_interrupted_sweep_keeps_the_combinations_it_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted_in_the_second(*arguments: Any) -> Prices:
         if any(tmp_path.iterdir()) and len(calls) == 1:
@@ -215,7 +219,7 @@ def test_an_interrupted_sweep_keeps_the_combinations_it_has(
     monkeypatch.setattr(sweep, "__defaults__", (sweep.__defaults__[0], interrupted_in_the_second))
     out = tmp_path / "sweep"
     flags = ["--layer-sizes", "16,8;16,6;16,4", "--batch-size", "4", "--n-train", "40"]
-    result = CliRunner().invoke(main, ["measure", *flags, "--outdir", str(out)])
+    result = invoke("measure", *flags, "--outdir", str(out))
     assert result.exit_code == 130
     assert "interrupted; kept: 1 of 3 combinations" in result.output
     assert set(pd.read_csv(out / "sweep.csv")["layer_sizes"]) == {"16-8"}

@@ -8,15 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from ffenergy.cli import main
 from ffenergy.data import load
 from ffenergy.errors import OutputError
 from ffenergy.runs.directory import RunDirectory
@@ -26,6 +26,7 @@ from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel
 from ffenergy.sweeps.pool import Workers
 from ffenergy.training import train
 
+Sweep = Callable[..., Result]
 HEAD = """
 preset = "quick"
 algorithms = ["ff", "bp"]
@@ -48,19 +49,25 @@ def only_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells_module._loaded.cache_clear()
 
 
-def sweep(text: str, folder: Path, *flags: str) -> Result:
+@pytest.fixture
+def sweep(invoke: Sweep) -> Sweep:
     """Sweep in this process, one cell after the other."""
-    spec = folder / "spec.toml"
-    spec.write_text(text)
-    arguments = ["sweep", str(spec), "--offline", "--workers", "1", "--outdir", str(folder / "out")]
-    return CliRunner().invoke(main, [*arguments, *flags])
+
+    def run(text: str, folder: Path, *flags: str) -> Result:
+        spec = folder / "spec.toml"
+        spec.write_text(text)
+        return invoke(
+            *("sweep", spec, "--offline", "--workers", "1", "--outdir", folder / "out"), *flags
+        )
+
+    return run
 
 
 def table(folder: Path, name: str = "cells.csv") -> pd.DataFrame:
     return pd.read_csv(folder / "out" / name)
 
 
-def test_tables_pictures_and_settings(tmp_path: Path) -> None:
+def test_tables_pictures_and_settings(sweep: Sweep, tmp_path: Path) -> None:
     result = sweep(GRID, tmp_path, "--profile", "jouppi-7nm-hbm2")
     assert result.exit_code == 0, result.output
     assert "SAMPLE" in result.stdout
@@ -107,7 +114,7 @@ def test_tables_pictures_and_settings(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "masks.png").exists()
 
 
-def test_a_sweep_of_blurs_shows_its_masks(tmp_path: Path) -> None:
+def test_a_sweep_of_blurs_shows_its_masks(sweep: Sweep, tmp_path: Path) -> None:
     text = HEAD.replace('["ff", "bp"]', '["ff"]') + "[grid]\nn_blur = [0, 6]\n"
     assert sweep(text, tmp_path, "-q").exit_code == 0
     assert (tmp_path / "out" / "masks.png").read_bytes().startswith(b"\x89PNG")
@@ -115,7 +122,9 @@ def test_a_sweep_of_blurs_shows_its_masks(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "targets.csv").exists()
 
 
-def test_a_sweep_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_goes_on_where_it_was(
+    sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert sweep(GRID, tmp_path, "-q").exit_code == 0
     before = table(tmp_path)
     gone = before["cell"][2]
@@ -136,7 +145,9 @@ def test_a_sweep_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
     pd.testing.assert_frame_equal(after[kept][:8], before[kept])
 
 
-def test_a_cell_that_diverges_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
+def test_a_cell_that_diverges_is_recorded_and_the_sweep_goes_on(
+    sweep: Sweep, tmp_path: Path
+) -> None:
     text = HEAD.replace("[fixed]", '[fixed]\noptimizer = "sgd"') + "[grid]\nbp_lr = [1e30, 1e-2]\n"
     result = sweep(text, tmp_path)
     assert result.exit_code == 0, result.output
@@ -152,7 +163,7 @@ def test_a_cell_that_diverges_is_recorded_and_the_sweep_goes_on(tmp_path: Path) 
 
 
 def test_a_cell_that_fails_is_recorded_and_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(algorithm: str, settings: Settings, *args: object, **kwargs: object) -> object:
         if algorithm == "bp" and settings.seed == 1:
@@ -180,7 +191,9 @@ def test_a_cell_that_fails_is_recorded_and_tried_again(
         (HEAD.replace("trace", "validation = 6000\ntrace"), 2, "spec.toml: "),
     ],
 )
-def test_a_bad_file_is_one_line(tmp_path: Path, text: str, code: int, told: str) -> None:
+def test_a_bad_file_is_one_line(
+    sweep: Sweep, tmp_path: Path, text: str, code: int, told: str
+) -> None:
     result = sweep(text, tmp_path)
     assert result.exit_code == code, result.output
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
@@ -188,7 +201,7 @@ def test_a_bad_file_is_one_line(tmp_path: Path, text: str, code: int, told: str)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_things_in_it_is_left_alone(sweep: Sweep, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine")
     result = sweep(HEAD, tmp_path)
@@ -198,7 +211,7 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
     assert "--force" not in result.stderr
 
 
-def test_two_sweeps_never_share_a_folder(tmp_path: Path) -> None:
+def test_two_sweeps_never_share_a_folder(sweep: Sweep, tmp_path: Path) -> None:
     with RunDirectory(tmp_path / "out").locked():
         result = sweep(GRID, tmp_path)
     assert result.exit_code != 0
@@ -207,7 +220,7 @@ def test_two_sweeps_never_share_a_folder(tmp_path: Path) -> None:
     assert sweep(GRID, tmp_path).exit_code == 0
 
 
-def test_a_damaged_cell_is_named(tmp_path: Path) -> None:
+def test_a_damaged_cell_is_named(sweep: Sweep, tmp_path: Path) -> None:
     assert sweep(HEAD, tmp_path, "-q").exit_code == 0
     path = tmp_path / "out" / "cells" / table(tmp_path)["cell"][0] / "outcome.json"
     path.write_text(path.read_text()[:100])
@@ -347,7 +360,7 @@ def _loky_worker(parent: int) -> int:
     raise AssertionError("no worker found")
 
 
-def test_cells_found_by_another_presets_settings_are_refused(tmp_path: Path) -> None:
+def test_cells_found_by_another_presets_settings_are_refused(sweep: Sweep, tmp_path: Path) -> None:
     assert sweep(HEAD, tmp_path, "-q").exit_code == 0
     path = tmp_path / "out" / "cells" / table(tmp_path)["cell"][0] / "outcome.json"
     document = json.loads(path.read_text())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from ffenergy.cli import main
 from ffenergy.data import Dataset
 from ffenergy.data import sample as embedded
 from ffenergy.data.catalogue import entry
@@ -22,7 +22,13 @@ from ffenergy.training import train
 from ffenergy.training.transfer import PlainNetwork, Task, train_head
 from instrumented import Untraced
 
+Invoke = Callable[..., Result]
 SMALL = {"layer_sizes": "784,24,16", "n_epochs": 1, "softmax_epochs": 2, "n_train": 400}
+
+
+@pytest.fixture(scope="module")
+def offline(invoke: Invoke) -> Invoke:
+    return lambda *arguments: invoke(*arguments, "--offline")
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +73,6 @@ def save(path: Path, **changes: object) -> None:
         run = run.with_result(train(algorithm, settings, data, traced=False))
     path.mkdir()
     RunDirectory(path).write(run)
-
-
-def invoke(base: Path, *arguments: object) -> Result:
-    env = {"HOME": str(base), "XDG_CACHE_HOME": str(base / "cache"), "FFENERGY_DATA_DIR": None}
-    return CliRunner().invoke(main, [*map(str, arguments), "--offline"], env=env)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +122,11 @@ def test_features_of_backprop_are_its_activities_without_normalisation() -> None
     np.testing.assert_allclose(network.features(x), np.hstack(wanted), rtol=1e-4, atol=1e-6)
 
 
-def test_on_its_own_task_the_fresh_head_is_the_one_that_the_run_trained(base: Path) -> None:
+def test_on_its_own_task_the_fresh_head_is_the_one_that_the_run_trained(
+    offline: Invoke, base: Path
+) -> None:
     """Same layers, same features, same random streams of the head: the same error."""
-    told = invoke(base, "transfer", base / "seed0", "--to", "mnist", "--outdir", base / "own", "-q")
+    told = offline("transfer", base / "seed0", "--to", "mnist", "--outdir", base / "own", "-q")
     assert told.exit_code == 0, told.output
     rows = pd.read_csv(base / "own" / "transfer.csv").set_index("algorithm")
     results = json.loads((base / "seed0" / "run.json").read_text())["results"]
@@ -148,18 +151,18 @@ def test_forward_forward_layers_come_from_the_weights(base: Path) -> None:
         train_head("ff", settings, weights, task, data)
 
 
-def test_a_task_written_twice_is_one_task(base: Path) -> None:
+def test_a_task_written_twice_is_one_task(offline: Invoke, base: Path) -> None:
     tasks = ["--to", "mnist:5-9", "--to", "mnist:5,6-9", "--to", "mnist:9,5-8"]
-    told = invoke(base, "transfer", base / "seed0", *tasks, "--outdir", base / "once", "-q")
+    told = offline("transfer", base / "seed0", *tasks, "--outdir", base / "once", "-q")
     assert told.exit_code == 0, told.output
     summary = pd.read_csv(base / "once" / "summary.csv")
     assert summary["n"].tolist() == [1, 1, 1]  # three algorithms
     assert summary["test_error_std"].isna().all()
 
 
-def test_seeds_become_mean_and_spread(base: Path) -> None:
+def test_seeds_become_mean_and_spread(offline: Invoke, base: Path) -> None:
     out = base / "both"
-    told = invoke(base, "transfer", base / "seed0", base / "seed1", "--outdir", out)
+    told = offline("transfer", base / "seed0", base / "seed1", "--outdir", out)
     assert told.exit_code == 0, told.output
     assert "SAMPLE" in told.output
     rows, summary = pd.read_csv(out / "transfer.csv"), pd.read_csv(out / "summary.csv")
@@ -175,34 +178,34 @@ def test_seeds_become_mean_and_spread(base: Path) -> None:
     ] == [0, 1]
     assert render(summary) == render(summary)
     assert (out / "transfer.png").read_bytes().startswith(b"\x89PNG")
-    again = invoke(base, "transfer", base / "seed0", "--outdir", out)
+    again = offline("transfer", base / "seed0", "--outdir", out)
     assert again.exit_code == 4
     assert "already holds" in again.output
-    forced = invoke(base, "transfer", base / "seed0", "--outdir", out, "--force", "-q")
+    forced = offline("transfer", base / "seed0", "--outdir", out, "--force", "-q")
     assert forced.exit_code == 0, forced.output
     (out / "run.json").write_text("{}")
     before = {path: path.read_bytes() for path in out.iterdir()}
-    refused = invoke(base, "transfer", base / "seed0", "--outdir", out, "--force", "-q")
+    refused = offline("transfer", base / "seed0", "--outdir", out, "--force", "-q")
     assert refused.exit_code == 4
     assert "already holds an older run; choose another --outdir\n" in refused.output
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_force_leaves_what_another_process_is_writing(base: Path) -> None:
+def test_force_leaves_what_another_process_is_writing(offline: Invoke, base: Path) -> None:
     out = base / "busy"
     with RunDirectory(out).locked():
         (out / "transfer.csv").write_text("of the other process")
-        told = invoke(base, "transfer", base / "seed0", "--outdir", out, "--force", "-q")
+        told = offline("transfer", base / "seed0", "--outdir", out, "--force", "-q")
         assert told.exit_code == 4
         assert "another process" in told.output
         assert (out / "transfer.csv").read_text() == "of the other process"
 
 
-def test_runs_that_cannot_be_used_are_one_line(base: Path) -> None:
-    twice = invoke(base, "transfer", base / "seed0", base / "seed0", "--outdir", base / "x")
+def test_runs_that_cannot_be_used_are_one_line(offline: Invoke, base: Path) -> None:
+    twice = offline("transfer", base / "seed0", base / "seed0", "--outdir", base / "x")
     assert twice.exit_code == 2
     assert "every seed once" in twice.output
-    unlike = invoke(base, "transfer", base / "seed0", base / "other", "--outdir", base / "x")
+    unlike = offline("transfer", base / "seed0", base / "other", "--outdir", base / "x")
     assert unlike.exit_code == 2
     assert "differs" in unlike.output
     assert unlike.output.count("lr") == 1
@@ -210,15 +213,15 @@ def test_runs_that_cannot_be_used_are_one_line(base: Path) -> None:
     with np.load(path) as archive:
         np.savez(path, allow_pickle=False, **{k: archive[k] for k in archive if k != "ff/layer1/W"})
     for command in (("transfer", "--outdir", base / "x"), ("figures",)):
-        partial = invoke(base, *command, base / "other")
+        partial = offline(*command, base / "other")
         assert partial.exit_code == 4
         assert "weights.npz: ff/layer1/W is missing; train the run again" in partial.output
     path.unlink()
-    bare = invoke(base, "transfer", base / "other", "--outdir", base / "x")
+    bare = offline("transfer", base / "other", "--outdir", base / "x")
     assert bare.exit_code == 4
     assert "weights" in bare.output
-    nothing = invoke(base, "transfer", base / "nowhere", "--outdir", base / "x")
+    nothing = offline("transfer", base / "nowhere", "--outdir", base / "x")
     assert nothing.exit_code == 4
-    task = invoke(base, "transfer", base / "seed0", "--to", "cifar", "--outdir", base / "x")
+    task = offline("transfer", base / "seed0", "--to", "cifar", "--outdir", base / "x")
     assert task.exit_code == 2
     assert not (base / "x").exists()
