@@ -17,11 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ffenergy.measuring import make_trainer, random_dataset
+from ffenergy.costs.rehearsal import STEPS, Recording, Workload, rehearse
 from ffenergy.settings import Settings
-from instrumented import Trace, analyse
+from instrumented import analyse
 
-STEPS = 3  # one warms the stack up, one is priced, one shows what comes back
 MEBIBYTE = 2**20
 GOAL_SECONDS, GOAL_MEBIBYTES = 10.0, 2048.0
 
@@ -42,13 +41,12 @@ def peak_mebibytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEBIBYTE
 
 
-def recorded(algorithm: str, settings: Settings) -> Trace:
+def recorded(algorithm: str, settings: Settings) -> Recording:
     """Take like steps on random pixels and write every operation down."""
-    trace = Trace(strict=True, record=True)
-    trainer = make_trainer(algorithm, settings, random_dataset(settings, 1000), trace)
-    for _ in range(STEPS):
-        trainer.step(trace.array(np.arange(settings.batch_size), role="temporary"), 1e-4)
-    return trace
+    rehearsal = rehearse(
+        algorithm, Workload(settings, 1000, 0), lambda kind: int(kind.trains_layers)
+    )
+    return rehearsal.record(rehearsal.kinds[0])
 
 
 def priced(algorithm: str, settings: Settings, grain: str, repeats: int) -> Row:

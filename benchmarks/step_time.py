@@ -16,9 +16,12 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ffenergy.measuring import make_trainer, random_dataset
+from ffenergy.costs.measuring import random_dataset
 from ffenergy.network.arrays import Tracer
+from ffenergy.rules import registry
+from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.settings import Settings
+from ffenergy.training.session import Session
 from instrumented import Trace, Untraced
 
 WARM_UP = 3
@@ -38,9 +41,10 @@ def interleaved(a: Callable[[], object], b: Callable[[], object], steps: int) ->
 def stepper(algorithm: str, settings: Settings, trace: Tracer) -> Callable[[], object]:
     """Return a function that trains on one full batch."""
     data = random_dataset(settings, 10 * settings.batch_size)
-    trainer = make_trainer(algorithm, settings, data, trace)
+    rule = registry.find(algorithm)(Session(algorithm, settings, data, trace, None))
+    stage = rule.plans()[0].open()
     index = trace.array(np.arange(settings.batch_size), role="temporary")
-    return lambda: trainer.step(index, 1e-4)
+    return lambda: stage.step(index, 1e-4)
 
 
 def matmuls(algorithm: str, settings: Settings) -> Callable[[], object]:
@@ -65,7 +69,9 @@ def matmuls(algorithm: str, settings: Settings) -> Callable[[], object]:
 def negatives_share(settings: Settings, steps: int) -> tuple[float, float]:
     """Return the median seconds of making a batch of hybrids, and of the whole step."""
     trace = Untraced()
-    trainer = make_trainer("ff", settings, random_dataset(settings, 10 * 100), trace)
+    rng = np.random.default_rng(0)
+    images = rng.random((1000, settings.layer_sizes[0]), dtype=settings.dtype)
+    trainer = ForwardForward(trace, settings, images, rng, rng)
     index = np.arange(settings.batch_size)
     trainer.step(index, 1e-4)
     batch = trainer.batches[settings.batch_size]

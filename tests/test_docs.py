@@ -29,8 +29,8 @@ import pytest
 from click.testing import Result
 
 from ffenergy.cli import main
-from ffenergy.costs.recording import KINDS
-from ffenergy.training import ALGORITHMS, train
+from ffenergy.rules import registry
+from ffenergy.training import train
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -208,7 +208,7 @@ PYTHON = {page.name: [b for b in BLOCKS if (b.page, b.language) == (page.name, "
 
 @pytest.mark.parametrize("page", [name for name, found in PYTHON.items() if found])
 def test_snippets_run(page: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    known = dict(ALGORITHMS), dict(KINDS)
+    known = dict(registry.rules())
     space: dict[str, Any] = {}
     try:
         for block in PYTHON[page]:
@@ -220,9 +220,8 @@ def test_snippets_run(page: str, place: Path, capsys: pytest.CaptureFixture[str]
             assert float(deviation[1]) < 1e-8
             assert_as_shipped(space)
     finally:  # a page may register a rule of its own
-        for registry, kept in zip((ALGORITHMS, KINDS), known, strict=True):
-            registry.clear()
-            registry.update(kept)
+        for name in registry.rules().keys() - known:
+            del registry._registered[name]
 
 
 def assert_as_shipped(space: dict[str, Any]) -> None:

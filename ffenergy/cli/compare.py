@@ -18,35 +18,27 @@ from ffenergy.cli.flags import (
 from ffenergy.cli.job import Job
 from ffenergy.cli.provenance import configuration
 from ffenergy.cli.resuming import checkpoints_of, same_origin, same_settings, unfinished
+from ffenergy.cli.rule_flags import known, named, rule_flags, rule_name
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
-from ffenergy.errors import SettingsError
 from ffenergy.report.pricing import saved_profiles
 from ffenergy.report.text import overview
 from ffenergy.runs.directory import Run, RunDirectory
-from ffenergy.training import ALGORITHMS
-
-COMPARED = ("ff", "bp", "random")
 
 
 def _algorithms(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
-    for name in names:
-        if name not in ALGORITHMS:
-            raise SettingsError(
-                f"--algorithms has {name!r}; choose among {', '.join(ALGORITHMS)}, with commas"
-            )
-    return names
+    return tuple(dict.fromkeys(named(value, "--algorithms")))
 
 
 @click.command()
 @click.option(
     "--algorithms",
-    default=",".join(COMPARED),
+    default=known(lambda kind: kind.compared).replace(" ", ""),
     show_default=True,
     callback=_algorithms,
-    help=f"What to train, with commas, among {', '.join(ALGORITHMS)}.",
+    help=f"What to train, with commas, among {known()}.",
 )
+@rule_flags
 @output_flags
 @resume_flags
 @profile_flags
@@ -91,7 +83,8 @@ def compare(ctx: click.Context, /, *, algorithms: tuple[str, ...], **flags: Any)
 
 
 @click.command()
-@click.argument("algorithm", type=click.Choice(list(ALGORITHMS)))
+@click.argument("algorithm", callback=rule_name)
+@rule_flags
 @click.option("--no-trace", is_flag=True, help="Train on plain arrays: same bits, no counts.")
 @output_flags
 @resume_flags

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from ffenergy.costs.recording import Workload
+from ffenergy.costs.rehearsal import Workload
 from ffenergy.energy import load_profile
 from ffenergy.errors import SettingsError
 from ffenergy.export import perfetto
 from ffenergy.export.parquet import write_parquet
-from ffenergy.export.timeline import has_training_step, timeline
+from ffenergy.export.timeline import timeline, trains_all_layers_at_once
 from ffenergy.files.atomic import write_text
 from ffenergy.report.pricing import saved_settings
 from ffenergy.runs.directory import Run, RunDirectory
@@ -79,7 +79,7 @@ def _workload(run: Run) -> Workload:
 
 def _chosen(run: Run, algorithms: str | None, work: Workload) -> list[str]:
     """The algorithms asked for, or all of the run that have a training step of hidden layers."""
-    able = [name for name in run.algorithms if has_training_step(name, work)]
+    able = [name for name in run.algorithms if trains_all_layers_at_once(name, work)]
     asked = able if algorithms is None else [name.strip() for name in algorithms.split(",")]
     for name in asked:
         if name not in able or asked.count(name) > 1:

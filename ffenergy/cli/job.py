@@ -21,9 +21,10 @@ from ffenergy.report import examples
 from ffenergy.report.files import write_report, write_tables
 from ffenergy.report.pricing import prices_of
 from ffenergy.report.style import ALGORITHM_NAMES
+from ffenergy.rules.kit.stages import Plan
 from ffenergy.runs.directory import PROGRESS, Run, RunDirectory
 from ffenergy.settings import Settings
-from ffenergy.training import AfterEpoch, Checkpoints, Diverged, Interrupted, Plan
+from ffenergy.training import AfterEpoch, Checkpoints, Diverged, Interrupted
 from ffenergy.training import train as train_algorithm
 
 WATCH_SECONDS: Final = 1.0

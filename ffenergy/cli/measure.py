@@ -13,24 +13,28 @@ import pandas as pd
 from ffenergy.cli.flags import output_flags, profile_flags, settings_flags
 from ffenergy.cli.lists import list_flags
 from ffenergy.cli.provenance import ACCOUNTING, versions
+from ffenergy.cli.rule_flags import known, named, rule_flags
+from ffenergy.costs.measuring import measure as measure_algorithm
 from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.run_costs import MEASURED_IMAGES, price_steps
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.atomic import write_bytes, write_text
-from ffenergy.measuring import measure as measure_algorithm
 from ffenergy.progress import progress
 from ffenergy.report import priced_display, text
 from ffenergy.report import steps as step_tables
 from ffenergy.report.files import write_prices
 from ffenergy.report.style import ACCOUNTING as RULES
 from ffenergy.report.sweep_table import shown as sweep_shown
+from ffenergy.rules.kit.stages import Rule
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.sweeps.step_grids import AXES, grid, sweep
-from ffenergy.training import ALGORITHMS
 
-MEASURABLE = tuple(name for name in ALGORITHMS if name != "random")  # it trains no layer
+
+def measurable(kind: type[Rule]) -> bool:
+    """Whether a rule has training steps of hidden layers to measure."""
+    return kind.trains_layers
 
 
 @click.command()
@@ -38,8 +42,9 @@ MEASURABLE = tuple(name for name in ALGORITHMS if name != "random")  # it trains
     "--algorithms",
     default="ff,bp",
     show_default=True,
-    help=f"Which training steps to count, with commas, among {', '.join(MEASURABLE)}.",
+    help=f"Which training steps to count, with commas, among {known(measurable)}.",
 )
+@rule_flags
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
@@ -88,7 +93,10 @@ def measure(
     for cell in cells:  # of images of any size, and no head is trained
         no_head = cell.replace(head_batch_size=1)
         no_head.check_data(cell.layer_sizes[0], cell.n_train or MEASURED_IMAGES)
-    names = _parsed(algorithms)
+    names = list(named(algorithms, "--algorithms", measurable))
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(f"--algorithms has {name!r} twice; name each once, with commas")
     # in a sweep a dtype without a price leaves energies empty; a single step must be priced
     profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
     directory = RunDirectory(outdir) if outdir is not None else None
@@ -195,14 +203,3 @@ def _sweep(
         raise RunInterruptedError(
             f"interrupted; kept: {priced} of {len(cells)} combinations{where}"
         )
-
-
-def _parsed(algorithms: str) -> list[str]:
-    names = [name.strip() for name in algorithms.split(",")]
-    for name in names:
-        if name not in MEASURABLE or names.count(name) > 1:
-            raise SettingsError(
-                f"--algorithms has {name!r}; name each of {', '.join(MEASURABLE)} at most once, "
-                "with commas"
-            )
-    return names

@@ -11,6 +11,7 @@ import click
 
 from ffenergy.cli.flags import data_flags
 from ffenergy.cli.provenance import versions
+from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.atomic import write_bytes, write_text
@@ -25,6 +26,7 @@ from ffenergy.sweeps.specification import Specification, SpecificationError
 
 @click.command()
 @click.argument("spec", type=click.Path(path_type=Path))
+@rule_flags
 @click.option(
     "--outdir",
     type=click.Path(path_type=Path),
@@ -207,7 +209,7 @@ def _write(
     from ffenergy.report.pictures import sweep_errors as sweep_errors_figure
 
     say = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
-    pricer = tables.Pricer(profiles[0].profile, say) if profiles else None
+    pricer = tables.CellPricer(profiles[0].profile, say) if profiles else None
     cells = tables.cells_table(found, asked.swept, pricer)
     summary = tables.summary_table(cells, asked.swept)
     history = tables.history_table(found, asked.swept)

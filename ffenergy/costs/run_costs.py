@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,8 +12,9 @@ from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.distances import distances, misses, reuse
 from ffenergy.costs.prices import COLUMNS, Prices
 from ffenergy.costs.pricing import energy, levels
-from ffenergy.costs.recording import Recording, StepKind, Workload, record, step_kinds
+from ffenergy.costs.rehearsal import Rehearsal, Rehearsed, Workload, rehearse
 from ffenergy.costs.step_costs import StepCosts, step_costs
+from ffenergy.costs.step_kinds import StepKind, What
 from ffenergy.energy import Profile
 from ffenergy.energy.errors import PricingError
 from ffenergy.settings import Settings
@@ -38,8 +39,8 @@ class PricedKind:
     costs: StepCosts
 
 
-class Pricer:
-    """Records and analyses step kinds; kinds of equal digest share one analysis.
+class StepAnalyst:
+    """Records and analyses kinds of steps; kinds of equal digest share one analysis.
 
     ``analysed`` holds the analyses by digest, those of other runs too if they are handed in.
     """
@@ -48,34 +49,54 @@ class Pricer:
         self.work = work
         self.analysed = {} if analysed is None else analysed
 
-    def kind(self, algorithm: str, recording: Recording, steps: int) -> PricedKind:
-        """Analyse a recording, or find it among those already analysed."""
-        digest = recording.digest
+    def of_run(
+        self, algorithm: str, signatures: Sequence[Mapping[str, Any]], say: Say
+    ) -> Iterator[PricedKind]:
+        """Price the steps that a run took; say which of them no rehearsal reproduces."""
+        taken = {str(s["digest"]): s for s in signatures}
+        if not taken:
+            return
+        rehearsal = rehearse(algorithm, self.work)
+        found = {one.signature.digest: one for one in rehearsal.kinds}
+        for digest, one in found.items():
+            if digest in taken and self._analyse(rehearsal, one):
+                yield self._priced(algorithm, one, int(taken.pop(digest)["steps"]))
+        for digest, signature in taken.items():
+            say(
+                f"warning: {algorithm}: no rehearsed step has the digest {digest} of the run's"
+                f" {signature['steps']} steps {signature['name']!r}; the priced tables lack them"
+            )
+
+    def of_step(self, algorithm: str) -> Iterator[PricedKind]:
+        """Price a full training step of hidden layers, or of the head if no layer is trained."""
+        rehearsal = rehearse(algorithm, self.work, lambda kind: int(_full_batch(kind)))
+        layers = any(one.kind.trains_layers for one in rehearsal.kinds)
+        for one in rehearsal.kinds:
+            if one.kind.trains_layers == layers and self._analyse(rehearsal, one):
+                yield self._priced(algorithm, one, 1)
+
+    def _analyse(self, rehearsal: Rehearsal, one: Rehearsed) -> bool:
+        """Make sure of an analysis; False if recorded steps are not those that were rehearsed."""
+        digest = one.signature.digest
         if digest not in self.analysed:
+            recording = rehearsal.record(one)
+            if recording.digest != digest:
+                return False
             try:
                 self.analysed[digest] = step_costs(recording)
             except InstrumentError as error:
-                raise PricingError(f"{algorithm}, step {recording.kind.label}: {error}") from error
-        costs = self.analysed[digest]
-        return PricedKind(algorithm, recording.kind, digest, recording.operations, steps, costs)
+                raise PricingError(
+                    f"{rehearsal.algorithm}, step {one.kind.label}: {error}"
+                ) from error
+        return True
 
-    def of_run(
-        self, algorithm: str, signatures: Sequence[Mapping[str, Any]], say: Say
-    ) -> Iterable[PricedKind]:
-        """Price the steps that a run took; say which of them no recording reproduces."""
-        missing = {str(s["digest"]): s for s in signatures}
-        for kind in step_kinds(algorithm, self.work):
-            if not missing:
-                return
-            recording = record(kind, self.work)
-            found = missing.pop(recording.digest, None)
-            if found is not None:
-                yield self.kind(algorithm, recording, int(found["steps"]))
-        for digest, signature in missing.items():
-            say(
-                f"warning: {algorithm}: no recording has the digest {digest} of the run's"
-                f" {signature['steps']} steps {signature['name']!r}; the priced tables lack them"
-            )
+    def _priced(self, algorithm: str, one: Rehearsed, steps: int) -> PricedKind:
+        digest, operations = one.signature.digest, len(one.signature.program)
+        return PricedKind(algorithm, one.kind, digest, operations, steps, self.analysed[digest])
+
+
+def _full_batch(kind: StepKind) -> bool:
+    return kind.what is What.TRAIN and not kind.short
 
 
 def price_run(
@@ -99,14 +120,14 @@ def price_run(
             they have in common once.
 
     Raises:
-        SettingsError: an algorithm without known step kinds.
+        SettingsError: an unknown algorithm.
         PricingError: a profile that lacks a figure, or a step too large to analyse.
     """
-    pricer = Pricer(Workload(settings, *images), analysed)
+    analyst = StepAnalyst(Workload(settings, *images), analysed)
     kinds = [
         kind
         for algorithm, row in results.items()
-        for kind in pricer.of_run(algorithm, row.get("signatures") or (), say)
+        for kind in analyst.of_run(algorithm, row.get("signatures") or (), say)
     ]
     return tabulate(kinds, profiles, whole_run=True)
 
@@ -118,13 +139,8 @@ def price_steps(
 
     Where layers train one after the other, a step of each of them is priced.
     """
-    work = Workload(settings, settings.n_train or MEASURED_IMAGES, 0)
-    pricer = Pricer(work)
-    kinds = []
-    for algorithm in algorithms:
-        known = list(step_kinds(algorithm, work))
-        full = [k for k in known if k.label.startswith("train") and not k.label.endswith("-short")]
-        kinds += [pricer.kind(algorithm, record(kind, work), 1) for kind in full or known[:1]]
+    analyst = StepAnalyst(Workload(settings, settings.n_train or MEASURED_IMAGES, 0))
+    kinds = [kind for algorithm in algorithms for kind in analyst.of_step(algorithm)]
     return tabulate(kinds, profiles, whole_run=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS, GRAINS, PLACE
-from ffenergy.costs.recording import Recording
+from ffenergy.costs.rehearsal import Recording
 from ffenergy.network.dense import NORMALIZE_FOLDED
 from instrumented import Analysis, Event, analyse, analyse_live
 from instrumented.analysis.live import LiveMemory
@@ -38,7 +39,7 @@ class StepCosts:
 
 def step_costs(recording: Recording) -> StepCosts:
     """Analyse a recording at every grain and under every accounting."""
-    events, buffers = recording.trace.events, recording.trace.buffers
+    events, buffers = recording.events, recording.buffers
     scopes = fusion_scopes(events)
     analyses: dict[tuple[str, str], Analysis] = {}
     live: dict[str, LiveMemory] = {}
@@ -57,7 +58,7 @@ def step_costs(recording: Recording) -> StepCosts:
     return StepCosts(analyses, _work(events), live)
 
 
-def fusion_scopes(events: list[Event]) -> dict[str, frozenset[str]]:
+def fusion_scopes(events: Sequence[Event]) -> dict[str, frozenset[str]]:
     """Return the names of the scopes that are one kernel under each accounting.
 
     ``fused`` has every declared scope but the one that makes normalisation a part of the product
@@ -71,7 +72,7 @@ def fusion_scopes(events: list[Event]) -> dict[str, frozenset[str]]:
     }
 
 
-def _work(events: list[Event]) -> pd.DataFrame:
+def _work(events: Sequence[Event]) -> pd.DataFrame:
     """Arithmetic of the steady step, on the role of the result as in traffic.csv."""
     steady = steady_step(events)
     rows = []

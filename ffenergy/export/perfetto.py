@@ -9,7 +9,7 @@ byte moved under eager accounting, reads and writes together, operations one aft
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -99,7 +99,7 @@ def _running(column: pd.Series[Any]) -> list[Any]:
     return [0, *(float(f"{s:.{DIGITS}g}") if isinstance(s, float) else s for s in sums)]
 
 
-def _arguments(event: Event, buffers: dict[int, BufferInfo], flops: int) -> dict[str, Any]:
+def _arguments(event: Event, buffers: Mapping[int, BufferInfo], flops: int) -> dict[str, Any]:
     return {
         "phase": event.phase,
         "bytes_read": sum(access.nbytes for access in event.reads),
@@ -113,7 +113,7 @@ def _arguments(event: Event, buffers: dict[int, BufferInfo], flops: int) -> dict
     }
 
 
-def _operand(access: Access, buffers: dict[int, BufferInfo]) -> str:
+def _operand(access: Access, buffers: Mapping[int, BufferInfo]) -> str:
     """Such as ``weight (784, 500) of layer1, 1568000 bytes``."""
     name = buffers[access.buffer].name
     return f"{access.role} {access.shape}{f' of {name}' if name else ''}, {access.nbytes} bytes"

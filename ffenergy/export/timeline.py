@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from ffenergy.costs.recording import Workload, record, step_kinds
+from ffenergy.costs.rehearsal import Workload, rehearse
+from ffenergy.costs.step_kinds import StepKind, What
 from ffenergy.energy import Profile, compute_energy, movement_energy, wire_movement_energy
 from ffenergy.errors import SettingsError
 from instrumented import BufferInfo, Event, analyse, analyse_live
@@ -16,7 +17,6 @@ from instrumented.analysis.step import steady_step
 from instrumented.books.operand import ROLES
 
 GRAIN = "tile"  # at which the tables of energy are taken too
-TRAINING_STEP = "train"
 
 
 @dataclass(frozen=True)
@@ -32,28 +32,28 @@ class Timeline:
     algorithm: str
     profile: Profile
     events: Sequence[Event]
-    buffers: dict[int, BufferInfo]
+    buffers: Mapping[int, BufferInfo]
     operations: pd.DataFrame
 
 
-def has_training_step(algorithm: str, work: Workload) -> bool:
-    """Tell whether an algorithm trains hidden layers; the untrained control does not."""
-    return any(kind.label == TRAINING_STEP for kind in step_kinds(algorithm, work))
+def trains_all_layers_at_once(algorithm: str, work: Workload) -> bool:
+    """Tell whether a rule has one training step for all hidden layers."""
+    return bool(rehearse(algorithm, work, _wanted).kinds)
 
 
 def timeline(algorithm: str, work: Workload, profile: Profile) -> Timeline:
-    """Record three full training steps on random pixels and take the middle one apart.
+    """Record a few full training steps on random pixels and take a steady one apart.
 
     Raises:
-        SettingsError: the algorithm has no training step.
+        SettingsError: the algorithm has no training step of all hidden layers.
     """
-    kinds = [kind for kind in step_kinds(algorithm, work) if kind.label == TRAINING_STEP]
-    if not kinds:
+    rehearsal = rehearse(algorithm, work, _wanted)
+    if not rehearsal.kinds:
         raise SettingsError(f"{algorithm} has no training step of hidden layers; choose ff or bp")
-    trace = record(kinds[0], work).trace
-    step = steady_step(trace.events)
-    positions = [k for k, event in enumerate(trace.events) if event.step == step]
-    events = [trace.events[k] for k in positions]
+    recording = rehearsal.record(rehearsal.kinds[0])
+    step = steady_step(recording.events)
+    positions = [k for k, event in enumerate(recording.events) if event.step == step]
+    events = [recording.events[k] for k in positions]
     operations = pd.DataFrame(
         {
             "bytes_read": [sum(a.nbytes for a in event.reads) for event in events],
@@ -66,16 +66,20 @@ def timeline(algorithm: str, work: Workload, profile: Profile) -> Timeline:
         }
     )
     operations[profile.column("compute")] = compute_energy(profile, operations)
-    live = analyse_live(trace.events, trace.buffers).series
+    live = analyse_live(recording.events, recording.buffers).series
     footprint = int((live["total"] + live["data_set"]).max())
-    moved = _movement(trace.events, trace.buffers, profile, footprint)
+    moved = _movement(recording.events, recording.buffers, profile, footprint)
     operations[profile.column("movement")] = moved.reindex(positions, fill_value=0.0).to_numpy()
     operations[list(ROLES)] = live[list(ROLES)].to_numpy()
-    return Timeline(algorithm, profile, events, trace.buffers, operations)
+    return Timeline(algorithm, profile, events, recording.buffers, operations)
+
+
+def _wanted(kind: StepKind) -> int:
+    return int(kind.what is What.TRAIN and not kind.short and not kind.part)
 
 
 def _movement(
-    events: Sequence[Event], buffers: dict[int, BufferInfo], profile: Profile, footprint: int
+    events: Sequence[Event], buffers: Mapping[int, BufferInfo], profile: Profile, footprint: int
 ) -> pd.Series[float]:
     """Movement energy of every operation of the steady step, by its number in the record.
 

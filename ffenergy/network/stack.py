@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -26,20 +26,18 @@ class NormalizedNetwork:
         self.n_features = sum(layer.width for layer in self.head_layers)
         self.dtype = settings.dtype
 
-    def features(self, images: Array, phase: str = "head", chunk: int = 1000) -> Array:
+    def features(self, images: Array, chunks: Iterable[slice], phase: str = "head") -> Array:
         """Return the head's features of ``images`` (n, pixels): shape (n, n_features).
 
         They are the activities of the last hidden layers, each scaled to ``feature_scale``; they
-        are computed once and stored, in chunks of ``chunk`` rows; ``phase`` is ``head`` or
-        ``evaluate``.
+        are computed once and stored, the rows of one of ``chunks`` after the other; ``phase`` is
+        ``head`` or ``evaluate``.
         """
-        count = images.shape[0]
         features = self.trace.array(
-            np.empty((count, self.n_features), self.dtype), role="data", name="features"
+            np.empty((images.shape[0], self.n_features), self.dtype), role="data", name="features"
         )
-        for start in range(0, count, chunk):
+        for rows in chunks:
             with self.trace.step("features"):
-                rows = slice(start, start + chunk)
                 self._extract(images[rows], features[rows], phase)
         return features
 

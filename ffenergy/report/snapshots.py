@@ -12,13 +12,12 @@ import pandas as pd
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.run_totals import headline_unit, training_up_to
 from ffenergy.data import Dataset
-from ffenergy.network.stack import parameters
+from ffenergy.network.stack import NormalizedNetwork, parameters
 from ffenergy.report import examples, readout
 from ffenergy.report.pictures.figures import FIELDS
-from ffenergy.rules.random_features import RandomFeatures
+from ffenergy.rules.kit.streams import random_streams
 from ffenergy.runs.directory import Run
 from ffenergy.settings import Settings
-from ffenergy.training import random_streams
 from instrumented import Untraced
 
 ACCOUNTING: Final = "eager"
@@ -88,7 +87,7 @@ class Snapshots:
         self.first_layers: list[np.ndarray] = []
         self.goodness: list[dict[str, np.ndarray]] = []
         start = random_streams(settings.seed)["init"]  # what Forward-Forward starts from too
-        self._take(0, parameters(RandomFeatures(Untraced(), settings, start).layers))
+        self._take(0, parameters(NormalizedNetwork(Untraced(), settings, start).layers))
 
     def after_epoch(
         self, stage: str, epoch: int, weights: Callable[[], Mapping[str, np.ndarray]]

@@ -7,27 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-ALGORITHM_NAMES = {
-    "ff": "Forward-Forward",
-    "ff-greedy": "Forward-Forward, layer by layer",
-    "bp": "backprop",
-    "mono-forward": "Mono-Forward",
-    "random": "untrained control",
-}
-SHORT_NAMES = {
-    "ff": "FF",
-    "ff-greedy": "FF greedy",
-    "bp": "backprop",
-    "mono-forward": "Mono-Forward",
-    "random": "control",
-}
-ALGORITHM_COLOURS = {
-    "ff": "#D55E00",
-    "ff-greedy": "#009E73",
-    "bp": "#0072B2",
-    "mono-forward": "#CC79A7",
-    "random": "#7F7F7F",
-}
+from ffenergy.rules.registry import Facts
+
+ALGORITHM_NAMES = Facts("title")
+SHORT_NAMES = Facts("short_title")
+ALGORITHM_COLOURS = Facts("colour")
+"""What every rule says of itself, by its name, in the order of all tables."""
 PHASE_COLOURS = {
     "negatives": "#F0E442",
     "normalize": "#D55E00",

@@ -7,6 +7,7 @@ layer's input is booked as that layer's ``backward``, the ReLU mask as that of t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,10 @@ from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.dense import INIT_STD, DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
 from ffenergy.network.layers import hidden_layers
+from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.stages import Values
+from ffenergy.rules.kit.supervised import Supervised
+from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
 
 INIT: Final = "he"
@@ -160,3 +165,27 @@ class Backprop:
     def state(self) -> dict[str, np.ndarray]:
         """Return copies of all parameters and optimiser state."""
         return {key: value for layer in self.layers for key, value in layer.state().items()}
+
+
+@rule("bp", title="backprop", colour="#0072B2", order=3)
+class BackpropRule(Supervised):
+    """One stage, and an output of its own."""
+
+    compared = True
+    stage = "network"
+
+    def __init__(self, host: Host) -> None:
+        train = host.train
+        data = train.images, train.targets, train.labels
+        self.network = Backprop(host.trace, host.settings, *data, host.random["init"])
+        super().__init__(host, self.network)
+
+    @property
+    def layers(self) -> Sequence[DenseLayer]:
+        """Hidden layers and output layer."""
+        return self.network.layers
+
+    def read(self) -> Values:
+        """The loss of the output, and the right answers."""
+        loss, right = self.network.read_meters()
+        return {"loss": loss, "train_accuracy": 100 * right}

@@ -13,7 +13,7 @@ negatives, is twice this one; Adam does not see the difference. No gradient pass
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,10 @@ from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.negatives import HybridMaker
 from ffenergy.network.stack import NormalizedNetwork
+from ffenergy.rules.kit.head import HeadStage
+from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.stages import Plan, Rule, Stage, Values
+from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
 
 PEER_DECAY: Final = 0.9  # of the running mean activities of peer normalisation
@@ -243,3 +247,59 @@ class ForwardForward(NormalizedNetwork):
         """Take over the running means in ``state``."""
         for layer, means in zip(self.layers, self.plain_peers, strict=True):
             means[...] = state[f"{layer.name}/peers"]
+
+
+@rule("ff", title="Forward-Forward", short_title="FF", colour="#D55E00", order=1)
+class ForwardForwardRule(Rule):
+    """All layers learn in every step, then the head does."""
+
+    compared = True
+    baseline = "bp"
+    has_head = True
+    normalizes_inputs = True
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.network = self.make_network(host)
+        self.head_stage = HeadStage(host, self.network)
+
+    def make_network(self, host: Host) -> ForwardForward:
+        """Return the network to be trained."""
+        streams = (host.random[name] for name in ("init", "negatives"))
+        return ForwardForward(host.trace, host.settings, host.train.images, *streams)
+
+    def plans(self) -> Sequence[Plan]:
+        """All layers in parallel, then the head."""
+        layers = Plan("layers", self.host.settings.n_epochs, self._open_layers)
+        return [layers, self.head_stage.plan()]
+
+    @property
+    def layers(self) -> Sequence[DenseLayer]:
+        """The hidden layers, and the head once there is one."""
+        return self.head_stage.layers
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return parameters, optimiser state and the running means of peer normalisation."""
+        return super().state() | self.network.means()
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over a :meth:`state`."""
+        super().load(state)
+        self.network.load_means(state)
+
+    def _open_layers(self) -> Stage:
+        settings, network = self.host.settings, self.network
+
+        def read() -> Values:
+            losses, right = network.read_meters()
+            values = {"loss": sum(losses) / len(losses) / 2}
+            values |= {f"loss_layer{k + 1}": loss / 2 for k, loss in enumerate(losses)}
+            return values | {f"separation_layer{k + 1}": 50 * n for k, n in enumerate(right)}
+
+        return Stage(
+            step=network.step,
+            rate=(settings.schedule, settings.lr),
+            batch_size=settings.batch_size,
+            shuffle="shuffle",
+            read=read,
+        )

@@ -7,14 +7,19 @@ and stored (``"store"``): then a step touches one layer alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 
 from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network.chunks import Chunks
 from ffenergy.network.negatives import HybridMaker
-from ffenergy.rules.forward_forward import ForwardForward
+from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule
+from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.stages import Plan, Stage, Values
+from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
-
-CHUNK = 1000  # rows stored at once
 
 
 class GreedyForwardForward(ForwardForward):
@@ -36,12 +41,15 @@ class GreedyForwardForward(ForwardForward):
         self.learning = 0  # index of the layer that learns
         self.stored: tuple[Array, Array] | None = None  # its inputs (n, width) from real, hybrid
 
-    def learn(self, k: int) -> None:
-        """Layer ``k`` (from 0) learns from here on; store its inputs if that is asked for."""
+    def learn(self, k: int, chunks: Chunks) -> None:
+        """Layer ``k`` (from 0) learns from here on; store its inputs if that is asked for.
+
+        ``chunks`` gives the rows of all images.
+        """
         self.learning = k
         if k and self.settings.greedy_input == "store":
             for depth in range(1 if self.stored is None else k, k + 1):
-                self.store(depth)
+                self._store(depth, chunks)
 
     def step(self, index: Array, rate: float) -> None:
         """Train one layer on the images at ``index`` (rows,) and as many hybrids."""
@@ -69,21 +77,19 @@ class GreedyForwardForward(ForwardForward):
             np.take(real, index, axis=0, out=first[:rows], mode="clip")
             np.take(hybrid, index, axis=0, out=last[-rows:], mode="clip")
 
-    def store(self, k: int) -> None:
+    def _store(self, k: int, chunks: Chunks) -> None:
         """Store the inputs of layer ``k`` for all images, from those of the layer below it."""
-        count = self.images.shape[0]
-        real, hybrid = (self.room_to_store(k, name) for name in ("real", "hybrid"))
-        for start in range(0, count, CHUNK):
-            rows = slice(start, min(start + CHUNK, count))
-            self.store_rows(k, rows, real[rows], hybrid[rows])
+        real, hybrid = (self._room_to_store(k, name) for name in ("real", "hybrid"))
+        for rows in chunks(*(self.stored or ())):
+            self._store_rows(k, rows, real[rows], hybrid[rows])
         self.stored = real, hybrid
 
-    def room_to_store(self, k: int, name: str) -> Array:
+    def _room_to_store(self, k: int, name: str) -> Array:
         """Make room for the inputs (n, width below) of layer ``k`` for all images."""
         empty = np.zeros((self.images.shape[0], self.layers[k - 1].width), self.dtype)
         return self.trace.array(empty, role="activation", name=f"stored {name}")
 
-    def store_rows(self, k: int, rows: slice, real: Array, hybrid: Array) -> None:
+    def _store_rows(self, k: int, rows: slice, real: Array, hybrid: Array) -> None:
         """Put the inputs of layer ``k`` for some images, and for a hybrid each, into two arrays."""
         with self.trace.step(f"store-{self.layers[k].name}"):
             if self.stored:
@@ -105,3 +111,51 @@ class GreedyForwardForward(ForwardForward):
             x = layer.normalized(below, self.lengths[k], room)
             with layer.scope["forward"]:
                 layer.relu(x, out)
+
+
+@rule(
+    "ff-greedy",
+    title="Forward-Forward, layer by layer",
+    short_title="FF greedy",
+    colour="#009E73",
+    order=2,
+)
+class GreedyRule(ForwardForwardRule):
+    """A stage ``layer1``, ``layer2`` … for each hidden layer, then the head."""
+
+    compared = False
+    network: GreedyForwardForward
+
+    def make_network(self, host: Host) -> GreedyForwardForward:
+        """Return the network to be trained."""
+        streams = (host.random[name] for name in ("init", "negatives", "stored negatives"))
+        return GreedyForwardForward(host.trace, host.settings, host.train.images, *streams)
+
+    def plans(self) -> Sequence[Plan]:
+        """Layer after layer, then the head."""
+        epochs = self.host.settings.n_epochs
+        layers = [
+            Plan(layer.name, epochs, partial(self._open_layer, k))
+            for k, layer in enumerate(self.network.layers)
+        ]
+        return [*layers, self.head_stage.plan()]
+
+    def _open_layer(self, k: int) -> Stage:
+        settings, network = self.host.settings, self.network
+        network.learn(k, partial(self.host.chunks, self.host.train))
+
+        def read() -> Values:
+            loss, right = network.read_meter(k)
+            values = {"loss": loss / 2, f"loss_layer{k + 1}": loss / 2}
+            return values | {f"separation_layer{k + 1}": 50 * right}
+
+        return Stage(
+            step=network.step,
+            rate=(settings.schedule, settings.lr),
+            batch_size=settings.batch_size,
+            shuffle="shuffle",
+            read=read,
+            part=network.layers[k].name,
+            passing=network.stored or (),
+            counts_samples=k == 0,
+        )

@@ -10,7 +10,7 @@ layer's. All layers learn in every step, and what a layer passes on is computed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,10 @@ from ffenergy.network.head import CLASSES, cross_entropy
 from ffenergy.network.layers import hidden_layers
 from ffenergy.network.optimizers import make_optimizer
 from ffenergy.rules.backprop import INIT
+from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.stages import Values
+from ffenergy.rules.kit.supervised import Supervised
+from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
 
 PROJECTION_INIT: Final = "fan_in"
@@ -214,3 +218,44 @@ class MonoForward:
             scores=room(CLASSES, "activation", "scores"),
         )
         return self.rooms[rows]
+
+
+@rule("mono-forward", title="Mono-Forward", colour="#CC79A7", order=4)
+class MonoForwardRule(Supervised):
+    """All layers learn to classify in every step; the last one answers."""
+
+    baseline = "bp"
+    stage = "layers"
+
+    def __init__(self, host: Host) -> None:
+        train = host.train
+        data = train.images, train.targets, train.labels
+        self.network = MonoForward(host.trace, host.settings, *data, host.random["init"])
+        super().__init__(host, self.network)
+
+    @property
+    def layers(self) -> Sequence[DenseLayer]:
+        """The hidden layers; their projections are in the state and the weights too."""
+        return self.network.layers
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return parameters and optimiser state of layers and projections."""
+        return self.network.state()
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over a :meth:`state`."""
+        super().load(state)
+        for projection in self.network.projections:
+            projection.load(state)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return copies of the parameters: ``layer1/W``, ``layer1/b``, ``layer1/M`` and so on."""
+        projections = [p.plain_parameters() for p in self.network.projections]
+        return super().weights() | {key: m for p in projections for key, m in p.items()}
+
+    def read(self) -> Values:
+        """The mean of the layers' losses, each of them, and the last layer's right answers."""
+        losses, right = self.network.read_meters()
+        values = {"loss": sum(losses) / len(losses)}
+        values |= {f"loss_layer{k}": loss for k, loss in enumerate(losses, start=1)}
+        return values | {"train_accuracy": 100 * right}

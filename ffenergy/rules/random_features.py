@@ -5,8 +5,35 @@ Whatever a head reaches on these features owes nothing to the hidden layers' lea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ffenergy.network.dense import DenseLayer
 from ffenergy.network.stack import NormalizedNetwork
+from ffenergy.rules.kit.head import HeadStage
+from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.stages import Plan, Rule
+from ffenergy.rules.registry import rule
 
 
-class RandomFeatures(NormalizedNetwork):
-    """The network that Forward-Forward starts from, with the same seed, never trained."""
+@rule("random", title="untrained control", short_title="control", colour="#7F7F7F", order=5)
+class RandomFeaturesRule(Rule):
+    """The network that Forward-Forward starts from, with the same seed; only a head learns."""
+
+    compared = True
+    trains_layers = False
+    has_head = True
+    normalizes_inputs = True
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        network = NormalizedNetwork(host.trace, host.settings, host.random["init"])
+        self.head_stage = HeadStage(host, network)
+
+    def plans(self) -> Sequence[Plan]:
+        """The head alone."""
+        return [self.head_stage.plan()]
+
+    @property
+    def layers(self) -> Sequence[DenseLayer]:
+        """The random layers, and the head once there is one."""
+        return self.head_stage.layers

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ffenergy.network.arrays import Tracer
 from instrumented import Trace
+from instrumented.books.ledger import Signature
 
 TRAFFIC_COLUMNS: Final = (
     "layer",
@@ -80,15 +81,17 @@ def signature_table(trace: Tracer) -> list[dict[str, Any]]:
     """Return every distinct step with its digest, how many there were, and one step's counts."""
     if not isinstance(trace, Trace):
         return []
-    return [
-        {
-            "name": signature.name,
-            "digest": signature.digest,
-            "steps": signature.steps,
-            "operations": len(signature.program),
-            "flops": signature.work.flops,
-            "bytes_read": signature.traffic.bytes_read,
-            "bytes_written": signature.traffic.bytes_written,
-        }
-        for signature in trace.signatures
-    ]
+    return [signature_row(signature, signature.steps) for signature in trace.signatures]
+
+
+def signature_row(signature: Signature, steps: int) -> dict[str, Any]:
+    """Return one distinct step as run.json has it: its digest, how many, and one step's counts."""
+    return {
+        "name": signature.name,
+        "digest": signature.digest,
+        "steps": steps,
+        "operations": len(signature.program),
+        "flops": signature.work.flops,
+        "bytes_read": signature.traffic.bytes_read,
+        "bytes_written": signature.traffic.bytes_written,
+    }

@@ -10,8 +10,8 @@ import numpy as np
 
 from ffenergy.data import Dataset
 from ffenergy.report.frozen import activities
+from ffenergy.rules import registry
 from ffenergy.settings import Settings
-from ffenergy.training.algorithms import UNNORMALIZED
 
 IMAGES: Final = 1000
 
@@ -32,7 +32,8 @@ def learned(
     algorithm learns from something else.
     """
     pixels = data.test_images[:IMAGES].reshape(-1, settings.layer_sizes[0]) / np.float32(255)
-    layers = activities(weights, settings, pixels, normalized=algorithm not in UNNORMALIZED)
+    normalized = registry.find(algorithm).normalizes_inputs
+    layers = activities(weights, settings, pixels, normalized=normalized)
     rows = []
     for k, h in enumerate(layers, start=1):
         active = h > 0

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from ffenergy.errors import FfenergyError, SettingsError
+from ffenergy.rules import registry
 from ffenergy.sweeps.cells import Cell, CellFolder, DataPlace, Outcome, run_cell
 
 ATTEMPTS: Final = 3  # times that a killed worker's cells are taken up again
@@ -84,7 +86,7 @@ def _once(
 ) -> Iterator[Outcome]:
     """One pass over `cells` under the backend that is active."""
     apart = bool(workers.scheduler) or jobs != 1
-    task = joblib.delayed(_run_apart if apart else run_cell)
+    task = joblib.delayed(partial(_run_apart, registry.referenced()) if apart else run_cell)
     parallel = joblib.Parallel(
         n_jobs=jobs,
         batch_size=1,
@@ -95,8 +97,15 @@ def _once(
     yield from parallel(task(cell, place, folder.resolve(), workers.threads) for cell in cells)
 
 
-def _run_apart(cell: Cell, place: DataPlace, folder: Path, threads: int) -> Outcome:
-    """As `run_cell`, in a process of its own: Ctrl-C is for the sweep, which ends its workers."""
+def _run_apart(
+    rules: Sequence[str], cell: Cell, place: DataPlace, folder: Path, threads: int
+) -> Outcome:
+    """As `run_cell`, in a process of its own: Ctrl-C is for the sweep, which ends its workers.
+
+    ``rules`` are those that --rule named: nothing else tells the process of them.
+    """
+    for rule in rules:
+        registry.add(rule)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     return run_cell(cell, place, folder, threads)

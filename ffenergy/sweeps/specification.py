@@ -31,14 +31,14 @@ from typing import Any, Final
 
 from ffenergy.errors import SettingsError
 from ffenergy.files.documents import parse_toml
+from ffenergy.rules.registry import rules
 from ffenergy.settings import Settings
-from ffenergy.training import ALGORITHMS
 
 NAMES: Final = tuple(field.name for field in dataclasses.fields(Settings))
 ELSEWHERE: Final = {"seed": "seeds", "n_validation": "validation"}
 KINDS: Final[dict[str, tuple[type, str]]] = {
     "preset": (str, "the name of a preset"),
-    "algorithms": (list, f"a list of {', '.join(ALGORITHMS)}"),
+    "algorithms": (list, "a list of learning rules, such as ff and bp"),
     "seeds": (list, "a list of whole numbers"),
     "validation": (int, "a number of images"),
     "trace": (bool, "true or false"),
@@ -210,9 +210,9 @@ def _algorithms(place: str, names: Any) -> list[str]:
     if not isinstance(names, list) or not names:
         raise SpecificationError(f"{place} is {names!r}; it must be {KINDS['algorithms'][1]}")
     for name in names:
-        if not isinstance(name, str) or name not in ALGORITHMS:
+        if not isinstance(name, str) or name not in rules():
             raise SpecificationError(
-                f"{place}: unknown algorithm {name!r}; choose from {', '.join(ALGORITHMS)}"
+                f"{place}: unknown algorithm {name!r}; choose from {', '.join(rules())}"
             )
     return names
 

@@ -10,12 +10,12 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.costs.decomposition import energies
+from ffenergy.costs.measuring import measure
 from ffenergy.costs.prices import SHOWN, Prices
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import Profile, commute_to_compute
 from ffenergy.energy.errors import PricingError
 from ffenergy.errors import SettingsError
-from ffenergy.measuring import measure
 from ffenergy.settings import Settings
 
 AXES: Final = ("batch_size", "width", "depth", "layer_sizes", "optimizer", "dtype")

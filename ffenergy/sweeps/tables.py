@@ -22,7 +22,7 @@ ERRORS: Final = ("test_error", "train_error")
 STATUSES: Final = ("complete", "diverged", "failed")
 
 
-class Pricer:
+class CellPricer:
     """Energy of whole cells under one profile; a step that several take is analysed once."""
 
     def __init__(self, profile: Profile, say: Callable[[str], object] = lambda line: None) -> None:
@@ -51,7 +51,7 @@ class Pricer:
 
 
 def cells_table(
-    found: Sequence[tuple[Cell, Outcome]], swept: Sequence[str], pricer: Pricer | None = None
+    found: Sequence[tuple[Cell, Outcome]], swept: Sequence[str], pricer: CellPricer | None = None
 ) -> pd.DataFrame:
     """Return `cells.csv`: a row per cell, in the order of the sweep file.
 
@@ -65,7 +65,7 @@ def cells_table(
 
 
 def _row(
-    cell: Cell, outcome: Outcome, swept: Sequence[str], pricer: Pricer | None
+    cell: Cell, outcome: Outcome, swept: Sequence[str], pricer: CellPricer | None
 ) -> dict[str, Any]:
     settings = cell.settings.to_dict()
     energy = pricer.energy(cell, outcome) if pricer else {}

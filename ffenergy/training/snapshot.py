@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from ffenergy.training import streams
-from ffenergy.training.run import Run
-from ffenergy.training.stages import Algorithm
+from ffenergy.rules.kit import streams
+from ffenergy.rules.kit.stages import Rule
+from ffenergy.training.session import Session
 from instrumented import Trace
 from instrumented.books.saved_ledger import ledger_from, plain_ledger
 
@@ -40,23 +40,25 @@ class Snapshot:
     values: dict[str, Any]
 
 
-def take(run: Run, rule: Algorithm, stage: int, epoch: int) -> Snapshot:
-    """Return the state of ``run`` now, between two epochs."""
-    values = {name: getattr(run, name) for name in SCALARS}
-    values["random"] = streams.states_of(run.random)
-    values["ledger"] = plain_ledger(run.trace.ledger) if isinstance(run.trace, Trace) else None
-    return Snapshot(run.algorithm, stage, epoch, rule.state(), values)
+def take(session: Session, rule: Rule, stage: int, epoch: int) -> Snapshot:
+    """Return the state of ``session`` now, between two epochs."""
+    values = {name: getattr(session, name) for name in SCALARS}
+    values["random"] = streams.states_of(session.random)
+    values["ledger"] = (
+        plain_ledger(session.trace.ledger) if isinstance(session.trace, Trace) else None
+    )
+    return Snapshot(session.algorithm, stage, epoch, rule.state(), values)
 
 
-def restore(snapshot: Snapshot, run: Run, rule: Algorithm) -> None:
-    """Bring ``run``, whose stage has just been opened, to where the snapshot was taken.
+def restore(snapshot: Snapshot, session: Session, rule: Rule) -> None:
+    """Bring ``session``, whose stage has just been opened, to where the snapshot was taken.
 
     What opening the stage again has drawn and moved is undone: random states and counters become
     those of the snapshot.
     """
     rule.load(snapshot.arrays)
-    streams.restore(run.random, snapshot.values["random"])
+    streams.restore(session.random, snapshot.values["random"])
     for name in SCALARS:
-        setattr(run, name, snapshot.values[name])
-    if isinstance(run.trace, Trace):
-        run.trace.continue_from(ledger_from(snapshot.values["ledger"]))
+        setattr(session, name, snapshot.values[name])
+    if isinstance(session.trace, Trace):
+        session.trace.continue_from(ledger_from(snapshot.values["ledger"]))

@@ -16,11 +16,11 @@ from ffenergy.network.arrays import Array
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.head import CLASSES
 from ffenergy.network.stack import NormalizedNetwork
+from ffenergy.rules import registry
+from ffenergy.rules.kit.head import HeadStage
 from ffenergy.runs import saved_weights
 from ffenergy.settings import Settings
-from ffenergy.training.algorithms import UNNORMALIZED
-from ffenergy.training.head import HeadStage
-from ffenergy.training.run import Progress, Run
+from ffenergy.training.session import Progress, Session
 from ffenergy.training.subnormals import flushed
 from instrumented import Untraced
 
@@ -125,15 +125,16 @@ def train_head(
     # all of the task's images; the batch of the layers' own training has no say here
     own = settings.replace(dataset=task.dataset, local_fields="", n_train=0, batch_size=1)
     begun = time.perf_counter()
-    run = Run(algorithm, own, task.of(data, settings.n_train), Untraced(), progress)
-    kind = PlainNetwork if algorithm in UNNORMALIZED else NormalizedNetwork
-    network = kind(run.trace, own, run.random["init"])
+    session = Session(algorithm, own, task.of(data, settings.n_train), Untraced(), progress)
+    normalizes = registry.find(algorithm).normalizes_inputs
+    kind = NormalizedNetwork if normalizes else PlainNetwork
+    network = kind(session.trace, own, session.random["init"])
     for layer in network.layers:
         layer.load(weights)
-    plan = HeadStage(run, network).plan()
-    with np.errstate(all="ignore"), flushed():  # what matters is raised by the run
-        run.carry_out(plan, plan.open(), lambda epoch: None)
+    plan = HeadStage(session, network).plan()
+    with np.errstate(all="ignore"), flushed():  # what matters is raised by the session
+        session.carry_out(plan, plan.open(), lambda epoch: None)
     seconds = time.perf_counter() - begun
-    if math.isnan(run.test_error):
+    if math.isnan(session.test_error):
         raise SettingsError("softmax_epochs is 0 in the run: there is no head to train")
-    return TransferResult(run.test_error, run.train_error, seconds)
+    return TransferResult(session.test_error, session.train_error, seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from ffenergy.report.page.blocks import Column, fixed, si, text
 from ffenergy.report.style import (
@@ -95,7 +95,7 @@ def amount(name: str, heading: str, unit: str, *, signed: bool = False) -> Colum
 
 
 def _key(name: str) -> Column:
-    looks: dict[str, tuple[Callable[[str], str], dict[str, str]]] = {
+    looks: dict[str, tuple[Callable[[str], str], Mapping[str, str]]] = {
         "algorithm": (lambda key: ALGORITHM_NAMES.get(key, key), ALGORITHM_COLOURS),
         "part": (lambda key: PART_NAMES.get(key, key), PART_COLOURS),
         "phase": (str, PHASE_COLOURS),

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ffenergy.costs.recording import Recording, StepKind
+from ffenergy.costs.rehearsal import Recording
 from ffenergy.costs.step_costs import step_costs
+from ffenergy.costs.step_kinds import StepKind
 from ffenergy.network.dense import DenseLayer
 from instrumented import Trace
 
@@ -35,9 +36,7 @@ def moved(*, trains: bool) -> dict[str, tuple[int, int]]:
                 layer.find_gradient(xn, h)
             with layer.scope["evaluate"]:
                 np.sum(h)  # h is used afterwards
-    recording = Recording(
-        StepKind("train", 2, lambda bench: lambda number: None), "digest", 0, trace
-    )
+    recording = Recording(StepKind("train", samples=2), "digest", 0, trace.events, trace.buffers)
     costs = step_costs(recording)
     found = {}
     for accounting in ("eager", "fused", "fused-folded"):

@@ -6,13 +6,14 @@ import dataclasses
 
 import pytest
 
-from ffenergy.cli.measure import MEASURABLE
+from ffenergy.cli.measure import measurable
+from ffenergy.costs.measuring import measure, random_dataset
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import SettingsError
-from ffenergy.measuring import measure, random_dataset
+from ffenergy.rules.registry import rules
 from ffenergy.settings import Settings
-from ffenergy.training import ALGORITHMS, train
+from ffenergy.training import train
 
 SETTINGS = Settings.from_preset("quick").replace(
     layer_sizes="16,12,10,8", n_epochs=1, softmax_epochs=1, batch_size=50, n_train=200
@@ -23,7 +24,7 @@ MOVED = ["bytes_read", "bytes_written"]
 
 
 @pytest.mark.parametrize("way", ["recompute", "store"])
-@pytest.mark.parametrize("algorithm", MEASURABLE)
+@pytest.mark.parametrize("algorithm", [name for name, kind in rules().items() if measurable(kind)])
 def test_measured_priced_and_trained_steps_agree(algorithm: str, way: str) -> None:
     settings = SETTINGS.replace(greedy_input=way)
     measured = measure(algorithm, settings, steps=3)
@@ -43,7 +44,7 @@ def test_measured_priced_and_trained_steps_agree(algorithm: str, way: str) -> No
 
 
 def test_every_algorithm_can_be_measured_and_no_other() -> None:
-    assert set(MEASURABLE) == set(ALGORITHMS) - {"random"}
+    assert [name for name, kind in rules().items() if not measurable(kind)] == ["random"]
     assert measure("random", SETTINGS).traffic["phase"].eq("head").any()
     with pytest.raises(SettingsError, match="unknown algorithm 'none'; choose one of ff"):
         measure("none", SETTINGS)

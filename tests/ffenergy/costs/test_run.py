@@ -229,7 +229,7 @@ def test_a_step_that_no_recording_reproduces_is_said(priced: Priced) -> None:
     prices = price_run(results, SETTINGS, (TRAIN, TEST), [profiles()[HEADLINE]], said.append)
     assert prices.steps.empty
     (line,) = said
-    assert "bp: no recording has the digest 0000000000000000" in line
+    assert "bp: no rehearsed step has the digest 0000000000000000" in line
     assert "7 steps 'train'" in line
 
 

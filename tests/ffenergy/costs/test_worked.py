@@ -16,9 +16,10 @@ import pytest
 
 from ffenergy.costs.decomposition import of_run
 from ffenergy.costs.prices import Prices
-from ffenergy.costs.recording import Recording, StepKind
+from ffenergy.costs.rehearsal import Recording
 from ffenergy.costs.run_costs import PricedKind, tabulate
 from ffenergy.costs.step_costs import step_costs
+from ffenergy.costs.step_kinds import StepKind
 from ffenergy.energy import Profile, parse_profiles
 from instrumented import Trace
 
@@ -71,8 +72,8 @@ def recorded(act: Callable[[Trace, int], None], trace: Trace) -> Recording:
     for number in range(3):
         with trace.step("train"), trace.scope(layer="layer1", phase="forward", makes="temporary"):
             act(trace, number)
-    kind = StepKind("train", 4, lambda bench: lambda number: None)
-    return Recording(kind, "digest", 2, trace)
+    kind = StepKind("train", samples=4)
+    return Recording(kind, "digest", 2, trace.events, trace.buffers)
 
 
 @pytest.fixture(scope="module")

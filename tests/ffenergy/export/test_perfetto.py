@@ -9,12 +9,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ffenergy.costs.recording import Workload, record, step_kinds
+from ffenergy.costs.measuring import measure
+from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.energy import load_profile, movement_energy
 from ffenergy.errors import SettingsError
 from ffenergy.export import perfetto
 from ffenergy.export.timeline import Timeline, timeline
-from ffenergy.measuring import measure
 from ffenergy.settings import Settings
 from instrumented import analyse, analyse_live
 
@@ -134,8 +134,8 @@ def test_tracks_are_the_layers(document: dict[str, Any]) -> None:
 
 
 def test_counters_end_at_the_totals_of_the_analysis(document: dict[str, Any]) -> None:
-    kind = next(kind for kind in step_kinds("ff", WORK) if kind.label == "train")
-    trace = record(kind, WORK).trace
+    rehearsal = rehearse("ff", WORK)
+    recording = rehearsal.record(next(k for k in rehearsal.kinds if k.kind.label == "train"))
     counters = of(document, "C", 1)
     values = {
         name: [e["args"] for e in counters if e["name"].startswith(name)]
@@ -144,10 +144,10 @@ def test_counters_end_at_the_totals_of_the_analysis(document: dict[str, Any]) ->
     read = sum(e["args"]["bytes_read"] for e in of(document, "X", 1))
     assert values["moved"][0] == {"read": 0, "written": 0}
     assert values["moved"][-1]["read"] == read
-    live = analyse_live(trace.events, trace.buffers)
+    live = analyse_live(recording.events, recording.buffers)
     assert max(sum(args.values()) for args in values["live"]) == live.peak_bytes
     # the whole step at once, not operation by operation
-    levels = analyse(trace.events, trace.buffers, grain="tile").levels(
+    levels = analyse(recording.events, recording.buffers, grain="tile").levels(
         PROFILE.capacities_bytes, PROFILE.level_names
     )
     whole = movement_energy(PROFILE, levels)["energy_movement_joules"].sum()

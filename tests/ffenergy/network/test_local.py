@@ -9,9 +9,9 @@ from ffenergy.network.dense import DenseLayer
 from ffenergy.network.fields import Fields
 from ffenergy.network.local import LocalLayer
 from ffenergy.network.normalization import normalize
+from ffenergy.network.stack import NormalizedNetwork
 from ffenergy.rules.backprop import Backprop
 from ffenergy.rules.forward_forward import ForwardForward
-from ffenergy.rules.random_features import RandomFeatures
 from ffenergy.settings import Settings
 from instrumented import Untraced
 
@@ -180,8 +180,8 @@ def test_backprop_gradient():
 
 def test_features_of_the_head():
     images = rng().random((7, 25))
-    network = RandomFeatures(Untraced(), SETTINGS, np.random.default_rng(0))
-    features = network.features(images, chunk=3)
+    network = NormalizedNetwork(Untraced(), SETTINGS, np.random.default_rng(0))
+    features = network.features(images, [slice(0, 3), slice(3, 7)])
     below, expected = images, []
     for layer in network.layers:
         x = normalize(below, np.sqrt(below.shape[1]), np.empty_like(below))

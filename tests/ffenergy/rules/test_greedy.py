@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ffenergy.costs.measuring import random_dataset
 from ffenergy.costs.run_costs import price_run
 from ffenergy.energy import choose_profiles
-from ffenergy.measuring import random_dataset
+from ffenergy.network.chunks import chunks
 from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.rules.greedy import GreedyForwardForward
 from ffenergy.settings import Settings
@@ -67,12 +68,16 @@ def test_the_first_layer_learns_as_if_in_parallel_with_the_others(way):
     np.testing.assert_array_equal(greedy["layer1/b"], parallel["layer1/b"])
 
 
+def all_rows(*passing):
+    return chunks(250)
+
+
 def test_stored_inputs_are_the_activities_of_the_layers_below():
     images = np.random.default_rng(1).random((250, 16)).astype(np.float32)
     settings = SETTINGS.replace(greedy_input="store")
     rngs = [np.random.default_rng(k) for k in (2, 3, 4)]
     network = GreedyForwardForward(Untraced(), settings, images, *rngs)
-    network.learn(2)
+    network.learn(2, all_rows)
     activities = images.astype(np.float64)
     for layer in network.layers[:2]:  # each input at mean square 1, then ReLU
         scaled = activities / np.sqrt((activities**2).mean(axis=1, keepdims=True))
@@ -90,7 +95,7 @@ def traffic_of_a_step(way, k):
     images = trace.array(np.random.default_rng(1).random((250, 16)).astype(np.float32))
     rngs = [np.random.default_rng(n) for n in (2, 3, 4)]
     network = GreedyForwardForward(trace, settings, images, *rngs)
-    network.learn(k)
+    network.learn(k, all_rows)
     network.step(trace.array(np.arange(100)), 1e-3)
     frame = trace.to_frame(by_step=True)
     step = frame[frame["step"] == frame["step"].max()]

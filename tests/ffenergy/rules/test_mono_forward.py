@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ffenergy.costs.measuring import random_dataset
 from ffenergy.costs.run_costs import price_run
 from ffenergy.energy import choose_profiles
-from ffenergy.measuring import random_dataset
 from ffenergy.rules.mono_forward import MonoForward
 from ffenergy.settings import Settings
 from ffenergy.training import train

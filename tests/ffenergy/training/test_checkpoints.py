@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 
 from ffenergy.cli import main
+from ffenergy.costs.measuring import random_dataset
 from ffenergy.errors import OutputError
-from ffenergy.measuring import random_dataset
+from ffenergy.rules.registry import rules
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
-from ffenergy.training import ALGORITHMS, Checkpoints, train
+from ffenergy.training import Checkpoints, train
 from ffenergy.training.checkpoints import _first_line
 from ffenergy.training.snapshot import Snapshot
 
@@ -70,7 +71,7 @@ def assert_same(found, expected):
 
 @pytest.mark.parametrize("traced", [True, False])
 @pytest.mark.parametrize("greedy_input", ["recompute", "store"])
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", rules())
 def test_going_on_after_any_epoch_is_never_having_stopped(
     tmp_path, algorithm, greedy_input, traced
 ):

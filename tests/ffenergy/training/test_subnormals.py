@@ -10,7 +10,7 @@ import pytest
 
 from ffenergy.data import load
 from ffenergy.settings import Settings
-from ffenergy.training import train, training
+from ffenergy.training import driver, train
 from ffenergy.training.subnormals import flushed
 
 CAN_FLUSH = (platform.system(), platform.machine()) == ("Linux", "x86_64")
@@ -56,7 +56,7 @@ def test_training_ends_alike(algorithm: str, monkeypatch: pytest.MonkeyPatch) ->
     )  # fmt: skip
     data = load(offline=True, progress=False)
     found = train(algorithm, settings, data, traced=False)
-    monkeypatch.setattr(training, "flushed", contextlib.nullcontext)
+    monkeypatch.setattr(driver, "flushed", contextlib.nullcontext)
     expected = train(algorithm, settings, data, traced=False)
     assert found.test_error == expected.test_error
     small = np.finfo(np.float32).smallest_normal

@@ -15,6 +15,7 @@ from ffenergy.data import Dataset
 from ffenergy.data import sample as embedded
 from ffenergy.data.catalogue import entry
 from ffenergy.errors import SettingsError
+from ffenergy.network.chunks import chunks
 from ffenergy.report.pictures.transfer import render
 from ffenergy.runs.directory import FORMAT, Run, RunDirectory
 from ffenergy.settings import Settings
@@ -119,7 +120,9 @@ def test_features_of_backprop_are_its_activities_without_normalisation() -> None
         below = np.maximum(below @ own[f"{layer.name}/W"] + own[f"{layer.name}/b"], 0)
         seen.append(below)
     wanted = [h / np.sqrt(np.mean(h * h, axis=1, keepdims=True) + 1e-20) for h in seen[1:]]
-    np.testing.assert_allclose(network.features(x), np.hstack(wanted), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        network.features(x, chunks(7)), np.hstack(wanted), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_on_its_own_task_the_fresh_head_is_the_one_that_the_run_trained(

@@ -1,22 +1,22 @@
-"""What a learning rule brings to a run: its stages in their order, and its whole state."""
+"""What a learning rule brings to a run: facts about itself, its stages, and its whole state."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar, Final
 
 import numpy as np
 
 from ffenergy.network.arrays import Array
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.stack import parameters
-
-if TYPE_CHECKING:
-    from ffenergy.training.run import Run
+from ffenergy.rules.kit.host import Host
 
 Values = dict[str, float]
+HEAD: Final = "head"
+"""The part of a network that the stage of a softmax head trains."""
 
 
 def unchanged(values: Values) -> Values:
@@ -34,6 +34,8 @@ class Stage:
     read: returns sums over all cases since the last call, keyed as in history.csv; one of them
         is ``loss``.
     assess: turns the mean values of an epoch into those of its history row, after the epoch.
+    part: the one layer that learns, such as ``layer2`` or ``head``; empty where all of them do.
+    passing: arrays that batches are gathered from, and that were in use before the stage began.
     counts_samples: whether the images of this stage count among the run's samples: once per
         epoch of a network, however many stages its layers take.
     """
@@ -44,7 +46,8 @@ class Stage:
     shuffle: str
     read: Callable[[], Values]
     assess: Callable[[Values], Values] = unchanged
-    is_head: bool = False
+    part: str = ""
+    passing: Sequence[Array] = ()
     counts_samples: bool = True
 
 
@@ -57,15 +60,36 @@ class Plan:
     open: Callable[[], Stage]
 
 
-class Algorithm(ABC):
-    """A learning rule at work in one run.
+class Rule(ABC):
+    """A learning rule at work on what its host gives it.
 
-    Everything that the next epoch depends on, besides the run's random streams and data, is in
-    ``state``; what a stage needs besides is made from it when the stage is opened.
+    Everything that the next epoch depends on, besides the host's random streams and data, is in
+    ``state``; what a stage needs besides is made from it when the stage is opened. A stage's
+    ``step`` is one step of the trace.
+
+    Facts about the rule are attributes of its class; ``registry.rule`` sets the first five.
+
+    name: what users type. title, short_title: what tables and pictures say. colour: ``#RRGGBB``.
+    order: rules are listed by it; those of other packages come behind.
+    compared: ``ffenergy compare`` trains it unless it is told which to train.
+    baseline: the rule that it is held against, if any.
+    trains_layers: hidden layers learn. has_head: a softmax head is trained on frozen features.
+    normalizes_inputs: every layer takes the activities below scaled to a fixed length.
     """
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    short_title: ClassVar[str] = ""
+    colour: ClassVar[str] = ""
+    order: ClassVar[int] = 100
+    compared: ClassVar[bool] = False
+    baseline: ClassVar[str] = ""
+    trains_layers: ClassVar[bool] = True
+    has_head: ClassVar[bool] = False
+    normalizes_inputs: ClassVar[bool] = False
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
 
     @abstractmethod
     def plans(self) -> Sequence[Plan]:

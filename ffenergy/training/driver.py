@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ffenergy.errors import SettingsError
 from ffenergy.network.arrays import Tracer
+from ffenergy.rules import registry
+from ffenergy.rules.kit.stages import Plan, Rule
 from ffenergy.runs.results import AlgorithmResult
 from ffenergy.settings import Settings
-from ffenergy.training.algorithms import ALGORITHMS
 from ffenergy.training.checkpoints import Checkpoints
 from ffenergy.training.outcomes import Diverged, Interrupted, NotFiniteError
-from ffenergy.training.run import AfterEpoch, Progress, Run
+from ffenergy.training.session import AfterEpoch, Progress, Session
 from ffenergy.training.snapshot import restore, take
-from ffenergy.training.stages import Algorithm, Plan
 from ffenergy.training.subnormals import flushed
 from instrumented import Trace, Untraced
 
@@ -42,7 +41,7 @@ def train(
     checkpoints: Checkpoints | None = None,
     watch: Watch | None = None,
 ) -> AlgorithmResult:
-    """Train one of ``ALGORITHMS`` on ``data`` and measure its error.
+    """Train a learning rule, by name, on ``data`` and measure its error.
 
     The same seed gives the same bits with and without tracing, and with and without a stop at a
     checkpoint: with ``checkpoints`` the state is saved after epochs, and a state saved earlier is
@@ -54,31 +53,28 @@ def train(
         Diverged: the loss became NaN or infinite; carries the partial result.
         Interrupted: Ctrl-C; carries the partial result.
     """
-    if algorithm not in ALGORITHMS:
-        raise SettingsError(
-            f"unknown algorithm {algorithm!r}; choose one of {', '.join(ALGORITHMS)}"
-        )
+    kind = registry.find(algorithm)
     trace: Tracer = Trace(strict=True) if traced else Untraced()
-    run = Run(algorithm, settings, data, trace, progress)
-    rule = ALGORITHMS[algorithm](run)
+    session = Session(algorithm, settings, data, trace, progress)
+    rule = kind(session)
     try:
         with np.errstate(all="ignore"), flushed():  # what matters is reported as Diverged
-            _carry_out(run, rule, after_epoch, checkpoints, watch)
+            _carry_out(session, rule, after_epoch, checkpoints, watch)
     except NotFiniteError as error:
-        raise Diverged(str(error), run.result(rule.weights())) from None
+        raise Diverged(str(error), session.result(rule.weights())) from None
     except KeyboardInterrupt:
-        raise Interrupted(run.result(rule.weights())) from None
-    return run.result(rule.weights())
+        raise Interrupted(session.result(rule.weights())) from None
+    return session.result(rule.weights())
 
 
 def _carry_out(
-    run: Run,
-    rule: Algorithm,
+    session: Session,
+    rule: Rule,
     after_epoch: AfterEpoch | None,
     checkpoints: Checkpoints | None,
     watch: Watch | None,
 ) -> None:
-    saved = checkpoints.latest(run.algorithm) if checkpoints else None
+    saved = checkpoints.latest(session.algorithm) if checkpoints else None
     plans = rule.plans()
     for number, plan in enumerate(plans):
         if saved and number < saved.stage:
@@ -88,16 +84,16 @@ def _carry_out(
         stage = plan.open()
         done = 0
         if saved:
-            restore(saved, run, rule)
+            restore(saved, session, rule)
             done, saved = saved.epoch, None
 
         def after(epoch: int, *, name: str = plan.name, number: int = number) -> None:
             if after_epoch:
                 after_epoch(name, epoch, rule.weights)
             if watch:
-                watch(plans, run.history)
+                watch(plans, session.history)
             if checkpoints and checkpoints.due():
-                checkpoints.save(take(run, rule, number, epoch))
+                checkpoints.save(take(session, rule, number, epoch))
 
-        run.carry_out(plan, stage, after, done=done)
+        session.carry_out(plan, stage, after, done=done)
     rule.finish()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ffenergy.network.arrays import Array
-from ffenergy.training.run import Run
-from ffenergy.training.stages import Algorithm, Plan, Stage, Values
+from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.stages import Plan, Rule, Stage, Values
 
 
 class Network(Protocol):
@@ -21,18 +21,18 @@ class Network(Protocol):
         """Return the scores (rows, 10) of ``images`` (rows, pixels)."""
 
 
-class SupervisedTraining(Algorithm):
+class Supervised(Rule):
     """A network taught by the labels, with the learning rate and decay of backprop."""
 
     stage: str  # its name
 
-    def __init__(self, run: Run, network: Network) -> None:
-        super().__init__(run)
+    def __init__(self, host: Host, network: Network) -> None:
+        super().__init__(host)
         self._answering = network
 
     def plans(self) -> Sequence[Plan]:
         """The whole network at once."""
-        return [Plan(self.stage, self.run.settings.n_epochs, self._open)]
+        return [Plan(self.stage, self.host.settings.n_epochs, self._open)]
 
     @abstractmethod
     def read(self) -> Values:
@@ -40,12 +40,12 @@ class SupervisedTraining(Algorithm):
 
     def finish(self) -> None:
         """Measure the errors of the trained network."""
-        run, scores = self.run, self._answering.scores
-        run.test_error = run.error_rate(scores, run.test.images, run.test.labels)
-        run.train_error = run.error_rate(scores, run.train.images, run.train.labels)
+        self._test()
+        host = self.host
+        host.train_error = host.error_rate(self._answering.scores, host.train.images, host.train)
 
     def _open(self) -> Stage:
-        settings = self.run.settings
+        settings = self.host.settings
         return Stage(
             step=self._answering.step,
             rate=(settings.schedule, settings.bp_lr),
@@ -56,7 +56,10 @@ class SupervisedTraining(Algorithm):
         )
 
     def _assess(self, values: Values) -> Values:
-        run = self.run
-        run.test_error = run.error_rate(self._answering.scores, run.test.images, run.test.labels)
+        self._test()
         running = 100 - values.pop("train_accuracy")  # during the epoch, as it was trained
-        return values | {"train_error": running, "test_error": run.test_error}
+        return values | {"train_error": running, "test_error": self.host.test_error}
+
+    def _test(self) -> None:
+        host = self.host
+        host.test_error = host.error_rate(self._answering.scores, host.test.images, host.test)

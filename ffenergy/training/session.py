@@ -1,4 +1,4 @@
-"""The run: epochs of batches, what is shown, checked and written down on the way."""
+"""A training: epochs of batches, what is shown, checked and written down on the way."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ import pandas as pd
 
 from ffenergy.data.validation import held_out
 from ffenergy.network.arrays import Array, Tracer
-from ffenergy.network.head import one_hot, wrong_answers
 from ffenergy.network.optimizers import learning_rate
+from ffenergy.rules.kit.examples import Examples
+from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.stages import HEAD, Plan, Stage, Values
 from ffenergy.runs.results import AlgorithmResult, signature_table, totals, traffic_table
 from ffenergy.settings import Settings
-from ffenergy.training.examples import Examples
 from ffenergy.training.outcomes import NotFiniteError
-from ffenergy.training.streams import random_streams
 
 if TYPE_CHECKING:
     from ffenergy.data import Dataset
-    from ffenergy.training.stages import Plan, Stage, Values
 
 REPORTS: Final = 100  # looks at the loss per epoch, for the progress bar and the NaN check
-CHUNK: Final = 1000  # rows evaluated at once
+
+
+def steps_between_looks(steps: int) -> int:
+    """Return after how many of an epoch's ``steps`` the loss is looked at; and at its end."""
+    return math.ceil(steps / REPORTS)
 
 
 class Progress(Protocol):
@@ -50,8 +53,8 @@ class AfterEpoch(Protocol):
         """Epoch ``epoch`` of ``stage`` is over; ``weights()`` copies the parameters."""
 
 
-class Run:
-    """One algorithm being trained: the trace, the data, the history so far."""
+class Session(Host):
+    """One algorithm being trained: its host, with the history and the counters so far."""
 
     def __init__(
         self,
@@ -61,23 +64,18 @@ class Run:
         trace: Tracer,
         progress: Progress | None,
     ) -> None:
-        self.algorithm, self.settings, self.trace = algorithm, settings, trace
-        self.progress = progress
-        self.random = random_streams(settings.seed)
+        self.algorithm, self.progress = algorithm, progress
         data = held_out(data, settings.n_validation)
         used = settings.check_data(math.prod(data.train_images.shape[1:]), len(data.train_images))
-        self.train = Examples.enter(
-            trace, data.train_images[:used], data.train_labels[:used], settings.dtype
+        images, labels = data.train_images[:used], data.train_labels[:used]
+        super().__init__(
+            settings,
+            trace,
+            Examples.of_images(trace, "train", images, labels, settings.dtype),
+            Examples.of_images(trace, "test", data.test_images, data.test_labels, settings.dtype),
         )
-        self.test = Examples.enter(trace, data.test_images, data.test_labels, settings.dtype)
-        self.targets = trace.array(
-            one_hot(self.train.plain_labels, settings.dtype), role="data", name="targets"
-        )
-        self.evaluate_scope = trace.scope(layer="head", phase="evaluate", makes="temporary")
-        self.shuffle_scope = trace.scope(layer="input", phase="forward", makes="temporary")
         self.history: list[dict[str, Any]] = []
         self.steps = self.samples = self.head_steps = self.head_samples = 0
-        self.test_error = self.train_error = math.nan
         self.started = time.perf_counter()
 
     @property
@@ -96,7 +94,7 @@ class Run:
 
         Epochs count from 1. The last batch of an epoch may be short.
         """
-        per_epoch = math.ceil(self.train.images.shape[0] / stage.batch_size)
+        per_epoch = math.ceil(self.train.count / stage.batch_size)
         if self.progress:
             self.progress.start(plan.name, plan.n_epochs * per_epoch)
             if done:
@@ -111,13 +109,11 @@ class Run:
 
     def _epoch(self, plan: Plan, stage: Stage, epoch: int) -> Values:
         """Train one epoch; return the mean values over it."""
-        count: int = self.train.images.shape[0]
+        count = self.train.count
         per_epoch = math.ceil(count / stage.batch_size)
-        total, every = plan.n_epochs * per_epoch, math.ceil(per_epoch / REPORTS)
+        total, every = plan.n_epochs * per_epoch, steps_between_looks(per_epoch)
         schedule, rate = stage.rate
-        with self.trace.step("shuffle"), self.shuffle_scope:
-            permutation = self.random[stage.shuffle].permutation(count)
-            order = self.trace.made(permutation, operation="permutation")
+        order = self.shuffled(stage.shuffle)
         sums: Values = {}
         seen = reported = 0
         for number in range(per_epoch):
@@ -138,22 +134,12 @@ class Run:
 
     def _count(self, stage: Stage, index: Array) -> None:
         rows = index.shape[0] if stage.counts_samples else 0
-        if stage.is_head:
+        if stage.part == HEAD:
             self.head_steps += 1
             self.head_samples += rows
         else:
             self.steps += 1
             self.samples += rows
-
-    def error_rate(self, scores: Callable[[Array], Array], inputs: Array, labels: Array) -> float:
-        """Return the percentage of ``inputs`` (n, …) whose largest score is not at the label."""
-        count: int = inputs.shape[0]
-        wrong = 0
-        for start in range(0, count, CHUNK):
-            with self.trace.step("evaluate"), self.evaluate_scope:
-                rows = slice(start, start + CHUNK)
-                wrong += int(self.trace.escape(wrong_answers(scores(inputs[rows]), labels[rows])))
-        return 100 * wrong / count
 
     def result(self, weights: dict[str, np.ndarray]) -> AlgorithmResult:
         """Return what there is so far."""

@@ -1,0 +1,56 @@
+"""Which learning rules a command knows, and how they are named on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ffenergy.errors import SettingsError
+from ffenergy.rules import registry
+from ffenergy.rules.kit.stages import Rule
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def known(chosen: Callable[[type[Rule]], bool] = lambda kind: True) -> str:
+    """The names of all rules, or of some, with commas."""
+    return ", ".join(name for name, kind in registry.rules().items() if chosen(kind))
+
+
+def named(
+    text: str, flag: str, chosen: Callable[[type[Rule]], bool] = lambda kind: True
+) -> tuple[str, ...]:
+    """Read the names of rules, with commas; raises SettingsError for one that is not chosen."""
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if not (name in registry.rules() and chosen(registry.find(name))):
+            raise SettingsError(f"{flag} has {name!r}; choose among {known(chosen)}, with commas")
+    return names
+
+
+def rule_name(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Take the name of a rule that there is, and no other; a callback."""
+    if value not in registry.rules():
+        raise click.BadParameter(f"{value!r} is not one of {known()}.", ctx, parameter)
+    return value
+
+
+def rule_flags(command: Command) -> Command:
+    """Add --rule, which is read before all that names rules."""
+
+    def read(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> None:
+        for text in texts:
+            registry.add(text)
+
+    return click.option(
+        "--rule",
+        multiple=True,
+        metavar="MODULE:CLASS",
+        is_eager=True,
+        expose_value=False,
+        callback=read,
+        help="A learning rule of your own, such as my_rule:MyRule; repeat it for more. Those of "
+        "installed packages are known without it.",
+    )(command)

@@ -1,0 +1,1 @@
+"""What rules are written with: what surrounds them, their stages, the head, the random streams."""

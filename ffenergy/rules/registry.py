@@ -1,0 +1,174 @@
+"""Every learning rule by its name: those of this package, of installed ones, and by reference.
+
+A rule is a class, registered by the decorator of its module. Modules of ``ffenergy/rules/`` are
+all read; other packages name theirs in the entry point group ``ffenergy.rules``, and a module
+that is not installed is named on the command line, ``--rule module:Class``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import pkgutil
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, TypeVar
+
+import ffenergy.rules as home
+from ffenergy.errors import SettingsError
+from ffenergy.rules.kit.stages import Rule
+
+GROUP: Final = "ffenergy.rules"
+"""The entry point group; an entry is ``name = "module:Class"``, or a module that has several."""
+NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
+
+Kind = TypeVar("Kind", bound=type[Rule])
+
+
+class RuleError(SettingsError):
+    """A rule that cannot be registered or found; one line says which and what to do."""
+
+
+_registered: dict[str, type[Rule]] = {}
+_broken: dict[str, str] = {}  # entry points that could not be read, and why
+_referenced: dict[str, None] = {}  # by --rule, in their order
+_read = False
+
+
+def rule(
+    name: str, *, title: str, colour: str, short_title: str = "", order: int = 100
+) -> Callable[[Kind], Kind]:
+    """Register the decorated :class:`Rule` under ``name``.
+
+    Args:
+        name: what users type and files say: small letters, digits and hyphens.
+        title: how tables and pictures call it.
+        colour: in pictures, ``#RRGGBB``.
+        short_title: for the labels of axes; the title by default.
+        order: rules are listed by it, then by name.
+
+    Raises:
+        RuleError: a name or colour that is none, or a name that another rule has.
+    """
+    if not NAME.fullmatch(name):
+        raise RuleError(f"rule name {name!r}; use small letters, digits and hyphens, as my-rule")
+    if not COLOUR.fullmatch(colour):
+        raise RuleError(f"rule {name} has colour {colour!r}; write it as #RRGGBB")
+
+    def register(kind: Kind) -> Kind:
+        known = _registered.get(name)
+        if known is not None and reference(known) != reference(kind):
+            raise RuleError(
+                f"two rules are named {name}: {reference(known)} and {reference(kind)}; rename one"
+            )
+        kind.name, kind.title, kind.colour, kind.order = name, title, colour, order
+        kind.short_title = short_title or title
+        _registered[name] = kind
+        return kind
+
+    return register
+
+
+def rules() -> Mapping[str, type[Rule]]:
+    """Every rule there is, by name, in the order of all tables."""
+    _read_all()
+    return {kind.name: kind for kind in sorted(_registered.values(), key=_place)}
+
+
+def find(name: str) -> type[Rule]:
+    """Return the rule ``name``; raises RuleError with the names there are."""
+    known = rules()
+    if name in known:
+        return known[name]
+    if name in _broken:
+        raise RuleError(f"rule {name} cannot be read: {_broken[name]}; repair or uninstall it")
+    raise RuleError(f"unknown algorithm {name!r}; choose one of {', '.join(known)}")
+
+
+def add(text: str) -> type[Rule]:
+    """Read the rule that ``module:Class`` names; modules of the working directory count too.
+
+    Raises:
+        RuleError: it is not written so, cannot be imported, or is no registered rule.
+    """
+    _read_all()
+    module, colon, attribute = text.partition(":")
+    if not colon or not module or not attribute:
+        raise RuleError(f"rule {text!r}; write module:Class, such as my_rule:MyRule")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    kind = _load(text, lambda: getattr(importlib.import_module(module), attribute))
+    _referenced[text] = None
+    return kind
+
+
+def referenced() -> tuple[str, ...]:
+    """What :func:`add` has read, for processes that must read it too."""
+    return tuple(_referenced)
+
+
+def reference(kind: type[Rule]) -> str:
+    """Where a rule comes from, as ``module:Class``."""
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def is_own(kind: type[Rule]) -> bool:
+    """Tell whether a rule is one of this package's."""
+    return kind.__module__.startswith(f"{home.__name__}.")
+
+
+def _place(kind: type[Rule]) -> tuple[int, str]:
+    return kind.order, kind.name
+
+
+def _read_all() -> None:
+    """Read the modules of this package and the entry points of others, once."""
+    global _read
+    if _read:
+        return
+    _read = True
+    for module in pkgutil.iter_modules(home.__path__):
+        importlib.import_module(f"{home.__name__}.{module.name}")
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        try:
+            if ":" in entry.value:
+                _load(entry.value, entry.load)
+            else:
+                entry.load()
+        except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything
+            _broken[entry.name] = f"{entry.value}: {error}"
+
+
+def _load(text: str, load: Callable[[], object]) -> type[Rule]:
+    try:
+        kind = load()
+    except RuleError:
+        raise
+    except Exception as error:  # a stranger's module may raise anything
+        raise RuleError(f"rule {text}: {type(error).__name__}: {error}") from error
+    if not (isinstance(kind, type) and issubclass(kind, Rule) and kind.name):
+        raise RuleError(
+            f"rule {text} is no rule; derive it from ffenergy.rules.Rule and register it with "
+            "@ffenergy.rules.rule"
+        )
+    return kind
+
+
+class Facts(Mapping[str, str]):
+    """One attribute of every rule, by the rule's name; looked up when it is asked for."""
+
+    def __init__(self, attribute: str) -> None:
+        self.attribute = attribute
+
+    def __getitem__(self, name: str) -> str:
+        return str(getattr(rules()[name], self.attribute))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(rules())
+
+    def __len__(self) -> int:
+        return len(rules())
