@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy loads; workers share the cores
 
 import base64
+import json
 import shutil
 import signal
 from collections.abc import Callable
@@ -115,3 +116,15 @@ def finished_run(
 def copied_run(finished_run: Finished, tmp_path: Path) -> Path:
     """A copy of the finished run, to be changed."""
     return Path(shutil.copytree(finished_run.path, tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def without_checksums() -> Callable[[Path], None]:
+    """Makes a run one of a version that recorded no files and sealed no documents."""
+
+    def forget(path: Path) -> None:
+        document = json.loads((path / "run.json").read_text())
+        kept = {name: value for name, value in document.items() if name not in ("files", "sha256")}
+        (path / "run.json").write_text(json.dumps(kept))
+
+    return forget

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from ffenergy.cli.flags import (
     NumberRange,
@@ -18,10 +17,11 @@ from ffenergy.cli.flags import (
 )
 from ffenergy.cli.job import Job
 from ffenergy.cli.provenance import configuration
+from ffenergy.cli.warning import warn
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import OutputError, SettingsError
-from ffenergy.files.atomic import replacing, write_bytes
+from ffenergy.files.contents import as_csv, as_npz
 from ffenergy.report.pricing import saved_settings
 from ffenergy.report.snapshots import COLUMNS, STAGES, Film, Snapshots
 from ffenergy.runs.directory import Run, RunDirectory
@@ -136,46 +136,50 @@ def _train(
         run = job.carry_out(tuple(STAGES))
         assert job.prices is not None  # noqa: S101  # a traced run with profiles has them
         film = snapshots.film(run, job.prices)
-        with replacing(directory.path / ARRAYS) as stream:
-            np.savez(stream, allow_pickle=False, **film.arrays())
-        directory.write_table(TABLE, film.table)
+        directory.add(run, {ARRAYS: as_npz(film.arrays()), TABLE: as_csv(film.table)})
     return directory.path
 
 
 def _film(path: Path, fps: float) -> tuple[list[str], str]:
     """Draw the film of a run that has snapshots; the files written, and what they leave out."""
+    directory = RunDirectory(path)
+    with directory.locked_run():
+        return _drawn(directory, fps)
+
+
+def _drawn(directory: RunDirectory, fps: float) -> tuple[list[str], str]:
     from ffenergy.report.pictures import film  # matplotlib takes a second to import
     from ffenergy.report.pictures import (
         moving as moving_pictures,  # matplotlib takes a second to import
     )
 
-    run = RunDirectory(path).read()
+    run = directory.read(warn)
     settings, data = saved_settings(run), run.configuration["data"]
     subtitles = film.Subtitles(
         network="-".join(map(str, settings.layer_sizes)),
         data=f"{data['name'].upper()}, {data['train_images']:,} training images",
         threshold=settings.threshold,
     )
-    frames = list(film.frames(_snapshots(path), subtitles))
-    videos, notes = [], ""
+    frames = list(film.frames(_snapshots(directory), subtitles))
+    videos, notes = {}, ""
     if moving_pictures.has_encoder():
-        videos = moving_pictures.write_videos(path / FILM, frames, fps)
+        videos = moving_pictures.videos(Path(FILM).stem, frames, fps)
     else:
         notes = " MP4 and WebM need an encoder: pip install 'ffenergy[film]'."
     content, step = moving_pictures.gif(frames, fps)
-    write_bytes(path / FILM, content)
+    directory.add(run, {FILM: content, **videos})
     if step > 1:
         notes = f" {FILM} shows one of every {step} frames, to stay below 5 MB.{notes}"
-    return [FILM, *(video.name for video in videos)], notes
+    return [FILM, *videos], notes
 
 
-def _snapshots(path: Path) -> Film:
+def _snapshots(directory: RunDirectory) -> Film:
+    path, there = directory.path, directory.files()
     for name in (ARRAYS, TABLE):
-        if not (path / name).exists():
+        if name not in there:
             raise OutputError(
                 f"{path} holds no snapshots ({name}); a run of `ffenergy animate` has them"
             )
-    directory = RunDirectory(path)
     arrays, table = directory.read_arrays(ARRAYS), directory.read_table(TABLE, COLUMNS)
     try:
         return Film.of(arrays, table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from ffenergy.cli.flags import (
 )
 from ffenergy.cli.job import Job
 from ffenergy.cli.provenance import configuration
-from ffenergy.cli.resuming import checkpoints_of, same_origin, same_settings, unfinished
+from ffenergy.cli.resuming import checkpoints_of, same_origin, same_settings
 from ffenergy.cli.rule_flags import known, named, rule_flags, rule_name
+from ffenergy.cli.warning import warn
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.report.pricing import saved_profiles
@@ -128,27 +130,30 @@ def _carry_out(
 ) -> None:
     """Check everything that can be checked, then train, save after each algorithm, report."""
     directory = RunDirectory(outdir or Path("runs") / f"{name}-{preset}")
-    earlier = unfinished(directory) if resume else None
     settings = chosen_settings(preset, overrides)
-    if earlier:
-        settings = same_settings(ctx, earlier, settings)
-    if earlier and not profile:
-        profiles = saved_profiles(earlier)
-    else:
-        profiles = choose_profiles(profile, settings.dtype)
-    if not earlier:
-        directory.check(force=force)
-    data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
-    data = held_out(data, settings.n_validation)
-    used = settings.check_data(data.train_images[0].size, len(data.train_images))
-    records = [chosen.record() for chosen in profiles]
-    begun = {**configuration(ctx, preset, settings, data, used), "traced": traced}
-    fresh = Run(begun).with_profiles(records)
-    if earlier:
-        same_origin(earlier, fresh)
-        earlier = earlier.with_profiles(records)
-    with directory.locked():
-        if not earlier:
+    earlier: Run | None = None
+    with ExitStack() as stack:
+        if resume and directory.holds_run():  # read under the lock under which it goes on
+            stack.enter_context(directory.locked_run())
+            earlier = directory.read(warn).without_unfinished()
+            settings = same_settings(ctx, earlier, settings)
+        else:
+            directory.check(force=force)
+        if earlier and not profile:
+            profiles = saved_profiles(earlier)
+        else:
+            profiles = choose_profiles(profile, settings.dtype)
+        data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
+        data = held_out(data, settings.n_validation)
+        used = settings.check_data(data.train_images[0].size, len(data.train_images))
+        records = [chosen.record() for chosen in profiles]
+        begun = {**configuration(ctx, preset, settings, data, used), "traced": traced}
+        fresh = Run(begun).with_profiles(records)
+        if earlier:
+            same_origin(earlier, fresh)
+            earlier = earlier.with_profiles(records)
+        else:
+            stack.enter_context(directory.locked())
             directory.claim(force=force)
         job = Job(
             directory,

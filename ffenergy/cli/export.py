@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
+from ffenergy.cli.warning import warn
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.energy import load_profile
 from ffenergy.errors import SettingsError
-from ffenergy.export import perfetto
-from ffenergy.export.parquet import write_parquet
+from ffenergy.export import parquet, perfetto
 from ffenergy.export.timeline import timeline, trains_all_layers_at_once
-from ffenergy.files.atomic import write_text
+from ffenergy.files.atomic import encoded
 from ffenergy.report.pricing import saved_settings
 from ffenergy.runs.directory import Run, RunDirectory
 
@@ -56,17 +56,18 @@ def export(
     if not (as_trace or as_parquet):
         raise SettingsError("nothing to export; give --perfetto, --parquet or both")
     directory = RunDirectory(run)
-    saved = directory.read()
-    written = []
-    if as_trace:
-        hardware = load_profile(profile)
-        work = _workload(saved)
-        names = _chosen(saved, algorithms, work)
-        document = perfetto.document([timeline(name, work, hardware) for name in names])
-        write_text(run / perfetto.FILE, json.dumps(document, allow_nan=False) + "\n")
-        written.append(perfetto.FILE)
-    if as_parquet:
-        written += write_parquet(run)
+    written: dict[str, bytes] = {}
+    with directory.locked_run():
+        saved = directory.read(warn)
+        if as_trace:
+            hardware = load_profile(profile)
+            work = _workload(saved)
+            names = _chosen(saved, algorithms, work)
+            document = perfetto.document([timeline(name, work, hardware) for name in names])
+            written[perfetto.FILE] = encoded(json.dumps(document, allow_nan=False) + "\n")
+        if as_parquet:
+            written |= parquet.tables(directory)
+        directory.add(saved, written)
     if not quiet:
         click.echo(f"Written to {run}: {', '.join(written)}.")
 

@@ -6,21 +6,19 @@ from pathlib import Path
 
 import click
 
-from ffenergy.cli.flags import data_flags
+from ffenergy.cli.flags import OutputFolder, data_flags
+from ffenergy.cli.warning import warn
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import DataError, OutputError
-from ffenergy.files.atomic import write_bytes
 from ffenergy.report import examples
 from ffenergy.report.pictures.preferred_inputs import preferred_inputs
 from ffenergy.report.pricing import saved_settings
-from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.directory import PICTURES, PICTURES_FILE, Run, RunDirectory
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--outdir", type=click.Path(path_type=Path), help="Where to write; by default RUN/figures."
-)
+@click.option("--outdir", type=OutputFolder(), help="Where to write; by default RUN/figures.")
 @data_flags
 @click.option("--quiet", "-q", is_flag=True, help="Write the files, print nothing.")
 def figures(
@@ -45,9 +43,8 @@ def figures(
         reference as reference_figures,  # matplotlib takes a second to import
     )
 
-    saved = RunDirectory(run).read()
-    target = outdir or run / "figures"
-    RunDirectory(target).check(force=True)
+    saved = RunDirectory(run).read(warn)
+    target = RunDirectory(outdir or run / PICTURES, PICTURES_FILE)
     weights = {k.removeprefix("ff/"): w for k, w in saved.weights.items() if k.startswith("ff/")}
     if weights:
         settings = saved_settings(saved)
@@ -59,10 +56,10 @@ def figures(
     drawn = dict(reference_figures.render(saved))
     if not drawn:
         raise OutputError(f"{run} has nothing to draw: no Forward-Forward weights, no history")
-    for name, content in drawn.items():
-        write_bytes(target / name, content)
+    with target.locked():
+        target.change({"run": str(run)}, drawn)
     if not quiet:
-        click.echo(f"Written to {target}: {', '.join(drawn)}.")
+        click.echo(f"Written to {target.path}: {', '.join(drawn)}.")
         missing = [p.name for p in reference_figures.PICTURES if f"{p.name}.png" not in drawn]
         if missing:
             click.echo(

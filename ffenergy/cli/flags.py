@@ -109,6 +109,19 @@ class NumberRange(click.FloatRange):
         return number
 
 
+class OutputFolder(click.Path):
+    """A folder to write to; an empty name, which would be the current one, is refused."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Convert as click does, and refuse the empty name."""
+        if not str(value):
+            self.fail("the name of the folder is empty; write . for the current one.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def resume_flags(command: Command) -> Command:
     """Add --resume and --checkpoint-seconds."""
     command = click.option(
@@ -159,10 +172,12 @@ def output_flags(command: Command) -> Command:
         "--quiet", "-q", is_flag=True, help="No progress and no tables, only errors."
     )(command)
     command = click.option(
-        "--force", is_flag=True, help="Replace an older run in the output directory."
+        "--force",
+        is_flag=True,
+        help="Replace an older run in the output directory, that is, the files that it recorded.",
     )(command)
     return click.option(
         "--outdir",
-        type=click.Path(path_type=Path),
+        type=OutputFolder(),
         help="Where the run is written; by default a folder under runs/.",
     )(command)

@@ -17,8 +17,7 @@ from ffenergy.energy import ChosenProfile
 from ffenergy.errors import FfenergyError, RunInterruptedError, TrainingError
 from ffenergy.files.atomic import write_text
 from ffenergy.progress import progress
-from ffenergy.report import examples
-from ffenergy.report.files import write_report, write_tables
+from ffenergy.report import examples, files
 from ffenergy.report.pricing import prices_of
 from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.rules.kit.stages import Plan
@@ -66,8 +65,10 @@ class Job:
         Raises RunInterruptedError on Ctrl-C and TrainingError when a loss is no longer a number;
         by then the finished algorithms and the history of the unfinished one are saved.
         """
-        self.directory.write(self.run)
         current = ""
+        if not set(algorithms) <= set(self.run.results):
+            self.run = self.run.with_status("running")
+        self.directory.write(self.run)
         try:
             for current in algorithms:
                 if current not in self.run.results:
@@ -77,13 +78,13 @@ class Job:
                 self.checkpoints.clear()
             self._add_examples()
             self.run = self.run.with_status("complete")
-            self.directory.write(self.run)
+            self.directory.write(self.run, files.tables(self.run))
             if self.traced and self.profiles:
                 self.say("Pricing a step of every kind …")
                 self.prices = prices_of(self.run, self.profiles, self.say)
             self.say("Drawing the pictures …")
             profiles = [chosen.profile for chosen in self.profiles]
-            write_report(self.directory, self.run, self.prices, profiles)
+            self.directory.add(self.run, files.report(self.run, self.prices, profiles))
         except KeyboardInterrupt as stop:
             if isinstance(stop, Interrupted):
                 self.run = self.run.with_history(current, stop.partial.history)
@@ -114,8 +115,7 @@ class Job:
             if shown is not None:
                 shown.close()
         self.run = self.run.with_result(result)
-        self.directory.write(self.run)
-        write_tables(self.directory, self.run)
+        self.directory.write(self.run, files.tables(self.run))
 
     def _watch(
         self, algorithm: str, plans: Sequence[Plan], history: Sequence[Mapping[str, Any]]
@@ -139,8 +139,7 @@ class Job:
     def _keep(self, status: str, reason: str) -> str:
         """Save what there is; return one line that says what happened and what was kept."""
         self.run = self.run.with_status(status, reason)
-        self.directory.write(self.run)
-        write_tables(self.directory, self.run)
+        self.directory.write(self.run, files.tables(self.run))
         kept = [_named(name) for name in self.run.results]
         started = self.run.history["algorithm"].unique()
         epochs = [f"the epochs of {_named(n)}" for n in started if n not in self.run.results]

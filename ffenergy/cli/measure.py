@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,10 @@ from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.run_costs import MEASURED_IMAGES, price_steps
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
-from ffenergy.files.atomic import write_bytes, write_text
+from ffenergy.files.contents import as_csv
 from ffenergy.progress import progress
-from ffenergy.report import priced_display, text
+from ffenergy.report import files, priced_display, text
 from ffenergy.report import steps as step_tables
-from ffenergy.report.files import write_prices
 from ffenergy.report.style import ACCOUNTING as RULES
 from ffenergy.report.sweep_table import shown as sweep_shown
 from ffenergy.rules.kit.stages import Rule
@@ -99,7 +97,7 @@ def measure(
             raise SettingsError(f"--algorithms has {name!r} twice; name each once, with commas")
     # in a sweep a dtype without a price leaves energies empty; a single step must be priced
     profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
-    directory = RunDirectory(outdir) if outdir is not None else None
+    directory = RunDirectory(outdir, "measure.json") if outdir is not None else None
     if directory is not None:
         directory.check(force=force)
     if len(cells) > 1:
@@ -131,12 +129,13 @@ def _step(
             "profiles": [chosen.record() for chosen in profiles],
             "signatures": {m.algorithm: m.signatures for m in found},
         }
+        tables = {
+            "traffic.csv": as_csv(step_tables.traffic(found)),
+            "summary.csv": as_csv(step_tables.summary(found, prices)),
+        }
         with directory.locked():
             directory.claim(force=force)
-            directory.write_table("traffic.csv", step_tables.traffic(found))
-            directory.write_table("summary.csv", step_tables.summary(found, prices))
-            write_prices(directory, prices)
-            write_text(directory.path / "measure.json", json.dumps(document, indent=2) + "\n")
+            directory.change(document, tables | files.priced(prices))
     if not quiet:
         sizes = "-".join(map(str, settings.layer_sizes))
         rule = f"Bytes are counted {RULES[ACCOUNTING]}."
@@ -184,16 +183,15 @@ def _sweep(
             step_grid as sweep_figure,  # matplotlib takes a second to import
         )
 
-        directory.write_table("sweep.csv", table)
-        for kind, content in sweep_figure.render(table).items():
-            write_bytes(directory.path / f"sweep.{kind}", content)
+        written = {"sweep.csv": as_csv(table)}
+        written |= {f"sweep.{kind}": drawn for kind, drawn in sweep_figure.render(table).items()}
         document = {
             "per": "training step",
             "settings": [settings.to_dict() for settings in cells[:priced]],
             "versions": versions(),
             "profiles": [chosen.record() for chosen in profiles],
         }
-        write_text(directory.path / "sweep.json", json.dumps(document, indent=2) + "\n")
+        directory.change(document, written)
     if priced and not quiet:
         click.echo(text.table(sweep_shown(table)))
         for note in sorted(set(table["note"]) - {""}):

@@ -12,7 +12,7 @@ import click
 import threadpoolctl  # type: ignore[import-untyped]
 
 from ffenergy.data import Dataset
-from ffenergy.runs.directory import FORMAT
+from ffenergy.runs.document import FORMAT
 from ffenergy.settings import Settings
 
 ACCOUNTING = "eager"

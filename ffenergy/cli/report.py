@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from ffenergy.cli.flags import profile_flags
+from ffenergy.cli.warning import warn
 from ffenergy.energy import choose_profiles
-from ffenergy.report.files import write_page, write_report
+from ffenergy.report import files
 from ffenergy.report.pricing import prices_of, saved_profiles
 from ffenergy.report.text import overview
 from ffenergy.runs.directory import RunDirectory
@@ -31,16 +32,19 @@ def report(run: Path, *, profile: tuple[str, ...], html: bool, quiet: bool) -> N
     what it finished.
     """
     directory = RunDirectory(run)
-    saved = directory.read()
-    profiles = choose_profiles(profile) if profile else saved_profiles(saved)
-    prices = prices_of(saved, profiles, lambda line: click.echo(line, err=True))
-    hardware = [chosen.profile for chosen in profiles]
-    if html:
-        write_page(directory, saved, prices, hardware)
-        if not quiet:
-            click.echo(f"Written to {run}: report.html.")
+    with directory.locked_run():
+        saved = directory.read(warn)
+        profiles = choose_profiles(profile) if profile else saved_profiles(saved)
+        prices = prices_of(saved, profiles, warn)
+        hardware = [chosen.profile for chosen in profiles]
+        build = files.page_alone if html else files.report
+        written = build(saved, prices, hardware)
+        directory.add(saved, written)
+    if quiet:
         return
-    pictures = write_report(directory, saved, prices, hardware)
-    if not quiet:
-        click.echo(overview(saved, prices))
-        click.echo(f"\nWritten to {run}: report.html, report.md, {', '.join(pictures)}.")
+    if html:
+        click.echo(f"Written to {run}: report.html.")
+        return
+    pictures = [name for name in written if name.endswith(".png")]
+    click.echo(overview(saved, prices))
+    click.echo(f"\nWritten to {run}: report.html, report.md, {', '.join(pictures)}.")

@@ -8,17 +8,11 @@ from typing import Any
 
 import click
 
+from ffenergy.cli.warning import warn
 from ffenergy.errors import SettingsError
 from ffenergy.runs.directory import CHECKPOINTS, Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training import Checkpoints
-
-
-def unfinished(directory: RunDirectory) -> Run | None:
-    """Return the run in a directory without its unfinished epochs, None if there is no run."""
-    if not (directory.path / "run.json").exists():
-        return None
-    return directory.read().without_unfinished()
 
 
 def same_settings(ctx: click.Context, earlier: Run, asked: Settings) -> Settings:
@@ -60,7 +54,7 @@ def checkpoints_of(directory: RunDirectory, run: Run, every_seconds: float) -> C
         directory.path / CHECKPOINTS,
         hashlib.sha256(text.encode()).hexdigest(),
         every_seconds,
-        lambda line: click.echo(f"warning: {line}", err=True),
+        lambda line: warn(f"warning: {line}"),
     )
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 import pandas as pd
-from filelock import FileLock, Timeout
 
+from ffenergy.cli.warning import warn
 from ffenergy.errors import OutputError
 from ffenergy.files.documents import NUMBER_OR_NULL, check, parse_json
 from ffenergy.report.findings import error_percent
 from ffenergy.report.style import ALGORITHM_NAMES
-from ffenergy.runs.directory import EPOCH, LOCK, PROGRESS, Run, RunDirectory
+from ffenergy.runs.directory import PROGRESS, Run, RunDirectory
+from ffenergy.runs.document import EPOCH
 
 DOCUMENT = {
     "algorithm": str,
@@ -35,8 +36,8 @@ def status(run: Path) -> None:
       ffenergy status runs/compare-quick
     """
     directory = RunDirectory(run)
-    found = directory.read()
-    for line in told(found, progress_of(run), is_training=_is_training(run)):
+    found = directory.read(warn)
+    for line in told(found, progress_of(run), is_training=directory.folder.is_locked):
         click.echo(line)
 
 
@@ -113,17 +114,6 @@ def progress_of(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as reason:
         raise OutputError(f"{file} is not readable as progress: {reason}") from reason
     return found
-
-
-def _is_training(path: Path) -> bool:
-    """Whether some process holds the lock of the directory."""
-    if not (path / LOCK).exists():
-        return False
-    try:
-        with FileLock(path / LOCK).acquire(blocking=False):
-            return False
-    except (Timeout, PermissionError):  # a lock of somebody else's, which is gone when not held
-        return True
 
 
 def _named(algorithm: str) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import pandas as pd
 
-from ffenergy.cli.flags import data_flags
+from ffenergy.cli.flags import OutputFolder, data_flags
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
-from ffenergy.files.atomic import write_bytes, write_text
+from ffenergy.files.contents import as_csv
 from ffenergy.progress import progress
 from ffenergy.report import text
 from ffenergy.report.sweep_errors_table import shown
@@ -29,7 +29,7 @@ from ffenergy.sweeps.specification import Specification, SpecificationError
 @rule_flags
 @click.option(
     "--outdir",
-    type=click.Path(path_type=Path),
+    type=OutputFolder(),
     help="Where cells and tables are written; a sweep that is there already goes on. By default "
     "runs/sweep-NAME, after the file's name.",
 )
@@ -103,18 +103,22 @@ def sweep(
     """
     asked = specification.read(spec)
     chosen = choose_profiles([profile]) if profile else []
-    directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}")
+    directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}", "sweep.json")
     place = DataPlace(data_dir.resolve() if data_dir else None, offline)
     try:
         cells = _cells(asked, place, progress=not quiet)
     except SettingsError as error:
         raise SpecificationError(f"{spec}: {error.message}") from None
     folder = CellFolder(directory.path / "cells")
-    if not folder.path.is_dir():
+    goes_on = directory.holds_run() or folder.path.is_dir()
+    if not goes_on:
         directory.check(remedy=ELSEWHERE)
+    document = _document(ctx, spec, asked, cells, chosen)
     with directory.locked():
+        if not goes_on:
+            directory.claim(remedy=ELSEWHERE)
         finished = _open(folder, cells)
-        write_text(directory.path / "sweep.toml", spec.read_text(encoding="utf-8"))
+        directory.change(document, {"sweep.toml": spec.read_bytes()})
         who = pool.Workers.choose(workers, scheduler)
         if not quiet:
             known = f", {len(finished)} of them done before" if finished else ""
@@ -126,7 +130,8 @@ def sweep(
             )
         found = finished | _train(cells, finished, place, directory, who, quiet=quiet)
         ordered = [(cell, found[cell.name]) for cell in cells]
-        summary = _write(ctx, directory, spec, asked, ordered, chosen, place, quiet=quiet)
+        files, summary = _results(asked, ordered, chosen, place, quiet=quiet)
+        directory.change(document, files)
     if not quiet:
         click.echo("\n" + text.table(shown(summary, asked.swept)))
         for cell, outcome in ordered:
@@ -191,18 +196,15 @@ def _train(
     return found
 
 
-def _write(
-    ctx: click.Context,
-    directory: RunDirectory,
-    spec: Path,
+def _results(
     asked: Specification,
     found: Sequence[tuple[Cell, Outcome]],
     profiles: Sequence[ChosenProfile],
     place: DataPlace,
     *,
     quiet: bool,
-) -> Any:
-    """Write tables and pictures; return the summary."""
+) -> tuple[dict[str, bytes], pd.DataFrame]:
+    """Return tables and pictures as files, and the summary."""
     # matplotlib takes a second to import
     from ffenergy.report.pictures import masks as mask_figure
     from ffenergy.report.pictures import sweep_costs as sweep_costs_figure
@@ -226,13 +228,23 @@ def _write(
         blurs = sorted({cell.settings.n_blur for cell, _ in found})
         one = found[0][0].settings
         pictures["masks"] = mask_figure.render(place.load(one), one, blurs)
+    files = {}
     for name, table in written.items():
-        directory.write_table(f"{name}.csv", table)
-    for name, files in pictures.items():
-        for kind, content in files.items():
-            write_bytes(directory.path / f"{name}.{kind}", content)
-    data = {cell.data.name: vars(cell.data) for cell, _ in found}
-    document = {
+        files[f"{name}.csv"] = as_csv(table)
+    for name, drawn in pictures.items():
+        files |= {f"{name}.{kind}": content for kind, content in drawn.items()}
+    return files, summary
+
+
+def _document(
+    ctx: click.Context,
+    spec: Path,
+    asked: Specification,
+    cells: Sequence[Cell],
+    profiles: Sequence[ChosenProfile],
+) -> dict[str, Any]:
+    data = {cell.data.name: vars(cell.data) for cell in cells}
+    return {
         "command": ctx.meta.get("ffenergy.command", ctx.command_path),
         "specification": spec.name,
         "swept": list(asked.swept),
@@ -240,9 +252,7 @@ def _write(
         "accounting": tables.ACCOUNTING,
         "preset": asked.preset,
         "data": list(data.values()),
-        "cells": {outcome.cell: cell.settings.to_dict() for cell, outcome in found},
+        "cells": {cell.name: cell.settings.to_dict() for cell in cells},
         "versions": versions(),
         "profiles": [chosen.record() for chosen in profiles],
     }
-    write_text(directory.path / "sweep.json", json.dumps(document, indent=1) + "\n")
-    return summary

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,12 @@ import click
 import numpy as np
 import pandas as pd
 
-from ffenergy.cli.flags import data_flags
+from ffenergy.cli.flags import OutputFolder, data_flags
 from ffenergy.cli.provenance import versions
+from ffenergy.cli.warning import warn
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, TrainingError
-from ffenergy.files.atomic import write_bytes, write_text
+from ffenergy.files.contents import as_csv
 from ffenergy.progress import progress
 from ffenergy.report import text
 from ffenergy.report.pricing import saved_settings
@@ -28,6 +28,7 @@ from ffenergy.training.outcomes import NotFiniteError
 from ffenergy.training.transfer import Task, train_head
 
 FILES: Final = ("transfer.csv", "summary.csv", "transfer.json", "transfer.png", "transfer.svg")
+REMEDY: Final = f"{ELSEWHERE}, or pass --force to replace a transfer"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Source:
 )
 @click.option(
     "--outdir",
-    type=click.Path(path_type=Path),
+    type=OutputFolder(),
     default=Path("runs/transfer"),
     show_default=True,
     help="Where to write.",
@@ -106,37 +107,33 @@ def transfer(
     own = sources[0].settings.dataset
     parsed = map(Task.parse, tasks or (own, f"{own}:5-9"))
     asked = list(dict.fromkeys(parsed))  # a task given twice is no second seed
-    directory = RunDirectory(outdir)
-    replaced = FILES if force else ()
-    remedy = ELSEWHERE if force else f"{ELSEWHERE}, or pass --force to replace a transfer"
-    directory.check(replaced=replaced, remedy=remedy)
+    directory = RunDirectory(outdir, "transfer.json")
+    directory.check(force=force, remedy=REMEDY)
     data = {task.dataset: _data(task, sources[0], data_dir, offline, quiet) for task in asked}
     rows: list[dict[str, Any]] = []
     with directory.locked():
-        directory.check(replaced=replaced, remedy=remedy)
-        for name in replaced:
-            (outdir / name).unlink(missing_ok=True)
+        directory.claim(force=force, remedy=REMEDY)
+        document = _document(ctx, sources, data)
         try:
             for source in sources:
                 for algorithm in in_order(source.run.algorithms, ALGORITHM_NAMES):
                     for task in asked:
                         row = _row(source, algorithm, task, data[task.dataset], quiet=quiet)
                         rows.append(row)
-                        directory.write_table("transfer.csv", pd.DataFrame(rows))
+                        directory.change(document, {"transfer.csv": as_csv(pd.DataFrame(rows))})
         except KeyboardInterrupt:
             raise RunInterruptedError(
                 f"interrupted; kept: {len(rows)} heads (in {outdir / 'transfer.csv'})"
             ) from None
         summary = _summary(pd.DataFrame(rows))
-        directory.write_table("summary.csv", summary)
-        _write_rest(ctx, outdir, summary, sources, data)
+        directory.change(document, {"summary.csv": as_csv(summary), **_pictures(summary)})
     if not quiet:
         click.echo("\n" + text.table(shown(summary)))
         click.echo(f"\nWritten to {outdir}: {', '.join(FILES)}.")
 
 
 def _read(path: Path) -> Source:
-    run = RunDirectory(path).read()
+    run = RunDirectory(path).read(warn)
     if not run.algorithms:
         remedy = "go on with it by --resume" if run.can_resume else "train it again"
         raise OutputError(f"{path} has no finished algorithm; {remedy}")
@@ -216,20 +213,18 @@ def _summary(rows: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def _write_rest(
-    ctx: click.Context,
-    outdir: Path,
-    summary: pd.DataFrame,
-    sources: Sequence[Source],
-    data: dict[str, Dataset],
-) -> None:
+def _pictures(summary: pd.DataFrame) -> dict[str, bytes]:
     from ffenergy.report.pictures import (
         transfer as transfer_figure,  # matplotlib takes a second to import
     )
 
-    for kind, content in transfer_figure.render(summary).items():
-        write_bytes(outdir / f"transfer.{kind}", content)
-    document = {
+    return {f"transfer.{kind}": drawn for kind, drawn in transfer_figure.render(summary).items()}
+
+
+def _document(
+    ctx: click.Context, sources: Sequence[Source], data: dict[str, Dataset]
+) -> dict[str, Any]:
+    return {
         "command": ctx.meta.get("ffenergy.command", ctx.command_path),
         "data": [
             {"name": d.name, "source": d.source, "is_sample": d.is_sample} for d in data.values()
@@ -245,4 +240,3 @@ def _write_rest(
         ],
         "versions": versions(),
     }
-    write_text(outdir / "transfer.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 from importlib.util import find_spec
-from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from ffenergy.errors import FfenergyError, OutputError
-from ffenergy.files.atomic import write_bytes
+from ffenergy.runs.directory import RunDirectory
+
+ENDING: Final = ".csv"
 
 
-def write_parquet(directory: Path) -> list[str]:
-    """Write ``NAME.parquet`` beside every ``NAME.csv`` of a run; return the names written.
+def tables(directory: RunDirectory) -> dict[str, bytes]:
+    """Return ``NAME.parquet`` for every ``NAME.csv`` that a run wrote.
 
     Integers stay integers; a column of numbers with gaps becomes float64.
 
@@ -25,20 +27,16 @@ def write_parquet(directory: Path) -> list[str]:
         raise FfenergyError(
             "Parquet needs pyarrow, which is not installed; pip install 'ffenergy[parquet]'"
         )
-    tables = sorted(directory.glob("*.csv"))
-    if not tables:
-        raise OutputError(f"{directory} holds no CSV files; give the --outdir of an earlier run")
-    for path in tables:
-        write_bytes(path.with_suffix(".parquet"), _converted(path))
-    return [path.with_suffix(".parquet").name for path in tables]
+    names = [name for name in directory.files() if name.endswith(ENDING)]
+    if not names:
+        raise OutputError(f"{directory.path} holds no CSV files; give the --outdir of a run")
+    return {
+        f"{name.removesuffix(ENDING)}.parquet": _converted(directory.read_table(name, ()))
+        for name in names
+    }
 
 
-def _converted(path: Path) -> bytes:
-    try:
-        table = pd.read_csv(path, engine="python")  # its floats are exact
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        reason = " ".join(str(error).split())
-        raise OutputError(f"{path} is not readable as a table: {reason}") from error
+def _converted(table: pd.DataFrame) -> bytes:
     stream = io.BytesIO()
     table.to_parquet(stream, engine="pyarrow", index=False)
     return stream.getvalue()

@@ -17,7 +17,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     Until then a reader sees the old file or none. After an error the old file is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+    # random, since a process of the same number may have died here (in another container)
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}{UNFINISHED}")
     try:
         with temporary.open("xb") as stream:
             yield stream
@@ -30,6 +31,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether the file is one that a writer has not moved into its place."""
+    return path.name.startswith(".") and path.name.endswith(UNFINISHED)
 
 
 def sweep(folder: Path) -> None:
@@ -49,4 +55,9 @@ def write_text(path: Path, text: str) -> None:
 
     Bytes of a file name that are no UTF-8, which Python reads as surrogates, become escapes.
     """
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    write_bytes(path, encoded(text))
+
+
+def encoded(text: str) -> bytes:
+    """Return `text` as UTF-8, surrogates as escapes."""
+    return text.encode("utf-8", "backslashreplace")

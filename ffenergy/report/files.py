@@ -1,4 +1,7 @@
-"""Everything in a run directory that is derived from the measurement: tables, page, pictures."""
+"""Everything in a run directory that is derived from the measurement: tables, page, pictures.
+
+Pure functions: they return the contents of files by name, which are then written together.
+"""
 
 from __future__ import annotations
 
@@ -6,60 +9,59 @@ from collections.abc import Sequence
 
 from ffenergy.costs.prices import Prices
 from ffenergy.energy import Profile
-from ffenergy.files.atomic import write_bytes, write_text
+from ffenergy.files.atomic import encoded
+from ffenergy.files.contents import as_csv
 from ffenergy.report import markdown, priced_tables
-from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.directory import Run
 
 
-def write_tables(directory: RunDirectory, run: Run, prices: Prices | None = None) -> None:
-    """Write `summary.csv`, `normalize.csv`, `targets.csv` and, if priced, the priced tables."""
-    directory.write_table("summary.csv", priced_tables.summary(run, prices))
-    directory.write_table("normalize.csv", priced_tables.normalize(run, prices))
-    directory.write_table("targets.csv", priced_tables.targets(run, prices))
-    if prices is not None:
-        write_prices(directory, prices)
+def tables(run: Run, prices: Prices | None = None) -> dict[str, bytes]:
+    """Return `summary.csv`, `normalize.csv`, `targets.csv` and, if priced, the priced tables."""
+    found = {
+        "summary.csv": priced_tables.summary(run, prices),
+        "normalize.csv": priced_tables.normalize(run, prices),
+        "targets.csv": priced_tables.targets(run, prices),
+    }
+    written = {name: as_csv(table) for name, table in found.items()}
+    return written if prices is None else written | priced(prices)
 
 
-def write_prices(directory: RunDirectory, prices: Prices) -> None:
-    """Write every table of `prices` under its own name."""
-    for name, table in prices.tables():
-        directory.write_table(f"{name}.csv", table)
+def priced(prices: Prices) -> dict[str, bytes]:
+    """Return every table of `prices` under its own name."""
+    return {f"{name}.csv": as_csv(table) for name, table in prices.tables()}
 
 
-def write_report(
-    directory: RunDirectory,
-    run: Run,
-    prices: Prices | None = None,
-    profiles: Sequence[Profile] = (),
-) -> list[str]:
-    """Write tables, pictures, `report.md` and `report.html`; return the names of the pictures.
+def report(
+    run: Run, prices: Prices | None = None, profiles: Sequence[Profile] = ()
+) -> dict[str, bytes]:
+    """Return tables, pictures, `report.md` and `report.html`.
 
     `profiles` are those of `prices`; the page's what-if needs those that are not bundled.
     """
     from ffenergy.report.page import page  # matplotlib takes a second to import
     from ffenergy.report.pictures import figures
 
-    write_tables(directory, run, prices)
     drawn = list(figures.render(run, prices))
-    for picture, files in drawn:
-        for kind, content in files.items():
-            write_bytes(directory.path / f"{picture.name}.{kind}", content)
     named = [(f"{picture.name}.png", picture.caption, picture.alt) for picture, _ in drawn]
-    write_text(directory.path / "report.md", markdown.page(run, named, prices))
-    write_text(directory.path / "report.html", page(run, prices, drawn, profiles))
-    return [name for name, *_ in named]
+    pictures = {
+        f"{picture.name}.{kind}": content
+        for picture, files in drawn
+        for kind, content in files.items()
+    }
+    return {
+        **tables(run, prices),
+        **pictures,
+        "report.md": encoded(markdown.page(run, named, prices)),
+        "report.html": encoded(page(run, prices, drawn, profiles)),
+    }
 
 
-def write_page(
-    directory: RunDirectory,
-    run: Run,
-    prices: Prices | None = None,
-    profiles: Sequence[Profile] = (),
-) -> None:
-    """Write the tables and `report.html` alone, with its pictures inside."""
+def page_alone(
+    run: Run, prices: Prices | None = None, profiles: Sequence[Profile] = ()
+) -> dict[str, bytes]:
+    """Return the tables and `report.html`, with its pictures inside."""
     from ffenergy.report.page import page  # matplotlib takes a second to import
     from ffenergy.report.pictures import figures
 
-    write_tables(directory, run, prices)
     content = page(run, prices, figures.render(run, prices), profiles)
-    write_text(directory.path / "report.html", content)
+    return {**tables(run, prices), "report.html": encoded(content)}

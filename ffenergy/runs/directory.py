@@ -2,84 +2,50 @@
 
 `run.json`, `traffic.csv`, `history.csv`, `weights.npz` and `examples.npz` hold the measurement;
 every other file in the directory is derived from them and can be built again (`ffenergy report`).
+`run.json` names them all, each with its SHA-256: only they are removed with --force, and a file
+that was changed is not read.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import zipfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
+from pandas.api.types import is_integer_dtype
 
-from ffenergy.costs.prices import FILES as PRICED
 from ffenergy.errors import OutputError, SettingsError
-from ffenergy.files.atomic import replacing, sweep, write_text
-from ffenergy.files.documents import NUMBER_OR_NULL, check, parse_json
-from ffenergy.runs import results, saved_weights
+from ffenergy.files.atomic import UNFINISHED, is_unfinished, sweep
+from ffenergy.files.contents import as_csv, as_npz, from_csv, from_npz
+from ffenergy.files.documents import SEAL, check, check_seal, parse_json, read_text
+from ffenergy.files.folder import FILES, ChangedError, Folder, StrangerError
+from ffenergy.files.locks import LOCK, HeldError
+from ffenergy.runs import contradictions, results, saved_weights
+from ffenergy.runs.document import DOCUMENT, FORMAT, SCALARS
 from ffenergy.settings import Settings
 
 if TYPE_CHECKING:
     from ffenergy.runs.results import AlgorithmResult
 
-FORMAT = 1
 RESUMABLE = ("ffenergy compare", "ffenergy train")
-STATUSES = ("running", "complete", "interrupted", "failed")
 TRAFFIC_COLUMNS = ["algorithm", *results.TRAFFIC_COLUMNS]
 HISTORY_COLUMNS = ["algorithm", "stage", "epoch", "loss"]
-MEASURED = ("run.json", "traffic.csv", "history.csv", "weights.npz", "examples.npz")
-DERIVED = ("summary.csv", "normalize.csv", "targets.csv", *PRICED, "report.md", "report.html")
-PICTURES = ("*.png", "*.svg", "*.gif", "*.mp4", "*.webm")
-FILM = ("film.csv", "film.npz")
+DOCUMENT_FILE: Final = "run.json"
+MEASURED: Final = ("traffic.csv", "history.csv", "weights.npz", "examples.npz")
 PROGRESS = "progress.json"
 CHECKPOINTS = "checkpoints"
-LOCK = ".lock"
-EXPORTS = ("*.perfetto.json", "*.parquet")
+PICTURES: Final = "figures"
+PICTURES_FILE: Final = "figures.json"
+TRIES: Final = 3
 ELSEWHERE = "choose another --outdir"
 FORCE = f"{ELSEWHERE}, or pass --force to replace the run in it"
-SCALARS = (
-    "test_error",
-    "train_error",
-    "steps",
-    "samples",
-    "head_steps",
-    "head_samples",
-    "wall_seconds",
-)
-SCALAR_TYPES: Final = {
-    **dict.fromkeys(SCALARS, int),
-    **dict.fromkeys(("test_error", "train_error", "wall_seconds"), NUMBER_OR_NULL),
-}
-SIGNATURE: Final = {"name": str, "digest": str, "steps": int}
-EPOCH: Final = {"stage": str, "epoch": int, "loss": NUMBER_OR_NULL, str: NUMBER_OR_NULL}
-DOCUMENT: Final = {
-    "status": str,
-    "command": str,
-    "accounting": str,
-    "preset": str,
-    "seed": int,
-    "settings": dict,
-    "versions": dict,
-    "data": {
-        "name": str,
-        "source": str,
-        "is_sample": bool,
-        "train_images": int,
-        "test_images": int,
-        "validation_images?": int,
-    },
-    "profiles?": [{"name": str, "sha256": str, "text?": str}],
-    "results": {str: {**SCALAR_TYPES, "signatures": [SIGNATURE]}},
-}
-"""What readers of `run.json` may count on, see `documents.check`."""
+Say = Callable[[str], object]
 
 
 class RunDirectoryError(OutputError):
@@ -161,115 +127,205 @@ def _joined(table: pd.DataFrame, algorithm: str, rows: pd.DataFrame) -> pd.DataF
 
 
 class RunDirectory:
-    """The directory a run is written to, checked before any work begins."""
+    """The directory a run is written to, checked before any work begins.
 
-    def __init__(self, path: Path) -> None:
+    `document` is the file in it that says what was done, and which files were written.
+    """
+
+    def __init__(self, path: Path, document: str = DOCUMENT_FILE) -> None:
         self.path = path
+        self.folder = Folder(path, document)
 
-    def check(
-        self, *, force: bool = False, replaced: Collection[str] = (), remedy: str = FORCE
-    ) -> None:
+    def holds_run(self) -> bool:
+        """Whether there is a run here, readable or not."""
+        return (self.path / self.folder.document).exists()
+
+    def check(self, *, force: bool = False, remedy: str = FORCE) -> None:
         """Prove that a run could be written here, and change nothing that matters.
 
-        Raises RunDirectoryError if the directory cannot be made or written, or if it holds
-        anything but files named in `replaced` and `force` is False; `remedy` ends that message.
+        With `force` an older run may be here, whose files it names, but nothing else.
+
+        Raises RunDirectoryError if the directory cannot be made or written, if another process
+        writes here, or if there is anything that would not be replaced; `remedy` ends the message
+        where `force` would help.
         """
-        probe = self.path / f".writable.{os.getpid()}"
+        probe = self.path / f".writable.{os.urandom(6).hex()}{UNFINISHED}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            occupied = any(path.name not in (LOCK, *replaced) for path in self.path.iterdir())
             probe.touch(exist_ok=False)
             probe.unlink()
+            if self.folder.is_locked:
+                raise self._in_use()
+            self._check_contents(force=force, remedy=remedy)
         except OSError as error:
             raise self._not_writable(error) from error
-        if occupied and not force:
-            what = "an older run" if (self.path / "run.json").exists() else "other files"
+
+    def _check_contents(self, *, force: bool, remedy: str) -> None:
+        there = [p for p in self.path.iterdir() if p.name != LOCK and not is_unfinished(p)]
+        if not there:
+            return
+        if not force:
+            what = "an older run" if self.holds_run() else "other files"
             raise RunDirectoryError(f"{self.path} already holds {what}; {remedy}")
+        try:
+            untold = self.folder.recorded() is None
+            strangers = self.folder.strangers(self._own())
+        except ValueError:
+            untold, strangers = True, []
+        if untold:
+            raise RunDirectoryError(
+                f"{self.path} holds a run that does not say which files are its own (it is "
+                f"damaged, or of an earlier version); remove it yourself, or {ELSEWHERE}"
+            )
+        if strangers:
+            raise RunDirectoryError(
+                f"{self.path} holds {strangers[0]}, which the run in it did not write, so --force "
+                f"replaces nothing there; move it away, or {ELSEWHERE}"
+            )
+
+    def _own(self) -> set[str]:
+        """What a run keeps beside its files: what comes and goes, and folders in it."""
+        own = {PROGRESS}
+        checkpoints = self.path / CHECKPOINTS
+        if checkpoints.is_dir() and all(
+            is_unfinished(path) or is_checkpoint(path) for path in checkpoints.iterdir()
+        ):
+            own.add(CHECKPOINTS)
+        pictures = Folder(self.path / PICTURES, PICTURES_FILE)
+        if pictures.path.is_dir() and not pictures.strangers(()):
+            own.add(PICTURES)
+        return own
 
     def _not_writable(self, error: OSError) -> RunDirectoryError:
         return RunDirectoryError(
             f"cannot write to {self.path}: {error.strerror or error}; choose another --outdir"
         )
 
-    def claim(self, *, force: bool = False) -> None:
-        """Check, and clear away an older run: the files that a run writes, and only those."""
-        self.check(force=force)
-        self._clear()
+    def _in_use(self) -> RunDirectoryError:
+        return RunDirectoryError(
+            f"another process is training into {self.path}, or writing its report; wait for it, or "
+            "work in another folder"
+        )
 
-    def _clear(self) -> None:
-        for name in (*MEASURED, *DERIVED, PROGRESS):
-            (self.path / name).unlink(missing_ok=True)
-        for path in (self.path / CHECKPOINTS).glob("*.checkpoint"):
-            path.unlink()
-        for pattern in (*PICTURES, *FILM, *EXPORTS):
-            for path in self.path.glob(pattern):
-                path.unlink()
+    def claim(self, *, force: bool = False, remedy: str = FORCE) -> None:
+        """Check, under the lock, and clear an older run away: what it recorded, and only that."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._check_contents(force=force, remedy=remedy)
+            (self.path / PROGRESS).unlink(missing_ok=True)
+            for name, is_own in ((CHECKPOINTS, is_checkpoint), (PICTURES, None)):
+                inner = self.path / name
+                if name not in self._own():
+                    continue
+                if is_own is None:
+                    Folder(inner, PICTURES_FILE).clear()
+                for path in inner.iterdir():
+                    path.unlink()
+                inner.rmdir()
+            self.folder.clear()
+        except OSError as error:
+            raise self._not_writable(error) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other process from writing a run into this directory.
+        """Keep every other process from writing here.
 
         Raises RunDirectoryError if one does so already, or if the lock cannot be taken.
         """
-        lock = FileLock(self.path / LOCK)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise RunDirectoryError(
-                f"another process is training into {self.path}; wait for it or choose another "
-                "--outdir"
-            ) from None
-        except OSError as error:
-            raise self._not_writable(error) from error
-        try:
-            sweep(self.path)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.folder.locked())
+            except HeldError:
+                raise self._in_use() from None
+            except OSError as error:
+                raise self._not_writable(error) from error
+            sweep(self.path / CHECKPOINTS)
             yield
-        finally:
-            lock.release()
-            (self.path / LOCK).unlink(missing_ok=True)
 
-    def write(self, run: Run) -> None:
-        """Write the measurement; `run.json` comes last, so a reader finds the tables it names."""
-        self.write_table("traffic.csv", run.traffic)
-        self.write_table("history.csv", run.history)
+    @contextmanager
+    def locked_run(self) -> Iterator[None]:
+        """The same where there is a run, so that it can be read and added to. RunDirectoryError."""
+        if not self.holds_run():
+            raise self._no_run()
+        with self.locked():
+            yield
+
+    def write(self, run: Run, derived: Mapping[str, bytes] | None = None) -> None:
+        """Write the measurement and, by name, files derived from it: all of it or nothing."""
+        contents = {"traffic.csv": as_csv(run.traffic), "history.csv": as_csv(run.history)}
         for name, arrays in (("weights.npz", run.weights), ("examples.npz", run.examples)):
             if arrays:
-                with replacing(self.path / name) as stream:
-                    np.savez(stream, allow_pickle=False, **arrays)
-        self.write_state(run)
+                contents[name] = as_npz(arrays)
+        self.change({**run.configuration, "results": run.results}, {**contents, **(derived or {})})
 
-    def write_state(self, run: Run) -> None:
-        """Write `run.json` alone."""
+    def add(self, run: Run, derived: Mapping[str, bytes]) -> None:
+        """Write files derived from `run`, which is here, all of them or none.
+
+        The measurement stays as it is; one that an earlier version wrote is recorded from now on.
+        """
+        earlier = {}
+        if self._recorded() is None:
+            paths = [self.path / name for name in MEASURED]
+            earlier = {path.name: path.read_bytes() for path in paths if path.exists()}
         document = {**run.configuration, "results": run.results}
-        text = json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False)
-        write_text(self.path / "run.json", text + "\n")
+        self.change(document, {**earlier, **derived})
 
-    def write_table(self, name: str, table: pd.DataFrame) -> None:
-        """Write one table as CSV; floats keep every digit."""
-        write_text(self.path / name, table.to_csv(index=False, lineterminator="\n"))
+    def change(self, document: Mapping[str, Any], contents: Mapping[str, bytes]) -> None:
+        """Write `contents` and the document, all or nothing. Raises RunDirectoryError, OSError."""
+        try:
+            self.folder.change(document, contents)
+        except StrangerError as stranger:
+            raise RunDirectoryError(
+                f"{self.path / str(stranger)} is there and was not written by this program; move "
+                "it away, or work in another folder"
+            ) from None
+        except ValueError as error:
+            raise self._damaged(self.folder.document, error) from error
 
-    def read(self) -> Run:
-        """Read a run back. Raises RunDirectoryError naming the file that is missing or broken."""
-        document = self._read_document()
-        rows = document.pop("results")
-        return Run(
-            configuration=document,
+    def read(self, say: Say = lambda line: None) -> Run:
+        """Read a run back. Raises RunDirectoryError naming the file that is missing or broken.
+
+        `say` is told of a run that an earlier version wrote, without checksums.
+        """
+        for left in reversed(range(TRIES)):
+            document = self._read_document()
+            try:
+                run = self._run_of(document)
+            except RunDirectoryError:
+                if not left or self._read_document() == document:
+                    raise  # it was not replaced in the meantime
+            else:
+                break
+        if FILES not in document:
+            say(
+                f"warning: {self.path} was written by an earlier version, without checksums: what "
+                "is in its files is taken as it is"
+            )
+        return run
+
+    def _run_of(self, document: Mapping[str, Any]) -> Run:
+        recorded = document.get(FILES)
+        configuration = {k: v for k, v in document.items() if k not in (FILES, SEAL, "results")}
+        rows = document["results"]
+        run = Run(
+            configuration=configuration,
             results={name: _numbers(row) for name, row in rows.items()},
-            traffic=self.read_table("traffic.csv", TRAFFIC_COLUMNS),
-            history=self.read_table("history.csv", HISTORY_COLUMNS),
-            weights=self._read_weights(document),
-            examples=self.read_arrays("examples.npz"),
+            traffic=self._table("traffic.csv", recorded, TRAFFIC_COLUMNS, results.COUNTS),
+            history=self._table("history.csv", recorded, HISTORY_COLUMNS, ("epoch",)),
+            weights=self._read_weights(document, recorded),
+            examples=self._arrays("examples.npz", recorded),
         )
+        problem = contradictions.found(run.results, run.traffic)
+        if problem:
+            raise self._damaged("traffic.csv", problem)
+        return run
 
     def _read_document(self) -> dict[str, Any]:
         path = self.path / "run.json"
         try:
-            document = parse_json(path.read_text(encoding="utf-8"))
+            document = parse_json(read_text(path))
         except FileNotFoundError:
-            raise RunDirectoryError(
-                f"{self.path} holds no run (no run.json); give the --outdir of an earlier run"
-            ) from None
+            raise self._no_run() from None
         except (OSError, ValueError) as error:
             raise RunDirectoryError(f"{path} is not readable as a run: {error}") from error
         if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -279,27 +335,90 @@ class RunDirectory:
         try:
             check(document, DOCUMENT)
             Settings.from_saved(document["settings"])
+            check_seal(document, needed=FILES in document)
         except (ValueError, SettingsError) as error:
-            raise RunDirectoryError(
-                f"{path} is damaged: {error}; put the file back, or run the measurement again"
-            ) from error
+            raise self._damaged("run.json", error) from error
         return document
+
+    def _no_run(self) -> RunDirectoryError:
+        return RunDirectoryError(
+            f"{self.path} holds no run (no {self.folder.document}); give the --outdir of an "
+            "earlier run"
+        )
+
+    def _damaged(self, name: str, reason: object) -> RunDirectoryError:
+        return RunDirectoryError(
+            f"{self.path / name} is damaged: {reason}; put the file back, or run the measurement "
+            "again"
+        )
+
+    def files(self) -> list[str]:
+        """Names of the files that the run wrote, or that are there where it recorded nothing."""
+        recorded = self._recorded()
+        there = sorted(path.name for path in self.path.iterdir() if path.is_file())
+        return [name for name in there if recorded is None or name in recorded]
 
     def read_table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         """Read a table that has at least `columns`. Raises RunDirectoryError."""
+        return self._table(name, self._recorded(), columns)
+
+    def read_arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Read an archive of named arrays, none if there is none. Raises RunDirectoryError."""
+        return self._arrays(name, self._recorded())
+
+    def read_bytes(self, name: str) -> bytes:
+        """Read a file that the run wrote, as it was written. Raises RunDirectoryError."""
+        return self._content(name, self._recorded())
+
+    def _recorded(self) -> dict[str, str] | None:
+        try:
+            return self.folder.recorded()
+        except ValueError as error:
+            raise self._damaged(self.folder.document, error) from error
+
+    def _content(self, name: str, recorded: Mapping[str, str] | None) -> bytes:
+        """Read a file, as long as it is recorded, or nothing is. Raises OSError."""
+        if recorded is not None and name not in recorded:
+            raise FileNotFoundError(f"{self.folder.document} does not name it")
+        try:
+            return self.folder.content(name, recorded[name] if recorded is not None else None)
+        except ChangedError as error:
+            raise self._damaged(name, error) from None
+
+    def _table(
+        self,
+        name: str,
+        recorded: Mapping[str, str] | None,
+        columns: Sequence[str],
+        counts: Collection[str] = (),
+    ) -> pd.DataFrame:
         path = self.path / name
         try:
-            table = pd.read_csv(path, engine="python")  # its floats are exact
-        except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-            reason = " ".join(str(error).split())
-            raise RunDirectoryError(f"{path} is not readable as a table: {reason}") from error
+            table = from_csv(self._content(name, recorded))
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(f"{path} is not readable as a table: {error}") from error
         missing = [column for column in columns if column not in table.columns]
         if missing:
             raise RunDirectoryError(f"{path} lacks the columns {', '.join(missing)}")
+        for column in counts:
+            values = table[column]
+            if len(values) and not (is_integer_dtype(values.dtype) and values.min() >= 0):
+                raise self._damaged(name, f"{column} has what is no whole number")
         return table
 
-    def _read_weights(self, document: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        weights = self.read_arrays("weights.npz")
+    def _arrays(self, name: str, recorded: Mapping[str, str] | None) -> dict[str, np.ndarray]:
+        path = self.path / name
+        try:
+            return from_npz(self._content(name, recorded))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(f"{path} is not readable as arrays: {error}") from error
+
+    def _read_weights(
+        self, document: Mapping[str, Any], recorded: Mapping[str, str] | None
+    ) -> dict[str, np.ndarray]:
+        weights = self._arrays("weights.npz", recorded)
         sizes = Settings.from_saved(document["settings"]).layer_sizes
         for algorithm in dict.fromkeys(name.split("/")[0] for name in weights):
             head = f"{algorithm}/"
@@ -312,35 +431,10 @@ class RunDirectory:
                 )
         return weights
 
-    def read_arrays(self, name: str) -> dict[str, np.ndarray]:
-        """Read an archive of named arrays, none if there is none. Raises RunDirectoryError."""
-        path = self.path / name
-        if not path.exists():
-            return {}
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                return dict(archive)
-        except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
-            reason = " ".join(str(error).split())  # TypeError: it is a single array
-            raise RunDirectoryError(f"{path} is not readable as arrays: {reason}") from error
 
-
-def plain(value: Any) -> Any:
-    """Return `value` as JSON can hold it.
-
-    JSON has no NaN, no NumPy scalars and no tuples: null, numbers and lists instead.
-    """
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Path):
-        return str(value)
-    return value
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file's name is that of a checkpoint."""
+    return path.suffix == ".checkpoint" and path.stem.isdigit()
 
 
 def _numbers(row: dict[str, Any]) -> dict[str, Any]:

@@ -12,17 +12,8 @@ from ffenergy.network.arrays import Tracer
 from instrumented import Trace
 from instrumented.books.ledger import Signature
 
-TRAFFIC_COLUMNS: Final = (
-    "layer",
-    "phase",
-    "operation",
-    "role",
-    "calls",
-    "flops",
-    "flops_special",
-    "bytes_read",
-    "bytes_written",
-)
+COUNTS: Final = ("calls", "flops", "flops_special", "bytes_read", "bytes_written")
+TRAFFIC_COLUMNS: Final = ("layer", "phase", "operation", "role", *COUNTS)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib.metadata import version
@@ -16,9 +18,11 @@ import threadpoolctl  # type: ignore[import-untyped]
 
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import DataError, FfenergyError, OutputError
+from ffenergy.files.atomic import sweep as clear_litter
 from ffenergy.files.atomic import write_text
-from ffenergy.files.documents import check, parse_json
-from ffenergy.runs.directory import EPOCH, SCALAR_TYPES, SCALARS, SIGNATURE, plain
+from ffenergy.files.documents import check, check_seal, parse_json, read_text, sealed
+from ffenergy.files.locks import LOCK, HeldError, held
+from ffenergy.runs.document import EPOCH, SCALAR_TYPES, SCALARS, SIGNATURE
 from ffenergy.runs.results import AlgorithmResult
 from ffenergy.settings import Settings
 from ffenergy.sweeps.features import learned
@@ -27,6 +31,7 @@ from instrumented import InstrumentError
 
 FINISHED: Final = ("complete", "diverged")
 """States that a training would reach again; a cell in another state is tried again."""
+CLAIM_SECONDS: Final = 0.5  # from one look to the next, while another process has a cell
 CHECKPOINT_SECONDS: Final = 60.0  # least time between two of a cell; short cells have none
 COUNTS: Final = ("bytes_read", "bytes_written", "flops", "flops_special")
 DOCUMENT: Final = {
@@ -140,7 +145,7 @@ class Outcome:
 
     def to_json(self) -> str:
         """The outcome as a JSON document; NaN becomes null."""
-        return json.dumps(plain(asdict(self)), indent=1, allow_nan=False) + "\n"
+        return sealed(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Outcome:
@@ -149,6 +154,7 @@ class Outcome:
         if isinstance(document, dict):
             document.setdefault("features", [])
         check(document, DOCUMENT)
+        check_seal(document)
         values = {field.name: document[field.name] for field in fields(cls)}
         scores = {name: _number(values["scores"][name]) for name in SCALARS}
         history = [{k: _number(v) for k, v in row.items()} for row in values["history"]]
@@ -173,7 +179,7 @@ class CellFolder:
         """
         path = self.file(cell)
         try:
-            outcome = Outcome.from_json(path.read_text(encoding="utf-8"))
+            outcome = Outcome.from_json(read_text(path))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -198,9 +204,27 @@ class CellFolder:
     def checkpoints(self, cell: Cell) -> Checkpoints:
         """Where a long cell keeps its state, so that a stopped sweep goes on within it."""
         folder = self.file(cell).parent
-        folder.mkdir(parents=True, exist_ok=True)
         identity = f"{cell.name}, ffenergy {version('ffenergy')}"
         return Checkpoints(folder / "checkpoints", identity, CHECKPOINT_SECONDS)
+
+    @contextmanager
+    def claimed(self, cell: Cell, watch: Callable[[], object]) -> Iterator[None]:
+        """Train `cell` alone: wait until whoever else has claimed it is done, or dead.
+
+        `watch` is called while waiting, and may raise.
+        """
+        folder = self.file(cell).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            while True:
+                try:
+                    stack.enter_context(held(folder / LOCK, CLAIM_SECONDS))
+                    break
+                except HeldError:
+                    watch()
+            clear_litter(folder)
+            clear_litter(folder / "checkpoints")
+            yield
 
     def keep(self, cell: Cell, outcome: Outcome) -> None:
         """Write the file of `cell`, whole or not at all. Raises OSError."""
@@ -208,36 +232,69 @@ class CellFolder:
         write_text(self.file(cell), outcome.to_json())
 
 
-def run_cell(cell: Cell, place: DataPlace, folder: Path, threads: int) -> Outcome:
+def run_cell(
+    cell: Cell,
+    place: DataPlace,
+    folder: Path,
+    threads: int,
+    watch: Callable[[], object] = lambda: None,
+) -> Outcome:
     """Train a cell on `threads` BLAS threads and keep its outcome in `folder`, if it is here.
 
     A cell that is finished already is not trained again: a worker may die between writing the
-    outcome and handing it over. What goes wrong becomes the outcome's status.
+    outcome and handing it over, and another sweep may be at it. What goes wrong becomes the
+    outcome's status. `watch` is called many times an epoch and may raise, to end the training.
     """
     cells = CellFolder(folder)
-    known = cells.finished(cell)
-    if known is not None:
-        return known
-    here = folder.is_dir()  # not on another machine without a shared disk: the sweep writes it
-    checkpoints = cells.checkpoints(cell) if here else None
-    with threadpoolctl.threadpool_limits(threads, user_api="blas"):
-        outcome = _trained(cell, place, threads, checkpoints)
-    if here:
+    if not folder.is_dir():  # another machine without a shared disk: the sweep writes the outcome
+        with threadpoolctl.threadpool_limits(threads, user_api="blas"):
+            return _trained(cell, place, threads, None, watch)
+    with cells.claimed(cell, watch):
+        known = cells.finished(cell)
+        if known is not None:
+            return known
+        with threadpoolctl.threadpool_limits(threads, user_api="blas"):
+            checkpoints = cells.checkpoints(cell)
+            outcome = _trained(cell, place, threads, checkpoints, watch)
         cells.keep(cell, outcome)
-    if checkpoints is not None:
         checkpoints.clear()
     return outcome
 
 
+@dataclass(frozen=True)
+class _Watched:
+    """Calls `watch` whenever a training tells how far it is; see `training.run.Progress`."""
+
+    watch: Callable[[], object]
+
+    def start(self, stage: str, total: int) -> None:
+        self.watch()
+
+    def advance(self, n: int, **values: float) -> None:
+        self.watch()
+
+    def finish(self) -> None:
+        self.watch()
+
+
 def _trained(
-    cell: Cell, place: DataPlace, threads: int, checkpoints: Checkpoints | None
+    cell: Cell,
+    place: DataPlace,
+    threads: int,
+    checkpoints: Checkpoints | None,
+    watch: Callable[[], object],
 ) -> Outcome:
     try:
         data = place.load(cell.settings)
         if DataLabel.of(data) != cell.data:
             raise DataError(f"the worker found other data ({data.name}, {data.source})")
         result = train(
-            cell.algorithm, cell.settings, data, traced=cell.traced, checkpoints=checkpoints
+            cell.algorithm,
+            cell.settings,
+            data,
+            traced=cell.traced,
+            progress=_Watched(watch),
+            checkpoints=checkpoints,
         )
     except Diverged as stop:
         return _outcome(cell, "diverged", threads, stop.message, stop.partial)

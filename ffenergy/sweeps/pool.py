@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +23,7 @@ from ffenergy.sweeps.cells import Cell, CellFolder, DataPlace, Outcome, run_cell
 
 ATTEMPTS: Final = 3  # times that a killed worker's cells are taken up again
 ANSWER_SECONDS: Final = 5  # for a scheduler
+PARENT_SECONDS: Final = 0.2  # from one look at the parent to the next
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ def run(
     left = {cell.name: cell for cell in cells}
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with _backend(workers) as jobs:
-                for outcome in _once(list(left.values()), place, folder, workers, jobs):
+            with _outcomes(list(left.values()), place, folder.resolve(), workers) as outcomes:
+                for outcome in outcomes:
                     cell = left.pop(outcome.cell)
                     if not kept.file(cell).exists():  # trained on a machine without this folder
                         kept.keep(cell, outcome)
@@ -81,26 +85,38 @@ def run(
         return
 
 
-def _once(
-    cells: Sequence[Cell], place: DataPlace, folder: Path, workers: Workers, jobs: int
-) -> Iterator[Outcome]:
-    """One pass over `cells` under the backend that is active."""
-    apart = bool(workers.scheduler) or jobs != 1
-    task = joblib.delayed(partial(_run_apart, registry.referenced()) if apart else run_cell)
-    parallel = joblib.Parallel(
-        n_jobs=jobs,
-        batch_size=1,
-        # a cluster may grow; a local pool with an empty queue stops cleanly on Ctrl-C
-        pre_dispatch="all" if workers.scheduler else "n_jobs",
-        return_as="generator_unordered",
-    )
-    yield from parallel(task(cell, place, folder.resolve(), workers.threads) for cell in cells)
+@contextmanager
+def _outcomes(
+    cells: Sequence[Cell], place: DataPlace, folder: Path, workers: Workers
+) -> Iterator[Iterator[Outcome]]:
+    """One pass over `cells`, as they are done."""
+    if workers.scheduler is not None:
+        with _client(workers.scheduler) as client:
+            yield _by_cluster(client, cells, place, folder, workers)
+        return
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=workers.threads):
+        parallel = joblib.Parallel(
+            n_jobs=workers.count,
+            batch_size=1,
+            pre_dispatch="n_jobs",  # with an empty queue the pool stops cleanly on Ctrl-C
+            return_as="generator_unordered",
+        )
+        apart = partial(_run_apart, registry.referenced(), os.getpid())
+        task = joblib.delayed(run_cell if workers.count == 1 else apart)
+        yield parallel(task(cell, place, folder, workers.threads) for cell in cells)
 
 
 def _run_apart(
-    rules: Sequence[str], cell: Cell, place: DataPlace, folder: Path, threads: int
+    rules: Sequence[str], sweep: int, cell: Cell, place: DataPlace, folder: Path, threads: int
 ) -> Outcome:
-    """As `run_cell`, in a process of its own: Ctrl-C is for the sweep, which ends its workers.
+    """As `run_cell`, in a process of its own, which ends when the process `sweep` does."""
+    _prepare(rules)
+    _end_with(sweep)
+    return run_cell(cell, place, folder, threads)
+
+
+def _prepare(rules: Sequence[str]) -> None:
+    """Make a process a worker: Ctrl-C is for the sweep, which ends its workers.
 
     ``rules`` are those that --rule named: nothing else tells the process of them.
     """
@@ -108,21 +124,64 @@ def _run_apart(
         registry.add(rule)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return run_cell(cell, place, folder, threads)
 
 
-@contextmanager
-def _backend(workers: Workers) -> Iterator[int]:
-    """Activate joblib's backend; give the number of jobs to ask it for."""
-    if workers.scheduler is None:
-        with joblib.parallel_config(backend="loky", inner_max_num_threads=workers.threads):
-            yield workers.count
-        return
-    with (
-        _client(workers.scheduler) as client,
-        joblib.parallel_config(backend="dask", client=client),
-    ):
-        yield -1
+@cache  # one thread a process
+def _end_with(parent: int) -> None:
+    """End this process when its parent has ended, however that was: orphans get another parent."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_SECONDS)
+        os._exit(1)  # files are written whole or not at all
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+# ---- a cluster -------------------------------------------------------------------------
+
+
+class AbandonedError(Exception):
+    """Nobody waits for the cell any more: the sweep, its connection or the scheduler is gone."""
+
+
+def _by_cluster(
+    client: Any, cells: Sequence[Cell], place: DataPlace, folder: Path, workers: Workers
+) -> Iterator[Outcome]:
+    """Train on all workers of a cluster, which may grow. Raises FfenergyError if it is gone."""
+    from distributed import as_completed
+
+    task = partial(_run_on_cluster, registry.referenced())
+    futures = [
+        client.submit(task, cell, place, folder, workers.threads, pure=False) for cell in cells
+    ]
+    try:
+        done = as_completed(futures)  # type: ignore[no-untyped-call]
+        for future in done:
+            yield future.result()
+    except (CancelledError, OSError) as error:
+        raise FfenergyError(
+            f"the cluster at {workers.scheduler} is gone ({type(error).__name__}); cells that are "
+            "done are kept: start it again and give the same command"
+        ) from None
+
+
+def _run_on_cluster(
+    rules: Sequence[str], cell: Cell, place: DataPlace, folder: Path, threads: int
+) -> Outcome:
+    """As `run_cell`, on a worker of a cluster, as long as somebody waits for it."""
+    from distributed import Status, get_worker
+
+    worker: Any = get_worker()
+    key = worker.get_current_task()
+
+    def watch() -> None:
+        task = worker.state.tasks.get(key)
+        if worker.status != Status.running or task is None or task.state != "executing":
+            raise AbandonedError(cell.name)
+
+    _prepare(rules)
+    return run_cell(cell, place, folder, threads, watch)
 
 
 def _client(address: str) -> Any:

@@ -13,7 +13,7 @@ from ffenergy.costs.run_costs import price_run
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
 from ffenergy.report.style import ALGORITHM_NAMES, in_order
-from ffenergy.runs.directory import SCALARS
+from ffenergy.runs.document import SCALARS
 from ffenergy.settings import Settings
 from ffenergy.sweeps.cells import COUNTS, Cell, Outcome
 

@@ -7,10 +7,8 @@ uncompressed .npz archive whose member ``values`` is JSON in UTF-8. Nothing is p
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy as np
 
 from ffenergy.errors import OutputError
 from ffenergy.files.atomic import replacing, sweep
+from ffenergy.files.contents import as_npz, from_npz
 from ffenergy.training.snapshot import Snapshot
 
 VERSION: Final = 1
@@ -111,10 +110,8 @@ def _write(path: Path, snapshot: Snapshot, identity: str) -> None:
         "epoch": snapshot.epoch,
         "values": snapshot.values,
     }
-    packed = io.BytesIO()
     text = np.frombuffer(json.dumps(head).encode(), np.uint8)
-    np.savez(packed, allow_pickle=False, values=text, **snapshot.arrays)
-    payload = packed.getbuffer()
+    payload = memoryview(as_npz({"values": text, **snapshot.arrays}))
     with replacing(path) as stream:
         stream.write(_first_line(payload))
         stream.write(payload)
@@ -137,10 +134,9 @@ def _read(path: Path, identity: str) -> Snapshot:
     if _first_line(payload) != line + b"\n":
         raise BadCheckpointError("its checksum does not fit: it is cut short or damaged")
     try:
-        with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
-            arrays = dict(archive)
+        arrays = from_npz(payload)
         head = json.loads(arrays.pop("values").tobytes())
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError) as error:
         raise BadCheckpointError(f"it cannot be read: {error}") from error
     if head["identity"] != identity:
         raise BadCheckpointError("it belongs to a run with other settings or data")

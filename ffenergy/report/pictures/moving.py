@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,6 @@ import numpy as np
 from PIL import Image
 
 from ffenergy.errors import OutputError
-from ffenergy.files.atomic import write_bytes
 
 LIMIT_BYTES: Final = 5_000_000
 NEARLY_WHITE: Final = 248
@@ -82,19 +82,15 @@ def has_encoder() -> bool:
     return find_spec("imageio_ffmpeg") is not None
 
 
-def write_videos(path: Path, frames: Sequence[np.ndarray], fps: float) -> list[Path]:
-    """Write ``path`` as .mp4 and .webm; return what was written."""
+def videos(stem: str, frames: Sequence[np.ndarray], fps: float) -> dict[str, bytes]:
+    """Return the film as ``stem``.mp4 and ``stem``.webm."""
     import imageio.v2 as imageio
 
     held: list[Any] = [*frames, *[frames[-1]] * round(HOLD_SECONDS * fps)]
-    written = []
-    for suffix, options in CODECS.items():
-        target = path.with_suffix(suffix)
-        temporary = path.with_name(f".{path.stem}.tmp{suffix}")
-        try:
-            imageio.mimwrite(temporary, held, format="FFMPEG", fps=fps, **options)
-            write_bytes(target, temporary.read_bytes())
-        finally:
-            temporary.unlink(missing_ok=True)
-        written.append(target)
-    return written
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:  # the encoder writes to files alone
+        for suffix, options in CODECS.items():
+            path = Path(folder) / f"{stem}{suffix}"
+            imageio.mimwrite(path, held, format="FFMPEG", fps=fps, **options)
+            found[path.name] = path.read_bytes()
+    return found

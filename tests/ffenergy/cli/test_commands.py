@@ -13,6 +13,7 @@ import pytest
 from click.testing import Result
 
 from ffenergy.cli.flags import HELP
+from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 
 Invoke = Callable[..., Result]
@@ -36,7 +37,7 @@ def test_compare_writes_every_file(finished_run: Any) -> None:
     found = {p.name for p in path.iterdir()}
     expected = {*FILES, *(f"{name}.csv" for name in PRICED)}
     assert expected <= found
-    assert {Path(name).suffix for name in found - expected} <= {".png", ".svg"}
+    assert {Path(name).suffix for name in found - expected - {".lock"}} <= {".png", ".svg"}
     document = json.loads((path / "run.json").read_text())
     assert document["status"] == "complete"
     assert document["command"].startswith("ffenergy compare --layer-sizes 784,24,16")
@@ -245,15 +246,37 @@ def test_an_older_run_is_safe_without_force(invoke: Invoke, finished_run: Any) -
 
 
 def test_force_replaces_the_run_and_nothing_else(invoke: Invoke, tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text("{}")
-    (tmp_path / "stale.png").touch()
-    (tmp_path / "notes.txt").write_text("mine")
+    with RunDirectory(tmp_path).locked():
+        RunDirectory(tmp_path).change({}, {"stale.png": b"of an older run"})
+    (tmp_path / "holiday.png").write_text("mine")
     arguments = ["train", "random", *TINY, "--offline", "--outdir", tmp_path, "--force", "-q"]
+    refused = invoke(*arguments)
+    assert refused.exit_code == 4
+    assert_one_line(refused, "holds holiday.png, which the run in it did not write")
+    assert (tmp_path / "holiday.png").read_text() == "mine"
+    assert (tmp_path / "stale.png").exists()
+    (tmp_path / "holiday.png").unlink()
     result = invoke(*arguments)
     assert result.exit_code == 0, result.output
     assert result.output == ""
-    assert (tmp_path / "notes.txt").read_text() == "mine"
     assert not (tmp_path / "stale.png").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["compare"],
+        ["measure"],
+        ["animate"],
+        ["sweep", "spec.toml"],
+        ["transfer", "run"],
+        ["figures", "run"],
+    ],
+)
+def test_an_outdir_without_a_name_is_refused(invoke: Invoke, command: list[str]) -> None:
+    result = invoke(*command, "--outdir", "")
+    assert result.exit_code == 2
+    assert_one_line(result, "the name of the folder is empty")
 
 
 def test_an_outdir_that_cannot_be_made(invoke: Invoke, tmp_path: Path) -> None:

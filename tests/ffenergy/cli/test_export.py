@@ -10,7 +10,8 @@ import pytest
 from click.testing import Result
 
 from ffenergy.cli import main
-from ffenergy.runs.directory import SCALARS, Run, RunDirectory
+from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.document import SCALARS
 from ffenergy.settings import Settings
 
 Invoke = Callable[..., Result]

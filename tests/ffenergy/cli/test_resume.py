@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from ffenergy.cli.status import progress_of, told
 from ffenergy.errors import OutputError
+from ffenergy.files.documents import sealed
 from ffenergy.runs.directory import Run
 
 Invoke = Callable[..., Result]
@@ -116,7 +117,7 @@ def test_a_file_that_may_not_be_written_is_named_with_what_to_do(
     def denied(path: Path, *_: object) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr("ffenergy.export.parquet.write_bytes", denied)
+    monkeypatch.setattr("ffenergy.files.folder.write_bytes", denied)
     result = invoke("export", trained, "--parquet")
     assert result.exit_code == 4
     assert "history.parquet: Permission denied; change its permissions" in result.output
@@ -140,7 +141,7 @@ def test_status_of_a_complete_run(invoke: Invoke, trained: Path) -> None:
 def test_status_shows_a_file_name_that_is_no_utf8(invoke: Invoke, trained: Path) -> None:
     path = trained / "run.json"
     document = json.loads(path.read_text())
-    path.write_text(json.dumps(document | {"command": "ffenergy train bp --outdir run\udcff"}))
+    path.write_text(sealed(document | {"command": "ffenergy train bp --outdir run\udcff"}))
     result = invoke("status", trained)
     assert result.exit_code == 0, result.output
     assert result.output.startswith("ffenergy train bp --outdir run\\udcff: complete")

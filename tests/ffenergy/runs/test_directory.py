@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ffenergy.files.documents import sealed
 from ffenergy.runs.directory import Run, RunDirectory, RunDirectoryError
 from ffenergy.runs.results import AlgorithmResult
 from ffenergy.settings import Settings
 
+Forget = Callable[[Path], None]
 DATA = {"name": "mnist", "source": "cache", "is_sample": False}
 SETTINGS = Settings.from_preset("quick").replace(layer_sizes="2,2").to_dict()
 HEAD = {"format": 1, "status": "running", "accounting": "eager", "settings": SETTINGS, "seed": 0}
@@ -92,14 +95,135 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("name", "text", "says"), [(n, *v) for n, v in BROKEN.items()])
-def test_a_broken_file_is_named(name: str, text: str, says: str, tmp_path: Path) -> None:
+def test_a_broken_file_of_an_earlier_version_is_named(
+    name: str, text: str, says: str, tmp_path: Path, without_checksums: Forget
+) -> None:
     directory = RunDirectory(tmp_path)
     directory.write(Run(HEAD).with_result(result("ff")))
+    without_checksums(tmp_path)
+    assert directory.read().algorithms == ["ff"]
     (tmp_path / name).write_text(text)
     with pytest.raises(RunDirectoryError, match=says) as caught:
         directory.read()
     assert str(tmp_path / name) in caught.value.message
     assert "\n" not in caught.value.message
+
+
+def test_a_run_of_an_earlier_version_is_read_with_a_word_and_then_recorded(
+    tmp_path: Path, without_checksums: Forget
+) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.write(Run(HEAD).with_result(result("ff")))
+    without_checksums(tmp_path)
+    said: list[str] = []
+    run = directory.read(said.append)
+    assert len(said) == 1
+    assert "written by an earlier version, without checksums" in said[0]
+    with pytest.raises(RunDirectoryError, match="does not say which files are its own"):
+        directory.claim(force=True)
+    directory.add(run, {"summary.csv": b"a\n"})
+    said.clear()
+    directory.read(said.append)
+    assert not said
+    assert directory.files() == ["history.csv", "summary.csv", "traffic.csv", "weights.npz"]
+
+
+@pytest.mark.parametrize("name", ["run.json", "traffic.csv", "history.csv", "weights.npz"])
+def test_no_changed_byte_is_believed(name: str, tmp_path: Path) -> None:
+    """One bit of every byte in turn, as far as there are two hundred of them."""
+    directory = RunDirectory(tmp_path)
+    written = Run(HEAD).with_result(result("ff"))
+    directory.write(written)
+    whole = (tmp_path / name).read_bytes()
+    refused = 0
+    for place in range(0, len(whole), 1 + len(whole) // 200):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << place % 8
+        (tmp_path / name).write_bytes(changed)
+        said: list[str] = []
+        try:
+            run = directory.read(said.append)
+        except RunDirectoryError:
+            refused += 1
+        else:  # one blank became another, or the key of the checksums has another name
+            assert said or run.configuration == written.configuration
+    assert refused > min(len(whole), 200) * 0.6
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("ff,layer1,forward,matmul,weight,1,10,0,7,3", "7 bytes_read in it, but 5 in its steps"),
+        ("ff,layer1,forward,matmul,weight,1,10,0,5,3.5", "bytes_written has what is no whole"),
+        ("ff,layer1,forward,matmul,weight,1,10,0,-5,3", "bytes_read has what is no whole number"),
+        ("ff,layer1,forward,matmul,weight,many,10,0,5,3", "calls has what is no whole number"),
+        ("bp,layer1,forward,matmul,weight,1,10,0,5,3", "rows of bp, which run.json does not have"),
+    ],
+)
+def test_the_table_of_traffic_is_the_sum_of_the_steps(
+    line: str, says: str, tmp_path: Path, without_checksums: Forget
+) -> None:
+    step = {"name": "train", "digest": "ab12", "steps": 1}
+    step |= {"bytes_read": 5, "bytes_written": 3, "flops": 10}
+    traffic = pd.DataFrame([[*TRAFFIC[0][:5], 10, 0, 5, 3]], columns=COLUMNS)
+    directory = RunDirectory(tmp_path)
+    directory.write(
+        Run(HEAD).with_result(replace(result("ff"), traffic=traffic, signatures=[step]))
+    )
+    directory.read()
+    without_checksums(tmp_path)
+    path = tmp_path / "traffic.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n" + line + "\n")
+    with pytest.raises(RunDirectoryError, match=says) as caught:
+        directory.read()
+    assert str(path) in caught.value.message
+
+
+def test_force_removes_what_the_run_wrote_and_refuses_anything_else(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    with directory.locked():
+        directory.claim()
+        directory.write(Run(HEAD), {"goodness.png": b"a picture"})
+    (tmp_path / "run" / "holiday.png").write_bytes(b"mine")
+    with pytest.raises(RunDirectoryError, match=r"holds holiday\.png, which the run in it did not"):
+        directory.check(force=True)
+    assert (tmp_path / "run" / "holiday.png").read_bytes() == b"mine"
+    assert (tmp_path / "run" / "goodness.png").exists()
+    (tmp_path / "run" / "holiday.png").unlink()
+    with directory.locked():
+        directory.claim(force=True)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+
+
+def test_force_does_not_take_a_folder_that_holds_no_run(tmp_path: Path) -> None:
+    (tmp_path / "holiday.png").write_bytes(b"mine")
+    with pytest.raises(RunDirectoryError, match=r"holds holiday\.png"):
+        RunDirectory(tmp_path).check(force=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["holiday.png"]
+
+
+@pytest.mark.parametrize("name", ["../mine.txt", "/etc/hostname", ".lock", "a/b", ""])
+def test_a_record_names_files_of_the_folder_alone(name: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    directory = RunDirectory(tmp_path / "run")
+    directory.claim()
+    directory.write(Run(HEAD))
+    path = tmp_path / "run" / "run.json"
+    document = json.loads(path.read_text())
+    path.write_text(sealed(document | {"files": document["files"] | {name: "0" * 64}}))
+    with pytest.raises(RunDirectoryError, match="does not say which files are its own"):
+        directory.claim(force=True)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_a_file_that_is_not_the_runs_is_not_overwritten(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.write(Run(HEAD))
+    (tmp_path / "goodness.png").write_bytes(b"mine")
+    with pytest.raises(RunDirectoryError, match=r"goodness\.png is there and was not written by"):
+        directory.add(Run(HEAD), {"goodness.png": b"a picture", "work.csv": b"a\n"})
+    assert (tmp_path / "goodness.png").read_bytes() == b"mine"
+    assert not (tmp_path / "work.csv").exists()
 
 
 WEIGHTS = {
@@ -175,7 +299,7 @@ def test_what_is_damaged_in_the_document_is_named(
     table.pop(last, None)
     if value is not None:
         table[last] = value
-    path.write_text(json.dumps(document))
+    path.write_text(sealed(document))
     with pytest.raises(RunDirectoryError) as caught:
         directory.read()
     assert caught.value.message.startswith(f"{path} is damaged: ")

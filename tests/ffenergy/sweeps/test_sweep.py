@@ -19,6 +19,8 @@ from click.testing import Result
 
 from ffenergy.data import load
 from ffenergy.errors import OutputError
+from ffenergy.files.documents import sealed
+from ffenergy.files.locks import is_held
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.sweeps import cells as cells_module
@@ -258,7 +260,7 @@ def test_a_cell_that_is_valid_json_but_damaged_is_named(
     for key, value in change.items():
         old = document[key]
         document[key] = old | value if isinstance(old, dict) and value else value
-    path.write_text(json.dumps(document))
+    path.write_text(sealed(document))
     with pytest.raises(OutputError) as caught:
         folder.find(cell)
     assert str(path) in caught.value.message
@@ -337,7 +339,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
 def test_a_killed_worker_of_this_machine_loses_nothing(tmp_path: Path) -> None:
     process = started(SLOW, tmp_path, "--workers", "2")
     wait_for(tmp_path, 1, process)
-    os.kill(_loky_worker(process.pid), signal.SIGKILL)
+    os.kill(_workers(process.pid)[0], signal.SIGKILL)
     _, said = process.communicate(timeout=90)
     assert process.returncode == 0, said
     assert "A worker died" in said
@@ -347,8 +349,9 @@ def test_a_killed_worker_of_this_machine_loses_nothing(tmp_path: Path) -> None:
     assert set(cells["status"]) == {"complete"}
 
 
-def _loky_worker(parent: int) -> int:
-    """A worker process of the sweep, found by its command line and its parent."""
+def _workers(parent: int) -> list[int]:
+    """The worker processes of a sweep, found by their command line and their parent."""
+    found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
             state = (path / "stat").read_text().rpartition(")")[2].split()
@@ -356,8 +359,57 @@ def _loky_worker(parent: int) -> int:
         except OSError:
             continue
         if int(state[1]) == parent and "LokyProcess" in command:
-            return int(path.name)
-    raise AssertionError("no worker found")
+            found.append(int(path.name))
+    return found
+
+
+LONG = GRID.replace("n_epochs = 1", "n_epochs = 100000")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_a_sweep_that_is_killed(tmp_path: Path, how: signal.Signals) -> None:
+    process = started(LONG, tmp_path, "--workers", "2")
+    deadline = time.monotonic() + 60
+    while len(list((tmp_path / "out" / "cells").glob("*/.lock"))) < 2:  # two cells are claimed
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    workers = _workers(process.pid)
+    assert len(workers) == 2
+    process.send_signal(how)
+    process.communicate(timeout=30)  # they have its pipes, too
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < deadline, "a worker trains on"
+        time.sleep(0.05)
+    claims = list((tmp_path / "out" / "cells").glob("*/.lock"))
+    assert not any(is_held(claim) for claim in claims)
+
+
+def test_a_cell_is_claimed_by_one_at_a_time_and_a_dead_claim_is_taken_over(tmp_path: Path) -> None:
+    settings = Settings.from_preset("quick").replace(
+        layer_sizes="784,8", n_train=200, n_epochs=1, softmax_epochs=1
+    )
+    place = cells_module.DataPlace(None, True)
+    cell = Cell("ff", settings, False, DataLabel.of(place.load(settings)))
+    folder = CellFolder(tmp_path)
+    looked = 0
+
+    class FreeError(Exception):
+        pass
+
+    def watch() -> None:
+        nonlocal looked
+        looked += 1
+        raise FreeError
+
+    with folder.claimed(cell, watch), pytest.raises(FreeError):  # ours, and nobody else's
+        cells_module.run_cell(cell, place, tmp_path, 1, watch)
+    assert looked == 1
+    assert not folder.file(cell).exists()
+    outcome = cells_module.run_cell(cell, place, tmp_path, 1)
+    assert outcome.status == "complete"
+    # done meanwhile: whoever waited for the claim finds it done
+    assert cells_module.run_cell(cell, place, tmp_path, 1, watch).to_json() == outcome.to_json()
 
 
 def test_cells_found_by_another_presets_settings_are_refused(sweep: Sweep, tmp_path: Path) -> None:
@@ -365,7 +417,7 @@ def test_cells_found_by_another_presets_settings_are_refused(sweep: Sweep, tmp_p
     path = tmp_path / "out" / "cells" / table(tmp_path)["cell"][0] / "outcome.json"
     document = json.loads(path.read_text())
     document["settings"]["batch_size"] = 50
-    path.write_text(json.dumps(document))
+    path.write_text(sealed(document))
     result = sweep(HEAD, tmp_path)
     assert result.exit_code == 4
     assert "another batch_size" in result.stderr

@@ -17,7 +17,8 @@ from ffenergy.data.catalogue import entry
 from ffenergy.errors import SettingsError
 from ffenergy.network.chunks import chunks
 from ffenergy.report.pictures.transfer import render
-from ffenergy.runs.directory import FORMAT, Run, RunDirectory
+from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.document import FORMAT
 from ffenergy.settings import Settings
 from ffenergy.training import train
 from ffenergy.training.transfer import PlainNetwork, Task, train_head
@@ -190,7 +191,7 @@ def test_seeds_become_mean_and_spread(offline: Invoke, base: Path) -> None:
     before = {path: path.read_bytes() for path in out.iterdir()}
     refused = offline("transfer", base / "seed0", "--outdir", out, "--force", "-q")
     assert refused.exit_code == 4
-    assert "already holds an older run; choose another --outdir\n" in refused.output
+    assert "holds run.json, which the run in it did not write" in refused.output
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
@@ -204,7 +205,9 @@ def test_force_leaves_what_another_process_is_writing(offline: Invoke, base: Pat
         assert (out / "transfer.csv").read_text() == "of the other process"
 
 
-def test_runs_that_cannot_be_used_are_one_line(offline: Invoke, base: Path) -> None:
+def test_runs_that_cannot_be_used_are_one_line(
+    offline: Invoke, base: Path, without_checksums: Callable[[Path], None]
+) -> None:
     twice = offline("transfer", base / "seed0", base / "seed0", "--outdir", base / "x")
     assert twice.exit_code == 2
     assert "every seed once" in twice.output
@@ -215,6 +218,7 @@ def test_runs_that_cannot_be_used_are_one_line(offline: Invoke, base: Path) -> N
     path = base / "other" / "weights.npz"
     with np.load(path) as archive:
         np.savez(path, allow_pickle=False, **{k: archive[k] for k in archive if k != "ff/layer1/W"})
+    without_checksums(base / "other")
     for command in (("transfer", "--outdir", base / "x"), ("figures",)):
         partial = offline(*command, base / "other")
         assert partial.exit_code == 4
