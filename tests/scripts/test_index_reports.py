@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from ffenergy.data import Dataset
+from ffenergy.files.contents import as_csv
 from ffenergy.report.priced_tables import summary
 from ffenergy.runs.directory import Run, RunDirectory
 from ffenergy.settings import Settings
@@ -77,8 +78,7 @@ def put(folder: Path, settings: Settings, data: Dataset, traced: bool = True) ->
     run = Run(configuration).with_result(result)
     folder.mkdir(parents=True)
     directory = RunDirectory(folder)
-    directory.write(run)
-    directory.write_table("summary.csv", summary(run, None))
+    directory.write(run, {"summary.csv": as_csv(summary(run, None))})
     return result.test_error
 
 

@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from ffenergy.cli.status import progress_of, told
 from ffenergy.errors import OutputError
+from ffenergy.files.atomic import write_text
 from ffenergy.files.documents import sealed
 from ffenergy.runs.directory import Run
 
@@ -141,7 +142,7 @@ def test_status_of_a_complete_run(invoke: Invoke, trained: Path) -> None:
 def test_status_shows_a_file_name_that_is_no_utf8(invoke: Invoke, trained: Path) -> None:
     path = trained / "run.json"
     document = json.loads(path.read_text())
-    path.write_text(sealed(document | {"command": "ffenergy train bp --outdir run\udcff"}))
+    write_text(path, sealed(document | {"command": "ffenergy train bp --outdir run\udcff"}))
     result = invoke("status", trained)
     assert result.exit_code == 0, result.output
     assert result.output.startswith("ffenergy train bp --outdir run\\udcff: complete")
