@@ -11,17 +11,18 @@ import pandas as pd
 from ffenergy.costs.distances import MOVED, Distances
 from ffenergy.costs.prices import ACCOUNTINGS, PLACE, PRICED_GRAIN
 from ffenergy.costs.step_costs import StepCosts
-from ffenergy.energy import Profile, compute_energy, movement_energy, wire_movement_energy
+from ffenergy.energy import Profile, compute_energy, distance_movement_energy, movement_energy
 from instrumented.analysis.levels import serving
 from instrumented.analysis.reuse import COLD, NEVER
 
 COMPUTE: Final = "compute"
 WIRE: Final = "wire"
+GRID: Final = "grid"
 
 
 def levels(found: Distances, profile: Profile) -> pd.DataFrame:
-    """Bytes that each level of the profile serves, per place; empty under a wire model."""
-    if profile.wire is not None:
+    """Bytes that each level of the profile serves, per place; empty where distances are priced."""
+    if not profile.levels:
         return pd.DataFrame()
     sums = found.at(PRICED_GRAIN).sums
     level = serving(sums["distance"], profile.capacities_bytes)
@@ -39,10 +40,10 @@ def energy(
 
     ``served`` is what ``levels`` says of the same profile.
     """
-    if profile.wire is None:
+    if profile.levels:
         moved = movement_energy(profile, served).rename(columns={"level": "component"})
     else:
-        moved = _along_the_wire(found, costs, profile)
+        moved = _by_distance(found, costs, profile)
     numbers = [*MOVED, *(profile.column(what) for what in ("compute", "read", "written"))]
     table = pd.concat([_arithmetic(costs, profile), moved], ignore_index=True)
     keys = ["digest", "accounting", "grain", *PLACE, "component"]
@@ -65,7 +66,7 @@ def _arithmetic(costs: Mapping[str, StepCosts], profile: Profile) -> pd.DataFram
     return work.assign(component=COMPUTE, grain=PRICED_GRAIN, **{str(joules.name): joules})
 
 
-def _along_the_wire(
+def _by_distance(
     found: Distances, costs: Mapping[str, StepCosts], profile: Profile
 ) -> pd.DataFrame:
     """Price each distance; cold bytes lie at the far end of the step's footprint."""
@@ -75,4 +76,7 @@ def _along_the_wire(
     footprint = np.array([sizes[key] for key in whose], np.int64)
     distance = table["distance"].to_numpy(np.int64)
     distance = np.where(distance == COLD, footprint, np.where(distance == NEVER, 0, distance))
-    return wire_movement_energy(profile, table.assign(distance_bytes=distance, component=WIRE))
+    component = GRID if profile.grid is not None else WIRE
+    return distance_movement_energy(
+        profile, table.assign(distance_bytes=distance, component=component)
+    )

@@ -19,6 +19,8 @@ from ffenergy.energy.loading import load_profile, parse_profiles, profiles
 from ffenergy.energy.model import (
     commute_to_compute,
     compute_energy,
+    distance_movement_energy,
+    grid_movement_energy,
     joules_or_nan,
     movement_energy,
     tidy_levels,
@@ -26,7 +28,7 @@ from ffenergy.energy.model import (
     wire_millimetres,
     wire_movement_energy,
 )
-from ffenergy.energy.profile import Level, Operations, Profile, Wire
+from ffenergy.energy.profile import Grid, Level, Operations, Profile, Wire
 
 __all__ = [
     "DEFAULT_PROFILES",
@@ -37,6 +39,7 @@ __all__ = [
     "Constant",
     "DecompositionError",
     "EnergyUnitError",
+    "Grid",
     "Level",
     "Operations",
     "PricingError",
@@ -48,6 +51,8 @@ __all__ = [
     "commute_to_compute",
     "compute_energy",
     "decompose",
+    "distance_movement_energy",
+    "grid_movement_energy",
     "joules_or_nan",
     "load_profile",
     "movement_energy",

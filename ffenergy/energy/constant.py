@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 EnergyUnit = Literal["pJ", "MAC"]
 
@@ -26,6 +26,15 @@ class Certainty(StrEnum):
     ASSUMED = "assumed"  # no source gives it; the note says what was assumed
 
 
+SPREAD: Final = {
+    Certainty.CONFIRMED: 1.1,
+    Certainty.SECONDARY: 1.25,
+    Certainty.MEMORY: 1.5,
+    Certainty.ASSUMED: 2.0,
+}
+"""Factor either way within which a figure without a range of its own is taken to lie."""
+
+
 @dataclass(frozen=True, slots=True)
 class Constant:
     """A number with its unit, where it is from and how sure it is.
@@ -41,6 +50,14 @@ class Constant:
     note: str
     low: float | None = None
     high: float | None = None
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """``low`` to ``high``, in ``unit``; where an end is missing, what the certainty allows."""
+        spread = SPREAD[self.certainty]
+        low = self.value / spread if self.low is None else self.low
+        high = self.value * spread if self.high is None else self.high
+        return low, high
 
     def energy(self, energy_unit: EnergyUnit) -> float:
         """Energy of one operation, in `energy_unit`."""

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from ffenergy.energy.constant import Certainty, Constant, EnergyUnit
 from ffenergy.energy.errors import ProfileError
-from ffenergy.energy.profile import Level, Operations, Profile, Wire
+from ffenergy.energy.profile import Grid, Level, Operations, Profile, Wire
 from ffenergy.files.documents import parse_toml
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ T = TypeVar("T")
 BUNDLED = "profiles.toml"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 CONSTANT_KEYS = ("value", "unit", "source", "certainty", "note")
+MEMORY = ("levels", "wire", "grid")
 PROFILE_KEYS = ("title", "process", "convention", "energy_unit", "compute")
 
 
@@ -72,7 +73,46 @@ def parse_profiles(text: str, file: str) -> dict[str, Profile]:
     found = root.table("profiles", sources)
     if not found.data:
         root.fail("profiles", "is empty", "add a table [profiles.NAME]")
-    return {name: _profile(name, found.table(name)) for name in found.data}
+    return {name: _profile(name, _whole(found.table(name), found)) for name in found.data}
+
+
+def _whole(table: _Table, siblings: _Table) -> _Table:
+    """A profile with what it takes over from the one that it is ``based_on``.
+
+    What both have is its own: a whole key, of ``compute`` a dtype. Memory is never mixed: with
+    levels, a wire or a grid of its own it takes none over.
+    """
+    if "based_on" not in table.data:
+        return table
+    name = table.text("based_on")
+    base: Mapping[str, Any]
+    sources = siblings.sources
+    if name in siblings.data:
+        base = siblings.table(name).data
+    elif siblings.file != BUNDLED and name in _bundled_document()["profiles"]:
+        bundled = _bundled_document()
+        base = bundled["profiles"][name]
+        sources = {**bundled["sources"], **sources}
+    else:
+        table.fail("based_on", f"{name!r} is no profile", "name a bundled one or one of this file")
+    if "based_on" in base:
+        table.fail("based_on", f"{name!r} is itself based on another", "name that one")
+    own = {key: value for key, value in table.data.items() if key != "based_on"}
+    kept = {
+        key: value
+        for key, value in base.items()
+        if not (key in MEMORY and any(kind in own for kind in MEMORY))
+        and not (key == "level_energy" and any(kind in own for kind in MEMORY[1:]))
+    }
+    merged = {**kept, **own}
+    if isinstance(own.get("compute"), dict):
+        merged["compute"] = {**base["compute"], **own["compute"]}
+    return _Table(table.file, table.where, merged, sources)
+
+
+@cache
+def _bundled_document() -> Mapping[str, Any]:
+    return parse_toml(files("ffenergy.energy").joinpath(BUNDLED).read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -162,15 +202,16 @@ class _Table:
 
 def _profile(name: str, table: _Table) -> Profile:
     table.expect(
-        PROFILE_KEYS, ("voltage", "word_bytes", "compute_as", "level_energy", "levels", "wire")
+        PROFILE_KEYS,
+        ("voltage", "word_bytes", "compute_as", "level_energy", *MEMORY),
     )
     _check_name(table, "", name)
     unit = table.text("energy_unit")
     if unit not in ("pJ", "MAC"):
         table.fail("energy_unit", f"is {unit!r}", "use pJ or MAC")
     energy_unit = cast(EnergyUnit, unit)
-    if ("levels" in table.data) == ("wire" in table.data):
-        table.fail("", "needs levels or wire, one of the two", "give one and leave out the other")
+    if sum(kind in table.data for kind in MEMORY) != 1:
+        table.fail("", "needs one of levels, wire and grid", "give one and leave out the others")
     voltage = table.constant("voltage") if "voltage" in table.data else None
     if voltage is not None:
         _convert(table, "voltage", lambda: voltage.number("V"))
@@ -196,6 +237,7 @@ def _profile(name: str, table: _Table) -> Profile:
         compute_as=MappingProxyType(served_by),
         levels=_levels(table, energy_unit, word_bytes) if "levels" in table.data else (),
         wire=_wire(table, energy_unit) if "wire" in table.data else None,
+        grid=_grid(table, energy_unit) if "grid" in table.data else None,
         voltage=voltage,
         word_bytes=word,
     )
@@ -269,6 +311,17 @@ def _wire(profile: _Table, energy_unit: EnergyUnit) -> Wire:
     _convert(table, "area", wire.area.mm2_per_byte)
     _convert(table, "distance_factor", lambda: wire.distance_factor.number("1"))
     return wire
+
+
+def _grid(profile: _Table, energy_unit: EnergyUnit) -> Grid:
+    table = profile.table("grid")
+    if "level_energy" in profile.data:
+        profile.fail("level_energy", "has no meaning on a grid", "leave it out")
+    table.expect(Grid.__slots__)
+    grid = Grid(**{key: table.constant(key) for key in Grid.__slots__})
+    for key in Grid.__slots__:
+        _per_byte(table, key, getattr(grid, key), energy_unit, None)
+    return grid
 
 
 def _check_name(table: _Table, key: str, name: str) -> None:

@@ -7,7 +7,7 @@ pJ, multiples of one multiply-accumulate under a relative one. The unit is in ev
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from ffenergy.energy.errors import PricingError
 from ffenergy.energy.profile import Profile, Wire
 
 FloatArray = npt.NDArray[np.float64]
+GRID_WORD_BYTES: Final = 4
 Access = Literal["read", "written"]
 
 
@@ -54,9 +55,9 @@ def movement_energy(profile: Profile, served: pd.DataFrame) -> pd.DataFrame:
     copy with ``energy_read_*``, ``energy_written_*`` and their sum ``energy_movement_*``.
     """
     _require(served, "level", "bytes_read", "bytes_written")
-    if profile.wire is not None:
+    if not profile.levels:
         raise PricingError(
-            f"profile {profile.name} prices distances, not levels; give wire_movement_energy"
+            f"profile {profile.name} prices distances, not levels; give distance_movement_energy"
             " a reuse-distance histogram"
         )
     prices = {level.name: (level.read_per_byte, level.write_per_byte) for level in profile.levels}
@@ -102,14 +103,7 @@ def wire_movement_energy(profile: Profile, histogram: pd.DataFrame) -> pd.DataFr
     as :func:`movement_energy`. A cold access (−1) has no distance and raises
     :class:`PricingError`: place it at the footprint, or leave it out and say so.
     """
-    _require(histogram, "distance_bytes", "bytes_read", "bytes_written")
-    distance = histogram["distance_bytes"].to_numpy(dtype=np.float64)
-    if not (np.isfinite(distance).all() and (distance >= 0).all()):
-        raise PricingError(
-            "distance_bytes holds a negative or missing distance (−1 marks a cold access); place"
-            " cold bytes at the footprint or leave them out before pricing"
-        )
-    nbytes = _counts(histogram, "bytes_read", "bytes_written")
+    distance, nbytes = _distances(histogram)
     roots = np.sqrt(distance)
     return _with_energies(
         profile,
@@ -117,6 +111,42 @@ def wire_movement_energy(profile: Profile, histogram: pd.DataFrame) -> pd.DataFr
         wire_energy(profile, nbytes[:, 0], nbytes[:, 0] * roots, "read"),
         wire_energy(profile, nbytes[:, 1], nbytes[:, 1] * roots, "written"),
     )
+
+
+def distance_movement_energy(profile: Profile, histogram: pd.DataFrame) -> pd.DataFrame:
+    """Price a reuse-distance histogram under a profile that prices distances, wire or grid."""
+    price = grid_movement_energy if profile.grid is not None else wire_movement_energy
+    return price(profile, histogram)
+
+
+def grid_movement_energy(profile: Profile, histogram: pd.DataFrame) -> pd.DataFrame:
+    """Price a reuse-distance histogram on Dally's grid; columns as `wire_movement_energy`.
+
+    A 32-bit word whose last byte lies at distance d is ⌈√⌈d/4⌉⌉ hops away; reads and writes cost
+    the same. A byte that stays where it was born (distance 0) pays the least.
+    """
+    if profile.grid is None:
+        raise PricingError(f"profile {profile.name} has no grid; its prices are of another kind")
+    distance, nbytes = _distances(histogram)
+    least, hop = (
+        constant.energy_per_byte(profile.energy_unit)
+        for constant in (profile.grid.least, profile.grid.hop)
+    )
+    hops = np.ceil(np.sqrt(np.ceil(distance / GRID_WORD_BYTES)))
+    energy = nbytes * (np.maximum(least, hops * hop) * profile.result_scale)[:, None]
+    return _with_energies(profile, histogram, energy[:, 0], energy[:, 1])
+
+
+def _distances(histogram: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+    """Distances and bytes of a histogram. Raises PricingError on one that has no distance."""
+    _require(histogram, "distance_bytes", "bytes_read", "bytes_written")
+    distance = histogram["distance_bytes"].to_numpy(dtype=np.float64)
+    if not (np.isfinite(distance).all() and (distance >= 0).all()):
+        raise PricingError(
+            "distance_bytes holds a negative or missing distance (−1 marks a cold access); place"
+            " cold bytes at the footprint or leave them out before pricing"
+        )
+    return distance, _counts(histogram, "bytes_read", "bytes_written")
 
 
 def wire_energy(
@@ -178,6 +208,8 @@ def _with_energies(
 
 def _wire(profile: Profile) -> Wire:
     if profile.wire is None:
+        if profile.grid is not None:
+            raise PricingError(f"profile {profile.name} prices hops on a grid, not a wire")
         raise PricingError(
             f"profile {profile.name} prices levels ({', '.join(profile.level_names)}), not"
             " distances; give movement_energy the bytes served per level"

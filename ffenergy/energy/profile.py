@@ -55,13 +55,21 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """Dally's grid: a 32-bit access at h hops costs max(``least``, h · ``hop``), h = ⌈√words⌉."""
+
+    least: Constant
+    hop: Constant
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A named set of sourced constants.
 
     ``energy_unit`` is "pJ" (results come in joules) or "MAC" (results come in multiples of one
-    multiply-accumulate; joules are refused). Exactly one of ``levels`` (fastest first) and
-    ``wire`` is there. ``compute_as`` names the dtype whose adders and multipliers serve another.
-    ``convention`` says in words what the figures include.
+    multiply-accumulate; joules are refused). Exactly one of ``levels`` (fastest first), ``wire``
+    and ``grid`` is there. ``compute_as`` names the dtype whose adders and multipliers serve
+    another. ``convention`` says in words what the figures include.
     """
 
     name: str
@@ -73,6 +81,7 @@ class Profile:
     compute_as: Mapping[str, str]
     levels: tuple[Level, ...]
     wire: Wire | None
+    grid: Grid | None
     voltage: Constant | None
     word_bytes: Constant | None
 
@@ -100,12 +109,12 @@ class Profile:
 
     @property
     def capacities_bytes(self) -> tuple[int, ...]:
-        """Capacities of all levels but the last, in bytes, increasing; empty for a wire model."""
+        """Capacities of all levels but the last, in bytes, increasing; empty for distances."""
         return tuple(level.capacity.bytes() for level in self.levels if level.capacity is not None)
 
     @property
     def level_names(self) -> tuple[str, ...]:
-        """Names of the levels, fastest first; empty for a wire model."""
+        """Names of the levels, fastest first; empty where distances are priced."""
         return tuple(level.name for level in self.levels)
 
     def operations(self, dtype: str) -> Operations:
@@ -136,6 +145,9 @@ class Profile:
         if self.wire is not None:
             for key in Wire.__slots__:
                 yield f"wire.{key}", getattr(self.wire, key)
+        if self.grid is not None:
+            for key in Grid.__slots__:
+                yield f"grid.{key}", getattr(self.grid, key)
 
     def table(self) -> pd.DataFrame:
         """All constants: columns profile, key, value, low, high, unit, certainty, source, note."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.step_kinds import StepKind, What
-from ffenergy.energy import Profile, compute_energy, movement_energy, wire_movement_energy
+from ffenergy.energy import Profile, compute_energy, distance_movement_energy, movement_energy
 from ffenergy.errors import SettingsError
 from instrumented import BufferInfo, Event, analyse, analyse_live
 from instrumented.analysis.reuse import COLD, NEVER
@@ -88,12 +88,12 @@ def _movement(
     """
     numbered = [replace(event, operation=str(k)) for k, event in enumerate(events)]
     analysis = analyse(numbered, buffers, grain=GRAIN)
-    if profile.wire is None:
+    if profile.levels:
         served = analysis.levels(profile.capacities_bytes, profile.level_names)
         priced = movement_energy(profile, served)
     else:
         moved = pd.concat([analysis.reads, analysis.writes], ignore_index=True)
         moved = moved.fillna({"bytes_read": 0, "bytes_written": 0})
         distance = moved["distance"].replace({COLD: footprint, NEVER: 0})
-        priced = wire_movement_energy(profile, moved.assign(distance_bytes=distance))
+        priced = distance_movement_energy(profile, moved.assign(distance_bytes=distance))
     return priced.groupby(priced["operation"].astype(int))[profile.column("movement")].sum()

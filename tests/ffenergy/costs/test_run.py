@@ -107,7 +107,7 @@ def test_levels_energy_and_misses_add_up_to_the_distances(priced: Priced) -> Non
     for name, rows in prices.energy.groupby("profile"):
         pd.testing.assert_frame_equal(rows.groupby(keys)[moved].sum(), expected)
         served = prices.levels[prices.levels["profile"] == name]
-        if name != "dally-wire":
+        if not str(name).startswith("dally-"):  # those price distances
             pd.testing.assert_frame_equal(served.groupby(keys)[moved].sum(), expected)
 
 

@@ -234,9 +234,9 @@ def test_schema_errors_name_file_key_and_remedy(case):
     assert "\n" not in caught.value.message
 
 
-def test_a_profile_without_levels_or_wire_is_refused():
+def test_a_profile_without_a_memory_is_refused():
     text = GOOD.partition("[[profiles.mine.levels]]")[0]
-    with pytest.raises(ProfileError, match="needs levels or wire, one of the two"):
+    with pytest.raises(ProfileError, match="needs one of levels, wire and grid"):
         parse_profiles(text, "mine.toml")
 
 

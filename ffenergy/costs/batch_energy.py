@@ -1,0 +1,144 @@
+"""Energy of a batch in closed form: arithmetic, bytes on the chip, bytes behind it.
+
+Bytes behind the chip come from `bounds` or `schedules`. Those on the chip are a model, the same for
+all rules: state once in and once out, every product through an inner buffer of 32 KiB at
+max(operands, 2 m k n / √8192 elements), one read of W for passing back and updating. Biases and
+the optimiser's arithmetic, the same for all, are left out. All of it is a formula, nothing is
+measured; docs/bounds.md, section "Energy".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from ffenergy.costs.network import Layers, Network
+from ffenergy.energy.chip import Prices
+from ffenergy.energy.uncertainty import FloatArray
+
+INNER_ELEMENTS: Final = 8192
+"""Elements of the inner buffer, 32 KiB of float32."""
+BLURS: Final = 6
+BLUR_WORK: Final = 9
+"""Multiply-adds of a pixel in one blur: nine weights."""
+MIX_WORK: Final = 2
+ROW_SPECIALS: Final = 4
+"""Special functions a row and layer of the goodness: exponential, logarithm, two divisions."""
+ROW_MULTIPLIES: Final = 6
+SCALE_BYTES: Final = 12
+"""Bytes a row and layer of deferred normalisation: the scale written once and read twice."""
+SCALE_SPECIALS: Final = 2
+"""Root and division of a row's scale."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Operations and on-chip bytes of a batch."""
+
+    multiply_adds: int
+    multiplies: int
+    specials: int
+    on_chip_bytes: int
+
+    def __add__(self, other: Work) -> Work:
+        """Both together."""
+        return Work(
+            self.multiply_adds + other.multiply_adds,
+            self.multiplies + other.multiplies,
+            self.specials + other.specials,
+            self.on_chip_bytes + other.on_chip_bytes,
+        )
+
+    def joules(self, prices: Prices) -> FloatArray:
+        """Energy of arithmetic and on-chip bytes, a figure per draw of the constants."""
+        return (
+            self.multiply_adds * prices.multiply_add
+            + self.multiplies * prices.multiply
+            + self.specials * prices.special
+            + self.on_chip_bytes * prices.on_chip_byte
+        )
+
+
+def energy(work: Work, off_chip_bytes: float, prices: Prices) -> FloatArray:
+    """Joules of a batch (MAC under a relative profile), a figure per draw of the constants."""
+    return work.joules(prices) + off_chip_bytes * prices.off_chip_byte
+
+
+def work_of(rule: str, network: Network) -> Work:
+    """What a batch of a rule computes, and its bytes on the chip."""
+    layers = Layers(rule, network)
+    total = products(layers)
+    if layers.shape.rows == 2:  # goodness of positives and negatives, deferred normalisation
+        total += goodness(layers) + deferred_normalization(layers)
+    if layers.shape.images is None:
+        total += negatives(network)
+    return total
+
+
+def products(layers: Layers) -> Work:
+    """Forward, backward (backprop, beyond the first layer) and gradient products, and the state."""
+    rows, w = layers.rows, layers.network.itemsize
+    per_weight = 2 * (1 + layers.network.states)  # weights and state, in and out
+    work = moved = 0
+    for k, (below, above) in enumerate(pairwise(layers.sizes)):
+        back = k > 0 and not layers.shape.local
+        ways = 3 if back else 2
+        again = k if layers.shape.greedy == "recompute" else 0
+        work += ways * rows * below * above
+        moved += w * per_weight * below * above
+        moved += _through_buffer(rows, below, above, w, with_weights=True)
+        moved += (ways - 1) * _through_buffer(rows, below, above, w, with_weights=False)
+        for lower, upper in list(pairwise(layers.sizes))[:again]:
+            work += rows * lower * upper
+            moved += _through_buffer(rows, lower, upper, w, with_weights=True)
+        if heads := layers.shape.heads:
+            work += 3 * rows * above * heads
+            moved += w * per_weight * above * heads  # its products share the layer's operands
+    return Work(work, 0, 0, moved)
+
+
+def backward_pass(layers: Layers) -> Work:
+    """What backprop alone does: the deltas of every layer but the first."""
+    rows, w = layers.rows, layers.network.itemsize
+    work = moved = 0
+    for below, above in list(pairwise(layers.sizes))[1:]:
+        work += rows * below * above
+        moved += _through_buffer(rows, below, above, w, with_weights=False)
+    return Work(work, 0, 0, moved)
+
+
+def goodness(layers: Layers) -> Work:
+    """Sum of squares and its derivative, softplus and logistic of every row and layer."""
+    units = layers.rows * sum(layers.network.layer_sizes[1:])
+    rows = layers.rows * len(layers.weights)
+    return Work(units, units + ROW_MULTIPLIES * rows, ROW_SPECIALS * rows, 0)
+
+
+def negatives(network: Network) -> Work:
+    """Masks blurred and two images mixed, four arrays of pixels on the chip."""
+    pixels = network.batch_size * network.layer_sizes[0]
+    return Work((BLURS * BLUR_WORK + MIX_WORK) * pixels, 0, 0, 4 * network.image_bytes)
+
+
+def deferred_normalization(layers: Layers) -> Work:
+    """L2 normalisation carried into the next product: one multiplication an output."""
+    units = layers.rows * sum(layers.network.layer_sizes[1:])
+    rows = layers.rows * len(layers.weights)
+    lengths = layers.rows * layers.network.layer_sizes[0]
+    return Work(lengths, units, SCALE_SPECIALS * rows, SCALE_BYTES * rows)
+
+
+def normalization_kernel(layers: Layers) -> Work:
+    """L2 normalisation as a fused kernel of its own: every input read twice and written."""
+    units = layers.rows * sum(layers.network.layer_sizes[:-1])
+    rows = layers.rows * len(layers.weights)
+    return Work(units, units, SCALE_SPECIALS * rows, 3 * layers.network.itemsize * units)
+
+
+def _through_buffer(rows: int, below: int, above: int, itemsize: int, *, with_weights: bool) -> int:
+    """Bytes between the on-chip memory and the inner buffer for one product."""
+    operands = rows * below + rows * above + (below * above if with_weights else 0)
+    blocked = 2 * rows * below * above / math.sqrt(INNER_ELEMENTS)
+    return round(itemsize * max(operands, blocked))

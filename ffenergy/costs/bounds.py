@@ -1,0 +1,148 @@
+"""What any program must move: proven lower bounds on the bytes that a batch takes off the chip.
+
+Model: one on-chip memory of C bytes, an unlimited one behind it; a byte that crosses costs 1
+either way; arithmetic needs its operands on the chip; values are not split, compressed or rewritten
+algebraically (partial gradients are not merged into momentum or weights); full batches, steady
+state; bytes a batch. The memory is managed: a bound holds for every replacement of what it holds,
+LRU included. Proofs: docs/bounds.md. Every bound names the class of programs it holds for:
+
+    once     each value is computed once
+    replay   anything may be computed again, updates too
+    block    a layer's training step on one batch is atomic
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ffenergy.costs.network import Layers, Network, shape_of
+from ffenergy.errors import SettingsError
+
+ScheduleClass = Literal["once", "replay", "block"]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """No program of ``schedule_class`` moves fewer than ``nbytes`` bytes off the chip a batch.
+
+    ``room_bytes`` is the least on-chip memory for which the bound is stated; ``counts`` says
+    which bytes it bounds.
+    """
+
+    name: str
+    rule: str
+    schedule_class: ScheduleClass
+    nbytes: float
+    room_bytes: int = 0
+    counts: str = "all bytes off the chip"
+
+
+ASSUMPTIONS: dict[str, str] = {
+    "once": "each value is computed once; gradients are not merged into momentum before they are"
+    " whole; any replacement, managed memory included",
+    "replay": "anything may be recomputed, updates too; gradients are not merged into momentum"
+    " before they are whole; any replacement, managed memory included",
+    "block": "a layer's training step on one batch is atomic; any replacement",
+}
+"""What stands beside a bound wherever it is shown, by class."""
+
+
+def backprop_once(network: Network, capacity_bytes: int) -> Bound:
+    """BP-1: x + max{2 (T + A − C)+, (3 + 2s) W − W_1 + 2A − 3C}; class once.
+
+    A = w Σ_{k≥1} min(B, n_{k+1}) n_k. At the moment when the last row of a batch gets its output
+    delta, every weight and state of one version and A bytes more are alive; what is not on the
+    chip was written since the last such moment and is read before the next. The second term adds
+    that W_2 … come in twice a batch, on the way back and on the way forward again.
+    """
+    layers, s = Layers("bp", network), network.states
+    sizes, w = layers.sizes, network.itemsize
+    alive = w * sum(
+        min(network.batch_size, sizes[k + 1]) * sizes[k] for k in range(1, len(sizes) - 1)
+    )
+    weights, first = sum(layers.weights), layers.weights[0]
+    cut = 2 * max(sum(layers.states) + alive - capacity_bytes, 0)
+    twice = (3 + 2 * s) * weights - first + 2 * alive - 3 * capacity_bytes
+    return Bound("BP-1", "bp", "once", layers.images + max(cut, twice))
+
+
+def backprop_replay(network: Network, capacity_bytes: int) -> Bound:
+    """BP-2: x + max{(T − C)+, (2 + s) W − W_1 − 2C}; class replay, the reads alone.
+
+    Whatever is recomputed, some version of each weight and state that is not on the chip when the
+    last row of a batch gets its output delta must be read.
+    """
+    layers, s = Layers("bp", network), network.states
+    weights, first = sum(layers.weights), layers.weights[0]
+    cut = max(sum(layers.states) - capacity_bytes, 0)
+    twice = (2 + s) * weights - first - 2 * capacity_bytes
+    return Bound("BP-2", "bp", "replay", layers.images + max(cut, twice))
+
+
+def local_once(rule: str, network: Network, capacity_bytes: int) -> Bound:
+    """FF-1: images + max{Σ_k 2 (T_k − C)+, 2a min(1, (T − C)+ / (C + a))}; class once.
+
+    Of Forward-Forward and every other local rule, with its own rows. First term: BP-1's argument
+    within each layer. Second: either the whole state passes by between two batches that follow
+    each other through all layers, or the batches that are in flight meanwhile, a bytes each, are
+    on the chip or paid for.
+    """
+    layers = _local(rule, network)
+    states, a = layers.states, layers.least_boundary
+    within = sum(2 * max(state - capacity_bytes, 0) for state in states)
+    missing = max(sum(states) - capacity_bytes, 0)
+    between = 2 * a * min(1.0, missing / (capacity_bytes + a)) if missing else 0
+    return Bound("FF-1", rule, "once", layers.images + max(within, between))
+
+
+def local_block(rule: str, network: Network, capacity_bytes: int) -> Bound:
+    """FF-2: 2a (T / C − 1) bytes of hidden activities and state; class block.
+
+    Stated for C ≥ max T_k + 2a. Segments of 2C bytes of traffic touch layers and batches that
+    fit twice the chip, so none covers more than C²/a bytes of state times batches.
+    """
+    layers = _local(rule, network)
+    a = layers.least_boundary
+    nbytes = max(2 * a * (sum(layers.states) / capacity_bytes - 1), 0)
+    return Bound(
+        "FF-2",
+        rule,
+        "block",
+        nbytes,
+        room_bytes=max(layers.states) + 2 * a,
+        counts="hidden activities and state off the chip, without images",
+    )
+
+
+def greedy_once(rule: str, network: Network, capacity_bytes: int) -> Bound:
+    """FF-1's first term, of layers trained one after the other; class once.
+
+    A batch stands for one batch of every layer's stage: Σ_k 2 (T_k − C)+, and what each stage
+    reads from behind the chip: images, or a_{k-1} where inputs are stored.
+    """
+    layers = _local(rule, network)
+    within = sum(2 * max(state - capacity_bytes, 0) for state in layers.states)
+    if layers.shape.greedy == "store":
+        read = layers.images + sum(layers.activities[1:-1])
+    else:
+        read = layers.images * len(layers.weights)
+    return Bound("FF-1, first term", rule, "once", read + within)
+
+
+def least(rule: str, network: Network, capacity_bytes: int) -> Bound:
+    """The bound of class once: what no program that computes each value once goes below."""
+    if capacity_bytes < 1:
+        raise SettingsError(f"{capacity_bytes} bytes on the chip; give a positive number")
+    if rule == "bp":
+        return backprop_once(network, capacity_bytes)
+    if shape_of(rule).greedy:
+        return greedy_once(rule, network, capacity_bytes)
+    return local_once(rule, network, capacity_bytes)
+
+
+def _local(rule: str, network: Network) -> Layers:
+    layers = Layers(rule, network)
+    if not layers.shape.local:
+        raise SettingsError(f"{rule} is no local rule; its bounds are BP-1 and BP-2")
+    return layers

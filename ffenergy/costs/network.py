@@ -1,0 +1,166 @@
+"""What the closed forms of `bounds` and `schedules` are functions of: a network and a rule's shape.
+
+Symbols follow docs/bounds.md: n_0 … n_L are the widths, w the bytes of an element, s the states
+of the optimiser, W_k = w (n_{k-1} + 1) n_k a layer's weights, T_k = (1 + s) W_k weights and state,
+B' the rows of a layer, a_k = w B' n_k the activities at boundary k, x = w B n_0 the images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Final
+
+from ffenergy.errors import SettingsError
+from ffenergy.network.head import CLASSES
+
+STATES: Final = {"sgd": 0, "momentum": 1, "adam": 2}
+"""Arrays of an optimiser's state beside each array of weights."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and how it is trained, as far as its traffic depends on it.
+
+    layer_sizes: input pixels, then the hidden widths; a head of ten classes is backprop's own.
+    batch_size: samples a batch; Forward-Forward adds as many hybrids.
+    optimizer: sgd, momentum or adam.
+    itemsize: bytes of an element.
+    shared_halves: one half of a hybrid is the positive itself, so two images are read, not three.
+
+    Raises:
+        SettingsError: fewer than two layer sizes, a size below 1, an unknown optimiser.
+    """
+
+    layer_sizes: tuple[int, ...]
+    batch_size: int
+    optimizer: str = "adam"
+    itemsize: int = 4
+    shared_halves: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.layer_sizes) < 2 or min(self.layer_sizes) < 1:
+            raise SettingsError(
+                f"layer sizes {self.layer_sizes}; give the pixels and at least one width, all >= 1"
+            )
+        if self.batch_size < 1 or self.itemsize < 1:
+            raise SettingsError(
+                f"batch size {self.batch_size}, item size {self.itemsize}; both must be >= 1"
+            )
+        if self.optimizer not in STATES:
+            raise SettingsError(f"optimizer {self.optimizer!r}; choose one of {', '.join(STATES)}")
+
+    @property
+    def states(self) -> int:
+        """s: arrays of optimiser state beside each array of weights."""
+        return STATES[self.optimizer]
+
+    @property
+    def image_bytes(self) -> int:
+        """x: the images of a batch."""
+        return self.itemsize * self.batch_size * self.layer_sizes[0]
+
+    def replace(self, **changes: object) -> Network:
+        """Return a copy with other values."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a learning rule is to its memory.
+
+    rows: rows of a layer per sample, B'/B. images: images read per sample, ``None`` for the three
+    (two with shared halves) that hybrids need. local: no layer waits for the layers above.
+    heads: outputs of a label-taught head on every layer (0: none). greedy: "store" or "recompute",
+    the inputs of a layer that is trained to the end before the next one begins.
+    """
+
+    title: str
+    rows: int
+    images: int | None
+    local: bool
+    heads: int = 0
+    greedy: str = ""
+
+
+SHAPES: Final = {
+    "bp": Shape("backprop", 1, 1, local=False),
+    "ff": Shape("Forward-Forward", 2, None, local=True),
+    "ff-label": Shape("Forward-Forward with labels in the input", 2, 1, local=True),
+    "ff-greedy": Shape("Forward-Forward, layer by layer", 2, None, local=True, greedy="recompute"),
+    "ff-greedy-stored": Shape(
+        "Forward-Forward, layer by layer, inputs stored", 2, None, local=True, greedy="store"
+    ),
+    "mono-forward": Shape("Mono-Forward", 1, 1, local=True, heads=CLASSES),
+    "local": Shape("a label-taught local rule without heads", 1, 1, local=True),
+}
+"""Learning rules by name. ``local`` is none that is trained: it is what splits the saving of
+removing the backward pass from what the second pass adds back."""
+
+
+def shape_of(rule: str) -> Shape:
+    """The shape of a rule. Raises SettingsError for a stranger."""
+    if rule not in SHAPES:
+        raise SettingsError(f"no closed form for rule {rule!r}; choose one of {', '.join(SHAPES)}")
+    return SHAPES[rule]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Bytes of every layer of a network under a rule; backprop's head is one layer more."""
+
+    rule: str
+    network: Network
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The rule's shape."""
+        return shape_of(self.rule)
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """n_0 …: the widths, for backprop with its ten outputs."""
+        sizes = self.network.layer_sizes
+        return sizes if self.shape.local else (*sizes, CLASSES)
+
+    @cached_property
+    def weights(self) -> tuple[int, ...]:
+        """W_1 …: bytes of each layer's weights and biases, and of its own head's weights."""
+        return tuple(
+            self.network.itemsize * ((below + 1) * above + self.shape.heads * above)
+            for below, above in pairwise(self.sizes)
+        )
+
+    @cached_property
+    def states(self) -> tuple[int, ...]:
+        """T_1 …: bytes of each layer's weights and optimiser state."""
+        return tuple((1 + self.network.states) * weight for weight in self.weights)
+
+    @property
+    def rows(self) -> int:
+        """B': rows that pass a layer in a batch."""
+        return self.shape.rows * self.network.batch_size
+
+    @cached_property
+    def activities(self) -> tuple[int, ...]:
+        """a_0 … a_L: bytes at each boundary between layers, the head's outputs left out."""
+        return tuple(self.network.itemsize * self.rows * n for n in self.network.layer_sizes)
+
+    @property
+    def images(self) -> int:
+        """Bytes of images that a batch reads."""
+        images = self.shape.images
+        if images is None:
+            images = 2 if self.network.shared_halves else 3
+        return images * self.network.image_bytes
+
+    @property
+    def largest_boundary(self) -> int:
+        """Bytes of the widest hidden activity."""
+        return max(self.activities[1:])
+
+    @property
+    def least_boundary(self) -> int:
+        """a: bytes of the narrowest activity between two layers; 0 where there is no boundary."""
+        return min(self.activities[1:-1], default=0)
