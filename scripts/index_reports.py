@@ -20,7 +20,6 @@ import click
 import pandas as pd
 
 from ffenergy.files.atomic import write_text
-from ffenergy.report.pricing import saved_settings
 from ffenergy.report.style import ALGORITHM_NAMES, three_digits
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import PRESETS, Settings
@@ -90,7 +89,7 @@ def runs(reports: Path) -> Iterator[Result]:
         run = RunDirectory(path.parent).read()
         if run.configuration["status"] != "complete":
             continue
-        settings = saved_settings(run)
+        settings = run.settings
         moved = run.traffic.groupby("algorithm")[["bytes_read", "bytes_written"]].sum().sum(axis=1)
         summary = pd.read_csv(path.parent / "summary.csv")
         priced = summary[summary["accounting"] == ACCOUNTING].set_index("algorithm")

@@ -22,8 +22,7 @@ from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import OutputError, SettingsError
 from ffenergy.files.contents import as_csv, as_npz
-from ffenergy.report.pricing import saved_settings
-from ffenergy.report.snapshots import COLUMNS, STAGES, Film, Snapshots
+from ffenergy.trained.snapshots import COLUMNS, STAGES, Film, Snapshots
 from ffenergy.runs.directory import Run, RunDirectory
 
 TABLE, ARRAYS, FILM = "film.csv", "film.npz", "film.gif"
@@ -134,8 +133,8 @@ def _train(
         )
         job.say(f"Data: {data.name}, {data.source}. Writing to {directory.path}.")
         run = job.carry_out(tuple(STAGES))
-        assert job.prices is not None  # noqa: S101  # a traced run with profiles has them
-        film = snapshots.film(run, job.prices)
+        assert job.book.prices is not None  # noqa: S101  # a traced run with profiles has them
+        film = snapshots.film(run, job.book.prices)
         directory.add(run, {ARRAYS: as_npz(film.arrays()), TABLE: as_csv(film.table)})
     return directory.path
 
@@ -154,7 +153,7 @@ def _drawn(directory: RunDirectory, fps: float) -> tuple[list[str], str]:
     )
 
     run = directory.read(warn)
-    settings, data = saved_settings(run), run.configuration["data"]
+    settings, data = run.settings, run.configuration["data"]
     subtitles = film.Subtitles(
         network="-".join(map(str, settings.layer_sizes)),
         data=f"{data['name'].upper()}, {data['train_images']:,} training images",

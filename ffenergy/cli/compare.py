@@ -23,7 +23,7 @@ from ffenergy.cli.rule_flags import known, named, rule_flags, rule_name
 from ffenergy.cli.warning import warn
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
-from ffenergy.report.pricing import saved_profiles
+from ffenergy.report.book import saved_profiles
 from ffenergy.report.text import overview
 from ffenergy.runs.directory import Run, RunDirectory
 
@@ -167,7 +167,7 @@ def _carry_out(
         )
         begins = "Going on with" if earlier else "Writing to"
         job.say(f"Data: {data.name}, {data.source}. {begins} {directory.path}.")
-        run = job.carry_out(algorithms)
+        job.carry_out(algorithms)
     if not quiet:
-        click.echo("\n" + overview(run, job.prices))
+        click.echo("\n" + overview(job.book))
         click.echo(f"\nWritten to {directory.path}: report.html has these tables and the pictures.")

@@ -14,7 +14,6 @@ from ffenergy.errors import SettingsError
 from ffenergy.export import parquet, perfetto
 from ffenergy.export.timeline import timeline, trains_all_layers_at_once
 from ffenergy.files.atomic import encoded
-from ffenergy.report.pricing import saved_settings
 from ffenergy.runs.directory import Run, RunDirectory
 
 
@@ -74,7 +73,7 @@ def export(
 
 def _workload(run: Run) -> Workload:
     data = run.configuration["data"]
-    settings = saved_settings(run)
+    settings = run.settings
     return Workload(settings, data["train_images"], data["test_images"])
 
 

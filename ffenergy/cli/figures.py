@@ -10,10 +10,10 @@ from ffenergy.cli.flags import OutputFolder, data_flags
 from ffenergy.cli.warning import warn
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import DataError, OutputError
-from ffenergy.report import examples
-from ffenergy.report.pictures.preferred_inputs import preferred_inputs
-from ffenergy.report.pricing import saved_settings
+from ffenergy.report.book import Book
 from ffenergy.runs.directory import PICTURES, PICTURES_FILE, Run, RunDirectory
+from ffenergy.trained import examples
+from ffenergy.trained.preferred_inputs import preferred_inputs
 
 
 @click.command()
@@ -39,28 +39,31 @@ def figures(
     Example:
       ffenergy figures runs/compare-quick
     """
-    from ffenergy.report.pictures import (
-        reference as reference_figures,  # matplotlib takes a second to import
-    )
+    from ffenergy.report.pictures.drawing import render  # matplotlib takes a second to import
+    from ffenergy.report.pictures.report import REFERENCE
 
     saved = RunDirectory(run).read(warn)
     target = RunDirectory(outdir or run / PICTURES, PICTURES_FILE)
     weights = {k.removeprefix("ff/"): w for k, w in saved.weights.items() if k.startswith("ff/")}
     if weights:
-        settings = saved_settings(saved)
+        settings = saved.settings
         data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
         data = _data_of(saved, data)
         found = {**examples.hybrids(data, settings), **examples.goodness(weights, settings, data)}
         found |= preferred_inputs(weights, settings, data)
         saved = saved.with_examples({**saved.examples, **found})
-    drawn = dict(reference_figures.render(saved))
+    drawn = {
+        f"{picture.name}.{kind}": content
+        for picture, files in render(Book(saved), REFERENCE)
+        for kind, content in files.items()
+    }
     if not drawn:
         raise OutputError(f"{run} has nothing to draw: no Forward-Forward weights, no history")
     with target.locked():
         target.change({"run": str(run)}, drawn)
     if not quiet:
         click.echo(f"Written to {target.path}: {', '.join(drawn)}.")
-        missing = [p.name for p in reference_figures.PICTURES if f"{p.name}.png" not in drawn]
+        missing = [p.name for p in REFERENCE if f"{p.name}.png" not in drawn]
         if missing:
             click.echo(
                 f"Left out, for RUN lacks weights.npz or examples.npz: {', '.join(missing)}."

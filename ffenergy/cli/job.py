@@ -11,18 +11,18 @@ from typing import Any, Final
 
 import click
 
-from ffenergy.costs.prices import Prices
 from ffenergy.data import Dataset
 from ffenergy.energy import ChosenProfile
 from ffenergy.errors import FfenergyError, RunInterruptedError, TrainingError
 from ffenergy.files.atomic import write_text
 from ffenergy.progress import progress
-from ffenergy.report import examples, files
-from ffenergy.report.pricing import prices_of
+from ffenergy.report import files
+from ffenergy.report.book import Book
 from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.rules.kit.stages import Plan
 from ffenergy.runs.directory import PROGRESS, Run, RunDirectory
 from ffenergy.settings import Settings
+from ffenergy.trained import examples
 from ffenergy.training import AfterEpoch, Checkpoints, Diverged, Interrupted
 from ffenergy.training import train as train_algorithm
 
@@ -50,7 +50,7 @@ class Job:
         self.directory, self.run, self.settings, self.data = directory, run, settings, data
         self.profiles, self.traced, self.quiet = profiles, traced, quiet
         self.after_epoch = after_epoch
-        self.prices: Prices | None = None
+        self.book = Book(run)
 
     def say(self, line: str) -> None:
         """Tell the user something on standard error, unless quiet."""
@@ -78,13 +78,13 @@ class Job:
                 self.checkpoints.clear()
             self._add_examples()
             self.run = self.run.with_status("complete")
-            self.directory.write(self.run, files.tables(self.run))
+            self.book = Book(self.run)
+            self.directory.write(self.run, files.tables(self.book))
             if self.traced and self.profiles:
                 self.say("Pricing a step of every kind …")
-                self.prices = prices_of(self.run, self.profiles, self.say)
+                self.book = Book.of(self.run, self.profiles, self.say)
             self.say("Drawing the pictures …")
-            profiles = [chosen.profile for chosen in self.profiles]
-            self.directory.add(self.run, files.report(self.run, self.prices, profiles))
+            self.directory.add(self.run, files.report(self.book))
         except KeyboardInterrupt as stop:
             if isinstance(stop, Interrupted):
                 self.run = self.run.with_history(current, stop.partial.history)
@@ -115,7 +115,7 @@ class Job:
             if shown is not None:
                 shown.close()
         self.run = self.run.with_result(result)
-        self.directory.write(self.run, files.tables(self.run))
+        self.directory.write(self.run, files.tables(Book(self.run)))
 
     def _watch(
         self, algorithm: str, plans: Sequence[Plan], history: Sequence[Mapping[str, Any]]
@@ -139,7 +139,7 @@ class Job:
     def _keep(self, status: str, reason: str) -> str:
         """Save what there is; return one line that says what happened and what was kept."""
         self.run = self.run.with_status(status, reason)
-        self.directory.write(self.run, files.tables(self.run))
+        self.directory.write(self.run, files.tables(Book(self.run)))
         kept = [_named(name) for name in self.run.results]
         started = self.run.history["algorithm"].unique()
         epochs = [f"the epochs of {_named(n)}" for n in started if n not in self.run.results]

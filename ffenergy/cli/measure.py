@@ -20,10 +20,9 @@ from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
 from ffenergy.progress import progress
-from ffenergy.report import files, priced_display, text
+from ffenergy.report import files, grids, text
 from ffenergy.report import steps as step_tables
 from ffenergy.report.style import ACCOUNTING as RULES
-from ffenergy.report.sweep_table import shown as sweep_shown
 from ffenergy.rules.kit.stages import Rule
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
@@ -130,8 +129,8 @@ def _step(
             "signatures": {m.algorithm: m.signatures for m in found},
         }
         tables = {
-            "traffic.csv": as_csv(step_tables.traffic(found)),
-            "summary.csv": as_csv(step_tables.summary(found, prices)),
+            "traffic.csv": as_csv(book.run.traffic),
+            "summary.csv": as_csv(step_tables.summary(book)),
         }
         with directory.locked():
             directory.claim(force=force)
@@ -140,9 +139,9 @@ def _step(
         sizes = "-".join(map(str, settings.layer_sizes))
         rule = f"Bytes are counted {RULES[ACCOUNTING]}."
         click.echo(f"{sizes}, {settings.dtype}, {settings.optimizer}; random pixels. {rule}")
-        for sentence in priced_display.answers(prices):
-            click.echo(text.wrapped(sentence))
-        for table in [*step_tables.shown(found), *priced_display.steps_shown(prices)]:
+        for answer in book.answers.values():
+            click.echo(text.wrapped(answer.sentence()))
+        for table in step_tables.shown(book):
             click.echo("\n" + text.table(table))
 
 
@@ -179,12 +178,10 @@ def _sweep(
             bar.close()
     priced = len(table) // (len(names) * len(SHOWN))
     if directory is not None and priced:
-        from ffenergy.report.pictures import (
-            step_grid as sweep_figure,  # matplotlib takes a second to import
-        )
+        from ffenergy.report.pictures import step_grid  # matplotlib takes a second to import
 
         written = {"sweep.csv": as_csv(table)}
-        written |= {f"sweep.{kind}": drawn for kind, drawn in sweep_figure.render(table).items()}
+        written |= {f"sweep.{kind}": drawn for kind, drawn in step_grid.render(table).items()}
         document = {
             "per": "training step",
             "settings": [settings.to_dict() for settings in cells[:priced]],
@@ -193,7 +190,7 @@ def _sweep(
         }
         directory.change(document, written)
     if priced and not quiet:
-        click.echo(text.table(sweep_shown(table)))
+        click.echo(text.table(grids.of_steps(table)))
         for note in sorted(set(table["note"]) - {""}):
             click.echo(f"Figures left empty: {note}")
     if stopped:

@@ -10,7 +10,7 @@ from ffenergy.cli.flags import profile_flags
 from ffenergy.cli.warning import warn
 from ffenergy.energy import choose_profiles
 from ffenergy.report import files
-from ffenergy.report.pricing import prices_of, saved_profiles
+from ffenergy.report.book import Book, saved_profiles
 from ffenergy.report.text import overview
 from ffenergy.runs.directory import RunDirectory
 
@@ -35,10 +35,9 @@ def report(run: Path, *, profile: tuple[str, ...], html: bool, quiet: bool) -> N
     with directory.locked_run():
         saved = directory.read(warn)
         profiles = choose_profiles(profile) if profile else saved_profiles(saved)
-        prices = prices_of(saved, profiles, warn)
-        hardware = [chosen.profile for chosen in profiles]
+        book = Book.of(saved, profiles, warn)
         build = files.page_alone if html else files.report
-        written = build(saved, prices, hardware)
+        written = build(book)
         directory.add(saved, written)
     if quiet:
         return
@@ -46,5 +45,5 @@ def report(run: Path, *, profile: tuple[str, ...], html: bool, quiet: bool) -> N
         click.echo(f"Written to {run}: report.html.")
         return
     pictures = [name for name in written if name.endswith(".png")]
-    click.echo(overview(saved, prices))
+    click.echo(overview(book))
     click.echo(f"\nWritten to {run}: report.html, report.md, {', '.join(pictures)}.")

@@ -11,7 +11,7 @@ import pandas as pd
 from ffenergy.cli.warning import warn
 from ffenergy.errors import OutputError
 from ffenergy.files.documents import NUMBER_OR_NULL, check, parse_json
-from ffenergy.report.findings import error_percent
+from ffenergy.report.numbers import error_percent
 from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.runs.directory import PROGRESS, Run, RunDirectory
 from ffenergy.runs.document import EPOCH

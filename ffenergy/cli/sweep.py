@@ -16,12 +16,12 @@ from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
 from ffenergy.progress import progress
-from ffenergy.report import text
-from ffenergy.report.sweep_errors_table import shown
+from ffenergy.report import grids, text
 from ffenergy.runs.directory import ELSEWHERE, RunDirectory
 from ffenergy.sweeps import pool, specification, tables, targets
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
 from ffenergy.sweeps.specification import Specification, SpecificationError
+from ffenergy.trained import examples
 
 
 @click.command()
@@ -133,7 +133,7 @@ def sweep(
         files, summary = _results(asked, ordered, chosen, place, quiet=quiet)
         directory.change(document, files)
     if not quiet:
-        click.echo("\n" + text.table(shown(summary, asked.swept)))
+        click.echo("\n" + text.table(grids.of_trainings(summary, asked.swept)))
         for cell, outcome in ordered:
             if outcome.status != "complete":
                 label = tables.settings_label(cell.settings, asked.swept)
@@ -206,28 +206,28 @@ def _results(
 ) -> tuple[dict[str, bytes], pd.DataFrame]:
     """Return tables and pictures as files, and the summary."""
     # matplotlib takes a second to import
-    from ffenergy.report.pictures import masks as mask_figure
-    from ffenergy.report.pictures import sweep_costs as sweep_costs_figure
-    from ffenergy.report.pictures import sweep_errors as sweep_errors_figure
+    from ffenergy.report.pictures import learning, sweep_costs, sweep_errors
 
     say = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
-    pricer = tables.CellPricer(profiles[0].profile, say) if profiles else None
-    cells = tables.cells_table(found, asked.swept, pricer)
+    energies = tables.CellEnergies(profiles[0].profile, say) if profiles else None
+    cells = tables.cells_table(found, asked.swept, energies)
     summary = tables.summary_table(cells, asked.swept)
     history = tables.history_table(found, asked.swept)
     written = {"cells": cells, "summary": summary, "history": history}
     features = tables.features_table(found, asked.swept)
     if not features.empty:
         written["features"] = features
-    pictures = {"sweep": sweep_errors_figure.render(summary, asked.swept)}
+    pictures = {"sweep": sweep_errors.render(summary, asked.swept)}
     energy = targets.energy_column(summary)
     if energy is not None:
         written["targets"] = targets.targets_table(summary, asked.swept, energy)
-        pictures["costs"] = sweep_costs_figure.render(summary, energy)
+        pictures["costs"] = sweep_costs.render(summary, energy)
     if "n_blur" in asked.swept:
         blurs = sorted({cell.settings.n_blur for cell, _ in found})
         one = found[0][0].settings
-        pictures["masks"] = mask_figure.render(place.load(one), one, blurs)
+        data = place.load(one)
+        hybrids = {n: examples.hybrids(data, one.replace(n_blur=n)) for n in blurs}
+        pictures["masks"] = learning.masks(hybrids)
     files = {}
     for name, table in written.items():
         files[f"{name}.csv"] = as_csv(table)

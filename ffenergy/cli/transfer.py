@@ -18,10 +18,8 @@ from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, TrainingError
 from ffenergy.files.contents import as_csv
 from ffenergy.progress import progress
-from ffenergy.report import text
-from ffenergy.report.pricing import saved_settings
+from ffenergy.report import grids, text
 from ffenergy.report.style import ALGORITHM_NAMES, in_order, short_name
-from ffenergy.report.transfer_table import shown
 from ffenergy.runs.directory import ELSEWHERE, Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training.outcomes import NotFiniteError
@@ -128,7 +126,7 @@ def transfer(
         summary = _summary(pd.DataFrame(rows))
         directory.change(document, {"summary.csv": as_csv(summary), **_pictures(summary)})
     if not quiet:
-        click.echo("\n" + text.table(shown(summary)))
+        click.echo("\n" + text.table(grids.of_transfer(summary)))
         click.echo(f"\nWritten to {outdir}: {', '.join(FILES)}.")
 
 
@@ -137,7 +135,7 @@ def _read(path: Path) -> Source:
     if not run.algorithms:
         remedy = "go on with it by --resume" if run.can_resume else "train it again"
         raise OutputError(f"{path} has no finished algorithm; {remedy}")
-    source = Source(path, run, saved_settings(run))
+    source = Source(path, run, run.settings)
     for algorithm in run.algorithms:
         if not source.weights(algorithm):
             raise OutputError(

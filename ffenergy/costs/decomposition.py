@@ -1,22 +1,132 @@
-"""Backprop → Forward-Forward in signed parts, for one training step and for the whole run."""
+"""Backprop → Forward-Forward in signed parts that add up exactly (docs/metric.md, section 9).
+
+Each part is the cost of Forward-Forward minus that of backprop over a fixed set of phases:
+
+    ========================= ============================================================
+    backward_pass_removed     ``backward``: gradients with respect to activations, with
+                              everything done in that phase (activation derivatives too)
+    second_pass_added         ``forward`` and ``gradient``: FF runs both on positive and on
+                              negative data, backprop once; gathering the batch is in here
+    negatives_made            ``negatives``: making the hybrid images
+    goodness_added            ``goodness``: goodness and logistic loss, less backprop's loss
+    normalisation_added       ``normalize``: L2 normalisation between the layers
+    optimiser_difference      ``optimizer``
+    head_difference           ``head``: softmax head on frozen features
+    evaluate_difference       ``evaluate``
+    ========================= ============================================================
+
+The phases are disjoint and cover all there are, so nothing can remain; an unknown phase raises.
+Both algorithms must be counted over the same work (one step, one epoch, or one run to one
+accuracy): the function cannot know.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Final
 
 import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, PRICED_GRAIN
-from ffenergy.energy import decompose
+from ffenergy.errors import SettingsError
 
+PARTS: Final[dict[str, tuple[str, ...]]] = {
+    "backward_pass_removed": ("backward",),
+    "second_pass_added": ("forward", "gradient"),
+    "negatives_made": ("negatives",),
+    "goodness_added": ("goodness",),
+    "normalisation_added": ("normalize",),
+    "optimiser_difference": ("optimizer",),
+    "head_difference": ("head",),
+    "evaluate_difference": ("evaluate",),
+}
+PART_OF_PHASE: Final = {phase: part for part, phases in PARTS.items() for phase in phases}
+TOTAL: Final = "total"
+BACKPROP: Final = "bp"
+FORWARD_FORWARD: Final = "ff"
 TRAINING_STEP: Final = "training step"
 RUN: Final = "run"
 FULL_BATCH: Final = "train"
 """The step kind of scope ``training step``."""
 KEYS: Final = ["algorithm", "step", "layer", "phase"]
 UNITS: Final = ("joules", "macs")
+
+
+class DecompositionError(SettingsError):
+    """A cost table cannot be split into the parts that lead from backprop to Forward-Forward."""
+
+
+def decompose(costs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
+    """Split the cost of Forward-Forward less that of backprop into :data:`PARTS`.
+
+    `costs` is tidy with columns ``algorithm``, ``phase`` and the numeric columns `measures`
+    (bytes, ByteDMD, joules, …); rows may be as fine as you like. Returns, for each measure, a row
+    per part and a last row ``total``: columns ``measure``, ``part``, ``backprop``,
+    ``forward_forward``, ``difference`` (Forward-Forward minus backprop; negative is saved),
+    ``share_of_backprop`` (difference over backprop's total; NaN if that is 0). Integer measures
+    are summed as Python integers and add up exactly; for floats every cell is an ``math.fsum`` and
+    the total difference is the ``fsum`` of the parts.
+    """
+    _check(costs, measures)
+    part_of_row = costs["phase"].map(PART_OF_PHASE)
+    whose = {name: costs["algorithm"] == name for name in (BACKPROP, FORWARD_FORWARD)}
+    rows: list[dict[str, object]] = []
+    for measure in measures:
+        values = costs[measure]
+        cells = {
+            part: tuple(
+                exact_total(values[(part_of_row == part) & own].tolist()) for own in whose.values()
+            )
+            for part in PARTS
+        }
+        differences = {part: ff - bp for part, (bp, ff) in cells.items()}
+        cells[TOTAL] = tuple(map(exact_total, zip(*cells.values(), strict=True)))
+        differences[TOTAL] = exact_total(differences.values())
+        base = cells[TOTAL][0]
+        rows += [
+            {
+                "measure": measure,
+                "part": part,
+                "backprop": bp,
+                "forward_forward": ff,
+                "difference": differences[part],
+                "share_of_backprop": differences[part] / base if base else math.nan,
+            }
+            for part, (bp, ff) in cells.items()
+        ]
+    return pd.DataFrame(rows)
+
+
+def _check(costs: pd.DataFrame, measures: Sequence[str]) -> None:
+    for column in ("algorithm", "phase", *measures):
+        if column not in costs.columns:
+            raise DecompositionError(f"the cost table has no column {column!r}; add it")
+    present = set(costs["algorithm"])
+    for algorithm in (FORWARD_FORWARD, BACKPROP):
+        if algorithm not in present:
+            raise DecompositionError(
+                f"no costs of algorithm {algorithm!r}; the table has {sorted(present)}"
+            )
+    chosen = costs[costs["algorithm"].isin([FORWARD_FORWARD, BACKPROP])]
+    unknown = sorted(set(chosen["phase"]) - set(PART_OF_PHASE))
+    if unknown:
+        raise DecompositionError(
+            f"phase {unknown[0]!r} belongs to no part of the decomposition; add it to PARTS"
+        )
+    for measure in measures:
+        if chosen[measure].isna().any():
+            raise DecompositionError(f"{measure} has missing values; leave that measure out")
+
+
+def exact_total(values: Iterable[int | float]) -> int | float:
+    """Exact integer sum, or correctly rounded float sum."""
+    numbers = list(values)
+    if all(isinstance(number, Integral) for number in numbers):
+        return sum(int(number) for number in numbers)
+    return math.fsum(numbers)
 
 
 @dataclass(frozen=True)
@@ -88,7 +198,7 @@ def decomposition(
     rows = []
     for measure in measures(reuse, energy):
         scopes = {TRAINING_STEP: measure.table[measure.table["step"] == FULL_BATCH]}
-        if not {"ff", "bp"} <= set(scopes[TRAINING_STEP]["algorithm"]):
+        if not {FORWARD_FORWARD, BACKPROP} <= set(scopes[TRAINING_STEP]["algorithm"]):
             continue
         if whole_run:
             scopes[RUN] = of_run(measure.table, steps)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs.decomposition import Measure, measures, of_run
+from ffenergy.costs.decomposition import Measure, exact_total, measures, of_run
 from ffenergy.costs.prices import Prices
 from ffenergy.energy import commute_to_compute
-from ffenergy.energy.decomposition import exact_total
 
 KEYS: Final = ["algorithm", "accounting", "layer", "phase"]
 COUNTS: Final = ["bytes_read", "bytes_written", "bytedmd_operation", "bytedmd_tile"]
@@ -27,79 +28,97 @@ def headline_unit(prices: Prices) -> str:
     return "macs" if relative else "joules"
 
 
-def by_place(prices: Prices) -> pd.DataFrame:
-    """Costs of the run per algorithm, accounting, layer and phase, under the headline profile.
+@dataclass(frozen=True, eq=False)
+class RunTotals:
+    """Sums over the steps of a run under its headline profile; each table is found once."""
 
-    Columns: bytes_read, bytes_written, bytedmd_operation, bytedmd_tile (Python integers, which
-    never wrap) and energy_compute_*, energy_movement_*, energy_* (joules or macs).
-    """
-    cells: dict[tuple[str, ...], dict[str, Any]] = {}
-    names: dict[str, None] = {}
-    for measure in headline_measures(prices):
-        table = of_run(measure.table, prices.steps)
-        names[measure.name] = None
-        for place, values in table.groupby(["algorithm", "layer", "phase"], sort=False)["value"]:
-            algorithm, layer, phase = map(str, place)
-            key = (algorithm, measure.accounting, layer, phase)
-            cells.setdefault(key, {})[measure.name] = exact_total(values.tolist())
-    rows = [(*key, *(cell.get(name, 0) for name in names)) for key, cell in cells.items()]
-    frame = pd.DataFrame(rows, columns=[*KEYS, *names])
-    return frame.astype(dict.fromkeys(set(COUNTS) & set(names), object))
+    prices: Prices
 
+    @cached_property
+    def unit(self) -> str:
+        """``joules`` or ``macs``."""
+        return headline_unit(self.prices)
 
-def headline_measures(prices: Prices) -> list[Measure]:
-    """The measures that need no profile, and those under the headline profile."""
-    wanted = ("", prices.profiles[0])
-    return [m for m in measures(prices.reuse, prices.energy) if m.profile in wanted]
+    @cached_property
+    def measures(self) -> tuple[Measure, ...]:
+        """The measures that need no profile, and those under the headline profile."""
+        wanted = ("", self.prices.profiles[0])
+        found = measures(self.prices.reuse, self.prices.energy)
+        return tuple(m for m in found if m.profile in wanted)
 
+    @cached_property
+    def by_place(self) -> pd.DataFrame:
+        """Costs of the run per algorithm, accounting, layer and phase.
 
-def totals(places: pd.DataFrame, unit: str) -> dict[str, Any]:
-    """Add up rows of ``by_place``; with the ratio and the share of phase ``normalize``."""
-    compute, movement, energy = (f"energy_{w}{unit}" for w in ("compute_", "movement_", ""))
-    sums = {name: exact_total(places[name].tolist()) for name in (*COUNTS, compute, movement)}
-    sums[energy] = exact_total(places[energy].tolist())
-    normalize = exact_total(places.loc[places["phase"] == "normalize", energy].tolist())
-    ratio = float(commute_to_compute(sums[movement], sums[compute]))
-    share = normalize / sums[energy] if sums[energy] else math.nan
-    return {**sums, "commute_to_compute": ratio, "normalize_energy_share": share}
+        Columns: bytes_read, bytes_written, bytedmd_operation, bytedmd_tile (Python integers, which
+        never wrap) and energy_compute_*, energy_movement_*, energy_* (joules or macs).
+        """
+        cells: dict[tuple[str, ...], dict[str, Any]] = {}
+        names: dict[str, None] = {}
+        for measure in self.measures:
+            table = of_run(measure.table, self.prices.steps)
+            names[measure.name] = None
+            for place, values in table.groupby(["algorithm", "layer", "phase"], sort=False)[
+                "value"
+            ]:
+                algorithm, layer, phase = map(str, place)
+                key = (algorithm, measure.accounting, layer, phase)
+                cells.setdefault(key, {})[measure.name] = exact_total(values.tolist())
+        rows = [(*key, *(cell.get(name, 0) for name in names)) for key, cell in cells.items()]
+        frame = pd.DataFrame(rows, columns=[*KEYS, *names])
+        return frame.astype(dict.fromkeys(set(COUNTS) & set(names), object))
 
+    def places(self, algorithm: str, accounting: str) -> pd.DataFrame:
+        """The rows of ``by_place`` of one algorithm under one accounting."""
+        table = self.by_place
+        return table[(table["algorithm"] == algorithm) & (table["accounting"] == accounting)]
 
-def peak_live(prices: Prices, algorithm: str, accounting: str) -> int | None:
-    """Most bytes alive in any training step; in any step, where only the head is trained."""
-    peak = prices.peak
-    peak = peak[(peak["algorithm"] == algorithm) & (peak["accounting"] == accounting)]
-    trained = peak[peak["step"].str.startswith("train")]
-    peak = peak if trained.empty else trained
-    return None if peak.empty else int(peak["peak_live_bytes"].max())
+    def added(self, places: pd.DataFrame) -> dict[str, Any]:
+        """Add up rows of ``by_place``; with the ratio and the share of phase ``normalize``."""
+        compute, movement, energy = (
+            f"energy_{w}{self.unit}" for w in ("compute_", "movement_", "")
+        )
+        sums = {name: exact_total(places[name].tolist()) for name in (*COUNTS, compute, movement)}
+        sums[energy] = exact_total(places[energy].tolist())
+        normalize = exact_total(places.loc[places["phase"] == "normalize", energy].tolist())
+        ratio = float(commute_to_compute(sums[movement], sums[compute]))
+        share = normalize / sums[energy] if sums[energy] else math.nan
+        return {**sums, "commute_to_compute": ratio, "normalize_energy_share": share}
 
+    def peak_live(self, algorithm: str, accounting: str) -> int | None:
+        """Most bytes alive in any training step; in any step, where only the head is trained."""
+        peak = self.prices.peak
+        peak = peak[(peak["algorithm"] == algorithm) & (peak["accounting"] == accounting)]
+        trained = peak[peak["step"].str.startswith("train")]
+        peak = peak if trained.empty else trained
+        return None if peak.empty else int(peak["peak_live_bytes"].max())
 
-def training_up_to(
-    prices: Prices, algorithm: str, history: pd.DataFrame, stage: str, epoch: int
-) -> pd.DataFrame:
-    """Costs of the training steps up to the end of an epoch, per accounting.
+    def training_up_to(
+        self, algorithm: str, history: pd.DataFrame, stage: str, epoch: int
+    ) -> pd.DataFrame:
+        """Costs of the training steps up to the end of an epoch, per accounting.
 
-    Evaluations, meters and shuffling are left out. ``history`` has the algorithm's epochs: all
-    epochs of a stage take equally many steps of each kind, so those so far are a whole number.
+        Evaluations, meters and shuffling are left out. ``history`` has the algorithm's epochs: all
+        epochs of a stage take equally many steps of each kind, so those so far are a whole number.
 
-    Returns columns accounting, bytes_read, bytes_written and energy_* (joules or macs).
-    """
-    epochs = int(history.loc[history["stage"] == stage, "epoch"].max())
-    # a head of no epochs is in no history, though features were extracted for it
-    stages = list(dict.fromkeys([*history["stage"], "head"]))
-    steps = prices.steps[prices.steps["algorithm"] == algorithm]
-    taken = [
-        _taken(str(row["step"]), int(row["steps"]), stages, stage, Fraction(epoch, epochs))
-        for row in steps.to_dict("records")
-    ]
-    so_far = steps.assign(steps=taken)
-    energy = f"energy_{headline_unit(prices)}"
-    found: dict[str, dict[str, Any]] = {}
-    for measure in headline_measures(prices):
-        if measure.name in ("bytes_read", "bytes_written", energy):
-            table = measure.table[measure.table["algorithm"] == algorithm]
-            values = of_run(table, so_far)["value"].tolist()
-            found.setdefault(measure.accounting, {})[measure.name] = exact_total(values)
-    return pd.DataFrame([{"accounting": name, **row} for name, row in found.items()])
+        Returns columns accounting, bytes_read, bytes_written and energy_* (joules or macs).
+        """
+        epochs = int(history.loc[history["stage"] == stage, "epoch"].max())
+        # a head of no epochs is in no history, though features were extracted for it
+        stages = list(dict.fromkeys([*history["stage"], "head"]))
+        steps = self.prices.steps[self.prices.steps["algorithm"] == algorithm]
+        taken = [
+            _taken(str(row["step"]), int(row["steps"]), stages, stage, Fraction(epoch, epochs))
+            for row in steps.to_dict("records")
+        ]
+        so_far = steps.assign(steps=taken)
+        found: dict[str, dict[str, Any]] = {}
+        for measure in self.measures:
+            if measure.name in ("bytes_read", "bytes_written", f"energy_{self.unit}"):
+                table = measure.table[measure.table["algorithm"] == algorithm]
+                values = of_run(table, so_far)["value"].tolist()
+                found.setdefault(measure.accounting, {})[measure.name] = exact_total(values)
+        return pd.DataFrame([{"accounting": name, **row} for name, row in found.items()])
 
 
 def _taken(label: str, steps: int, stages: Sequence[str], stage: str, done: Fraction) -> int:

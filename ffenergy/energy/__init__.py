@@ -1,6 +1,5 @@
-"""Joules from counts: sourced hardware profiles, pure pricing functions, backprop → FF in parts."""
+"""Joules from counts: sourced hardware profiles and pure pricing functions."""
 
-from ffenergy.energy.answer import Answer, answer
 from ffenergy.energy.chosen import (
     DEFAULT_PROFILES,
     ChosenProfile,
@@ -8,9 +7,7 @@ from ffenergy.energy.chosen import (
     restore_profiles,
 )
 from ffenergy.energy.constant import Certainty, Constant
-from ffenergy.energy.decomposition import PARTS, decompose, normalize_overhead
 from ffenergy.energy.errors import (
-    DecompositionError,
     EnergyUnitError,
     PricingError,
     ProfileError,
@@ -32,12 +29,9 @@ from ffenergy.energy.profile import Grid, Level, Operations, Profile, Wire
 
 __all__ = [
     "DEFAULT_PROFILES",
-    "PARTS",
-    "Answer",
     "Certainty",
     "ChosenProfile",
     "Constant",
-    "DecompositionError",
     "EnergyUnitError",
     "Grid",
     "Level",
@@ -46,17 +40,14 @@ __all__ = [
     "Profile",
     "ProfileError",
     "Wire",
-    "answer",
     "choose_profiles",
     "commute_to_compute",
     "compute_energy",
-    "decompose",
     "distance_movement_energy",
     "grid_movement_energy",
     "joules_or_nan",
     "load_profile",
     "movement_energy",
-    "normalize_overhead",
     "parse_profiles",
     "profiles",
     "restore_profiles",

@@ -19,7 +19,3 @@ class EnergyUnitError(EnergyError):
 
 class PricingError(EnergyError):
     """Counts cannot be priced under a profile: a dtype, level, column or distance is foreign."""
-
-
-class DecompositionError(EnergyError):
-    """A cost table cannot be split into the parts that lead from backprop to Forward-Forward."""

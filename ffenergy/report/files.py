@@ -5,25 +5,17 @@ Pure functions: they return the contents of files by name, which are then writte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ffenergy.costs.prices import Prices
-from ffenergy.energy import Profile
 from ffenergy.files.atomic import encoded
 from ffenergy.files.contents import as_csv
-from ffenergy.report import markdown, priced_tables
-from ffenergy.runs.directory import Run
+from ffenergy.report import markdown
+from ffenergy.report.book import Book
+from ffenergy.report.sections import sections
 
 
-def tables(run: Run, prices: Prices | None = None) -> dict[str, bytes]:
+def tables(book: Book) -> dict[str, bytes]:
     """Return `summary.csv`, `normalize.csv`, `targets.csv` and, if priced, the priced tables."""
-    found = {
-        "summary.csv": priced_tables.summary(run, prices),
-        "normalize.csv": priced_tables.normalize(run, prices),
-        "targets.csv": priced_tables.targets(run, prices),
-    }
-    written = {name: as_csv(table) for name, table in found.items()}
-    return written if prices is None else written | priced(prices)
+    return {f"{name}.csv": as_csv(table) for name, table in book.files.items()}
 
 
 def priced(prices: Prices) -> dict[str, bytes]:
@@ -31,17 +23,14 @@ def priced(prices: Prices) -> dict[str, bytes]:
     return {f"{name}.csv": as_csv(table) for name, table in prices.tables()}
 
 
-def report(
-    run: Run, prices: Prices | None = None, profiles: Sequence[Profile] = ()
-) -> dict[str, bytes]:
-    """Return tables, pictures, `report.md` and `report.html`.
-
-    `profiles` are those of `prices`; the page's what-if needs those that are not bundled.
-    """
+def report(book: Book) -> dict[str, bytes]:
+    """Return tables, pictures, `report.md` and `report.html`."""
     from ffenergy.report.page import page  # matplotlib takes a second to import
-    from ffenergy.report.pictures import figures
+    from ffenergy.report.pictures.drawing import render
+    from ffenergy.report.pictures.report import PICTURES
 
-    drawn = list(figures.render(run, prices))
+    shown = sections(book)
+    drawn = list(render(book, PICTURES))
     named = [(f"{picture.name}.png", picture.caption, picture.alt) for picture, _ in drawn]
     pictures = {
         f"{picture.name}.{kind}": content
@@ -49,19 +38,18 @@ def report(
         for kind, content in files.items()
     }
     return {
-        **tables(run, prices),
+        **tables(book),
         **pictures,
-        "report.md": encoded(markdown.page(run, named, prices)),
-        "report.html": encoded(page(run, prices, drawn, profiles)),
+        "report.md": encoded(markdown.page(book, shown, named)),
+        "report.html": encoded(page(book, shown, drawn)),
     }
 
 
-def page_alone(
-    run: Run, prices: Prices | None = None, profiles: Sequence[Profile] = ()
-) -> dict[str, bytes]:
+def page_alone(book: Book) -> dict[str, bytes]:
     """Return the tables and `report.html`, with its pictures inside."""
     from ffenergy.report.page import page  # matplotlib takes a second to import
-    from ffenergy.report.pictures import figures
+    from ffenergy.report.pictures.drawing import render
+    from ffenergy.report.pictures.report import PICTURES
 
-    content = page(run, prices, figures.render(run, prices), profiles)
-    return {**tables(run, prices), "report.html": encoded(content)}
+    content = page(book, sections(book), render(book, PICTURES))
+    return {**tables(book), "report.html": encoded(content)}

@@ -1,52 +1,101 @@
-"""What a run found, in plain sentences computed from its tables; nothing here is typed in."""
+"""What a run found and what it assumed, in plain sentences computed from its tables."""
 
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import pandas as pd
 
+from ffenergy.costs.prices import PRICED_GRAIN
 from ffenergy.report import tables
-from ffenergy.report.style import ALGORITHM_NAMES, three_digits
+from ffenergy.report.book import Book
+from ffenergy.report.numbers import error_percent, percent, quantity, times
+from ffenergy.report.style import ACCOUNTING, ALGORITHM_NAMES, PHASES
 from ffenergy.runs.directory import Run
 
+FUSED: Final = (
+    "fused: a declared group of operations is one kernel; what is born and dies inside costs "
+    "nothing, and what it uses from outside is read once"
+)
 
-def findings(run: Run) -> list[str]:
+
+def findings(book: Book) -> list[str]:
     """The answer first, then what the L2 normalisation cost, accuracies, targets and warnings."""
     sentences = [
-        _movement(run),
-        _decomposition(run),
-        _normalisation(run),
-        _control(run),
-        *_targets(run),
-        _sample(run),
-        _validation(run),
-        _unfinished(run),
+        _movement(book),
+        _decomposition(book),
+        _normalisation(book),
+        _control(book.run),
+        *_targets(book),
+        _sample(book.run),
+        _validation(book.run),
+        _unfinished(book.run),
     ]
     return [sentence for sentence in sentences if sentence]
 
 
-def _movement(run: Run) -> str:
-    table = tables.comparison(run)
+def assumptions(book: Book) -> list[tuple[str, str]]:
+    """What the figures rest on: data, counting, prices, hardware, seeds."""
+    found = [("Data", data_line(book.run)), ("Counted", accounting_line(book.run))]
+    if book.prices:
+        found += [("or", FUSED), ("Priced", priced_line(book))]
+        headline = next((p for p in book.hardware if p.name == book.headline), None)
+        if headline is not None:
+            found.append(("Hardware", f"{headline.title}. {headline.convention}"))
+    seed = book.run.configuration.get("seed")
+    found.append(("Seeds", f"one, seed {seed}: errors of a single training, no spread"))
+    return found
+
+
+def data_line(run: Run) -> str:
+    """Name, size and source of the data, a sample marked as such."""
+    data = run.configuration["data"]
+    mark = " · SAMPLE, not the full data set" if data["is_sample"] else ""
+    kind = "validation" if data.get("validation_images") else "test"
+    return (
+        f"{data['name']}, {data['train_images']:,} training and {data['test_images']:,} {kind} "
+        f"images, {data['source']}{mark}"
+    )
+
+
+def accounting_line(run: Run) -> str:
+    """The rule by which bytes were counted."""
+    return ACCOUNTING.get(run.configuration["accounting"], str(run.configuration["accounting"]))
+
+
+def priced_line(book: Book) -> str:
+    """How the run was priced, in one sentence."""
+    profiles = book.prices.profiles if book.prices else ()
+    others = " and ".join(profiles[1:])
+    return (
+        f"Energies are estimates under {profiles[0]}{f', and under {others}' if others else ''}: "
+        f"one step of every kind, recorded on random pixels and priced in its own steady state at "
+        f"{PRICED_GRAIN} grain, times the steps."
+    )
+
+
+def _movement(book: Book) -> str:
+    table = book.comparison
     if table.empty:
         return ""
     rows = {row["quantity"]: row for row in table.to_dict("records")}
     sample, flops = rows["bytes per training sample"], rows["flops per training sample"]
-    summary = tables.summary(run).set_index("algorithm")
+    summary = book.counted.set_index("algorithm")
     whole = summary["bytes_read"] + summary["bytes_written"]
-    ff, bp = (float(run.results[name]["test_error"]) for name in ("ff", "bp"))
+    ff, bp = (float(book.run.results[name]["test_error"]) for name in ("ff", "bp"))
     return (
         f"Per training sample Forward-Forward moved {times(sample['ratio'])} the bytes of backprop "
-        f"({megabytes(sample['ff'])} against {megabytes(sample['bp'])}) "
+        f"({quantity(sample['ff'], 'B')} against {quantity(sample['bp'], 'B')}) "
         f"for {times(flops['ratio'])} its flops; the whole runs, heads and evaluations "
-        f"included, moved {gigabytes(whole['ff'])} against {gigabytes(whole['bp'])} "
+        f"included, moved {quantity(whole['ff'], 'B')} against {quantity(whole['bp'], 'B')} "
         f"({times(tables.ratio(whole['ff'], whole['bp']))}) "
         f"and ended at {error_percent(ff)} against {error_percent(bp)} test error."
     )
 
 
-def _decomposition(run: Run) -> str:
-    table = tables.phase_differences(run)
+def _decomposition(book: Book) -> str:
+    table = book.phase_differences
     if table.empty:
         return ""
     difference = table["difference"]
@@ -59,24 +108,25 @@ def _decomposition(run: Run) -> str:
         return ""
     eaten = tables.ratio(part("normalize"), saved)
     total = part("all")
-    outcome = f"{megabytes(abs(total))} {'more' if total > 0 else 'less'} than backprop"
+    outcome = f"{quantity(abs(total), 'B')} {'more' if total > 0 else 'less'} than backprop"
+    told = {phase: quantity(part(phase), "B", "+") for phase in PHASES}
     return (
-        f"Per training sample, removing the backward pass saved {megabytes(saved)}; "
-        f"L2 normalisation cost {signed(part('normalize'))} ({_of(eaten)} that saving), "
-        f"the forward pass with its negatives {signed(part('forward'))}, "
-        f"making the negatives {signed(part('negatives'))}, "
-        f"goodness against the softmax loss {signed(part('goodness'))}, "
-        f"weight gradients {signed(part('gradient'))}, the optimiser {signed(part('optimizer'))}: "
+        f"Per training sample, removing the backward pass saved {quantity(saved, 'B')}; "
+        f"L2 normalisation cost {told['normalize']} ({_of(eaten)} that saving), "
+        f"the forward pass with its negatives {told['forward']}, "
+        f"making the negatives {told['negatives']}, "
+        f"goodness against the softmax loss {told['goodness']}, "
+        f"weight gradients {told['gradient']}, the optimiser {told['optimizer']}: "
         f"in sum {outcome}."
     )
 
 
-def _normalisation(run: Run) -> str:
-    if not tables.both_traced(run, "ff"):
+def _normalisation(book: Book) -> str:
+    if not tables.both_traced(book.run, "ff"):
         return ""
-    summary = tables.summary(run).set_index("algorithm")
+    summary = book.counted.set_index("algorithm")
     share = float(summary["normalize_bytes_share"]["ff"])
-    training = tables.training_traffic(run, "ff")
+    training = tables.training_traffic(book.run, "ff")
     moved = training["bytes_read"] + training["bytes_written"]
     normalize = moved[training["phase"] == "normalize"].sum()
     steps = tables.ratio(float(normalize), float(moved.sum()))
@@ -103,13 +153,13 @@ def _control(run: Run) -> str:
     return f"{sentence}, worse than every trained network."
 
 
-def _targets(run: Run) -> list[str]:
-    table = tables.to_targets(run)
+def _targets(book: Book) -> list[str]:
+    table = book.reached
     sentences: list[str] = []
     missed: list[str] = []
     for target, rows in table.groupby("target_error", sort=False):
         rows = rows[rows["algorithm"] != "random"]
-        if rows.empty or not run.traffic["algorithm"].isin(rows["algorithm"]).any():
+        if rows.empty or not book.run.traffic["algorithm"].isin(rows["algorithm"]).any():
             continue
         if not rows["reached"].any():
             missed.append(f"{target:g} %")
@@ -128,7 +178,7 @@ def _target_part(row: pd.Series) -> str:
     name = ALGORITHM_NAMES.get(row["algorithm"], row["algorithm"])
     if not row["reached"]:
         return f"{name} missed it (best {error_percent(row['test_error'])})"
-    return f"{name} {gigabytes(row['bytes'])}"
+    return f"{name} {quantity(row['bytes'], 'B')}"
 
 
 def _sample(run: Run) -> str:
@@ -161,33 +211,3 @@ def _unfinished(run: Run) -> str:
 
 def _of(share: float) -> str:
     return f"{percent(share)} of" if share <= 2 else times(share)
-
-
-def times(value: float) -> str:
-    """A ratio: 1.82×."""
-    return "an unknown multiple of" if math.isnan(value) else f"{value:.2f}×"
-
-
-def percent(share: float) -> str:
-    """A share of one as percent: 7.1 %."""
-    return "an unknown share" if math.isnan(share) else f"{100 * share:.1f} %"
-
-
-def error_percent(value: float) -> str:
-    """An error in percent: 1.59 %."""
-    return "unknown" if math.isnan(value) else f"{value:.2f} %"
-
-
-def gigabytes(value: float) -> str:
-    """Bytes as GB of 10⁹ bytes, three or more digits."""
-    return f"{three_digits(value / 1e9)} GB"
-
-
-def megabytes(value: float) -> str:
-    """Bytes as MB of 10⁶ bytes, three or more digits."""
-    return f"{three_digits(value / 1e6)} MB"
-
-
-def signed(value: float) -> str:
-    """Bytes as MB with a sign, for parts of a sum."""
-    return f"{'−' if value < 0 else '+'}{megabytes(abs(value))}"

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from ffenergy.costs.prices import Prices
-from ffenergy.report import display, priced_display
-from ffenergy.report.display import Shown
-from ffenergy.report.findings import findings
-from ffenergy.runs.directory import Run
+from ffenergy.report.book import Book
+from ffenergy.report.columns import Table
+from ffenergy.report.findings import accounting_line, data_line, findings, priced_line
+from ffenergy.report.sections import Section
 
 SOURCES = (
     "Every table is computed from `run.json`, `traffic.csv` and `history.csv` beside this page, "
     "which hold the exact integers, and from the priced tables, if there are any."
 )
+Drawn = tuple[str, str, str]
+"""File name, caption and alternative text of a picture."""
 
 
-def page(run: Run, pictures: Iterable[tuple[str, str, str]], prices: Prices | None = None) -> str:
-    """The whole page; `pictures` are file name, caption and alternative text."""
-    answers = priced_display.answers(prices) if prices else []
-    priced = priced_display.shown(run, prices) if prices else ()
-    configuration = run.configuration
+def page(book: Book, shown: Sequence[Section], pictures: Iterable[Drawn] = ()) -> str:
+    """The whole page; `shown` are the sections of the book."""
+    drawn = {name.partition(".")[0]: (name, caption, alt) for name, caption, alt in pictures}
+    configuration = book.run.configuration
+    answers = [answer.sentence() for answer in book.answers.values()]
     parts = [
         "# What moved",
         f"Command: `{configuration['command']}`",
-        "\n".join(f"- {sentence}" for sentence in [*answers, *findings(run)]),
-        f"Data: {display.data_line(run)}.",
-        f"Bytes are counted {display.accounting_line(run)}. {SOURCES}",
-        priced_display.priced_line(prices) if prices else "",
-        *(table(shown) for shown in display.shown(run)),
-        *map(table, priced),
-        *(f"## {caption}\n\n![{alt}]({name})" for name, caption, alt in pictures),
+        "\n".join(f"- {sentence}" for sentence in [*answers, *findings(book)]),
+        f"Data: {data_line(book.run)}.",
+        f"Bytes are counted {accounting_line(book.run)}. {SOURCES}",
+        priced_line(book) if book.prices else "",
+        *(part for one in shown for part in _section(one, drawn)),
         "## Settings",
         "```json\n"
         + json.dumps(
@@ -42,11 +41,24 @@ def page(run: Run, pictures: Iterable[tuple[str, str, str]], prices: Prices | No
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def table(shown: Shown) -> str:
-    """A Markdown table under its title."""
-    rule = ["---", *["---:"] * (len(shown.headings) - 1)]
-    lines = [_row(shown.headings), _row(rule), *map(_row, shown.rows)]
-    return f"## {shown.title}\n\n" + "\n".join(lines)
+def _section(section: Section, drawn: dict[str, Drawn]) -> list[str]:
+    pictures = [drawn[name] for name in section.pictures if name in drawn]
+    return [
+        f"## {section.title}",
+        section.missing,
+        section.lead,
+        *(f"![{alt}]({name})\n\n{caption}" for name, caption, alt in pictures),
+        *section.notes,
+        *map(table, (*section.tables, *section.more)),
+    ]
+
+
+def table(shown: Table) -> str:
+    """A Markdown table under its caption."""
+    rule = ["---:" if column.number else "---" for column in shown.columns]
+    rows = [[cell.text for cell in row] for row in shown.lines]
+    lines = [_row(shown.headings), _row(rule), *map(_row, rows)]
+    return f"### {shown.caption}\n\n" + "\n".join(lines)
 
 
 def _row(cells: list[str]) -> str:

@@ -1,18 +1,23 @@
-"""Tables of `ffenergy measure`: one training step, in exact integers and in megabytes."""
+"""What `ffenergy measure` says: the book of one training step per algorithm, and its tables."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from ffenergy.costs.decomposition import TRAINING_STEP
 from ffenergy.costs.prices import SHOWN, Prices
-from ffenergy.costs.run_totals import by_place, headline_unit, peak_live, totals
-from ffenergy.report.display import Shown, scaled
-from ffenergy.report.style import ALGORITHM_NAMES, PHASES, in_order, layers_in_order
+from ffenergy.costs.run_totals import RunTotals
+from ffenergy.energy import Profile
+from ffenergy.report import cost_tables
+from ffenergy.report.book import Book
+from ffenergy.report.columns import Column, Table, columns, table
+from ffenergy.report.sections import other_parts
 from ffenergy.report.tables import ratio
-from ffenergy.runs.directory import TRAFFIC_COLUMNS
+from ffenergy.runs.directory import TRAFFIC_COLUMNS, Run
 from ffenergy.runs.results import Measurement
 
 COUNTS = ["calls", "flops", "flops_special", "bytes_read", "bytes_written"]
@@ -34,92 +39,63 @@ def traffic(measurements: Sequence[Measurement]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def summary(measurements: Sequence[Measurement], prices: Prices | None = None) -> pd.DataFrame:
-    """A row per algorithm: batch, bytes and flops of one step, bytes per flop, normalise share.
+def book(
+    measurements: Sequence[Measurement],
+    prices: Prices,
+    hardware: Sequence[Profile],
+    accounting: str,
+) -> Book:
+    """The book of one training step of each algorithm, a run of one step."""
+    results = {
+        m.algorithm: {"samples": m.batch_size, "head_steps": 0, "test_error": math.nan}
+        for m in measurements
+    }
+    run = Run({"accounting": accounting}, results, traffic(measurements))
+    return Book(run, prices, tuple(hardware), TRAINING_STEP)
 
-    With prices a row per algorithm and accounting, with ByteDMD, energies and peak live bytes.
-    """
-    table = traffic(measurements)
+
+def summary(book: Book) -> pd.DataFrame:
+    """`summary.csv`: a row per algorithm and accounting, with ByteDMD, energies and peak bytes."""
+    assert book.totals is not None  # noqa: S101  # a measurement is priced
     rows: list[dict[str, Any]] = []
-    for measurement in measurements:
-        own = table[table["algorithm"] == measurement.algorithm]
-        moved = own["bytes_read"] + own["bytes_written"]
+    for algorithm, result in book.run.results.items():
+        own = book.run.traffic[book.run.traffic["algorithm"] == algorithm]
         flops = int(own["flops"].sum())
-        normalize = int(moved[own["phase"] == "normalize"].sum())
-        rows.append(
-            {
-                "algorithm": measurement.algorithm,
-                "batch_size": measurement.batch_size,
-                "flops": flops,
-                "bytes_read": int(own["bytes_read"].sum()),
-                "bytes_written": int(own["bytes_written"].sum()),
-                "bytes_per_flop": ratio(int(moved.sum()), flops),
-                "normalize_bytes_share": ratio(normalize, int(moved.sum())),
-            }
-        )
-    return pd.DataFrame(rows if prices is None else _priced(rows, prices))
+        keys = {"algorithm": algorithm, "batch_size": result["samples"], "flops": flops}
+        rows += [{**keys, **_costs(book.totals, algorithm, one, flops)} for one in SHOWN]
+    return pd.DataFrame(rows)
 
 
-def _priced(rows: Sequence[dict[str, Any]], prices: Prices) -> list[dict[str, Any]]:
-    """The rows under every accounting; the fused ones have the fused bytes."""
-    unit, places = headline_unit(prices), by_place(prices)
-    priced = []
-    for row in rows:
-        for accounting in SHOWN:
-            chosen = (places["algorithm"] == row["algorithm"]) & (
-                places["accounting"] == accounting
-            )
-            costs = totals(places[chosen], unit)
-            own = places[chosen & (places["phase"] == "normalize")]
-            moved = costs["bytes_read"] + costs["bytes_written"]
-            normalize = sum(own["bytes_read"]) + sum(own["bytes_written"])
-            shares = {
-                "bytes_per_flop": ratio(moved, row["flops"]),
-                "normalize_bytes_share": ratio(normalize, moved),
-            }
-            keys = {"accounting": accounting, "profile": prices.profiles[0]}
-            peak = {"peak_live_bytes": peak_live(prices, row["algorithm"], accounting)}
-            priced.append({**row, **keys, **costs, **shares, **peak})
-    return priced
+def _costs(totals: RunTotals, algorithm: str, accounting: str, flops: int) -> dict[str, Any]:
+    places = totals.places(algorithm, accounting)
+    costs = totals.added(places)
+    normalize = places[places["phase"] == "normalize"]
+    moved = costs["bytes_read"] + costs["bytes_written"]
+    eaten = sum(normalize["bytes_read"]) + sum(normalize["bytes_written"])
+    first = {
+        "bytes_read": costs.pop("bytes_read"),
+        "bytes_written": costs.pop("bytes_written"),
+        "bytes_per_flop": ratio(moved, flops),
+        "normalize_bytes_share": ratio(eaten, moved),
+    }
+    keys = {"accounting": accounting, "profile": totals.prices.profiles[0]}
+    return {**first, **keys, **costs, "peak_live_bytes": totals.peak_live(algorithm, accounting)}
 
 
-def shown(measurements: Sequence[Measurement]) -> list[Shown]:
-    """The tables to print: a summary, then layer by phase for each algorithm."""
-    return [_summary(measurements), *(_layers(m) for m in measurements)]
-
-
-def _summary(measurements: Sequence[Measurement]) -> Shown:
-    megabytes = scaled(1e6)
-    rows = [
-        [
-            ALGORITHM_NAMES.get(row["algorithm"], row["algorithm"]),
-            f"{row['batch_size']}",
-            megabytes(row["bytes_read"]),
-            megabytes(row["bytes_written"]),
-            megabytes(row["flops"]),
-            f"{row['bytes_per_flop']:.3f}",
-            f"{100 * row['normalize_bytes_share']:.1f}",
-        ]
-        for row in summary(measurements).to_dict("records")
+def shown(book: Book) -> list[Table]:
+    """The tables to print: a summary, then layer by phase, what serves it, and the parts."""
+    names = ["algorithm", "accounting", "bytes_read", "bytes_written", "flops", "bytes_per_flop"]
+    names += [f"energy_compute_{book.unit}", f"energy_movement_{book.unit}", f"energy_{book.unit}"]
+    names += ["commute_to_compute", "peak_live_bytes", "normalize_energy_share"]
+    batch = Column("batch_size", "batch")
+    found = columns(names)
+    chosen = [*found[:2], batch, *found[2:]]
+    parts = [cost_tables.parts(book, TRAINING_STEP, accounting) for accounting in SHOWN]
+    every = [
+        table("steps", "One training step", "summary.csv", chosen, summary(book)),
+        *cost_tables.counted_places(book),
+        cost_tables.components(book),
+        *parts,
+        *other_parts(book),
     ]
-    headings = ["", "batch", "MB read", "MB written", "Mflop", "byte/flop", "normalise %"]
-    return Shown("One training step (MB = 10⁶ bytes)", headings, rows)
-
-
-def _layers(measurement: Measurement) -> Shown:
-    """MB read / written per layer and phase."""
-    table = traffic([measurement])
-    phases = in_order(table["phase"], PHASES)
-    rows = []
-    for layer in layers_in_order(table["layer"]):
-        parts = [table[(table["layer"] == layer) & (table["phase"] == phase)] for phase in phases]
-        rows.append([layer, *map(_read_written, parts)])
-    name = ALGORITHM_NAMES.get(measurement.algorithm, measurement.algorithm)
-    return Shown(f"{name}: MB read / written per step, layer by phase", ["layer", *phases], rows)
-
-
-def _read_written(part: pd.DataFrame) -> str:
-    if part.empty:
-        return ""
-    read, written = (int(part[name].sum()) / 1e6 for name in ("bytes_read", "bytes_written"))
-    return f"{read:,.2f} / {written:,.2f}"
+    return [one for one in every if one is not None]

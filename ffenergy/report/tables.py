@@ -1,4 +1,4 @@
-"""The report's tables: pure functions from a run's frames to frames, numbers untouched by format.
+"""The tables of a run: pure functions from frames to frames, numbers untouched by format.
 
 All traffic is in bytes under eager accounting (every operation streams its operands, no cache);
 errors are in percent. Two kinds of cost are told apart everywhere:
@@ -6,15 +6,20 @@ errors are in percent. Two kinds of cost are told apart everywhere:
 - *run*: all that was traced, the softmax head and the evaluations included;
 - *training sample*: the network's training steps alone, without phase `evaluate` and, where the
   head was trained apart on frozen features, without the head; divided by the samples they saw.
+
+What was priced adds rows under other accountings: priced steps times their numbers.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 import pandas as pd
 
+from ffenergy.costs.prices import ACCOUNTINGS
+from ffenergy.costs.run_totals import RunTotals
 from ffenergy.report.style import PHASES, in_order, layers_in_order
 from ffenergy.runs.directory import Run
 
@@ -27,10 +32,12 @@ SUMMARY = ["algorithm", "test_error", "train_error", "steps", "samples", *TOTALS
 SUMMARY += ["bytes_per_flop", "normalize_bytes_share", "wall_seconds", "head_steps"]
 SUMMARY += ["head_samples", "bytes_per_training_sample", "flops_per_training_sample"]
 SUMMARY += ["dataset", "is_sample", "accounting"]
+EXACT: Final = ["bytedmd_operation", "bytedmd_tile"]
+"""Whole-run ByteDMD may pass 2⁶³, so these columns hold Python integers."""
 
 
-def summary(run: Run) -> pd.DataFrame:
-    """One row per algorithm, as in `summary.csv`. Costs are missing where nothing was traced."""
+def counted(run: Run) -> pd.DataFrame:
+    """A row per algorithm, as counted. Costs are missing where nothing was traced."""
     rows = [_summary_row(run, name) for name in run.algorithms]
     table = pd.DataFrame(rows, columns=SUMMARY)
     # Nullable integers keep exact totals next to algorithms trained untraced.
@@ -65,8 +72,8 @@ def _summary_row(run: Run, algorithm: str) -> dict[str, Any]:
     }
 
 
-def normalize(run: Run) -> pd.DataFrame:
-    """L2 normalisation per layer, as in `normalize.csv`.
+def counted_normalize(run: Run) -> pd.DataFrame:
+    """L2 normalisation per layer, as counted.
 
     share_of_layer_bytes: of all the bytes that the layer moved; share_of_total_bytes: of all that
     the algorithm moved; layer_bytes_without: what the layer moves with its normalisation gone.
@@ -96,6 +103,106 @@ def normalize(run: Run) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def summary(run: Run, eager: pd.DataFrame, totals: RunTotals | None) -> pd.DataFrame:
+    """A row per algorithm and accounting, as in ``summary.csv``.
+
+    Eager bytes are those of traffic.csv; fused ones, ByteDMD and energies are priced steps times
+    their numbers. Without prices, and for algorithms trained untraced, there is the eager row
+    alone. `eager` is :func:`counted`.
+    """
+    if totals is None or eager.empty:
+        return eager
+    rows = []
+    for row, accounting, places in _by_accounting(eager, totals):
+        if places is None:
+            rows.append(row)
+            continue
+        priced = totals.added(places)
+        bytes_moved = {name: priced.pop(name) for name in ("bytes_read", "bytes_written")}
+        fused = _fused_row(run, row, places, bytes_moved) if accounting != "eager" else {}
+        peak = totals.peak_live(row["algorithm"], accounting)
+        keys = {"accounting": accounting, "profile": totals.prices.profiles[0]}
+        rows.append({**row, **fused, **keys, **priced, "peak_live_bytes": peak})
+    counts = [*TOTALS, "peak_live_bytes"]
+    table = pd.DataFrame(rows).astype(dict.fromkeys(counts, "Int64"))
+    columns = [c for c in table.columns if c not in ("peak_live_bytes", "normalize_energy_share")]
+    return table[[*columns, "peak_live_bytes", "normalize_energy_share"]].astype(
+        dict.fromkeys(EXACT, object)
+    )
+
+
+def _by_accounting(
+    eager: pd.DataFrame, totals: RunTotals
+) -> Iterator[tuple[dict[str, Any], str, pd.DataFrame | None]]:
+    """Each row once per accounting, with its algorithm's priced places; unpriced ones once."""
+    priced = set(totals.by_place["algorithm"])
+    for row in records(eager):
+        if row["algorithm"] not in priced:
+            yield row, "eager", None
+            continue
+        for accounting in ACCOUNTINGS:
+            yield row, accounting, totals.places(row["algorithm"], accounting)
+
+
+def _fused_row(
+    run: Run, row: dict[str, Any], places: pd.DataFrame, moved: dict[str, int]
+) -> dict[str, Any]:
+    """What differs in the fused row of an algorithm."""
+    total = sum(moved.values())
+    training = training_rows(run, places, row["algorithm"])
+    normalize = places[places["phase"] == "normalize"]
+    return {
+        **moved,
+        "bytes_per_flop": ratio(total, row["flops"]),
+        "normalize_bytes_share": ratio(_bytes(normalize), total),
+        "bytes_per_training_sample": ratio(_bytes(training), row["samples"]),
+    }
+
+
+def normalize(run: Run, totals: RunTotals | None) -> pd.DataFrame:
+    """L2 normalisation per layer, as in ``normalize.csv``: a row per layer and accounting.
+
+    Beside the columns of :func:`counted_normalize`: ByteDMD, energy, and the shares of the layer's
+    and of the algorithm's energy that normalisation takes.
+    """
+    eager = counted_normalize(run)
+    eager.insert(2, "accounting", "eager")
+    if totals is None or eager.empty:
+        return eager
+    rows = []
+    for row, accounting, places in _by_accounting(eager, totals):
+        priced = {}
+        if places is not None:
+            priced = _normalize_row(places, row["layer"], accounting, totals)
+        rows.append({**row, **priced})
+    table = pd.DataFrame(rows).assign(profile=totals.prices.profiles[0])
+    return table.astype(dict.fromkeys(EXACT, object))
+
+
+def _normalize_row(
+    whole: pd.DataFrame, layer: str, accounting: str, totals: RunTotals
+) -> dict[str, Any]:
+    energy = f"energy_{totals.unit}"
+    of_layer = whole[whole["layer"] == layer]
+    spent = totals.added(of_layer[of_layer["phase"] == "normalize"])
+    layer_total, run_total = (totals.added(t) for t in (of_layer, whole))
+    nbytes = spent["bytes_read"] + spent["bytes_written"]
+    return {
+        "accounting": accounting,
+        "bytes_read": spent["bytes_read"],
+        "bytes_written": spent["bytes_written"],
+        "share_of_layer_bytes": ratio(nbytes, _bytes(of_layer)),
+        "share_of_total_bytes": ratio(nbytes, _bytes(whole)),
+        "layer_bytes_without": _bytes(of_layer) - nbytes,
+        "bytedmd_operation": spent["bytedmd_operation"],
+        "bytedmd_tile": spent["bytedmd_tile"],
+        energy: spent[energy],
+        "share_of_layer_energy": ratio(spent[energy], layer_total[energy]),
+        "share_of_total_energy": ratio(spent[energy], run_total[energy]),
+        f"layer_{energy}_without": layer_total[energy] - spent[energy],
+    }
+
+
 def layers_by_phases(run: Run, algorithm: str) -> pd.DataFrame:
     """Bytes (read + written) of one algorithm: a row per layer, a column per phase, and totals."""
     traffic = of_algorithm(run.traffic, algorithm)
@@ -117,13 +224,14 @@ def layers_by_direction(run: Run) -> pd.DataFrame:
     ].sum()
 
 
-def comparison(run: Run, ours: str = "ff", baseline: str = "bp") -> pd.DataFrame:
+def comparison(
+    run: Run, table: pd.DataFrame, ours: str = "ff", baseline: str = "bp"
+) -> pd.DataFrame:
     """Two algorithms side by side: quantity, unit, both values and their ratio.
 
-    Empty unless both algorithms finished and were traced.
+    `table` is :func:`counted`. Empty unless both algorithms finished and were traced.
     """
     columns = ["quantity", "unit", ours, baseline, "ratio"]
-    table = summary(run)
     if not both_traced(run, ours, baseline):
         return pd.DataFrame(columns=columns)
     a, b = (table[table["algorithm"] == name].iloc[0] for name in (ours, baseline))
@@ -195,6 +303,35 @@ def to_targets(run: Run, targets: tuple[float, ...] = TARGET_ERRORS) -> pd.DataF
     return table.astype({"epoch": "Int64", "bytes": "Int64", "flops": "Int64"})
 
 
+def targets(run: Run, table: pd.DataFrame, totals: RunTotals | None) -> pd.DataFrame:
+    """Costs up to each target error, as in ``targets.csv``; a missed target keeps its row.
+
+    `table` is :func:`to_targets`: its columns (bytes and flops are of everything traced, eager),
+    then per accounting training_bytes_read, training_bytes_written and training_energy_* of the
+    training steps alone: no evaluations, meters or shuffling.
+    """
+    if totals is None:
+        return table
+    priced = set(totals.prices.steps["algorithm"])
+    rows: list[dict[str, Any]] = []
+    for row in records(table):
+        keys = {"profile": totals.prices.profiles[0]}
+        if not row["reached"] or row["algorithm"] not in priced:
+            rows += [{**row, **keys, "accounting": name} for name in ACCOUNTINGS]
+            continue
+        history = of_algorithm(run.history, row["algorithm"])
+        costs = totals.training_up_to(row["algorithm"], history, row["stage"], int(row["epoch"]))
+        for cost in records(costs):
+            accounting = cost.pop("accounting")
+            named = {f"training_{name}": value for name, value in cost.items()}
+            rows.append({**row, **keys, "accounting": accounting, **named})
+    energy = f"training_energy_{totals.unit}"
+    counts = ["training_bytes_read", "training_bytes_written"]
+    columns = ["algorithm", "accounting", *table.columns[1:], "profile", *counts, energy]
+    exact = dict.fromkeys(("epoch", "bytes", "flops", *counts), "Int64")
+    return pd.DataFrame(rows).reindex(columns=columns).astype(exact)
+
+
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table, each a dictionary by column."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
@@ -239,8 +376,8 @@ def ratio(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
 
 
-def _bytes(traffic: pd.DataFrame) -> int:
-    return int(traffic["bytes_read"].sum()) + int(traffic["bytes_written"].sum())
+def _bytes(table: pd.DataFrame) -> int:
+    return int(sum(table["bytes_read"].tolist()) + sum(table["bytes_written"].tolist()))
 
 
 def _training_bytes_by_phase(run: Run, algorithm: str) -> dict[str, int]:

@@ -1,36 +1,30 @@
-"""Tables for the terminal: aligned columns, at most 100 characters a line."""
+"""A report for the terminal: aligned columns, at most 100 characters a line."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 
-from ffenergy.costs.prices import Prices
-from ffenergy.report import display, priced_display
-from ffenergy.report.display import Shown
-from ffenergy.report.findings import findings
-from ffenergy.runs.directory import Run
+from ffenergy.report.book import Book
+from ffenergy.report.columns import Cell, Table
+from ffenergy.report.findings import accounting_line, data_line, findings, priced_line
+from ffenergy.report.sections import sections
 
 WIDTH = 100
 
 
-def overview(run: Run, prices: Prices | None = None) -> str:
-    """What `ffenergy compare` prints at its end: the answer, data, tables, findings."""
-    answers = priced_display.answers(prices) if prices else []
-    priced = priced_display.shown(run, prices) if prices else ()
+def overview(book: Book) -> str:
+    """Everything there is to print of a run: the answers, what they rest on, tables, findings."""
     head = [
-        *map(wrapped, answers),
-        wrapped(f"Data: {display.data_line(run)}."),
-        wrapped(f"Bytes are counted {display.accounting_line(run)}."),
+        *(wrapped(answer.sentence()) for answer in book.answers.values()),
+        wrapped(f"Data: {data_line(book.run)}."),
+        wrapped(f"Bytes are counted {accounting_line(book.run)}."),
     ]
-    if prices:
-        head.append(wrapped(priced_display.priced_line(prices)))
-    tables = [*display.shown(run), *priced]
-    return "\n".join([*head, *("\n" + table(shown) for shown in tables), "", told(run)])
-
-
-def told(run: Run) -> str:
-    """The findings, a paragraph each."""
-    return "\n".join(wrapped(sentence) for sentence in findings(run))
+    if book.prices:
+        head.append(wrapped(priced_line(book)))
+    tables = [one for section in sections(book) for one in (*section.tables, *section.more)]
+    told = "\n".join(wrapped(sentence) for sentence in findings(book))
+    return "\n".join([*head, *("\n" + table(one) for one in tables), "", told])
 
 
 def wrapped(text: str) -> str:
@@ -38,34 +32,39 @@ def wrapped(text: str) -> str:
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
-def table(shown: Shown) -> str:
-    """A title, a heading row and the rows; a table too wide is folded into several."""
-    lines = [wrapped(shown.title)]
-    for columns in _folds(shown):
-        grid = [[row[c] for c in columns] for row in (shown.headings, *shown.rows)]
-        widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
-        cells = [_line(row, widths) for row in grid]
-        lines += [cells[0], "-" * len(cells[0]), *cells[1:]]
+def table(shown: Table) -> str:
+    """A caption, a heading row and the rows; a table too wide is folded into several.
+
+    Every part repeats the columns of words that lead the table, so that no row is without a name.
+    """
+    lines = [wrapped(shown.caption)]
+    headings = [Cell(heading, "") for heading in shown.headings]
+    grid = [[cell.text for cell in row] for row in (headings, *shown.lines)]
+    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+    numbers = [column.number for column in shown.columns]
+    for chosen in folds(widths, numbers):
+        cells = ["  ".join(_aligned(row, widths, numbers, chosen)).rstrip() for row in grid]
+        lines += [cells[0], "-" * max(map(len, cells)), *cells[1:]]
     return "\n".join(lines)
 
 
-def _line(row: list[str], widths: list[int]) -> str:
-    first = row[0].ljust(widths[0])
-    return "  ".join([first, *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+def _aligned(
+    row: list[str], widths: list[int], numbers: list[bool], chosen: list[int]
+) -> Iterator[str]:
+    for k in chosen:
+        yield row[k].rjust(widths[k]) if numbers[k] else row[k].ljust(widths[k])
 
 
-def _folds(shown: Shown) -> list[list[int]]:
-    """Groups of column numbers, each with the name column, that fit the width."""
-    widths = [
-        max(len(cell) for cell in column)
-        for column in zip(shown.headings, *shown.rows, strict=True)
-    ]
-    folds = [[0]]
-    used = widths[0]
-    for number in range(1, len(widths)):
-        if used + 2 + widths[number] > WIDTH and len(folds[-1]) > 1:
-            folds.append([0])
-            used = widths[0]
-        folds[-1].append(number)
-        used += 2 + widths[number]
-    return folds
+def folds(widths: list[int], numbers: list[bool]) -> list[list[int]]:
+    """Groups of column numbers that fit the width, each with the leading columns of words."""
+    keys = list(range(next((k for k, number in enumerate(numbers) if number), len(numbers))))
+    keys = keys or [0]
+    start = sum(widths[k] + 2 for k in keys) - 2
+    found, used = [list(keys)], start
+    for k in range(len(keys), len(widths)):
+        if used + 2 + widths[k] > WIDTH and len(found[-1]) > len(keys):
+            found.append(list(keys))
+            used = start
+        found[-1].append(k)
+        used += 2 + widths[k]
+    return found

@@ -76,6 +76,11 @@ class Run:
         return list(self.results)
 
     @property
+    def settings(self) -> Settings:
+        """The settings of the run, whichever version wrote them."""
+        return Settings.from_saved(self.configuration["settings"])
+
+    @property
     def can_resume(self) -> bool:
         """Whether its command has --resume, which goes on with it."""
         return str(self.configuration["command"]).startswith(RESUMABLE)

@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 
 from ffenergy.data import Dataset
-from ffenergy.report.frozen import activities
 from ffenergy.rules import registry
 from ffenergy.settings import Settings
+from ffenergy.trained.activities import activities
 
 IMAGES: Final = 1000
 

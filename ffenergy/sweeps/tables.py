@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs import run_totals
 from ffenergy.costs.run_costs import price_run
+from ffenergy.costs.run_totals import RunTotals
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
 from ffenergy.report.style import ALGORITHM_NAMES, in_order
@@ -22,7 +22,7 @@ ERRORS: Final = ("test_error", "train_error")
 STATUSES: Final = ("complete", "diverged", "failed")
 
 
-class CellPricer:
+class CellEnergies:
     """Energy of whole cells under one profile; a step that several take is analysed once."""
 
     def __init__(self, profile: Profile, say: Callable[[str], object] = lambda line: None) -> None:
@@ -30,7 +30,7 @@ class CellPricer:
         self.known: dict[tuple[object, ...], dict[str, float]] = {}
         self.analysed: dict[str, StepCosts] = {}
 
-    def energy(self, cell: Cell, outcome: Outcome) -> dict[str, float]:
+    def of(self, cell: Cell, outcome: Outcome) -> dict[str, float]:
         """Eager energy of a complete traced cell, as `energy_joules` (or `_macs`); else nothing."""
         if outcome.status != "complete" or not outcome.signatures:
             return {}
@@ -44,31 +44,32 @@ class CellPricer:
         images = (cell.settings.n_train or cell.data.train_images, cell.data.test_images)
         results = {cell.algorithm: {"signatures": outcome.signatures}}
         prices = price_run(results, cell.settings, images, [self.profile], self.say, self.analysed)
-        places = run_totals.by_place(prices)
-        unit = run_totals.headline_unit(prices)
-        eager = run_totals.totals(places[places["accounting"] == ACCOUNTING], unit)
-        return {f"energy_{unit}": float(eager[f"energy_{unit}"])}
+        totals = RunTotals(prices)
+        energy = f"energy_{totals.unit}"
+        return {energy: float(totals.added(totals.places(cell.algorithm, ACCOUNTING))[energy])}
 
 
 def cells_table(
-    found: Sequence[tuple[Cell, Outcome]], swept: Sequence[str], pricer: CellPricer | None = None
+    found: Sequence[tuple[Cell, Outcome]],
+    swept: Sequence[str],
+    energies: CellEnergies | None = None,
 ) -> pd.DataFrame:
     """Return `cells.csv`: a row per cell, in the order of the sweep file.
 
     Errors in percent of the images that `error_on` names (test or validation); counts and energies
     are of the whole training, eager, and empty where nothing was traced.
     """
-    rows = [_row(cell, outcome, swept, pricer) for cell, outcome in found]
+    rows = [_row(cell, outcome, swept, energies) for cell, outcome in found]
     table = pd.DataFrame(rows)
     whole = [name for name in (*COUNTS, *SCALARS) if name not in (*ERRORS, "wall_seconds")]
     return table.astype(dict.fromkeys(whole, "Int64"))
 
 
 def _row(
-    cell: Cell, outcome: Outcome, swept: Sequence[str], pricer: CellPricer | None
+    cell: Cell, outcome: Outcome, swept: Sequence[str], energies: CellEnergies | None
 ) -> dict[str, Any]:
     settings = cell.settings.to_dict()
-    energy = pricer.energy(cell, outcome) if pricer else {}
+    energy = energies.of(cell, outcome) if energies else {}
     scores = {name: _none_if_nan(outcome.scores[name]) for name in SCALARS}
     return {
         "cell": outcome.cell,
@@ -82,7 +83,7 @@ def _row(
         **{name: scores.pop(name) for name in ERRORS},
         "accounting": ACCOUNTING,
         **{name: outcome.counts.get(name) for name in COUNTS},
-        **({"profile": pricer.profile.name, **energy} if pricer else {}),
+        **({"profile": energies.profile.name, **energy} if energies else {}),
         **scores,
         "threads": outcome.threads,
         "message": outcome.message,

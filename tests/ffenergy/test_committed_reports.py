@@ -17,7 +17,6 @@ import pytest
 
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.data import Dataset
-from ffenergy.report.pricing import saved_settings
 from ffenergy.rules.registry import rules
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
@@ -115,7 +114,7 @@ def test_committed_counts_follow_from_the_configuration(folder: Path) -> None:
     assert document["status"] == "complete"
     run = RunDirectory(folder).read()
     data = document["data"]
-    work = Workload(saved_settings(run), data["train_images"], data["test_images"])
+    work = Workload(run.settings, data["train_images"], data["test_images"])
     summary = pd.read_csv(folder / "summary.csv")
     for algorithm, row in run.results.items():
         if not row.get("traced", True):

@@ -14,7 +14,7 @@ import pytest
 
 from ffenergy.data import Dataset
 from ffenergy.files.contents import as_csv
-from ffenergy.report.priced_tables import summary
+from ffenergy.report.book import Book
 from ffenergy.runs.directory import Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training import train
@@ -78,7 +78,7 @@ def put(folder: Path, settings: Settings, data: Dataset, traced: bool = True) ->
     run = Run(configuration).with_result(result)
     folder.mkdir(parents=True)
     directory = RunDirectory(folder)
-    directory.write(run, {"summary.csv": as_csv(summary(run, None))})
+    directory.write(run, {"summary.csv": as_csv(Book(run).summary)})
     return result.test_error
 
 

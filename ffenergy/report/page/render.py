@@ -12,23 +12,26 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ffenergy.costs.decomposition import RUN
-from ffenergy.costs.prices import Prices
-from ffenergy.energy import Profile, profiles
-from ffenergy.report import display, priced_display
-from ffenergy.report.findings import findings
+from ffenergy.energy import profiles
+from ffenergy.report.book import Book
+from ffenergy.report.findings import assumptions, data_line, findings
 from ffenergy.report.page import whatif
-from ffenergy.report.page.blocks import Drawing
-from ffenergy.report.page.sections import sections
-from ffenergy.report.pictures.figures import Picture, PricedPicture
+from ffenergy.report.pictures.drawing import Picture
+from ffenergy.report.sections import Section
 from ffenergy.runs.directory import Run
 
 TYPES: Final = {"svg": "image/svg+xml", "png": "image/png"}
-FUSED: Final = (
-    "fused: a declared group of operations is one kernel; what is born and dies inside costs "
-    "nothing, and what it uses from outside is read once"
-)
+Drawn = tuple[Picture, Mapping[str, bytes]]
 
-Drawn = tuple[Picture | PricedPicture, Mapping[str, bytes]]
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture with its caption, alternative text and content as a data address."""
+
+    name: str
+    caption: str
+    alt: str
+    address: str
 
 
 @dataclass(frozen=True)
@@ -41,20 +44,8 @@ class Head:
     assumptions: list[tuple[str, str]]
 
 
-def page(
-    run: Run,
-    prices: Prices | None = None,
-    pictures: Iterable[Drawn] = (),
-    hardware: Sequence[Profile] = (),
-) -> str:
-    """Render `report.html` for a run.
-
-    Args:
-        run: the run as saved.
-        prices: its priced tables, if it was traced.
-        pictures: what ``figures.render`` yields, PNG and SVG.
-        hardware: profiles of the run that are not bundled, for the what-if.
-    """
+def page(book: Book, shown: Sequence[Section], pictures: Iterable[Drawn] = ()) -> str:
+    """Render `report.html` of `shown` sections; ``pictures`` are what ``drawing.render`` yields."""
     environment = Environment(
         loader=PackageLoader("ffenergy.report.page"),
         autoescape=True,
@@ -64,22 +55,21 @@ def page(
     )
     environment.filters["kept"] = kept_together
     environment.filters["unit_kept"] = lambda heading: heading.replace(", ", ",\N{NO-BREAK SPACE}")
-    known = {profile.name: profile for profile in hardware}
+    known = {profile.name: profile for profile in book.hardware}
     known |= {name: p for name, p in profiles().items() if name not in known}
-    order = [*(prices.profiles if prices else ()), *known]
-    available = [known[name] for name in dict.fromkeys(order) if name in known]
-    drawings = {picture.name: drawing(picture, files) for picture, files in pictures}
+    configuration = book.run.configuration
     return environment.get_template("page.html").render(
-        title=title(run),
-        head=head(run, prices, available),
-        sections=sections(run, prices, drawings),
-        whatif=whatif.payload(prices, available) if prices else {},
-        run=run.configuration,
-        settings=run.configuration["settings"],
-        data=display.data_line(run),
-        profiles=[p for p in available if prices and p.name in prices.profiles],
+        title=title(book.run),
+        head=head(book),
+        sections=shown,
+        drawings={picture.name: drawing(picture, files) for picture, files in pictures},
+        whatif=whatif.payload(book.prices, known.values()) if book.prices else {},
+        run=configuration,
+        settings=configuration["settings"],
+        data=data_line(book.run),
+        profiles=book.hardware if book.prices else (),
         document=json.dumps(
-            {name: run.configuration[name] for name in ("seed", "settings", "versions")}, indent=2
+            {name: configuration[name] for name in ("seed", "settings", "versions")}, indent=2
         ),
     )
 
@@ -95,30 +85,18 @@ def title(run: Run) -> str:
     return f"{'–'.join(map(str, sizes))} on {run.configuration['data']['name']}"
 
 
-def head(run: Run, prices: Prices | None, available: Sequence[Profile]) -> Head:
+def head(book: Book) -> Head:
     """Answer and assumptions; a run without both algorithms begins with its first finding."""
-    answers = priced_display.answers(prices) if prices else []
-    found = findings(run)
-    opening = priced_display.SCOPES[RUN]
-    first = next((s for s in answers if s.startswith(opening)), next(iter(answers), ""))
+    answers = [answer.sentence() for answer in book.answers.values()]
+    found = findings(book)
+    first = book.answers[RUN, "eager"].sentence() if (RUN, "eager") in book.answers else ""
+    first = first or next(iter(answers), "")
     if not first:
         first, found = (found[0], found[1:]) if found else ("Nothing of this run has finished.", [])
-    assumptions = [
-        ("Data", display.data_line(run)),
-        ("Counted", display.accounting_line(run)),
-    ]
-    if prices:
-        headline = next((p for p in available if p.name == prices.profiles[0]), None)
-        assumptions.append(("or", FUSED))
-        assumptions.append(("Priced", priced_display.priced_line(prices)))
-        if headline is not None:
-            assumptions.append(("Hardware", f"{headline.title}. {headline.convention}"))
-    seed = run.configuration.get("seed")
-    assumptions.append(("Seeds", f"one, seed {seed}: errors of a single training, no spread"))
-    return Head(first, [s for s in answers if s != first], found, assumptions)
+    return Head(first, [s for s in answers if s != first], found, assumptions(book))
 
 
-def drawing(picture: Picture | PricedPicture, files: Mapping[str, bytes]) -> Drawing:
+def drawing(picture: Picture, files: Mapping[str, bytes]) -> Drawing:
     """A picture inlined in its smaller format."""
     kind, content = min(files.items(), key=lambda file: len(file[1]))
     address = f"data:{TYPES[kind]};base64,{base64.b64encode(content).decode()}"

@@ -12,15 +12,16 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.costs import on_chip
-from ffenergy.costs.decomposition import FULL_BATCH, RUN, TRAINING_STEP, of_run
-from ffenergy.costs.prices import PRICED_GRAIN, Prices
+from ffenergy.costs.decomposition import FULL_BATCH, PARTS, RUN, TRAINING_STEP, decompose, of_run
+from ffenergy.costs.prices import PRICED_GRAIN, SHOWN, Prices
 from ffenergy.costs.pricing import COMPUTE
-from ffenergy.energy import PARTS, PricingError, Profile, answer, compute_energy, decompose
-from ffenergy.report.pictures.memory import memory_size
-from ffenergy.report.priced_display import SCOPES, SENTENCE_UNITS
+from ffenergy.energy import PricingError, Profile, compute_energy
+from ffenergy.report.answer import answer
+from ffenergy.report.book import SCOPES
+from ffenergy.report.columns import UNITS
+from ffenergy.report.numbers import memory_size
 from ffenergy.report.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_name
 
-ACCOUNTINGS: Final = ("eager", "fused")
 KEYS: Final = ["scope", "algorithm", "accounting", "phase"]
 BIN: Final = "distance_to_bytes"
 MOVED: Final = ("bytes_read", "bytes_written")
@@ -30,7 +31,7 @@ WORK: Final = ("adds", "multiplies", "specials")
 def histogram(prices: Prices) -> pd.DataFrame:
     """Bytes by scope, algorithm, accounting, phase and reuse distance: exact Python integers."""
     reuse = prices.reuse
-    chosen = (reuse["grain"] == PRICED_GRAIN) & reuse["accounting"].isin(ACCOUNTINGS)
+    chosen = (reuse["grain"] == PRICED_GRAIN) & reuse["accounting"].isin(SHOWN)
     tile = reuse[chosen]
     return _by_scope(prices, tile, [*KEYS, BIN], MOVED)
 
@@ -53,7 +54,7 @@ def costs(prices: Prices, profile: Profile, size_bytes: int) -> pd.DataFrame:
     moved = moved.rename(columns={"level": "component", profile.column("movement"): "energy"})
     done = work(prices)
     done = done.assign(component=COMPUTE, energy=compute_energy(profile, done))
-    both = [done.assign(accounting=accounting) for accounting in ACCOUNTINGS]
+    both = [done.assign(accounting=accounting) for accounting in SHOWN]
     keys = [*KEYS, "component"]
     rows = pd.concat([*both, moved], ignore_index=True)[[*keys, "energy"]]
     return rows.groupby(keys, sort=False)[["energy"]].sum().reset_index()
@@ -73,7 +74,7 @@ def sentences(prices: Prices, profile: Profile, size_bytes: int) -> dict[tuple[s
         told = f"{SCOPES[str(scope)]}, {accounting}, under {profile.name}"
         if size_bytes != on_chip.own_size(profile) or on_chip.uneven(profile):
             told += f" with {memory_size(size_bytes)} on the chip"
-        unit = SENTENCE_UNITS[profile.result_unit]
+        unit = UNITS[profile.result_unit]
         found[str(scope), str(accounting)] = answer(parts, "energy", unit, told).sentence()
     return found
 
@@ -101,7 +102,7 @@ def payload(prices: Prices, profiles: Iterable[Profile]) -> dict[str, Any]:
     names = in_order(bins["algorithm"].unique(), ALGORITHM_NAMES)
     return {
         "scopes": [[scope, text] for scope, text in SCOPES.items() if scope in set(bins["scope"])],
-        "accountings": list(ACCOUNTINGS),
+        "accountings": list(SHOWN),
         "algorithms": [
             [name, short_name(name), ALGORITHM_COLOURS.get(name, "#7F7F7F")] for name in names
         ],
@@ -146,7 +147,7 @@ def _profile(profile: Profile, done: pd.DataFrame) -> dict[str, Any]:
     return {
         "name": profile.name,
         "title": profile.title,
-        "unit": SENTENCE_UNITS[profile.result_unit],
+        "unit": UNITS[profile.result_unit],
         "scale": profile.result_scale,
         "own": on_chip.own_size(profile),
         "uneven": uneven,

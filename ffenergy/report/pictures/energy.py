@@ -1,4 +1,4 @@
-"""Pictures of the energy of training under the headline profile, eager and fused apart.
+"""Pictures of bytes by place, and of the energy of training under the headline profile.
 
 All energies are per training sample (see per_sample); FF's softmax head is trained apart on
 frozen features and is not in them, backprop's output layer is.
@@ -9,35 +9,71 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ffenergy.costs.decomposition import FULL_BATCH, TRAINING_STEP, energies
-from ffenergy.costs.prices import SHOWN, Prices
-from ffenergy.costs.run_totals import headline_unit
-from ffenergy.report.per_sample import per_training_sample, trained_algorithms
+from ffenergy.costs.decomposition import FULL_BATCH, TOTAL, TRAINING_STEP
+from ffenergy.costs.prices import SHOWN
+from ffenergy.report.book import Book
+from ffenergy.report.findings import accounting_line
+from ffenergy.report.numbers import figure as digits
+from ffenergy.report.numbers import quantity
 from ffenergy.report.style import (
     ALGORITHM_COLOURS,
+    ALGORITHM_NAMES,
     PART_COLOURS,
     PART_NAMES,
     PHASE_COLOURS,
+    PHASES,
     ROLE_COLOURS,
     in_order,
+    layers_in_order,
     short_name,
 )
 
 SCALES: Final = {"joules": (1e6, "µJ"), "macs": (1e-6, "million MAC")}
 """Factor and name of the unit of energies per training sample."""
-TOTAL: Final = "total"
 MOVEMENT: Final = "movement"
 COMPUTE: Final = "compute"
 
 
-def waterfall(prices: Prices) -> Figure | None:
+def traffic(book: Book) -> Figure | None:
+    """Stacked bars: GB moved per layer, a colour per phase, a panel per algorithm."""
+    names = book.traced
+    if not names:
+        return None
+    panels = {name: table / 1e9 for name, table in book.layers_by_phases.items()}
+    layers = layers_in_order({str(x) for t in panels.values() for x in t.index if x != "all"})
+    phases = in_order({str(x) for t in panels.values() for x in t.columns if x != "all"}, PHASES)
+    figure = Figure(figsize=(1.6 + 3.6 * len(names), 5.4), layout="constrained")
+    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for ax, (name, table) in zip(axes, panels.items(), strict=True):
+        bottom = np.zeros(len(layers))
+        for phase in phases:
+            column = table[phase] if phase in table else pd.Series(dtype=float)
+            height = column.reindex(layers, fill_value=0).to_numpy(dtype=float)
+            ax.bar(layers, height, 0.72, bottom, color=PHASE_COLOURS.get(phase, "#7F7F7F"))
+            bottom += height
+        ax.set_title(
+            f"{ALGORITHM_NAMES.get(name, name)}\n{quantity(1e9 * bottom.sum(), 'B')} in all"
+        )
+        ax.tick_params(axis="x", rotation=45)
+        ax.grid(visible=False, axis="x")
+    axes[0].set_ylabel("GB moved in the whole run (read + written)")
+    handles = [Patch(color=PHASE_COLOURS.get(phase, "#7F7F7F")) for phase in phases]
+    figure.legend(
+        handles[::-1], phases[::-1], loc="outside right upper", title="phase", alignment="left"
+    )
+    figure.supxlabel(f"layer · {accounting_line(book.run)}", fontsize=10)
+    return figure
+
+
+def waterfall(book: Book) -> Figure | None:
     """From backprop's energy to Forward-Forward's in signed parts, eager beside fused."""
-    panels = {name: _parts(prices, name) for name in SHOWN}
+    panels = {name: _parts(book, name) for name in SHOWN}
     panels = {name: table for name, table in panels.items() if not table.empty}
     if not panels:
         return None
@@ -54,24 +90,20 @@ def waterfall(prices: Prices) -> Figure | None:
     names = [short_name("bp"), *(PART_NAMES[part] for part in parts), short_name("ff")]
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
-    _, unit = SCALES[headline_unit(prices)]
-    figure.supxlabel(f"{unit} per training sample, under {prices.profiles[0]}", fontsize=11)
+    _, unit = SCALES[book.unit]
+    figure.supxlabel(f"{unit} per training sample, under {book.headline}", fontsize=11)
     return figure
 
 
-def _parts(prices: Prices, accounting: str) -> pd.DataFrame:
+def _parts(book: Book, accounting: str) -> pd.DataFrame:
     """Rows of the decomposition per training sample, in the unit shown, by part."""
-    unit = headline_unit(prices)
-    table = prices.decomposition
-    table = table[
-        (table["accounting"] == accounting)
-        & (table["scope"] == TRAINING_STEP)
-        & (table["profile"] == prices.profiles[0])
-        & (table["measure"] == f"energy_{unit}")
-    ].set_index("part")
-    steps = prices.steps[prices.steps["step"] == FULL_BATCH]
-    scale = SCALES[unit][0] / float(steps["samples"].max()) if len(steps) else 1.0
-    return table[["backprop", "forward_forward", "difference"]].astype(float) * scale
+    table = book.parts(TRAINING_STEP, accounting)
+    if book.prices is None or table.empty:
+        return pd.DataFrame()
+    steps = book.prices.steps[book.prices.steps["step"] == FULL_BATCH]
+    scale = SCALES[book.unit][0] / float(steps["samples"].max()) if len(steps) else 1.0
+    numbers = ["backprop", "forward_forward", "difference"]
+    return table.set_index("part")[numbers].astype(float) * scale
 
 
 def _steps(ax: Axes, table: pd.DataFrame, parts: list[str]) -> None:
@@ -101,29 +133,21 @@ def _steps(ax: Axes, table: pd.DataFrame, parts: list[str]) -> None:
     ax.grid(visible=False, axis="y")
 
 
-def by_phase_and_role(prices: Prices) -> Figure | None:
+def by_phase_and_role(book: Book) -> Figure | None:
     """Stacked energy per algorithm and accounting: movement, then compute, by phase and role."""
-    unit = headline_unit(prices)
-    rows = prices.energy[prices.energy["profile"] == prices.profiles[0]]
-    algorithms = [a for a in trained_algorithms(prices) if a in set(rows["algorithm"])]
-    if not algorithms:
+    if not book.trained:
         return None
-    scale, name = SCALES[unit]
-    found = energies(rows)
-    split = rows.assign(
-        movement=found[f"energy_movement_{unit}"] * scale,
-        compute=found[f"energy_compute_{unit}"] * scale,
-    )
-    bars = [(algorithm, accounting) for algorithm in algorithms for accounting in SHOWN]
+    scale, name = SCALES[book.unit]
+    bars = [(algorithm, accounting) for algorithm in book.trained for accounting in SHOWN]
     figure = Figure(figsize=(9, 2.4 + 0.72 * len(bars)), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True)
     for ax, key, palette in zip(
         axes, ("phase", "role"), (PHASE_COLOURS, ROLE_COLOURS), strict=True
     ):
-        keys = ["algorithm", "accounting", key]
-        table = per_training_sample(split, prices.steps, [MOVEMENT, COMPUTE], keys)
-        _stacked(ax, table, bars, key, palette)
-    axes[1].set_xlabel(f"{name} per training sample, under {prices.profiles[0]}")
+        table = book.energy_per_sample(key)
+        scaled = table.assign(**{what: table[what] * scale for what in (MOVEMENT, COMPUTE)})
+        _stacked(ax, scaled, bars, key, palette)
+    axes[1].set_xlabel(f"{name} per training sample, under {book.headline}")
     return figure
 
 
@@ -170,11 +194,3 @@ def _stacked(
     ]
     names = [*(kind.replace("_", " ") for kind in kinds), MOVEMENT, COMPUTE]
     ax.legend(handles, names, loc="center left", bbox_to_anchor=(1.01, 0.5))
-
-
-def digits(value: float, sign: str = "") -> str:
-    """Three significant digits, all those of large integers; a real minus sign; zero is 0."""
-    if not value:
-        return "0"
-    text = f"{value:{sign},.0f}" if abs(value) >= 999.5 else f"{value:{sign}#.3g}".rstrip(".")
-    return text.replace("-", "−")

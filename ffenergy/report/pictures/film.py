@@ -17,9 +17,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ffenergy.report.pictures.figures import LOOK
-from ffenergy.report.snapshots import Film
+from ffenergy.report.pictures.drawing import LOOK
 from ffenergy.report.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, layers_in_order
+from ffenergy.trained.snapshots import Film
 
 SIZE: Final = (9.6, 6.08)  # inches; 960 x 608 pixels, both multiples of 16 for video encoders
 DPI: Final = 100

@@ -12,15 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from ffenergy.costs.prices import PRICED_GRAIN, SHOWN, Prices
-from ffenergy.report.per_sample import (
-    SHORT,
-    TRAIN,
-    crossings,
-    miss_curves,
-    per_training_sample,
-    trained_algorithms,
-)
+from ffenergy.costs.prices import SHOWN
+from ffenergy.report.book import Book
+from ffenergy.report.numbers import figure as digits
+from ffenergy.report.numbers import memory_size
+from ffenergy.report.per_sample import SHORT, TRAIN, crossings
 from ffenergy.report.style import (
     ALGORITHM_COLOURS,
     PHASE_COLOURS,
@@ -37,10 +33,9 @@ NAMED: Final = 3
 """Crossings of one pair of curves whose sizes are written out."""
 
 
-def miss_curve(prices: Prices) -> Figure | None:
+def miss_curve(book: Book) -> Figure | None:
     """Bytes beyond an on-chip memory against its size, with the sizes where curves cross."""
-    panels = {name: miss_curves(prices, name) / MB for name in SHOWN}
-    panels = {name: curves for name, curves in panels.items() if not curves.columns.empty}
+    panels = {name: curves / MB for name, curves in book.miss_curves.items()}
     if not panels:
         return None
     figure = Figure(figsize=(9, 5), layout="constrained")
@@ -77,13 +72,10 @@ def _mark_crossings(ax: Axes, curves: pd.DataFrame) -> None:
     ax.text(0.03, 0.03, text, transform=ax.transAxes, ha="left", va="bottom", fontsize=10)
 
 
-def reuse_distances(prices: Prices) -> Figure | None:
+def reuse_distances(book: Book) -> Figure | None:
     """Bytes read per training sample by reuse distance, a colour per role."""
-    reuse = prices.reuse[prices.reuse["grain"] == PRICED_GRAIN]
-    keys = ["algorithm", "accounting", "role", "distance_to_bytes"]
-    table = per_training_sample(reuse, prices.steps, ["bytes_read"], keys)
-    table = table[table["bytes_read"] > 0]
-    algorithms = [a for a in trained_algorithms(prices) if a in set(table["algorithm"])]
+    table = book.distances
+    algorithms = [a for a in book.trained if a in set(table["algorithm"])]
     if not algorithms:
         return None
     roles = in_order(table["role"].unique(), ROLES)
@@ -131,12 +123,14 @@ def _histogram(
     ax.grid(visible=False, axis="x")
 
 
-def live_memory(prices: Prices) -> Figure | None:
+def live_memory(book: Book) -> Figure | None:
     """Bytes alive over one training step, stacked by role; the data set is left out."""
-    full = prices.live["step"].str.startswith(TRAIN) & ~prices.live["step"].str.endswith(SHORT)
-    live = prices.live[full]
+    if book.prices is None:
+        return None
+    steps = book.prices.live["step"]
+    live = book.prices.live[steps.str.startswith(TRAIN) & ~steps.str.endswith(SHORT)]
     chosen = {}
-    for algorithm in trained_algorithms(prices):
+    for algorithm in book.trained:
         own = live[live["algorithm"] == algorithm]
         if not own.empty:
             largest = str(own["step"].iloc[int(own["total"].to_numpy().argmax())])
@@ -196,7 +190,7 @@ def _areas(ax: Axes, table: pd.DataFrame) -> None:
     ax.plot(peak + 0.5, height, "v", color="black", ms=7)
     side = "left" if peak < len(total) / 2 else "right"
     ax.annotate(
-        f"peak {height:.3g} MiB",
+        f"peak {digits(height)} MiB",
         (peak + 0.5, height),
         (0, 8),
         textcoords="offset points",
@@ -231,14 +225,6 @@ def _strip(ax: Axes, table: pd.DataFrame) -> None:
                 start + width / 2, 0.035, short, transform=below, ha="center", va="top", fontsize=8
             )
         start += width
-
-
-def memory_size(nbytes: float) -> str:
-    """A size of a memory in binary units: 512 B, 16 KiB, 2.05 MiB."""
-    for unit, size in (("GiB", 2**30), ("MiB", MIB), ("KiB", 2**10)):
-        if nbytes >= size:
-            return f"{nbytes / size:.3g} {unit}"
-    return f"{nbytes:.3g} B"
 
 
 def _memory_axis(ax: Axes, low: float, high: float, every: int) -> None:

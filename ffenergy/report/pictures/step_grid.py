@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from ffenergy.report.pictures.figures import LOOK, saved
+from ffenergy.report.pictures.drawing import LOOK, saved
 from ffenergy.report.style import ROLE_COLOURS
 from ffenergy.sweeps.step_grids import swept
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from ffenergy.report.pictures.figures import LOOK, saved
+from ffenergy.report.pictures.drawing import LOOK, saved
 from ffenergy.report.style import ALGORITHM_COLOURS, short_name
 from ffenergy.report.tables import TARGET_ERRORS
 from ffenergy.sweeps.tables import algorithms_of

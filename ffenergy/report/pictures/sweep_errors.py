@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ffenergy.report.pictures.figures import LOOK, saved
+from ffenergy.report.pictures.drawing import LOOK, saved
 from ffenergy.report.style import ALGORITHM_COLOURS, short_name
 from ffenergy.sweeps.tables import algorithms_of, described
 

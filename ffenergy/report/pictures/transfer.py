@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from ffenergy.report.pictures.figures import LOOK, saved
+from ffenergy.report.pictures.drawing import LOOK, saved
 from ffenergy.report.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_name
 
 

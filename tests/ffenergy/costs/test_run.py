@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ffenergy.costs import run_costs, run_totals
+from ffenergy.costs import run_costs
 from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, Prices
 from ffenergy.costs.run_costs import price_run, price_steps
+from ffenergy.costs.run_totals import RunTotals
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.data import Dataset
 from ffenergy.energy import (
@@ -21,7 +22,8 @@ from ffenergy.energy import (
     profiles,
     restore_profiles,
 )
-from ffenergy.report import priced_display, priced_tables
+from ffenergy.report.book import Book
+from ffenergy.report.sections import sections
 from ffenergy.runs.directory import Run
 from ffenergy.runs.results import AlgorithmResult
 from ffenergy.settings import Settings
@@ -125,9 +127,7 @@ def test_misses_are_what_lies_farther_away(priced: Priced, capacity: int) -> Non
 
 
 def test_decomposition_adds_up_to_the_summary(priced: Priced) -> None:
-    summary = priced_tables.summary(priced.run, priced.prices).set_index(
-        ["algorithm", "accounting"]
-    )
+    summary = Book(priced.run, priced.prices).summary.set_index(["algorithm", "accounting"])
     table = priced.prices.decomposition
     for (accounting, scope, profile, measure), parts in table.groupby(
         ["accounting", "scope", "profile", "measure"], sort=False
@@ -147,7 +147,7 @@ def test_decomposition_adds_up_to_the_summary(priced: Priced) -> None:
 
 
 def test_summary_keeps_the_eager_rows_and_shares(priced: Priced) -> None:
-    summary = priced_tables.summary(priced.run, priced.prices)
+    summary = Book(priced.run, priced.prices).summary
     assert list(summary["accounting"]) == [*ACCOUNTINGS] * 3
     eager, fused, folded = (
         summary[summary["accounting"] == a].set_index("algorithm") for a in ACCOUNTINGS
@@ -168,11 +168,9 @@ def test_summary_keeps_the_eager_rows_and_shares(priced: Priced) -> None:
 
 
 def test_normalize_is_under_every_accounting_per_layer(priced: Priced) -> None:
-    table = priced_tables.normalize(priced.run, priced.prices)
+    table = Book(priced.run, priced.prices).normalize
     assert list(table["layer"]) == [*["layer1"] * 3, *["layer2"] * 3]
-    summary = priced_tables.summary(priced.run, priced.prices).set_index(
-        ["algorithm", "accounting"]
-    )
+    summary = Book(priced.run, priced.prices).summary.set_index(["algorithm", "accounting"])
     for accounting, rows in table.groupby("accounting"):
         share = rows["share_of_total_energy"].sum()
         assert share == pytest.approx(summary.loc[("ff", accounting), "normalize_energy_share"])
@@ -181,17 +179,14 @@ def test_normalize_is_under_every_accounting_per_layer(priced: Priced) -> None:
 def test_joules_up_to_a_target_grow_by_whole_epochs(priced: Priced) -> None:
     history = priced.run.history[priced.run.history["algorithm"] == "bp"]
     one, two = (
-        run_totals.training_up_to(priced.prices, "bp", history, "network", epoch)
-        for epoch in (1, 2)
+        RunTotals(priced.prices).training_up_to("bp", history, "network", epoch) for epoch in (1, 2)
     )
     assert (two["bytes_read"] == 2 * one["bytes_read"]).all()
     steps = priced.run.results["bp"]["signatures"]
     trained = sum(s["steps"] * s["bytes_read"] for s in steps if s["name"] == "train")
     assert two.set_index("accounting").loc["eager", "bytes_read"] == trained
     easy = replace(priced.run, history=priced.run.history.assign(test_error=1.7))
-    table = priced_tables.targets(easy, priced.prices).set_index(
-        ["algorithm", "accounting", "target_error"]
-    )
+    table = Book(easy, priced.prices).targets.set_index(["algorithm", "accounting", "target_error"])
     assert not table.loc[("bp", "eager", 1.5), "reached"]
     assert pd.isna(table.loc[("bp", "eager", 1.5), "training_energy_joules"])
     assert table.loc[("bp", "eager", 2.0), "training_bytes_read"] == one["bytes_read"].iloc[0]
@@ -201,7 +196,7 @@ def test_costs_up_to_an_epoch_do_not_need_a_head_that_trained(priced: Priced) ->
     history = priced.run.history[priced.run.history["algorithm"] == "ff"]
     no_head = history[history["stage"] != "head"]  # as with softmax_epochs 0
     found, expected = (
-        run_totals.training_up_to(priced.prices, "ff", h, "layers", 1) for h in (no_head, history)
+        RunTotals(priced.prices).training_up_to("ff", h, "layers", 1) for h in (no_head, history)
     )
     pd.testing.assert_frame_equal(found, expected)
 
@@ -215,11 +210,13 @@ def test_what_never_trained_is_not_decomposed(priced: Priced) -> None:
 
 
 def test_the_answer_and_the_tables_are_shown(priced: Priced) -> None:
-    sentences = priced_display.answers(priced.prices)
+    book = Book(priced.run, priced.prices)
+    sentences = [answer.sentence() for answer in book.answers.values()]
     assert [s.split(",")[1].strip() for s in sentences] == ["eager", "fused"] * 2
     assert all(HEADLINE in sentence for sentence in sentences)
-    titles = [shown.title for shown in priced_display.shown(priced.run, priced.prices)]
-    assert any("million MAC, under eyeriss-relative" in title for title in titles)
+    tables = [one for section in sections(book) for one in section.more]
+    (relative, _) = [one for one in tables if "under eyeriss-relative" in one.caption]
+    assert "MMAC" in relative.headings[1]
 
 
 def test_a_step_that_no_recording_reproduces_is_said(priced: Priced) -> None:

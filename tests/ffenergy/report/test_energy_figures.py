@@ -14,14 +14,26 @@ from matplotlib.patches import StepPatch
 
 from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.prices import Prices
+from ffenergy.report.book import Book
+from ffenergy.report.numbers import figure as digits
+from ffenergy.report.numbers import memory_size
 from ffenergy.report.per_sample import crossings, miss_curves, per_training_sample, weights
 from ffenergy.report.pictures import energy as energy_figures
-from ffenergy.report.pictures import figures
 from ffenergy.report.pictures import memory as memory_figures
+from ffenergy.report.pictures.drawing import LOOK, render, saved
+from ffenergy.report.pictures.report import PICTURES
 from ffenergy.report.style import PART_COLOURS, PART_NAMES, PHASE_COLOURS, ROLE_COLOURS
 from ffenergy.runs.directory import Run
 
 ACCOUNTINGS = ("eager", "fused")
+NOTHING = Run({"settings": {}, "accounting": "eager"})
+PRICED = PICTURES[5:]
+
+
+def book(prices: Prices) -> Book:
+    return Book(NOTHING, prices)
+
+
 ROLES = ["data", "weight", "activation", "gradient", "optimizer_state", "temporary"]
 PHASES = {
     "ff": ["negatives", "normalize", "forward", "goodness", "gradient", "optimizer"],
@@ -106,7 +118,7 @@ def test_costs_per_sample_add_layers_up_and_leave_evaluations_out() -> None:
 
 def test_waterfall_goes_from_backprop_to_forward_forward() -> None:
     prices = made_prices()
-    figure = energy_figures.waterfall(prices)
+    figure = energy_figures.waterfall(book(prices))
     assert figure is not None
     assert [ax.get_title() for ax in figure.axes] == list(ACCOUNTINGS)
     for ax in figure.axes:
@@ -128,7 +140,7 @@ def test_waterfall_goes_from_backprop_to_forward_forward() -> None:
 @pytest.mark.parametrize(("unit", "scale"), [("joules", 1e6), ("macs", 1e-6)])
 def test_stacked_bars_add_up_to_the_energy_of_a_sample(unit: str, scale: float) -> None:
     prices = made_prices(unit)
-    figure = energy_figures.by_phase_and_role(prices)
+    figure = energy_figures.by_phase_and_role(book(prices))
     assert figure is not None
     bars = list(itertools.product(("ff", "ff-greedy", "bp"), ACCOUNTINGS))
     for ax in figure.axes:
@@ -193,7 +205,7 @@ def test_miss_curves_are_drawn_with_their_crossings() -> None:
     misses = prices.misses
     flat = misses["bytes_read"].where(misses["algorithm"] != "ff", 2**17)
     figure = memory_figures.miss_curve(
-        dataclasses.replace(prices, misses=misses.assign(bytes_read=flat))
+        book(dataclasses.replace(prices, misses=misses.assign(bytes_read=flat)))
     )
     assert figure is not None
     for ax in figure.axes:
@@ -208,7 +220,7 @@ def test_miss_curves_are_drawn_with_their_crossings() -> None:
 
 def test_histograms_hold_every_byte_read() -> None:
     prices = made_prices()
-    figure = memory_figures.reuse_distances(prices)
+    figure = memory_figures.reuse_distances(book(prices))
     assert figure is not None
     reuse = prices.reuse[prices.reuse["grain"] == "tile"]
     keys = ["algorithm", "accounting"]
@@ -223,7 +235,7 @@ def test_histograms_hold_every_byte_read() -> None:
 
 def test_areas_are_the_live_bytes_and_the_peak_is_their_highest_point() -> None:
     prices = made_prices(algorithms=("ff", "bp"))
-    figure = memory_figures.live_memory(prices)
+    figure = memory_figures.live_memory(book(prices))
     assert figure is not None
     order = list(itertools.product(ACCOUNTINGS, ("ff", "bp")))
     for ax, (accounting, algorithm) in zip(figure.axes, order, strict=True):
@@ -238,37 +250,37 @@ def test_areas_are_the_live_bytes_and_the_peak_is_their_highest_point() -> None:
         peak = rows["total"].max() / 2**20
         marker = ax.lines[0]
         assert marker.get_ydata()[0] == pytest.approx(peak)
-        assert f"peak {peak:.3g} MiB" in [text.get_text() for text in ax.texts]
+        assert f"peak {digits(peak)} MiB" in [text.get_text() for text in ax.texts]
     assert "MiB" in figure.axes[0].get_ylabel()
 
 
 def test_pictures_are_drawn_for_what_is_there() -> None:
     alone = made_prices(algorithms=("ff",))
-    assert energy_figures.waterfall(alone) is None
+    assert energy_figures.waterfall(book(alone)) is None
     for draw in (memory_figures.miss_curve, memory_figures.reuse_distances):
-        assert draw(alone) is not None
+        assert draw(book(alone)) is not None
     nothing = made_prices()
     nothing = dataclasses.replace(nothing, steps=nothing.steps[nothing.steps["step"] == "evaluate"])
-    assert energy_figures.by_phase_and_role(nothing) is None
-    assert memory_figures.live_memory(nothing) is None
+    assert energy_figures.by_phase_and_role(book(nothing)) is None
+    assert memory_figures.live_memory(book(nothing)) is None
 
 
 def test_priced_pictures_are_drawn_the_same_every_time_and_stay_small() -> None:
-    run, prices = Run({"settings": {}, "accounting": "eager"}), made_prices(algorithms=("ff", "bp"))
-    first = {picture.name: files for picture, files in figures.render(run, prices)}
-    assert list(first) == [picture.name for picture in figures.PRICED_PICTURES]
+    prices = made_prices(algorithms=("ff", "bp"))
+    first = {picture.name: files for picture, files in render(book(prices), PICTURES)}
+    assert list(first) == [picture.name for picture in PRICED]
     assert all(len(files["svg"]) < 300_000 for files in first.values())
-    assert first == {picture.name: files for picture, files in figures.render(run, prices)}
-    assert all(len(picture.alt.split()) > 10 for picture in figures.PRICED_PICTURES)
+    assert first == {picture.name: files for picture, files in render(book(prices), PICTURES)}
+    assert all(len(picture.alt.split()) > 10 for picture in PRICED)
 
 
 def test_nothing_written_overlaps() -> None:
     prices = made_prices()
-    for picture in figures.PRICED_PICTURES:
-        with rc_context(figures.LOOK):
-            figure = picture.draw(prices)
+    for picture in PRICED:
+        with rc_context(LOOK):
+            figure = picture.draw(book(prices))
             assert figure is not None
-            figures.saved(figure, ("png",))
+            saved(figure, ("png",))
         for ax in figure.axes:
             for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
                 boxes = [label.get_window_extent() for label in labels if label.get_visible()]
@@ -280,18 +292,18 @@ def test_nothing_written_overlaps() -> None:
     [(100, "100 B"), (1024, "1 KiB"), (1.5 * 2**20, "1.5 MiB"), (2**31, "2 GiB")],
 )
 def test_memory_sizes(nbytes: float, text: str) -> None:
-    assert memory_figures.memory_size(nbytes) == text
+    assert memory_size(nbytes) == text
 
 
 def test_digits_keep_zeros_and_wear_a_minus() -> None:
-    assert [energy_figures.digits(x) for x in (28, 0, -2.6, 123, 4e4)] == [
+    assert [digits(x) for x in (28, 0, -2.6, 123, 4e4)] == [
         "28.0",
         "0",
         "−2.60",
         "123",
         "40,000",
     ]
-    assert energy_figures.digits(2.0, sign="+") == "+2.00"
+    assert digits(2.0, sign="+") == "+2.00"
 
 
 def test_one_colour_for_one_thing() -> None:

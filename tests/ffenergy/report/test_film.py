@@ -19,9 +19,9 @@ from ffenergy.data import Dataset
 from ffenergy.errors import OutputError
 from ffenergy.report.pictures import film as drawing
 from ffenergy.report.pictures import moving as moving_pictures
-from ffenergy.report.readout import readout_error
-from ffenergy.report.snapshots import OWN_OUTPUT, Film
 from ffenergy.settings import Settings
+from ffenergy.trained.readout import readout_error
+from ffenergy.trained.snapshots import OWN_OUTPUT, Film
 
 Invoke = Callable[..., Result]
 

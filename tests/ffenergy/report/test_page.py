@@ -13,12 +13,21 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from ffenergy.report import findings, per_sample, priced_display
-from ffenergy.report.page import page
-from ffenergy.report.page.blocks import exact, fixed, si
+from ffenergy.costs.prices import Prices
+from ffenergy.report import findings, per_sample
+from ffenergy.report.book import Book
+from ffenergy.report.numbers import exact, fixed, prefixed
+from ffenergy.report.page import page as render
+from ffenergy.report.sections import sections
 from ffenergy.runs.directory import Run
 
 Invoke = Callable[..., Result]
+
+
+def page(run: Run, prices: Prices | None = None) -> str:
+    book = Book(run, prices)
+    return render(book, sections(book))
+
 
 KEEP = ["algorithm", "accounting"]
 ACCOUNTINGS = ("eager", "fused")
@@ -145,13 +154,14 @@ def read_figure(read: Any, name: str) -> str:
 
 
 def test_the_answer_comes_first_with_its_assumptions(finished_run: Any, read: Any) -> None:
-    answers = priced_display.answers(finished_run.prices)
+    book = Book(finished_run.run, finished_run.prices)
+    answers = [answer.sentence() for answer in book.answers.values()]
     text = plain(read.text)
     places = [text.index(" ".join(answer.split())) for answer in answers]
     assert min(places) == places[2]  # of the whole run, eager
     for told in ("SAMPLE, not the full data set", "Jouppi et al. 2021", "no cache", "seed 0"):
         assert told in text
-    for sentence in findings.findings(finished_run.run):
+    for sentence in findings.findings(book):
         assert sentence in text
     assert finished_run.run.configuration["command"] in text
 
@@ -242,17 +252,17 @@ def test_the_embedded_data_are_the_sums_of_reuse_csv(finished_run: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "texts", "heading"),
+    ("values", "texts", "unit"),
     [
         # 1.5 MJ is the largest: four digits of it, and the others with as many decimals
-        ([1.5e6, 2000.0, 1.0], ["1.500", "0.002", "≈ 0"], "spent, MJ"),
-        ([2.5e-4, 0.0, -1e-4], ["250.0", "0", "−100.0"], "spent, µJ"),
-        ([12, 7], ["12", "7"], "spent, J"),
-        ([], [], "spent, J"),
+        ([1.5e6, 2000.0, 1.0], ["1.500", "0.002", "≈ 0"], "MJ"),
+        ([2.5e-4, 0.0, -1e-4], ["250.0", "0", "−100.0"], "µJ"),
+        ([12, 7], ["12", "7"], "J"),
+        ([], [], "J"),
     ],
 )
-def test_one_prefix_for_a_column(values: list[float], texts: list[str], heading: str) -> None:
-    assert si("J")(values, "spent", values) == (texts, heading)
+def test_one_prefix_for_a_column(values: list[float], texts: list[str], unit: str) -> None:
+    assert prefixed()(values, "J", values) == (texts, unit)
 
 
 def test_missing_values_are_dashes_and_empty() -> None:

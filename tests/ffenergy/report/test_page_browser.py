@@ -13,8 +13,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
+from ffenergy.costs.prices import SHOWN
 from ffenergy.energy import profiles
+from ffenergy.report.book import Book
 from ffenergy.report.page import page, whatif
+from ffenergy.report.sections import sections
 from ffenergy.runs.directory import Run
 
 pytestmark = pytest.mark.slow
@@ -97,7 +100,7 @@ def test_a_page_of_a_run_without_anything(
     browser: webdriver.Chrome, finished_run: Any, tmp_path: Path
 ) -> None:
     empty = Run(finished_run.run.configuration).with_status("failed", "no reason")
-    (tmp_path / "empty.html").write_text(page(empty), encoding="utf-8")
+    (tmp_path / "empty.html").write_text(page(Book(empty), sections(Book(empty))), encoding="utf-8")
     show(browser, tmp_path / "empty.html", 360)
     assert browser.get_log("browser") == []
     assert_accessible(browser)
@@ -165,7 +168,7 @@ def test_a_table_copies_as_csv(opened: webdriver.Chrome, finished_run: Any, tmp_
     path.write_text(opened.execute_script("return window.copied"), encoding="utf-8")
     copied = pd.read_csv(path)
     source = pd.read_csv(finished_run.path / "summary.csv")
-    source = source[source["accounting"].isin(whatif.ACCOUNTINGS)].reset_index(drop=True)
+    source = source[source["accounting"].isin(SHOWN)].reset_index(drop=True)
     pd.testing.assert_frame_equal(copied, source[list(copied)], check_dtype=False, rtol=0, atol=0)
 
 
@@ -214,7 +217,7 @@ def test_the_what_if_is_what_python_computes(
         assert values == pytest.approx([*parts, sum(parts)], rel=1e-12)
     told = [e.text for e in opened.find_elements(By.CSS_SELECTOR, "#whatif-results .sentence")]
     sentences = whatif.sentences(prices, profile, size)
-    assert told == [sentences[scope, accounting] for accounting in whatif.ACCOUNTINGS]
+    assert told == [sentences[scope, accounting] for accounting in SHOWN]
 
 
 def test_the_bars_are_the_energies(opened: webdriver.Chrome) -> None:

@@ -9,12 +9,11 @@ import pandas as pd
 import pytest
 
 from ffenergy.costs import on_chip
-from ffenergy.costs.prices import Prices
+from ffenergy.costs.prices import SHOWN, Prices
 from ffenergy.costs.run_costs import price_run
 from ffenergy.energy import PricingError, Profile, profiles
-from ffenergy.report import priced_display
+from ffenergy.report.book import Book
 from ffenergy.report.page import whatif
-from ffenergy.report.pricing import saved_settings
 
 KIB, MIB = 2**10, 2**20
 EVEN = ("jouppi-7nm-hbm2", "horowitz-45nm")
@@ -83,7 +82,7 @@ def by_place(costs: pd.DataFrame) -> Any:
 def from_energy_csv(prices: Prices, profile: Profile) -> Any:
     """The same table, from energies that were taken from the distances themselves."""
     rows = prices.energy[prices.energy["profile"] == profile.name]
-    rows = rows[rows["accounting"].isin(whatif.ACCOUNTINGS)]
+    rows = rows[rows["accounting"].isin(SHOWN)]
     names = [profile.column(what) for what in ("compute", "read", "written")]
     rows = rows.assign(energy=rows[names].sum(axis=1)).merge(
         prices.steps[["algorithm", "step", "steps"]]
@@ -142,7 +141,7 @@ def resized(finished_run: Any) -> dict[tuple[str, int], Prices]:
     run = finished_run.run
     data = run.configuration["data"]
     images = (data["train_images"], data["test_images"])
-    prices = price_run(run.results, saved_settings(run), images, others, pytest.fail)
+    prices = price_run(run.results, run.settings, images, others, pytest.fail)
     found = {}
     for name, size in wanted:
         own = prices.energy[prices.energy["profile"] == f"{name}/{size}"].assign(profile=name)
@@ -154,7 +153,9 @@ def test_the_answer_at_the_own_size_is_that_of_the_command_line(finished_run: An
     prices = finished_run.prices
     profile = profiles()[prices.profiles[0]]
     found = whatif.sentences(prices, profile, on_chip.own_size(profile))
-    assert set(found.values()) == set(priced_display.answers(prices))
+    assert set(found.values()) == {
+        one.sentence() for one in Book(finished_run.run, prices).answers.values()
+    }
     assert len(found) == 4
 
 

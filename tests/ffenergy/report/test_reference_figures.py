@@ -12,10 +12,13 @@ import pytest
 from click.testing import Result
 
 from ffenergy.data import Dataset
-from ffenergy.report.pictures import reference as reference_figures
-from ffenergy.report.pictures.preferred_inputs import IMAGES, UNITS, preferred_inputs
+from ffenergy.report.book import Book
+from ffenergy.report.pictures import learning
+from ffenergy.report.pictures.drawing import render
+from ffenergy.report.pictures.report import REFERENCE
 from ffenergy.runs.directory import Run, RunDirectory
 from ffenergy.settings import Settings
+from ffenergy.trained.preferred_inputs import IMAGES, UNITS, preferred_inputs
 
 Invoke = Callable[..., Result]
 
@@ -48,10 +51,18 @@ def a_run() -> Run:
     )
 
 
+def files_of(run: Run) -> dict[str, bytes]:
+    return {
+        f"{picture.name}.{kind}": content
+        for picture, files in render(Book(run), REFERENCE)
+        for kind, content in files.items()
+    }
+
+
 def test_all_pictures_in_both_formats_and_the_same_every_time() -> None:
-    first = dict(reference_figures.render(a_run()))
+    first = files_of(a_run())
     assert list(first) == [f"{name}.{kind}" for name in NAMES.split() for kind in ("png", "svg")]
-    again = dict(reference_figures.render(replace(a_run(), examples={})))  # the two quick ones
+    again = files_of(replace(a_run(), examples={}))  # the two quick ones
     assert len(again) == 4
     assert {name: first[name] for name in again} == again
     assert all(data.startswith(b"\x89PNG") for name, data in first.items() if ".png" in name)
@@ -60,7 +71,7 @@ def test_all_pictures_in_both_formats_and_the_same_every_time() -> None:
 
 def test_what_a_run_lacks_is_left_out() -> None:
     bare = replace(a_run(), weights={}, examples={})
-    assert set(dict(reference_figures.render(bare))) == {
+    assert set(files_of(bare)) == {
         "training-curves.png",
         "training-curves.svg",
     }
@@ -68,8 +79,8 @@ def test_what_a_run_lacks_is_left_out() -> None:
 
 def test_a_history_without_errors_has_its_losses_drawn() -> None:
     run = a_run()
-    figure = reference_figures.classifier_curves(
-        replace(run, history=run.history.drop(columns=["train_error", "test_error"]))
+    figure = learning.classifier_curves(
+        Book(replace(run, history=run.history.drop(columns=["train_error", "test_error"])))
     )
     assert figure is not None
     assert figure.axes[0].get_legend_handles_labels()[1] == ["layer1"]
@@ -93,7 +104,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(
 def test_the_papers_line_is_of_mnist_alone() -> None:
     run = a_run()
     fashion = {**run.configuration, "data": {"name": "fashion-mnist-validation"}}
-    figure = reference_figures.classifier_curves(replace(run, configuration=fashion))
+    figure = learning.classifier_curves(Book(replace(run, configuration=fashion)))
     assert figure is not None
     labels = figure.axes[1].get_legend_handles_labels()[1]
     assert labels == ["train", "test"]
@@ -102,13 +113,13 @@ def test_the_papers_line_is_of_mnist_alone() -> None:
 def test_a_locally_connected_network_has_the_papers_own_figure() -> None:
     run = a_run()
     local = {**run.configuration, "settings": {"local_fields": "10x10/6x128"}}
-    figure = reference_figures.classifier_curves(replace(run, configuration=local))
+    figure = learning.classifier_curves(Book(replace(run, configuration=local)))
     assert figure is not None
     assert figure.axes[1].get_legend_handles_labels()[1][-1] == "1.16 %: Hinton 2022"
 
 
 def test_curves_have_the_loss_of_the_reference_and_the_line_of_the_paper() -> None:
-    figure = reference_figures.classifier_curves(a_run())
+    figure = learning.classifier_curves(Book(a_run()))
     assert figure is not None
     losses, errors = figure.axes
     # softplus(θ − g⁺) + softplus(g⁻ − θ) is twice the mean over the two cases
@@ -124,7 +135,7 @@ def test_curves_have_the_loss_of_the_reference_and_the_line_of_the_paper() -> No
 def test_losses_are_drawn_where_no_head_was_trained() -> None:
     history = a_run().history
     bare = history[history["stage"] == "layers"].drop(columns=["train_error", "test_error"])
-    figure = reference_figures.classifier_curves(replace(a_run(), history=bare))
+    figure = learning.classifier_curves(Book(replace(a_run(), history=bare)))
     assert figure is not None
     assert len(figure.axes[0].lines) == 1
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from ffenergy.report.grids import of_trainings
 from ffenergy.report.pictures import sweep_errors as figure_module
 from ffenergy.report.pictures.sweep_errors import render
-from ffenergy.report.sweep_errors_table import shown
 
 
 def row(algorithm: str = "ff", error: float = 2.0, **settings: object) -> dict[str, object]:
@@ -92,8 +92,10 @@ def test_nothing_complete_is_no_picture() -> None:
 def test_the_printed_table_shows_what_is_missing() -> None:
     lost = {**row(lr=1.0), "n": 0, "n_diverged": 3, "bytes_read": None}
     lost |= {"test_error_mean": math.nan, "energy_joules": math.nan}
-    table = shown(pd.DataFrame([row(lr=0.5), lost]), ["lr"])
+    table = of_trainings(pd.DataFrame([row(lr=0.5), lost]), ["lr"])
     # 2 GB read and 1 GB written
-    assert table.rows[0] == ["FF", "0.5", "2.00", "0.10", "1.00", "3/3", "3.0", "12.3", "61.0"]
-    assert table.rows[1][2] == "–"
-    assert table.rows[1][5:8] == ["0/3", "–", "–"]
+    first, second = ([cell.text for cell in row] for row in table.rows)
+    assert first == ["FF", "0.5", "2.00", "0.10", "1.00", "3/3", "3.000", "12.30", "61.0"]
+    assert table.headings[6:8] == ["moved, GB", "energy, J"]
+    assert second[2] == "–"
+    assert second[5:8] == ["0/3", "–", "–"]

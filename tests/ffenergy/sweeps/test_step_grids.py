@@ -13,11 +13,11 @@ from click.testing import Result
 
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.run_costs import price_steps
-from ffenergy.costs.run_totals import by_place, totals
+from ffenergy.costs.run_totals import RunTotals
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import SettingsError
+from ffenergy.report import grids
 from ffenergy.report.pictures.step_grid import render
-from ffenergy.report.sweep_table import shown as sweep_shown
 from ffenergy.settings import Settings
 from ffenergy.sweeps.step_grids import grid, sweep, swept
 
@@ -80,8 +80,8 @@ def test_a_row_has_the_figures_of_its_combination_priced_alone(table: pd.DataFra
     assert swept(table) == ["batch_size", "width"]
     alone = SMALL.replace(layer_sizes="16,6,6", batch_size=8)
     prices = price_steps(("ff",), alone, PROFILES)
-    places = by_place(prices)
-    expected = totals(places[places["accounting"] == "fused"], "joules")
+    totals = RunTotals(prices)
+    expected = totals.added(totals.places("ff", "fused"))
     chosen = table[
         (table["batch_size"] == 8)
         & (table["width"] == 6)
@@ -203,7 +203,7 @@ def test_a_step_too_large_to_analyse_leaves_its_rows_empty_and_says_so(
         table[table["width"] == 8].reset_index(drop=True),
         check_dtype=False,
     )
-    assert "300" in "".join(cell for row in sweep_shown(found).rows for cell in row)
+    assert "300" in "".join(cell.text for row in grids.of_steps(found).rows for cell in row)
 
 
 def test_an_interrupted_sweep_keeps_the_combinations_it_has(

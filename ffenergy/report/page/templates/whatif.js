@@ -1,4 +1,4 @@
-// The hardware what-if. Same rules as ffenergy/costs/on_chip.py and ffenergy/energy/answer.py.
+// The hardware what-if. Same rules as ffenergy/costs/on_chip.py and ffenergy/report/answer.py.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("whatif-data").textContent);

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ffenergy.energy.decomposition import TOTAL, exact_total
-from ffenergy.energy.errors import DecompositionError
-
-PREFIXES = {15: "P", 12: "T", 9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "µ", -9: "n", -12: "p"}
+from ffenergy.costs.decomposition import TOTAL, DecompositionError, exact_total
+from ffenergy.report.numbers import figure, percent, quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Answer:
             )
         saving = (
             f"{self.scope}, removing the backward pass saves {quantity(self.saved, self.unit)}"
-            f" ({_percent(self.saved / self.backprop)} of backprop's {whole}),"
+            f" ({percent(self.saved / self.backprop)} of backprop's {whole}),"
         )
         if self.added_back < 0:
             return (
@@ -68,12 +66,12 @@ class Answer:
             )
         back = f"{saving} Forward-Forward adds back {quantity(self.added_back, self.unit)}, so"
         if self.kept > 0:
-            return f"{back} {_percent(self.kept_share)} of the saving is real, and {eaten}."
+            return f"{back} {percent(self.kept_share)} of the saving is real, and {eaten}."
         if self.kept == 0:
             return f"{back} none of the saving is real and the two cost the same, and {eaten}."
         return (
             f"{back} none of the saving is real: Forward-Forward costs"
-            f" {_figure(self.forward_forward / self.backprop)} times what backprop costs, and"
+            f" {figure(self.forward_forward / self.backprop)} times what backprop costs, and"
             f" {eaten}."
         )
 
@@ -87,10 +85,10 @@ class Answer:
             return f"L2 normalisation costs {cost} on top"
         if self.normalisation > self.saved:
             return (
-                f"L2 normalisation alone costs {_figure(self.normalisation_share)} times the"
+                f"L2 normalisation alone costs {figure(self.normalisation_share)} times the"
                 f" saving ({cost})"
             )
-        share = _percent(self.normalisation_share)
+        share = percent(self.normalisation_share)
         return f"L2 normalisation alone eats {share} of the saving ({cost})"
 
 
@@ -119,25 +117,3 @@ def answer(decomposition: pd.DataFrame, measure: str, unit: str, scope: str) -> 
         added_back=exact_total(others),
         normalisation=difference["normalisation_added"],
     )
-
-
-def quantity(value: float, unit: str) -> str:
-    """Three significant figures with an SI prefix for B and J, else with thousands marked."""
-    if unit not in ("B", "J"):
-        return f"{value:,.0f} {unit}" if abs(value) >= 1000 else f"{_figure(value)} {unit}"
-    if value == 0:
-        return f"0 {unit}"
-    digits = math.floor(math.log10(abs(float(f"{value:.3g}"))))
-    exponent = min(max(3 * (digits // 3), min(PREFIXES)), max(PREFIXES))
-    return f"{_figure(value / 10.0**exponent)} {PREFIXES[exponent]}{unit}"
-
-
-def _figure(value: float) -> str:
-    """Three significant figures, never in scientific notation."""
-    rounded = float(f"{value:.3g}")
-    decimals = 0 if rounded == 0 else max(0, 2 - math.floor(math.log10(abs(rounded))))
-    return f"{rounded:,.{decimals}f}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

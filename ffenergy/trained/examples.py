@@ -8,8 +8,8 @@ import numpy as np
 
 from ffenergy.data import Dataset
 from ffenergy.network.negatives import HybridMaker
-from ffenergy.report.frozen import activities
 from ffenergy.settings import Settings
+from ffenergy.trained.activities import activities
 from instrumented import Untraced
 
 COLUMNS = 6

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 
 from ffenergy.data import Dataset
-from ffenergy.report.frozen import activities
 from ffenergy.settings import Settings
+from ffenergy.trained.activities import activities
 
 UNITS: Final = 8  # per layer, those of largest incoming weight norm
 IMAGES: Final = 50  # of the test images, those that excite a unit most

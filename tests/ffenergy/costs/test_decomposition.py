@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ffenergy.energy import PARTS, DecompositionError, answer, decompose, normalize_overhead
-from ffenergy.energy.answer import quantity
-from ffenergy.energy.decomposition import PART_OF_PHASE
+from ffenergy.costs.decomposition import PART_OF_PHASE, PARTS, DecompositionError, decompose
+from ffenergy.report.answer import answer
+from ffenergy.report.numbers import quantity
 
 PHASES = [
     "negatives",
@@ -113,27 +113,10 @@ def test_float_parts_add_up_to_the_total_shown(frame):
     assert total["difference"] == pytest.approx(exact, abs=1e-14 * scale)
 
 
-@given(CELLS)
-def test_layers_add_up_to_the_network(frame):
-    by_layer = decompose(frame, ["bytes"], by=["layer"])
-    whole = decompose(frame, ["bytes"]).set_index("part")["difference"]
-    for part, rows in by_layer.groupby("part")["difference"]:
-        assert sum(int(value) for value in rows) == int(whole[part])
-
-
-def test_several_measures_and_other_algorithms():
+def test_several_measures():
     frame = costs(BP, FF).assign(joules=0.5)
-    frame = frame.replace({"algorithm": {"ff": "ff-greedy"}})
-    table = decompose(frame, ["bytes", "joules"], forward_forward="ff-greedy")
+    table = decompose(frame, ["bytes", "joules"])
     assert table.groupby("measure").size().to_dict() == {"bytes": 9, "joules": 9}
-
-
-def test_normalize_overhead():
-    table = normalize_overhead(costs(BP, FF), ["bytes"])
-    assert table["layer"].tolist() == ["layer1", "total"]
-    assert table["cost"].tolist() == [448, 448]
-    assert table["cost_without"].tolist() == [428, 428]
-    assert table["normalize_share"].tolist() == pytest.approx([20 / 448, 20 / 448])
 
 
 @pytest.mark.parametrize(

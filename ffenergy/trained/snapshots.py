@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 
 from ffenergy.costs.prices import Prices
-from ffenergy.costs.run_totals import headline_unit, training_up_to
+from ffenergy.costs.run_totals import RunTotals
 from ffenergy.data import Dataset
 from ffenergy.network.stack import NormalizedNetwork, parameters
-from ffenergy.report import examples, readout
-from ffenergy.report.pictures.figures import FIELDS
 from ffenergy.rules.kit.streams import random_streams
 from ffenergy.runs.directory import Run
 from ffenergy.settings import Settings
+from ffenergy.trained import examples, readout
 from instrumented import Untraced
 
 ACCOUNTING: Final = "eager"
+FIELDS: Final = 16
+"""Receptive fields that are looked at: those of the units whose norm is largest."""
 STAGES: Final = {"ff": "layers", "bp": "network"}
 COLUMNS: Final = (
     "algorithm",
@@ -117,6 +118,7 @@ class Snapshots:
     def _table(self, run: Run, prices: Prices) -> pd.DataFrame:
         """Errors, bytes and energy at every snapshot; backprop's error before training is left."""
         rows = []
+        totals = RunTotals(prices)
         ridge = readout.name(self.settings, self.data)
         for algorithm, stage in STAGES.items():
             history = run.history[run.history["algorithm"] == algorithm]
@@ -132,16 +134,16 @@ class Snapshots:
                         "readout": ridge if algorithm == "ff" else OWN_OUTPUT,
                         "accounting": ACCOUNTING,
                         "profile": prices.profiles[0],
-                        **_costs(prices, algorithm, history, stage, epoch),
+                        **_costs(totals, algorithm, history, stage, epoch),
                     }
                 )
         return pd.DataFrame(rows)
 
 
 def _costs(
-    prices: Prices, algorithm: str, history: pd.DataFrame, stage: str, epoch: int
+    totals: RunTotals, algorithm: str, history: pd.DataFrame, stage: str, epoch: int
 ) -> dict[str, Any]:
     """Bytes and energy of the training steps up to an epoch."""
-    table = training_up_to(prices, algorithm, history, stage, epoch).set_index("accounting")
-    energy = f"energy_{headline_unit(prices)}"
+    table = totals.training_up_to(algorithm, history, stage, epoch).set_index("accounting")
+    energy = f"energy_{totals.unit}"
     return {name: table.loc[ACCOUNTING, name] for name in ("bytes_read", "bytes_written", energy)}

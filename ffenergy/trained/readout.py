@@ -14,8 +14,8 @@ import numpy as np
 
 from ffenergy.data import Dataset
 from ffenergy.network.head import CLASSES
-from ffenergy.report.frozen import features
 from ffenergy.settings import Settings
+from ffenergy.trained.activities import features
 
 IMAGES: Final = 10_000  # the first training images
 RIDGE: Final = 1e-3  # of the mean square of a feature; found on training images 50,001 to 60,000

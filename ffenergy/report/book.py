@@ -1,0 +1,209 @@
+"""The report of a run as one frozen object: every table computed once, for all that draw it.
+
+Text, Markdown, the page, the pictures, CSV and JSON are pure formatters of a :class:`Book`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import pandas as pd
+
+from ffenergy.costs.decomposition import RUN, TRAINING_STEP, energies, of_run
+from ffenergy.costs.prices import PRICED_GRAIN, SHOWN, Prices
+from ffenergy.costs.run_costs import price_run
+from ffenergy.costs.run_totals import RunTotals
+from ffenergy.energy import ChosenProfile, Profile, choose_profiles, restore_profiles
+from ffenergy.report import per_sample, tables
+from ffenergy.report.answer import Answer, answer
+from ffenergy.report.columns import UNITS
+from ffenergy.runs.directory import Run
+
+SCOPES: Final = {TRAINING_STEP: "Per training step", RUN: "Over the whole run"}
+"""How a sentence about each scope of the decomposition begins."""
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Book:
+    """A run, its prices, and every table that follows from them, each found when first asked for.
+
+    run: what was measured. prices: its steps priced; None where nothing was traced.
+    hardware: the profiles of `prices`, the headline first. base: what its figures are of, the
+    whole run or one training step.
+    """
+
+    run: Run
+    prices: Prices | None = None
+    hardware: tuple[Profile, ...] = ()
+    base: str = RUN
+
+    @classmethod
+    def of(cls, run: Run, profiles: Sequence[ChosenProfile], say: Say) -> Book:
+        """Price a run and open its book; `say` takes warnings, a line each."""
+        hardware = tuple(chosen.profile for chosen in profiles)
+        data = run.configuration["data"]
+        images = (data["train_images"], data["test_images"])
+        prices = price_run(run.results, run.settings, images, hardware, say)
+        return cls(run, None if prices.steps.empty else prices, hardware)
+
+    # ---- what was counted ------------------------------------------------------------------------
+
+    @cached_property
+    def counted(self) -> pd.DataFrame:
+        """A row per algorithm, as counted: see ``tables.counted``."""
+        return tables.counted(self.run)
+
+    @cached_property
+    def traced(self) -> list[str]:
+        """The algorithms whose bytes were counted."""
+        counted = set(self.run.traffic["algorithm"])
+        return [name for name in self.run.algorithms if name in counted]
+
+    @cached_property
+    def layers_by_phases(self) -> dict[str, pd.DataFrame]:
+        """Bytes per layer and phase of every traced algorithm, with totals."""
+        return {name: tables.layers_by_phases(self.run, name) for name in self.traced}
+
+    @cached_property
+    def comparison(self) -> pd.DataFrame:
+        """Forward-Forward against backprop, quantity by quantity."""
+        return tables.comparison(self.run, self.counted)
+
+    @cached_property
+    def phase_differences(self) -> pd.DataFrame:
+        """Bytes per training sample of Forward-Forward and backprop, phase by phase."""
+        return tables.phase_differences(self.run)
+
+    @cached_property
+    def reached(self) -> pd.DataFrame:
+        """Bytes and flops up to each test error: see ``tables.to_targets``."""
+        return tables.to_targets(self.run)
+
+    # ---- the files -------------------------------------------------------------------------------
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """``summary.csv``."""
+        return tables.summary(self.run, self.counted, self.totals)
+
+    @cached_property
+    def normalize(self) -> pd.DataFrame:
+        """``normalize.csv``."""
+        return tables.normalize(self.run, self.totals)
+
+    @cached_property
+    def targets(self) -> pd.DataFrame:
+        """``targets.csv``."""
+        return tables.targets(self.run, self.reached, self.totals)
+
+    @cached_property
+    def files(self) -> dict[str, pd.DataFrame]:
+        """Every table of the run directory that is derived, by name; file names add ``.csv``."""
+        found = {"summary": self.summary, "normalize": self.normalize, "targets": self.targets}
+        return found | (dict(self.prices.tables()) if self.prices else {})
+
+    # ---- what was priced -------------------------------------------------------------------------
+
+    @cached_property
+    def totals(self) -> RunTotals | None:
+        """Sums over the run under the headline profile."""
+        return RunTotals(self.prices) if self.prices else None
+
+    @cached_property
+    def headline(self) -> str:
+        """Name of the headline profile; empty where nothing was priced."""
+        return self.prices.profiles[0] if self.prices else ""
+
+    @cached_property
+    def unit(self) -> str:
+        """``joules`` or ``macs``; empty where nothing was priced."""
+        return self.totals.unit if self.totals else ""
+
+    @cached_property
+    def trained(self) -> list[str]:
+        """The algorithms that have priced training steps, in the order of all pictures."""
+        return per_sample.trained_algorithms(self.prices) if self.prices else []
+
+    def parts(
+        self, scope: str, accounting: str, profile: str | None = None, measure: str | None = None
+    ) -> pd.DataFrame:
+        """Rows of ``decomposition.csv``; by default energy under the headline profile."""
+        if self.prices is None:
+            return pd.DataFrame()
+        table = self.prices.decomposition
+        return table[
+            (table["scope"] == scope)
+            & (table["accounting"] == accounting)
+            & (table["profile"] == (self.headline if profile is None else profile))
+            & (table["measure"] == (measure or f"energy_{self.unit}"))
+        ]
+
+    @cached_property
+    def answers(self) -> dict[tuple[str, str], Answer]:
+        """The answer under the headline profile, by scope and accounting."""
+        found = {}
+        for scope, opening in SCOPES.items():
+            for accounting in SHOWN:
+                parts = self.parts(scope, accounting)
+                if not parts.empty:
+                    told = f"{opening}, {accounting}, under {self.headline}"
+                    measure = f"energy_{self.unit}"
+                    found[scope, accounting] = answer(parts, measure, UNITS[self.unit], told)
+        return found
+
+    @cached_property
+    def run_energy(self) -> pd.DataFrame:
+        """Rows of ``energy.csv`` under the headline profile, ``value`` their energy in the run."""
+        if self.prices is None:
+            return pd.DataFrame()
+        rows = self.prices.energy[self.prices.energy["profile"] == self.headline]
+        rows = rows.assign(value=energies(rows)[f"energy_{self.unit}"])
+        return of_run(rows, self.prices.steps)
+
+    def energy_per_sample(self, key: str) -> pd.DataFrame:
+        """Energy of movement and compute per training sample, by algorithm, accounting, `key`."""
+        return self._energy_per_sample[key]
+
+    @cached_property
+    def _energy_per_sample(self) -> dict[str, pd.DataFrame]:
+        if self.prices is None:
+            return {}
+        rows = self.prices.energy[self.prices.energy["profile"] == self.headline]
+        found = energies(rows)
+        split = {what: found[f"energy_{what}_{self.unit}"] for what in ("movement", "compute")}
+        rows = rows.assign(**split)
+        return {
+            key: per_sample.per_training_sample(
+                rows, self.prices.steps, list(split), ["algorithm", "accounting", key]
+            )
+            for key in ("phase", "role")
+        }
+
+    @cached_property
+    def miss_curves(self) -> dict[str, pd.DataFrame]:
+        """Bytes per training sample beyond an on-chip memory, by accounting."""
+        if self.prices is None:
+            return {}
+        found = {name: per_sample.miss_curves(self.prices, name) for name in SHOWN}
+        return {name: curves for name, curves in found.items() if not curves.columns.empty}
+
+    @cached_property
+    def distances(self) -> pd.DataFrame:
+        """Bytes read per training sample by algorithm, accounting, role and reuse distance."""
+        keys = ["algorithm", "accounting", "role", "distance_to_bytes"]
+        if self.prices is None:
+            return pd.DataFrame(columns=[*keys, "bytes_read"])
+        reuse = self.prices.reuse[self.prices.reuse["grain"] == PRICED_GRAIN]
+        table = per_sample.per_training_sample(reuse, self.prices.steps, ["bytes_read"], keys)
+        return table[table["bytes_read"] > 0]
+
+
+def saved_profiles(run: Run) -> list[ChosenProfile]:
+    """The profiles under which a run was priced; the default ones for runs that were not."""
+    records = run.configuration.get("profiles")
+    return restore_profiles(records) if records else choose_profiles()

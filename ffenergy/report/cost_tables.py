@@ -1,0 +1,233 @@
+"""Tables that add priced rows up: parts, places, sizes of memory, distances."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any, Final
+
+import pandas as pd
+
+from ffenergy.costs.decomposition import RUN, TOTAL, TRAINING_STEP, exact_total
+from ffenergy.costs.prices import SHOWN
+from ffenergy.costs.pricing import COMPUTE, WIRE
+from ffenergy.report.book import Book
+from ffenergy.report.columns import UNITS, Column, Table, amount, columns, pair, table
+from ffenergy.report.numbers import memory_size, words
+from ffenergy.report.per_sample import crossings
+from ffenergy.report.style import (
+    ALGORITHM_NAMES,
+    PHASES,
+    ROLES,
+    in_order,
+    layers_in_order,
+    short_name,
+)
+
+SHOWN_SIZES: Final = 2
+"""Octaves between the memory sizes of the table; the picture has four sizes an octave."""
+OF: Final = {RUN: "the whole run", TRAINING_STEP: "one training step"}
+SCOPE_NAMES: Final = {RUN: "Whole run", TRAINING_STEP: "One training step"}
+
+
+def parts(
+    book: Book,
+    scope: str,
+    accounting: str,
+    profile: str | None = None,
+    measure: str | None = None,
+    unit: str | None = None,
+) -> Table | None:
+    """Backprop → Forward-Forward in signed parts; by default energy under the headline profile."""
+    rows = book.parts(scope, accounting, profile, measure)
+    if rows.empty:
+        return None
+    numbers = ["backprop", "forward_forward", "difference"]
+    total = rows[rows["part"] == TOTAL].iloc[0]
+    rows = rows[(rows["part"] != TOTAL) & (rows[numbers[:2]].astype(float) != 0).any(axis=1)]
+    unit = UNITS[book.unit] if unit is None else unit
+    shown = [
+        *columns(["part"]),
+        amount("backprop", short_name("bp"), unit),
+        amount("forward_forward", short_name("ff"), unit),
+        amount("difference", "FF − backprop", unit, signed=True),
+    ]
+    name = f"parts-{scope.replace(' ', '-')}-{accounting}"
+    what = ""
+    if measure is not None:
+        name += f"-{profile or measure}"
+        what = f", under {profile}" if profile else f", {measure.replace('_', ' ')}"
+    caption = f"{SCOPE_NAMES[scope]}, {accounting}{what}"
+    foot = {c.name: total[c.name] for c in shown}
+    return table(name, caption, "decomposition.csv", shown, rows, foot)
+
+
+def counted_places(book: Book) -> list[Table]:
+    """Bytes of the whole run, layer by phase, a table per algorithm; then phase by algorithm."""
+    found = []
+    for name, frame in book.layers_by_phases.items():
+        rows = frame.rename_axis("layer").reset_index()
+        rows.columns = rows.columns.astype(str)
+        shown = [*columns(["layer"]), *(amount(str(c), str(c), "B") for c in frame.columns)]
+        foot = dict(rows.iloc[-1])
+        caption = f"{ALGORITHM_NAMES.get(name, name)}: bytes of {OF[book.base]}, eager"
+        key = f"bytes-by-layer-{name}"
+        found.append(table(key, caption, "traffic.csv", shown, rows.iloc[:-1], foot))
+    differences = book.phase_differences
+    if not differences.empty:
+        rows = differences.rename_axis("phase").reset_index()
+        shown = [
+            *columns(["phase"]),
+            *(amount(name, short_name(name), "B") for name in ("ff", "bp")),
+            amount("difference", "FF − backprop", "B", signed=True),
+        ]
+        caption = "Bytes per training sample of the training steps, eager"
+        foot = dict(rows.iloc[-1])
+        found.append(table("bytes-per-sample", caption, "traffic.csv", shown, rows.iloc[:-1], foot))
+    return found
+
+
+def energy_places(book: Book, key: str) -> Table:
+    """Energy of the whole run by layer, phase or role, a column per algorithm and accounting."""
+    frame = _spread(book.run_energy, key)
+    order = {"layer": layers_in_order, "phase": _by(PHASES), "role": _by(ROLES)}[key]
+    frame = frame.loc[order(map(str, frame.index))].reset_index(names=key)
+    shown = [*columns([key]), *_pairs(frame, UNITS[book.unit])]
+    foot = {c.name: exact_total(frame[c.name].tolist()) for c in shown[1:]}
+    return table(
+        f"energy-by-{key}",
+        f"Energy of {OF[book.base]} by {key}",
+        "energy.csv and steps.csv",
+        shown,
+        frame,
+        {key: TOTAL, **foot},
+    )
+
+
+def components(book: Book) -> Table | None:
+    """Energy of arithmetic and of what each memory level serves."""
+    if book.prices is None or book.run_energy.empty:
+        return None
+    frame = _spread(book.run_energy, "component")
+    levels = book.prices.levels
+    levels = levels[levels["profile"] == book.headline]
+    ordered = levels.sort_values("capacity_bytes", na_position="last")["level"].unique()
+    order = [name for name in (COMPUTE, *ordered, WIRE) if name in frame.index]
+    frame = frame.loc[order].reset_index(names="component")
+    shown = [Column("component", "served by", number=False), *_pairs(frame, UNITS[book.unit])]
+    foot = {c.name: exact_total(frame[c.name].tolist()) for c in shown[1:]}
+    return table(
+        "energy-by-component",
+        f"Energy of {OF[book.base]} by what serves it",
+        "energy.csv and steps.csv",
+        shown,
+        frame,
+        {"component": TOTAL, **foot},
+    )
+
+
+def beyond(book: Book) -> Table | None:
+    """Bytes per training sample that travel beyond an on-chip memory, by its size."""
+    found = {
+        (str(name), accounting): curves[name]
+        for accounting, curves in book.miss_curves.items()
+        for name in curves
+    }
+    if not found:
+        return None
+    frame = pd.DataFrame({"|".join(key): values for key, values in found.items()}).ffill()
+    sizes = [size for size in frame.index if _power(int(size)) % SHOWN_SIZES == 0]
+    frame = frame.loc[sizes].rename_axis("capacity_bytes").reset_index()
+    shown = [_size_column("capacity_bytes", "on-chip memory"), *_pairs(frame, "B")]
+    return table(
+        "beyond",
+        "Bytes per training sample that travel beyond an on-chip memory",
+        "misses.csv and steps.csv",
+        shown,
+        frame,
+    )
+
+
+def meetings(book: Book) -> Table | None:
+    """Sizes of on-chip memory at which two algorithms change places."""
+    rows = []
+    for accounting, curves in book.miss_curves.items():
+        for a, b in combinations(map(str, curves), 2):
+            for size, height in crossings(curves, a, b):
+                names = f"{short_name(a)} = {short_name(b)}"
+                rows.append((accounting, names, size, height))
+    if not rows:
+        return None
+    frame = pd.DataFrame(rows, columns=["accounting", "pair", "capacity_bytes", "bytes"])
+    shown = [
+        *columns(["accounting"]),
+        Column("pair", "who", number=False),
+        _size_column("capacity_bytes", "on-chip memory"),
+        amount("bytes", "travelling beyond it, per sample", "B"),
+    ]
+    return table("crossings", "Where they change places", "misses.csv", shown, frame)
+
+
+def distances(book: Book) -> Table | None:
+    """Bytes read per training sample by reuse distance."""
+    rows = book.distances
+    if rows.empty:
+        return None
+    frame = _spread(rows.assign(value=rows["bytes_read"]), "distance_to_bytes")
+    order = sorted(frame.index, key=lambda size: (size < 0, size))
+    frame = frame.loc[order].rename_axis("distance_to_bytes").reset_index()
+    shown = [_size_column("distance_to_bytes", "distance up to"), *_pairs(frame, "B")]
+    return table(
+        "distances",
+        "Bytes read per training sample by reuse distance, tile grain",
+        "reuse.csv and steps.csv",
+        shown,
+        frame,
+    )
+
+
+def peaks(book: Book) -> Table | None:
+    """The moment of the most live bytes of every kind of training step."""
+    if book.prices is None:
+        return None
+    rows = book.prices.peak
+    rows = rows[rows["accounting"].isin(SHOWN) & rows["step"].str.startswith("train")]
+    if rows.empty:
+        return None
+    names = ["algorithm", "step", "accounting", "peak_live_bytes", "peak_activation_bytes"]
+    names += ["layer", "phase", "operation"]
+    return table("peaks", "Most live memory of a training step", "peak.csv", columns(names), rows)
+
+
+def _spread(rows: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Values added up: a row per `key`, a column ``algorithm|accounting``, in the usual order."""
+    rows = rows[rows["accounting"].isin(SHOWN)]
+    names = in_order(rows["algorithm"].unique(), ALGORITHM_NAMES)
+    found: dict[str, dict[Any, int | float]] = {}
+    for name in names:
+        for accounting in SHOWN:
+            own = rows[(rows["algorithm"] == name) & (rows["accounting"] == accounting)]
+            groups = own.groupby(key, sort=False)["value"]
+            found[f"{name}|{accounting}"] = {k: exact_total(v.tolist()) for k, v in groups}
+    return pd.DataFrame(found).fillna(0)
+
+
+def _pairs(frame: pd.DataFrame, unit: str) -> list[Column]:
+    names = [str(name) for name in frame if "|" in str(name)]
+    return [amount(name, pair(*name.split("|")), unit) for name in names]
+
+
+def _by(order: tuple[str, ...]) -> Any:
+    return lambda found: in_order(found, order)
+
+
+def _size_column(name: str, heading: str) -> Column:
+    return Column(name, heading, form=words(lambda size: _size(float(size))))
+
+
+def _size(nbytes: float) -> str:
+    return "first read" if nbytes < 0 else memory_size(nbytes)
+
+
+def _power(size: int) -> int:
+    """The exponent of a power of two; -1, which is odd, for any other size."""
+    return size.bit_length() - 1 if size & (size - 1) == 0 else -1

@@ -1,0 +1,275 @@
+"""Pictures of what is learned: curves, hybrids and their masks, goodness, fields, preferences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ffenergy.report import tables
+from ffenergy.report.book import Book
+from ffenergy.report.pictures.drawing import LOOK, bare, plain_numbers, saved
+from ffenergy.report.style import (
+    ALGORITHM_COLOURS,
+    ALGORITHM_NAMES,
+    PAPER_LOCAL_TEST_ERROR,
+    PAPER_TEST_ERROR,
+    layer_colour,
+    layers_in_order,
+    short_name,
+)
+from ffenergy.runs.directory import Run
+from ffenergy.trained.preferred_inputs import IMAGES
+from ffenergy.trained.snapshots import FIELDS
+
+PAIRS: Final = 4  # of a mask and its hybrid, in a row
+
+
+def training_curves(book: Book) -> Figure | None:
+    """Losses per epoch; test and train error per epoch; test error against bytes moved."""
+    run = book.run
+    if run.history.empty:
+        return None
+    traced = not run.traffic.empty
+    figure = Figure(figsize=(15 if traced else 10.5, 5.8), layout="constrained")
+    axes = figure.subplots(1, 3 if traced else 2)
+    _losses(axes[0], run)
+    _errors(axes[1], run)
+    if traced:
+        _errors_by_bytes(axes[2], run)
+    return figure
+
+
+def _losses(ax: Axes, run: Run) -> None:
+    layered = run.history[run.history["stage"].isin(["layers", "network"])]
+    for name, history in layered.groupby("algorithm", sort=False):
+        columns = [c for c in history if str(c).startswith("loss_layer")]
+        columns = [c for c in columns if history[c].notna().any()]
+        for number, column in enumerate(columns):
+            label = f"{short_name(name)} {str(column).removeprefix('loss_')}"
+            ax.plot(history["epoch"], history[column], "o-", c=layer_colour(number), label=label)
+        if not columns:
+            colour = ALGORITHM_COLOURS.get(str(name))
+            ax.plot(history["epoch"], history["loss"], "s--", c=colour, label=short_name(name))
+    ax.set(xlabel="epoch", ylabel="training loss (nats per case)", title="Loss of the learner")
+    ax.set_yscale("log")
+    plain_numbers(ax.yaxis)
+    _finish(ax)
+
+
+def _errors(ax: Axes, run: Run) -> None:
+    for name in run.algorithms:
+        history = tables.epochs(run, name)
+        colour = ALGORITHM_COLOURS.get(name)
+        for column, style in (("test_error", "o-"), ("train_error", ":")):
+            points = history[history[column].notna()]
+            label = f"{short_name(name)} {column.removesuffix('_error')}"
+            if not points.empty:
+                ax.plot(points["epoch"], points[column], style, c=colour, label=label)
+    ax.set(xlabel="epoch (of the head, for frozen features)", ylabel="error (%)", title="Error")
+    _paper_line(ax, run)
+    _finish(ax)
+
+
+def _errors_by_bytes(ax: Axes, run: Run) -> None:
+    for name in run.algorithms:
+        history = tables.epochs(run, name)
+        points = history[history["test_error"].notna()]
+        moved = points["cumulative_bytes_read"] + points["cumulative_bytes_written"]
+        if moved.notna().any():
+            colour = ALGORITHM_COLOURS.get(name)
+            ax.plot(moved / 1e9, points["test_error"], "o-", c=colour, label=short_name(name))
+    ax.set_xscale("log")
+    plain_numbers(ax.xaxis)
+    ax.set(xlabel="GB moved since the start of the run", ylabel="test error (%)")
+    ax.set_title("What an error costs")
+    _paper_line(ax, run)
+    _finish(ax, whole_epochs=False)
+
+
+def _paper_line(ax: Axes, run: Run) -> None:
+    ax.set_ylim(bottom=0)
+    error = paper_error(run)
+    if error is not None:
+        label = f"{error} %: Hinton 2022, FF"
+        ax.axhline(error, color="black", linestyle="--", linewidth=1.2, label=label)
+
+
+def paper_error(run: Run) -> float | None:
+    """The paper's test error for a network of this kind, in percent; None for other images."""
+    data = run.configuration.get("data", {})
+    if str(data.get("name", "")).startswith("fashion"):
+        return None
+    settings = run.configuration.get("settings", {})
+    return PAPER_LOCAL_TEST_ERROR if settings.get("local_fields") else PAPER_TEST_ERROR
+
+
+def _finish(ax: Axes, *, whole_epochs: bool = True) -> None:
+    if whole_epochs:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+
+
+def classifier_curves(book: Book) -> Figure | None:
+    """Left the loss of every layer, right the errors of the softmax head, epoch by epoch."""
+    history = tables.epochs(book.run, "ff")
+    if history.empty:
+        return None
+    figure = Figure(figsize=(12, 5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    layers = history[history["stage"] == "layers"]
+    columns = [c for c in map(str, layers.columns) if c.startswith("loss_layer")]
+    columns = [column for column in columns if layers[column].notna().any()]
+    for number, column in enumerate(columns):
+        both = 2 * layers[column]  # history has the mean over real and hybrid cases
+        label = column.removeprefix("loss_")
+        left.plot(layers["epoch"], both, "o-", color=layer_colour(number), label=label)
+    left.set(xlabel="epoch", ylabel="loss of a real and a hybrid together (nats)")
+    left.set_title("Loss of every layer")
+    head = history[history["stage"] == "head"]
+    for column, style in (("train_error", ":"), ("test_error", "o-")):
+        if column in head:
+            label = column.removesuffix("_error")
+            right.plot(head["epoch"], head[column], style, c=ALGORITHM_COLOURS["ff"], label=label)
+    paper = paper_error(book.run)
+    if paper is not None:
+        label = f"{paper} %: Hinton 2022"
+        right.axhline(paper, c="black", linestyle="--", linewidth=1.2, label=label)
+    right.set(xlabel="epoch of the softmax head", ylabel="error (%)", title="Softmax head")
+    for ax in (left, right):
+        ax.set_ylim(bottom=0)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.legend()
+    return figure
+
+
+def hybrid_examples(book: Book) -> Figure | None:
+    """Six columns of digit a, digit b, mask and hybrid."""
+    rows = {part: book.run.examples.get(f"hybrid/{part}") for part in ("a", "b", "mask", "hybrid")}
+    labels = {"a": "digit a", "b": "digit b", "mask": "mask", "hybrid": "hybrid"}
+    if any(images is None for images in rows.values()):
+        return None
+    columns = len(book.run.examples["hybrid/a"])
+    figure = Figure(figsize=(1.3 * columns + 1, 5.8), layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes, (part, images) in zip(grid, rows.items(), strict=True):
+        for ax, image in zip(axes, images if images is not None else [], strict=True):
+            ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+            bare(ax)
+        axes[0].set_ylabel(labels[part], fontsize=13)
+    blurs = book.run.configuration["settings"].get("n_blur")
+    figure.suptitle(f"Hybrid negatives: mask · a + (1 − mask) · b, mask blurred {blurs} times")
+    return figure
+
+
+def masks(found: Mapping[int, Mapping[str, np.ndarray]]) -> dict[str, bytes]:
+    """Draw four masks and hybrids per value of ``n_blur``, from the same random bits.
+
+    `found` is what ``trained.examples.hybrids`` makes, by ``n_blur``. PNG and SVG by format.
+    """
+    with rc_context(LOOK):
+        figure = Figure(figsize=(1.3 * 2 * PAIRS, 1.3 * len(found) + 0.8), layout="constrained")
+        grid = figure.subplots(len(found), 2 * PAIRS, squeeze=False)
+        for axes, (n_blur, hybrids) in zip(grid, found.items(), strict=True):
+            for pair in range(PAIRS):
+                for ax, part in zip(axes[2 * pair :], ("mask", "hybrid"), strict=False):
+                    ax.imshow(hybrids[f"hybrid/{part}"][pair], cmap="gray", vmin=0, vmax=1)
+            axes[0].set_ylabel(f"n_blur {n_blur}")
+        for ax in grid.flat:
+            ax.set(xticks=[], yticks=[])
+            ax.grid(visible=False)
+        figure.suptitle("Masks (white: from the first digit) and the hybrids they make")
+        return saved(figure)
+
+
+def receptive_fields(book: Book) -> Figure | None:
+    """The 16 units of layer 1 with the largest weight norm; positive red, negative blue."""
+    name = next(
+        (n for n in ("ff", *book.run.algorithms) if f"{n}/layer1/W" in book.run.weights), None
+    )
+    if name is None:
+        return None
+    weights = np.asarray(book.run.weights[f"{name}/layer1/W"], dtype=float)
+    side = int(np.sqrt(weights.shape[0]))
+    if side * side != weights.shape[0]:
+        return None
+    norms = np.linalg.norm(weights, axis=0)
+    largest = np.argsort(-norms, kind="stable")[:FIELDS]
+    limit = float(np.abs(weights[:, largest]).max()) or 1.0
+    figure = Figure(figsize=(7.4, 7), layout="constrained")
+    grid = figure.subplots(4, 4)
+    image: Any = None
+    for ax in grid.flat:
+        bare(ax)
+        ax.set_visible(False)
+    for ax, unit in zip(grid.flat, largest, strict=False):
+        ax.set_visible(True)
+        field = weights[:, unit].reshape(side, side)
+        image = ax.imshow(field, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        ax.set_title(f"unit {unit}, norm {norms[unit]:.2f}", fontsize=9)
+    figure.colorbar(image, ax=grid, shrink=0.6, label="weight (positive red, negative blue)")
+    what = ALGORITHM_NAMES.get(name, name)
+    figure.suptitle(f"{what}: the {len(largest)} layer-1 receptive fields of largest norm")
+    return figure
+
+
+def goodness_histograms(book: Book) -> Figure | None:
+    """Goodness of real and hybrid test images in every layer; the threshold is dashed."""
+    layers = layers_in_order(
+        {k.split("/")[1] for k in book.run.examples if k.startswith("goodness/")}
+    )
+    if not layers:
+        return None
+    threshold = book.run.configuration["settings"].get("threshold")
+    columns = min(len(layers), 4)
+    rows = -(-len(layers) // columns)
+    figure = Figure(figsize=(3.7 * columns, 3.6 * rows + 0.4), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for ax in grid.flat[len(layers) :]:
+        ax.set_visible(False)
+    for number, (ax, layer) in enumerate(zip(grid.flat, layers, strict=False)):
+        kinds = {kind: book.run.examples[f"goodness/{layer}/{kind}"] for kind in ("real", "hybrid")}
+        edges = np.histogram_bin_edges(np.concatenate(list(kinds.values())), bins=40)
+        for kind, colour in (("real", "#0072B2"), ("hybrid", "#D55E00")):
+            ax.hist(kinds[kind], edges, color=colour, alpha=0.65, label=None if number else kind)
+        label = None if number else f"θ = {threshold:g}"
+        ax.axvline(threshold, color="black", linestyle="--", linewidth=1.5, label=label)
+        ax.set(title=layer, xlabel="goodness per neuron, mean(h²)")
+    for row in grid:
+        row[0].set_ylabel("test images")
+    figure.legend(loc="outside upper right", ncols=3)
+    return figure
+
+
+def preferred_inputs(book: Book) -> Figure | None:
+    """A row of units per layer, each as the mean of the test images that excite it most."""
+    layers = layers_in_order(
+        {key.split("/")[1] for key in book.run.examples if key.startswith("preferred/")}
+    )
+    if not layers:
+        return None
+    rows = {layer: book.run.examples[f"preferred/{layer}/images"] for layer in layers}
+    columns = max(map(len, rows.values()))
+    limit = max(float(np.abs(images).max()) for images in rows.values()) or 1.0
+    figure = Figure(figsize=(1.25 * columns + 1.6, 1.45 * len(rows) + 0.8), layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for ax in grid.flat:
+        bare(ax)
+    shown: Any = None
+    for axes, (layer, images) in zip(grid, rows.items(), strict=True):
+        axes[0].set_ylabel(layer, fontsize=12)
+        units = book.run.examples[f"preferred/{layer}/units"]
+        for ax, image, unit in zip(axes, images, units, strict=False):
+            shown = ax.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit)
+            ax.set_title(f"unit {unit}", fontsize=9)
+    figure.colorbar(shown, ax=grid, shrink=0.6, label="ink above (red) or below (blue) the mean")
+    figure.suptitle(
+        f"Mean of the {IMAGES} test images that excite a unit most, less the mean image"
+    )
+    return figure
