@@ -229,7 +229,7 @@ def test_nothing_in_a_run_can_write_on_the_page(finished_run: Any) -> None:
 def test_report_html_writes_the_same_page_again(invoke: Invoke, finished_run: Any) -> None:
     before = finished_run.html
     marks = {p: p.stat().st_mtime_ns for p in finished_run.path.glob("*.png")}
-    result = invoke("report", str(finished_run.path), "--html")
+    result = invoke("report", finished_run.path, "--html", pictures=True)
     assert result.exit_code == 0, result.output
     assert result.output == f"Written to {finished_run.path}: report.html.\n"
     assert finished_run.html == before
