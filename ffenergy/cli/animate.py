@@ -22,8 +22,8 @@ from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import OutputError, SettingsError
 from ffenergy.files.contents import as_csv, as_npz
-from ffenergy.trained.snapshots import COLUMNS, STAGES, Film, Snapshots
 from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.trained.snapshots import COLUMNS, STAGES, Film, Snapshots
 
 TABLE, ARRAYS, FILM = "film.csv", "film.npz", "film.gif"
 

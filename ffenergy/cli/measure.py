@@ -118,7 +118,9 @@ def _step(
 ) -> None:
     """One combination in every detail."""
     found = [measure_algorithm(name, settings, steps) for name in names]
-    prices = price_steps(names, settings, [chosen.profile for chosen in profiles])
+    hardware = [chosen.profile for chosen in profiles]
+    prices = price_steps(names, settings, hardware)
+    book = step_tables.book(found, prices, hardware, ACCOUNTING)
     if directory is not None:
         document = {
             "per": "training step",
