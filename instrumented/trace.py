@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pandas as pd
 
@@ -16,7 +16,6 @@ from instrumented.books.events import BufferInfo, Event, Kind
 from instrumented.books.ledger import Ledger, Signature
 from instrumented.books.operand import Array
 from instrumented.books.recorder import Recorder
-from instrumented.books.traced import Traced
 from instrumented.errors import InstrumentError
 from instrumented.scalar import TracedScalar
 from instrumented.scopes import Fusion, Scope, Step
@@ -68,8 +67,10 @@ class Trace:
 
     def array(
         self, array: Array, *, role: str = "data", name: str | None = None, copy: bool = False
-    ) -> TracedArray:
+    ) -> Array:
         """Trace an array that is already in memory: entering costs nothing.
+
+        Returns a :class:`TracedArray`, which type checkers take for the array it stands for.
 
         The traced array shares the memory of ``array`` (any shape, any dtype but object), both
         ways: what is later written into ``array`` itself changes the traced values and is not
@@ -85,7 +86,7 @@ class Trace:
         traced: TracedArray = self._booking.wrap(array, role)
         if self._booking.recorder is not None:
             self._booking.recorder.meet(array, role, name, preloaded=True)
-        return traced
+        return cast(Array, traced)
 
     def made(
         self,
@@ -94,8 +95,10 @@ class Trace:
         role: str = "temporary",
         name: str | None = None,
         operation: str = "random",
-    ) -> TracedArray:
+    ) -> Array:
         """Trace an array drawn or made inside a step: nothing read, its bytes written.
+
+        Returns a :class:`TracedArray`, as :meth:`array` does.
 
         Raises:
             InstrumentError: as :meth:`array`.
@@ -106,9 +109,9 @@ class Trace:
         if self._booking.recorder is not None:
             self._booking.recorder.meet(array, role, name, preloaded=False)
         self._booking.record(operation, Kind.CREATE, [], [(traced, None)], NO_WORK)
-        return traced
+        return cast(Array, traced)
 
-    def escape(self, value: TracedArray | TracedScalar, *, copy: bool = False) -> Any:
+    def escape(self, value: Any, *, copy: bool = False) -> Any:
         """Let a value out of the trace, on the record: its bytes count as read.
 
         Returns the plain array, or a NumPy scalar if it has no axes. The plain array shares the
@@ -118,7 +121,7 @@ class Trace:
         Raises:
             InstrumentError: the value is not one of this trace.
         """
-        if not isinstance(value, Traced):
+        if not isinstance(value, (TracedArray, TracedScalar)):
             raise InstrumentError(
                 f"escape was given a {type(value).__name__}; only traced arrays are in the trace"
             )

@@ -17,7 +17,7 @@ class Untraced:
 
     def array(
         self, array: Array, *, role: str = "data", name: str | None = None, copy: bool = False
-    ) -> Any:
+    ) -> Array:
         """Return ``array`` itself, or a copy."""
         return array.copy() if copy else array
 
@@ -28,7 +28,7 @@ class Untraced:
         role: str = "temporary",
         name: str | None = None,
         operation: str = "random",
-    ) -> Any:
+    ) -> Array:
         """Return ``array`` itself."""
         return array
 

@@ -21,6 +21,7 @@ import pandas as pd
 
 from ffenergy.files.atomic import write_text
 from ffenergy.report.style import ALGORITHM_NAMES, three_digits
+from ffenergy.rules import registry
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import PRESETS, Settings
 
@@ -137,6 +138,7 @@ def combined(found: list[Result]) -> dict[str, Any]:
     by_seed = {r.settings.seed: r for r in reversed(found)}  # of two with one seed, the first
     kept = [by_seed[seed] for seed in sorted(by_seed)]
     first, settings = kept[0], kept[0].settings
+    rule = registry.find(first.algorithm)
     errors = pd.Series([r.test_error for r in kept], dtype=float)
     paid = next((r for r in kept if r.energy_joules is not None), first)
     figure, source = (None, None)
@@ -153,8 +155,8 @@ def combined(found: list[Result]) -> dict[str, Any]:
         "error_on": "validation" if settings.n_validation else "test",
         "layer_sizes": "-".join(map(str, settings.layer_sizes)),
         "changes": first.changes,
-        "epochs": 0 if first.algorithm == "random" else settings.n_epochs,
-        "head_epochs": 0 if first.algorithm == "bp" else settings.softmax_epochs,
+        "epochs": settings.n_epochs if rule.trains_layers else 0,
+        "head_epochs": settings.softmax_epochs if rule.has_head else 0,
         "seeds": " ".join(str(r.settings.seed) for r in kept),
         "test_error_mean": round(errors.mean(), 6),
         "test_error_std": round(errors.std(), 6),

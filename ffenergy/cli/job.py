@@ -20,6 +20,7 @@ from ffenergy.report import files
 from ffenergy.report.book import Book
 from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.rules.kit.stages import Plan
+from ffenergy.rules.registry import rules
 from ffenergy.runs.directory import PROGRESS, Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.trained import examples
@@ -131,8 +132,11 @@ class Job:
     def _add_examples(self) -> None:
         found = examples.hybrids(self.data, self.settings)
         weights = self.run.weights
-        if "ff" in self.run.results:
-            own = {k.removeprefix("ff/"): w for k, w in weights.items() if k.startswith("ff/")}
+        telling = [name for name, kind in rules().items() if kind.tells_hybrids]
+        told = next((name for name in telling if name in self.run.results), None)
+        if told is not None:
+            head = f"{told}/"
+            own = {k.removeprefix(head): w for k, w in weights.items() if k.startswith(head)}
             found |= examples.goodness(own, self.settings, self.data)
         self.run = self.run.with_examples(found)
 

@@ -37,7 +37,7 @@ def measurable(kind: type[Rule]) -> bool:
 @click.command()
 @click.option(
     "--algorithms",
-    default="ff,bp",
+    default=known(lambda kind: kind.compared and kind.trains_layers).replace(" ", ""),
     show_default=True,
     help=f"Which training steps to count, with commas, among {known(measurable)}.",
 )

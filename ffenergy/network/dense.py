@@ -95,7 +95,7 @@ class DenseLayer:
         self.bias_gradient = self.gradient[-self.width :]
         self.optimizer = make_optimizer(optimizer, self.trace, self.values, self.gradient)
         self.weight_decay = weight_decay
-        self.spare: Array = None  # a second weights-shaped array, only if something needs it
+        self.spare: Array | None = None  # a second weights-shaped array, if something needs it
 
     def normalized(self, x: Array, length: float, out: Array) -> Array:
         """Scale the rows of ``x`` to ``length`` into ``out``; phase ``normalize``."""

@@ -28,10 +28,10 @@ def cross_entropy(scores: Array, targets: Array) -> tuple[Array, Array]:
     score is subtracted first, so that no exponential overflows.
     """
     scores -= np.max(scores, axis=1, keepdims=True)
-    right = np.vecdot(scores, targets)
+    right: Array = np.vecdot(scores, targets)
     delta = np.exp(scores)
     total = np.sum(delta, axis=1)
-    loss = np.log(total)
+    loss: Array = np.log(total)
     loss -= right
     delta /= total[:, None]
     delta -= targets
@@ -41,7 +41,8 @@ def cross_entropy(scores: Array, targets: Array) -> tuple[Array, Array]:
 
 def wrong_answers(scores: Array, labels: Array) -> Array:
     """Return how many rows of ``scores`` (rows, classes) are not largest at their label, 0-d."""
-    return np.sum(np.not_equal(np.argmax(scores, axis=1), labels))
+    wrong: Array = np.sum(np.not_equal(np.argmax(scores, axis=1), labels))
+    return wrong
 
 
 class SoftmaxHead:

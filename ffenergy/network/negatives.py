@@ -69,7 +69,8 @@ class HybridMaker:
             operation="random_bits",
         )
         smooth = self.blur_columns @ (bits.astype(self.blur_rows.dtype) @ self.blur_rows)
-        return np.greater(smooth, 0.5).reshape(count, -1)
+        mask: Array = np.greater(smooth, 0.5)
+        return mask.reshape(count, -1)
 
     def draw(self, count: int) -> Array:
         """Return ``count`` row numbers of ``images``, int64, with replacement."""

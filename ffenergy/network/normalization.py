@@ -28,12 +28,14 @@ def target_length(normalization: str, width: int) -> float:
 
 def normalize(x: Array, length: float, out: Array) -> Array:
     """Scale every row of ``x`` (rows, width) to ``length``, into ``out`` of the same shape."""
-    return np.multiply(x, row_scales(x, length)[:, None], out=out)
+    np.multiply(x, row_scales(x, length)[:, None], out=out)
+    return out
 
 
 def row_scales(x: Array, length: float) -> Array:
     """Return what each row of ``x`` (rows, width) is multiplied by to have ``length``: (rows,)."""
-    scale = np.vecdot(x, x)
+    scale: Array = np.vecdot(x, x)
     np.sqrt(scale, out=scale)
     scale += EPSILON
-    return np.divide(length, scale, out=scale)
+    np.divide(length, scale, out=scale)
+    return scale

@@ -99,17 +99,15 @@ class Backprop:
     def _backward(self, room: Room, delta: Array, rate: float) -> None:
         """From the output down: each layer passes its delta on, then takes its own step."""
         for k in reversed(range(len(self.layers))):
-            layer = self.layers[k]
-            below = None
+            layer, above = self.layers[k], delta
             if k:
-                below = room.delta[k - 1]
+                delta = room.delta[k - 1]
                 with layer.scope["backward"]:
-                    layer.pass_back(delta, below)
+                    layer.pass_back(above, delta)
                 with self.layers[k - 1].scope["backward"]:
-                    below *= np.greater(room.h[k - 1], 0, out=room.active[k - 1])
-            layer.find_gradient(room.x[k], delta)
+                    delta *= np.greater(room.h[k - 1], 0, out=room.active[k - 1])
+            layer.find_gradient(room.x[k], above)
             layer.update(rate)
-            delta = below
 
     def _count(self, loss: Array, right: Array) -> None:
         rows = loss.shape[0]

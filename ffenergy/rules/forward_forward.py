@@ -144,7 +144,7 @@ class ForwardForward(NormalizedNetwork):
             deficit += self.offsets[k]
             deficit *= cases.signs
             loss = np.logaddexp(deficit, 0)
-            coefficient = np.subtract(deficit, loss)
+            coefficient: Array = np.subtract(deficit, loss)
             np.exp(coefficient, out=coefficient)
             coefficient *= cases.signs
             coefficient *= -2 * self.sharpness[k] / total
@@ -255,6 +255,7 @@ class ForwardForwardRule(Rule):
 
     compared = True
     baseline = "bp"
+    tells_hybrids = True
     has_head = True
     normalizes_inputs = True
 

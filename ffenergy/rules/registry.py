@@ -12,7 +12,7 @@ import importlib.metadata
 import pkgutil
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -86,6 +86,15 @@ def find(name: str) -> type[Rule]:
     if name in _broken:
         raise RuleError(f"rule {name} cannot be read: {_broken[name]}; repair or uninstall it")
     raise RuleError(f"unknown algorithm {name!r}; choose one of {', '.join(known)}")
+
+
+def pair(names: Iterable[str]) -> tuple[str, str] | None:
+    """Return the first rule of ``names`` whose baseline is there too, and that baseline."""
+    there = set(names)
+    for name, kind in rules().items():
+        if name in there and kind.baseline in there:
+            return name, kind.baseline
+    return None
 
 
 def add(text: str) -> type[Rule]:

@@ -73,6 +73,7 @@ class Rule(ABC):
     order: rules are listed by it; those of other packages come behind.
     compared: ``ffenergy compare`` trains it unless it is told which to train.
     baseline: the rule that it is held against, if any.
+    tells_hybrids: layers learn to tell real images from hybrids by their goodness.
     trains_layers: hidden layers learn. has_head: a softmax head is trained on frozen features.
     normalizes_inputs: every layer takes the activities below scaled to a fixed length.
     """
@@ -84,6 +85,7 @@ class Rule(ABC):
     order: ClassVar[int] = 100
     compared: ClassVar[bool] = False
     baseline: ClassVar[str] = ""
+    tells_hybrids: ClassVar[bool] = False
     trains_layers: ClassVar[bool] = True
     has_head: ClassVar[bool] = False
     normalizes_inputs: ClassVar[bool] = False

@@ -1,0 +1,180 @@
+"""A rule of somebody else's, in a package of its own: the tutorial's, installed outside of here.
+
+The package is a folder with a module and its metadata, as pip leaves it behind; commands run in
+processes of their own, which find it as they find any installed package.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ffenergy.errors import SettingsError
+from ffenergy.rules import registry
+
+TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorial.md"
+TINY = ["--layer-sizes", "784,8", "--n-train", "300", "--n-epochs", "2", "--offline", "-q"]
+SWEEP = """
+preset = "quick"
+algorithms = ["my-rule"]
+[fixed]
+n_train = 300
+n_epochs = 1
+layer_sizes = [784, 8]
+[grid]
+bp_lr = [1e-3, 1e-4]
+"""
+RESUMED = """
+import sys
+from pathlib import Path
+import numpy as np
+from ffenergy.data import load
+from ffenergy.settings import Settings
+from ffenergy.training import Checkpoints, Interrupted, train
+
+settings = Settings.from_preset("quick").replace(layer_sizes="784,8", n_train=300, n_epochs=2)
+data, kept = load(offline=True), Checkpoints(Path(sys.argv[1]), "mine")
+
+def stop(stage, epoch, weights):
+    if kept.found():
+        raise KeyboardInterrupt
+
+try:
+    train("my-rule", settings, data, after_epoch=stop, checkpoints=kept)
+    raise SystemExit("it was not interrupted")
+except Interrupted:
+    resumed = train("my-rule", settings, data, checkpoints=kept)
+whole = train("my-rule", settings, data)
+assert resumed.history["loss"].tolist() == whole.history["loss"].tolist()
+for name, value in whole.weights.items():
+    np.testing.assert_array_equal(resumed.weights[name], value)
+"""
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with my_rule.py, put together from the tutorial's snippets."""
+    text = TUTORIAL.read_text(encoding="utf-8")
+    snippets = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    parts = [code for code in snippets if re.search(r"^class (MonoForward|MyRule)", code, re.M)]
+    assert len(parts) == 2
+    folder = tmp_path_factory.mktemp("module")
+    (folder / "my_rule.py").write_text("\n".join(parts), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(module: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same module as an installed package with an entry point."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "my_rule.py").write_bytes((module / "my_rule.py").read_bytes())
+    describe(folder, "my-rule = my_rule:MyRule")
+    return folder
+
+
+def describe(folder: Path, entry: str) -> None:
+    """Write the metadata of an installed package with one entry point."""
+    metadata = folder / "somebody_else-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: somebody-else\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[ffenergy.rules]\n{entry}\n")
+
+
+def run(*words: object, here: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run Python in a directory, with one more folder of packages."""
+    environment = {k: v for k, v in os.environ.items() if k != "FFENERGY_DATA_DIR"}
+    if path is not None:
+        environment["PYTHONPATH"] = str(path)
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(
+        command, cwd=here, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def ffenergy(*words: object, here: Path, path: Path | None = None) -> None:
+    done = run("-m", "ffenergy", *words, here=here, path=path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_installed_rule_is_compared_priced_and_on_the_page(
+    installed: Path, tmp_path: Path
+) -> None:
+    words = ["compare", "--algorithms", "my-rule,bp", *TINY, "--outdir", "out"]
+    ffenergy(*words, here=tmp_path, path=installed)
+    out = tmp_path / "out"
+    taken = json.loads((out / "run.json").read_text())["results"]["my-rule"]["signatures"]
+    steps = pd.read_csv(out / "steps.csv")
+    mine = steps[steps["algorithm"] == "my-rule"]
+    assert set(mine["digest"]) == {signature["digest"] for signature in taken}
+    assert {"train", "evaluate-test", "report", "shuffle"} <= set(mine["step"])
+    energy = pd.read_csv(out / "energy.csv").groupby("algorithm")["energy_read_joules"].sum()
+    assert 0 < energy["my-rule"] < 10 * energy["bp"]
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "my rule" in page
+    assert "#CC79A7" in page
+
+
+def test_a_rule_by_reference_is_measured_and_swept_and_unknown_without(
+    module: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "my_rule.py").write_bytes((module / "my_rule.py").read_bytes())
+    rule = ["--rule", "my_rule:MyRule"]
+    network = ["--layer-sizes", "784,8", "--outdir", "measured", "-q"]
+    ffenergy("measure", *rule, "--algorithms", "my-rule,bp", *network, here=tmp_path)
+    traffic = pd.read_csv(tmp_path / "measured" / "traffic.csv")
+    assert set(traffic["algorithm"]) == {"my-rule", "bp"}
+    (tmp_path / "spec.toml").write_text(SWEEP, encoding="utf-8")
+    flags = ["--workers", "2", "--offline", "-q", "--outdir", "swept"]
+    ffenergy("sweep", "spec.toml", *rule, *flags, here=tmp_path)
+    cells = pd.read_csv(tmp_path / "swept" / "cells.csv")
+    assert cells["status"].tolist() == ["complete"] * 2
+    unknown = run("-m", "ffenergy", "train", "my-rule", *TINY, here=tmp_path)
+    assert unknown.returncode == 2
+    assert "'my-rule' is not one of ff, ff-greedy, bp" in unknown.stderr
+
+
+def test_its_run_goes_on_from_a_checkpoint_bit_for_bit(installed: Path, tmp_path: Path) -> None:
+    done = run("-c", RESUMED, tmp_path / "kept", here=tmp_path, path=installed)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("my_rule", "write module:Class"),
+        ("no_such_module:Rule", "No module named 'no_such_module'"),
+        ("json:JSONDecoder", "is no rule"),
+        ("json:Nothing", "has no attribute 'Nothing'"),
+    ],
+)
+def test_what_is_no_rule_is_said_in_one_line(text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as caught:
+        registry.add(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    another = type("Another", (registry.find("ff"),), {})
+    with pytest.raises(SettingsError, match="two rules are named ff"):
+        registry.rule("ff", title="another", colour="#000000")(another)
+
+
+def test_a_broken_package_stops_nobody_who_does_not_ask_for_it(tmp_path: Path) -> None:
+    describe(tmp_path, "broken = no_such:Rule")
+    script = (
+        "from ffenergy.rules import registry; print(*registry.rules())\n"
+        "try: registry.find('broken')\n"
+        "except Exception as error: print(error)"
+    )
+    done = run("-c", script, here=tmp_path, path=tmp_path)
+    assert done.returncode == 0, done.stderr
+    known, refused = done.stdout.splitlines()
+    assert known.split()[:2] == ["ff", "ff-greedy"]
+    assert "broken cannot be read: no_such:Rule: " in refused
