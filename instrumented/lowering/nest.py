@@ -1,9 +1,8 @@
 """Loop nests: which loops an operation runs and which of them move each of its operands.
 
-Elementwise operations loop over the result, reductions over the operand, matrix products over
-(batch …, m, n, k) from the outside in, so that one tile of the result stays while k runs. What
-has no such form (concatenation, gathers, …) streams: every operand in loops of its own, side by
-side.
+Elementwise operations loop over the result, reductions over the operand, contractions over
+(batch …, m, n, k); the record names the loops where shapes leave them open. What has no such form
+(concatenation, gathers, …) streams: every operand in loops of its own, side by side.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
-from instrumented.books.events import Access, Event, Kind
+from instrumented.books.events import Access, Axes, Event, Kind
 
 WHOLE = -1
 
@@ -40,9 +39,10 @@ class Operand:
 class Nest:
     """Loops (extents, outermost first) and the operands they move.
 
-    A write that some loop does not move is a running partial result: it is read back in every
-    instruction but the first of that loop. ``product`` marks (…, m, n, k) of a matrix product.
-    ``begin`` is the place of the nest among those that stream side by side, 0 to 1.
+    A write that some loop does not move is a running partial result: it is read back at every
+    visit of its tile but the first. ``product`` marks (…, m, n, k) of a matrix product.
+    ``begin`` is the place of the nest among those that stream side by side, 0 to 1. ``steps`` are
+    the extents of one instruction along every loop where the operation sets them itself.
     """
 
     loops: tuple[int, ...]
@@ -51,6 +51,7 @@ class Nest:
     product: bool = False
     begin: float = 0.0
     end: float = 1.0
+    steps: tuple[int, ...] = ()
 
 
 def data_sets(events: Sequence[Event]) -> set[int]:
@@ -75,11 +76,13 @@ def nests(event: Event, data: Collection[int]) -> list[Nest]:
     """Return the loop nests of an operation: one, or one per operand if it streams."""
     if event.reads and event.writes and not _is_empty(event):
         nest: Nest | None = None
-        if event.kind is Kind.MATMUL:
+        if event.kind in (Kind.MATMUL, Kind.REDUCTION) and not event.operation.endswith("reduce"):
             nest = _product(event)
-        elif event.kind is Kind.REDUCTION:
+        if nest is None:
+            nest = _said(event)
+        if nest is None and event.kind is Kind.REDUCTION:
             nest = _reduction(event)
-        elif event.kind in (Kind.ELEMENTWISE, Kind.COPY):
+        elif nest is None and event.kind in (Kind.ELEMENTWISE, Kind.COPY):
             nest = _elementwise(event)
         if nest is not None:
             return [nest]
@@ -98,24 +101,62 @@ def _reduction(event: Event) -> Nest | None:
 
 
 def _product(event: Event) -> Nest | None:
-    """Loops (batch …, m, n, k); vectors lack the m or n loop, as in ``numpy.matmul``."""
-    if len(event.reads) != 2 or len(event.writes) != 1 or not all(a.shape for a in event.reads):
+    """Loops (outer …, m, n, k) of any contraction of two operands; None if it has no m and no n.
+
+    Of several loops of a class (``tensordot``, a stack of matrices times one) the last is tiled,
+    the others lie outside, as batches do. A vector's missing loop has extent 1.
+    """
+    axes = event.axes or _matmul_axes(event)
+    shapes = [access.shape for access in (*event.reads, *event.writes)]
+    if len(event.reads) != 2 or len(axes) != 3 or any(len(set(one)) < len(one) for one in axes):
         return None
-    left, right = event.reads
-    result = event.writes[0]
-    if left.shape[-1] != right.shape[-2:][0]:
+    left, right, result = (set(loops) for loops in axes)
+    extent: dict[int, int] = {}
+    for loops, shape in zip(axes, shapes, strict=True):
+        for loop, length in zip(loops, shape, strict=True):
+            extent[loop] = max(extent.get(loop, 1), length)
+    rows = [loop for loop in extent if loop in left & result - right]
+    columns = [loop for loop in extent if loop in right & result - left]
+    depths = [loop for loop in extent if loop not in result]
+    if not rows and not columns:
         return None
-    rows, columns = left.shape[:-1][-1:], right.shape[-1:] if len(right.shape) > 1 else ()
-    batch = result.shape[: len(result.shape) - len(rows) - len(columns)]
-    m, n, k = (len(batch) + i for i in range(3))
-    loops = (*batch, *(rows or (1,)), *(columns or (1,)), left.shape[-1])
-    vector = len(right.shape) == 1
-    axes = [
-        _batched(left, batch, (m, k) if rows else (k,)),
-        _batched(right, batch, (k,) if vector else (k, n)),
-        _batched(result, batch, (*((m,) if rows else ()), *((n,) if columns else ()))),
+    tiled = [
+        max(found, key=lambda loop: (extent[loop] > 1, loop), default=None)
+        for found in (rows, columns, depths)
     ]
-    return _nest(loops, event, axes, product=True)
+    outer = [loop for loop in sorted(extent) if loop not in tiled]
+    order = {loop: place for place, loop in enumerate([*outer, *tiled]) if loop is not None}
+    loops = (
+        *(extent[loop] for loop in outer),
+        *(1 if loop is None else extent[loop] for loop in tiled),
+    )
+    return _nest(loops, event, [tuple(order[k] for k in one) for one in axes], product=True)
+
+
+def _matmul_axes(event: Event) -> Axes:
+    """Loops of ``numpy.matmul`` of two matrices or stacks of them, which the shapes tell."""
+    if event.kind is not Kind.MATMUL or len(event.reads) != 2 or len(event.writes) != 1:
+        return ()
+    left, right, result = (len(a.shape) for a in (*event.reads, *event.writes))
+    if min(left, right) < 2 or result != max(left, right):
+        return ()
+    m, n, k = result - 2, result - 1, result
+    return (
+        (*range(result - left, result - 2), m, k),
+        (*range(result - right, result - 2), k, n),
+        tuple(range(result)),
+    )
+
+
+def _said(event: Event) -> Nest | None:
+    """The loops that the record names, in its own order."""
+    if not event.axes or any(len(set(loops)) < len(loops) for loops in event.axes):
+        return None
+    extent: dict[int, int] = {}
+    for loops, access in zip(event.axes, (*event.reads, *event.writes), strict=True):
+        for loop, length in zip(loops, access.shape, strict=True):
+            extent[loop] = max(extent.get(loop, 1), length)
+    return _nest(tuple(extent[loop] for loop in sorted(extent)), event, event.axes)
 
 
 def _nest(
@@ -152,8 +193,7 @@ def _broadcast(access: Access, loops: tuple[int, ...]) -> tuple[int, ...] | None
 def _folded(access: Access, loops: tuple[int, ...]) -> tuple[int, ...] | None:
     """Find the loops that a reduction keeps: equal extents, in order, the earliest possible.
 
-    For an n×n operand folded to n this takes the last axis to be the folded one: the event does
-    not say, and the bytes are the same either way.
+    Only where the record names none (``reduceat``, …).
     """
     if len(access.shape) == len(loops):
         return _broadcast(access, loops)
@@ -169,20 +209,6 @@ def _folded(access: Access, loops: tuple[int, ...]) -> tuple[int, ...] | None:
     return tuple(axes)
 
 
-def _batched(
-    access: Access, batch: tuple[int, ...], last: tuple[int, ...]
-) -> tuple[int, ...] | None:
-    lead = _broadcast(
-        replace(
-            access,
-            shape=access.shape[: len(access.shape) - len(last)],
-            strides=access.strides[: len(access.shape) - len(last)],
-        ),
-        batch,
-    )
-    return None if lead is None else (*lead, *last)
-
-
 def _streams(event: Event, data: Collection[int]) -> list[Nest]:
     """Give every operand loops of its own: reads one after the other, writes beside them."""
     reads = [(a, _read_touch(event, k, data)) for k, a in _present(event.reads)]
@@ -190,6 +216,8 @@ def _streams(event: Event, data: Collection[int]) -> list[Nest]:
     ends = list(itertools.accumulate((access.nbytes / total for access, _ in reads), initial=0.0))
     found = [
         Nest(access.shape, (_alone(access, touch),), (), begin=begin, end=end)
+        if touch is not Touch.BOTTOM
+        else Nest((), (_whole(access, touch),), (), begin=begin, end=end)
         for (access, touch), (begin, end) in zip(reads, itertools.pairwise(ends), strict=True)
     ]
     found += [

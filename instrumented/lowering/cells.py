@@ -1,0 +1,216 @@
+"""One grid of cuts: where the loops of every nest are cut, so that blocks of all operations nest.
+
+A product is cut at every 16th element of m, n and k (an *atom*: three tiles of 1 KiB of float32).
+Whatever else works on the same matrices follows their cuts; where no product sets any, a block
+holds 256 elements. Cuts do not depend on a memory's size: one trace is read at every capacity.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from instrumented.books.events import BufferInfo
+from instrumented.lowering.layout import FIXED, Grid, Run, View, grid_of, view_of
+from instrumented.lowering.nest import Nest, Operand, Touch
+from instrumented.lowering.uses import Use
+
+Cuts = tuple[tuple[int, ...], ...]
+
+
+class Atom(NamedTuple):
+    """Elements of one instruction.
+
+    ``product`` along m, n and k; ``rows`` and ``columns`` of any other block of a matrix, which
+    holds at most ``block`` elements where no product cuts it.
+    """
+
+    product: int = 16
+    rows: int = 16
+    columns: int = 16
+    block: int = 256
+
+
+ATOM = Atom()
+
+
+class CutNest(NamedTuple):
+    """A loop nest of an event, and where its loops are cut: an instruction is one tile of each."""
+
+    event: int
+    nest: Nest
+    cuts: Cuts
+
+
+def cut_nests(
+    found: Sequence[tuple[int, Nest]], buffers: Mapping[int, BufferInfo], atom: Atom = ATOM
+) -> list[CutNest]:
+    """Cut the loops of every nest: products first, then flat runs through matrices, then the rest.
+
+    What follows takes over the cuts of the largest array that it works on.
+
+    Args:
+        found: nests, with the number of their event.
+        buffers: the buffers that they touch.
+        atom: extents of an instruction.
+    """
+    cutter = _Cutter(buffers, _grids([nest for _, nest in found], buffers), atom)
+    turns = [cutter.turn(nest) for _, nest in found]
+    cuts: list[Cuts] = [()] * len(found)
+    for turn in range(3):
+        for k, (_, nest) in enumerate(found):
+            if turns[k] == turn:
+                cuts[k] = cutter.cut(nest)
+    return [CutNest(event, nest, cuts[k]) for k, (event, nest) in enumerate(found)]
+
+
+def use_of(operand: Operand, cuts: Cuts) -> Use:
+    """Return the view of an operand with the cuts of the loops that move it."""
+    view = view_of(operand.access)
+    along = (
+        cuts[loop] if loop >= 0 and cuts else (0, extent)
+        for loop, extent in zip(operand.axes, view.shape, strict=True)
+    )
+    return Use(view, tuple(along))
+
+
+def _grids(nests: Sequence[Nest], buffers: Mapping[int, BufferInfo]) -> dict[int, Grid | None]:
+    views: dict[int, set[View]] = defaultdict(set)
+    for nest in nests:
+        for operand in (*nest.reads, *nest.writes):
+            if operand.touch is not Touch.BOTTOM:
+                views[operand.access.buffer].add(view_of(operand.access))
+    return {
+        buffer: grid_of(buffers[buffer].nbytes, frozenset(found)) for buffer, found in views.items()
+    }
+
+
+class _Cutter:
+    """Cuts nests and remembers the cuts of every digit of every buffer."""
+
+    def __init__(
+        self,
+        buffers: Mapping[int, BufferInfo],
+        grids: Mapping[int, Grid | None],
+        atom: Atom,
+    ) -> None:
+        self.sizes = {buffer: buffers[buffer].nbytes for buffer in grids}
+        self.grids, self.atom = grids, atom
+        self.known: dict[tuple[int, int], set[int]] = defaultdict(set)
+        self.cuts_of: dict[object, Cuts] = {}
+
+    def turn(self, nest: Nest) -> int:
+        """Return when a nest is cut: 0 if it sets cuts, 1 on flat runs through a matrix, else 2."""
+        if nest.product or nest.steps:
+            return 0
+        for operand in (*nest.reads, *nest.writes):
+            grid = self.grids.get(operand.access.buffer)
+            view = view_of(operand.access)
+            if grid is not None and grid.locate(view) is None and grid.is_flat_run(view):
+                return 1
+        return 2
+
+    def cut(self, nest: Nest) -> Cuts:
+        """Cut one nest; like nests on the same views are cut once."""
+        operands = [o for o in (*nest.reads, *nest.writes) if o.touch is not Touch.BOTTOM]
+        key = (nest.loops, nest.product, nest.steps, tuple((o.access, o.axes) for o in operands))
+        if key not in self.cuts_of:
+            cuts = tuple(
+                self._along(nest, operands, loop, extent) for loop, extent in enumerate(nest.loops)
+            )
+            self._remember(operands, cuts, add=bool(nest.product or nest.steps))
+            self.cuts_of[key] = cuts
+        return self.cuts_of[key]
+
+    def _along(
+        self, nest: Nest, operands: Sequence[Operand], loop: int, extent: int
+    ) -> tuple[int, ...]:
+        if nest.steps:
+            return _every(nest.steps[loop], extent)
+        if nest.product:
+            return _every(self.atom.product if loop >= len(nest.loops) - 3 else 1, extent)
+        inherited = self._inherited(operands, loop) if self.turn(nest) == 2 else set()
+        if inherited:
+            return (0, *sorted(inherited), extent)
+        quantum, first, step = self._own(nest, operands, loop)
+        step = max(quantum, step // quantum * quantum)
+        return (0, *range(first or step, extent, step), extent)
+
+    def _inherited(self, operands: Sequence[Operand], loop: int) -> set[int]:
+        """Return the cuts along a loop that the largest buffer with any has already."""
+        found: set[int] = set()
+        largest = 0
+        for buffer, digit, run in self._runs(operands, loop):
+            size = self.sizes[buffer]
+            known = [p for p in self.known.get((buffer, digit), ()) if run.start < p < run.stop]
+            if known and size > largest:
+                largest = size
+                ahead = (run.stop - p if run.reverse else p - run.start for p in known)
+                found = {steps * run.quantum for steps in ahead}
+        return found
+
+    def _own(self, nest: Nest, operands: Sequence[Operand], loop: int) -> tuple[int, int, int]:
+        """Return quantum, first cut and step of a loop that no product cuts.
+
+        Cuts lie at multiples of the step from the start of the buffer, so that slices of one
+        array share them. A flat run through a matrix is cut where every so many rows begin.
+        """
+        for operand in operands:
+            grid = self.grids.get(operand.access.buffer)
+            view = view_of(operand.access)
+            if grid is None or loop not in operand.axes:
+                continue
+            if grid.locate(view) is None and grid.is_flat_run(view):
+                band = grid.extents[1] * self.atom.rows
+                return band, -(view.offset // view.itemsize) % band, band
+        step = _default_steps(nest.loops, self.atom)[loop]
+        quantum, first = 1, 0
+        for _, _, run in self._runs(operands, loop):
+            if run.quantum > 1:  # whole rows of a matrix seen as a vector
+                step = max(step, self.atom.rows * run.quantum)
+            digits = max(1, step // run.quantum)
+            if run.quantum >= quantum:
+                quantum = run.quantum
+                first = (0 if run.reverse else -run.start % digits) * quantum
+        return quantum, first, step
+
+    def _runs(self, operands: Sequence[Operand], loop: int) -> Iterator[tuple[int, int, Run]]:
+        """Yield buffer, digit and run of every operand that the loop moves along a digit."""
+        for operand in operands:
+            for digit, run in enumerate(self._located(operand)):
+                if run.axis != FIXED and operand.axes[run.axis] == loop:
+                    yield operand.access.buffer, digit, run
+
+    def _located(self, operand: Operand) -> tuple[Run, ...]:
+        grid = self.grids.get(operand.access.buffer)
+        return (grid.locate(view_of(operand.access)) or ()) if grid is not None else ()
+
+    def _remember(self, operands: Sequence[Operand], cuts: Cuts, *, add: bool) -> None:
+        """Note the cuts of a nest; unless ``add``, only where a buffer has none so far."""
+        for operand in operands:
+            for digit, run in enumerate(self._located(operand)):
+                loop = operand.axes[run.axis] if run.axis != FIXED else -1
+                known = self.known[operand.access.buffer, digit]
+                if loop < 0 or (not add and any(run.start < p < run.stop for p in known)):
+                    continue
+                for cut in cuts[loop][1:-1]:
+                    steps = cut // run.quantum
+                    known.add(run.stop - steps if run.reverse else run.start + steps)
+
+
+def _every(step: int, extent: int) -> tuple[int, ...]:
+    return (0, *range(step, extent, step), extent)
+
+
+def _default_steps(loops: Sequence[int], atom: Atom) -> list[int]:
+    """Return block extents: some columns of some rows, together at most ``atom.block`` elements."""
+    steps = [1] * len(loops)
+    left = atom.block
+    limit = atom.columns if any(extent > 1 for extent in loops[:-1]) else left
+    for loop in reversed(range(len(loops))):
+        fits = min(left, limit)
+        steps[loop] = loops[loop] if loops[loop] <= fits else 1 << (fits.bit_length() - 1)
+        left = max(1, left // max(1, steps[loop]))
+        limit = left
+    return steps

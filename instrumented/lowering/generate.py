@@ -1,0 +1,247 @@
+"""The generator: compiled code that unrolls a table of loop nests into chunks of accesses.
+
+Nests of a group run side by side, each instruction at its place in its operation, from 0 to 1. A
+product runs through its micro-tiles in the order of ``walk.py``; whatever follows its tiles (a
+fused epilogue) comes right after the last visit of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from instrumented.distances.stack_kernels import compiled
+from instrumented.lowering.table import CHUNK, Blocks, Mode, NestColumn, SlotColumn, Table
+from instrumented.lowering.uses import Ints
+from instrumented.lowering.walk import WALKER, advance, begin
+
+Places = npt.NDArray[np.float64]
+RADIX, OUTER, M, N, K = (
+    int(c) for c in (NestColumn.RADIX, NestColumn.OUTER, NestColumn.M, NestColumn.N, NestColumn.K)
+)
+COUNT, FIRST, END = int(NestColumn.COUNT), int(NestColumn.FIRST), int(NestColumn.END)
+PRODUCT, FOLLOWS, WALKS = (
+    int(c) for c in (NestColumn.PRODUCT, NestColumn.FOLLOWS, NestColumn.WALKER)
+)
+PTR, BLOCKS, MOVED, BASE, OPERAND, MODE, WEIGHTS, VISITS, TOTAL = (int(c) for c in SlotColumn)
+READ, WRITE, SOME, BOTTOM = (int(mode) for mode in Mode)
+BOTTOM_BLOCK = -1
+GROUP, OPEN, INSTRUCTION, COUNTED = 0, 1, 2, 3
+"""State of the generator: group, whether it has begun, next instruction, accesses emitted."""
+
+
+class Chunk(NamedTuple):
+    """Accesses in program order, reads of an instruction before its writes.
+
+    ``block`` (BOTTOM_BLOCK: random rows of a data set), ``operand`` (a row of Table.operands),
+    ``nbytes`` moved, ``write``, and the number of the ``instruction``.
+    """
+
+    block: Blocks
+    operand: Blocks
+    nbytes: Blocks
+    write: npt.NDArray[np.uint8]
+    instruction: Ints
+
+    def start(self, count: int) -> Chunk:
+        """Return the first accesses, in the same memory."""
+        return Chunk(
+            self.block[:count],
+            self.operand[:count],
+            self.nbytes[:count],
+            self.write[:count],
+            self.instruction[:count],
+        )
+
+
+class Nests(NamedTuple):
+    """The arrays of a table that the generator reads."""
+
+    group_start: Ints
+    nests: Ints
+    places: Places
+    slots: Ints
+    radix: Ints
+    weights: Ints
+    tile_ptr: Ints
+    tile_blocks: Blocks
+    tile_moved: Blocks
+
+
+@compiled
+def tile_of(nests: Nests, nest: int, slot: int, outer: int, at: Ints) -> int:
+    """Return the number of a slot's tile at a position of the outer loops and a micro-tile."""
+    loops = nests.nests[nest, OUTER]
+    weight = nests.slots[slot, WEIGHTS]
+    tile: int = at[0] * nests.weights[weight + loops] + at[1] * nests.weights[weight + loops + 1]
+    tile += at[2] * nests.weights[weight + loops + 2]
+    for loop in range(loops - 1, -1, -1):
+        step = nests.radix[nests.nests[nest, RADIX] + loop]
+        tile += outer % step * nests.weights[weight + loop]
+        outer //= step
+    return tile
+
+
+@compiled
+def put_instruction(
+    nests: Nests,
+    visits: Blocks,
+    chunk: Chunk,
+    n: int,
+    nest: int,
+    outer: int,
+    at: Ints,
+    instruction: int,
+) -> tuple[int, bool]:
+    """Append one instruction of a nest: position ``outer`` of its outer loops, micro-tile ``at``.
+
+    Returns the accesses so far, and whether this was the last visit of the tile written last.
+    """
+    last = False
+    slots, tile_ptr = nests.slots, nests.tile_ptr
+    tile_blocks, tile_moved = nests.tile_blocks, nests.tile_moved
+    blocks, operands, nbytes, writes, instructions = chunk
+    for write in range(2):  # reads and running partial results, then writes
+        for slot in range(nests.nests[nest, FIRST], nests.nests[nest, END]):
+            mode = slots[slot, MODE]
+            if mode == BOTTOM:
+                blocks[n] = slots[slot, BASE] if write else BOTTOM_BLOCK
+                operands[n] = slots[slot, OPERAND]
+                nbytes[n] = 0 if write else slots[slot, TOTAL]
+                writes[n] = write
+                instructions[n] = instruction
+                n += 1
+                continue
+            if mode == READ and write:
+                continue
+            tile = tile_of(nests, nest, slot, outer, at)
+            counter = slots[slot, VISITS]
+            whole = write == 1 or mode != SOME
+            if mode == WRITE and not write and (counter < 0 or visits[counter + tile] == 0):
+                continue
+            start = slots[slot, PTR] + tile
+            first, shift, base = slots[slot, BLOCKS], slots[slot, MOVED], slots[slot, BASE]
+            operand = slots[slot, OPERAND]
+            for entry in range(tile_ptr[start], tile_ptr[start + 1]):
+                blocks[n] = tile_blocks[first + entry] + base
+                operands[n] = operand
+                nbytes[n] = tile_moved[shift + entry] if whole else 0
+                writes[n] = write
+                instructions[n] = instruction
+                n += 1
+            if write:
+                last = True
+                if counter >= 0:
+                    visits[counter + tile] += 1
+                    last = visits[counter + tile] == slots[slot, TOTAL]
+    return n, last
+
+
+@compiled
+def next_nest(nests: Nests, position: Ints, first: int, end: int) -> int:
+    """Return the nest of a group whose next instruction has the first place, -1 if all are done."""
+    found, nearest = -1, np.inf
+    for nest in range(first, end):
+        count, done = nests.nests[nest, COUNT], position[nest - first]
+        if done >= count or nests.nests[nest, FOLLOWS] >= 0:
+            continue
+        begin_at, end_at = nests.places[nest, 0], nests.places[nest, 1]
+        place = begin_at + (end_at - begin_at) * done / count
+        if place < nearest:
+            found, nearest = nest, place
+    return found
+
+
+@compiled
+def generate(
+    nests: Nests,
+    state: Ints,
+    position: Ints,
+    walkers: Ints,
+    visits: Blocks,
+    chunk: Chunk,
+    until: int,
+    one_instruction: bool,
+    room: int,
+) -> int:
+    """Fill a chunk from where the generator stands, up to group ``until``; return its length."""
+    n = 0
+    at, origin = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    table = nests.nests
+    while state[GROUP] < until:
+        first, end = nests.group_start[state[GROUP]], nests.group_start[state[GROUP] + 1]
+        if not state[OPEN]:
+            state[OPEN] = 1
+            visits[:] = 0
+            position[: end - first] = 0
+        if n + room > chunk.block.size:
+            return n
+        nest = next_nest(nests, position, first, end)
+        if nest < 0:
+            state[GROUP] += 1
+            state[OPEN] = 0
+            state[INSTRUCTION] += one_instruction
+            continue
+        outer = position[nest - first]
+        position[nest - first] += 1
+        is_product = table[nest, PRODUCT] == 1
+        at[:] = 0
+        if is_product:
+            box = table[nest, M] * table[nest, N] * table[nest, K]
+            walker = walkers[table[nest, WALKS]]
+            if outer % box == 0:
+                begin(walker, table[nest, M], table[nest, N], table[nest, K])
+            advance(walker, at)
+            outer //= box
+        n, last = put_instruction(nests, visits, chunk, n, nest, outer, at, state[INSTRUCTION])
+        state[INSTRUCTION] += not one_instruction
+        if not is_product or not last:
+            continue
+        tile = (outer * table[nest, M] + at[0]) * table[nest, N] + at[1]
+        for other in range(nest + 1, end):
+            if table[other, FOLLOWS] == nest:
+                n, _ = put_instruction(
+                    nests, visits, chunk, n, other, tile, origin, state[INSTRUCTION]
+                )
+                state[INSTRUCTION] += not one_instruction
+    return n
+
+
+class Generator:
+    """Unrolls a table from its first group on, chunk by chunk; the arrays of a chunk are reused."""
+
+    def __init__(self, table: Table) -> None:
+        size = max(CHUNK, 2 * table.room)
+        self.table = table
+        self.state = np.zeros(4, np.int64)
+        self.chunk = Chunk(
+            np.empty(size, np.int32),
+            np.empty(size, np.int32),
+            np.empty(size, np.int32),
+            np.empty(size, np.uint8),
+            np.empty(size, np.int64),
+        )
+        self._nests = Nests(*(getattr(table, name) for name in Nests._fields))
+        longest = int(np.diff(table.group_start).max(initial=1))
+        self._position = np.zeros(longest, np.int64)
+        self._walkers = np.zeros((table.walkers, WALKER), np.int64)
+        self._visits = np.zeros(table.visits, np.int32)
+
+    def until(self, group: int) -> Iterator[Chunk]:
+        """Yield the accesses of all groups before ``group`` that have not been generated yet."""
+        table = self.table
+        while count := generate(
+            self._nests,
+            self.state,
+            self._position,
+            self._walkers,
+            self._visits,
+            self.chunk,
+            group,
+            table.one_instruction,
+            table.room,
+        ):
+            yield self.chunk.start(count)

@@ -1,0 +1,59 @@
+"""Lowering: recorded events and buffers to a table of loop nests, at operation or tile grain."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
+
+from instrumented.books.events import BufferInfo, Event
+from instrumented.errors import InstrumentError
+from instrumented.lowering.cells import ATOM, Atom, CutNest, cut_nests
+from instrumented.lowering.homes import at_home
+from instrumented.lowering.nest import data_sets, nests, whole
+from instrumented.lowering.scopes import scope_instances, see_through
+from instrumented.lowering.table import Table, tabulate
+
+
+class Grain(StrEnum):
+    """How much one instruction does."""
+
+    OPERATION = "operation"
+    TILE = "tile"
+    PACKED = "packed"
+
+
+def lowered(
+    events: Sequence[Event],
+    buffers: Mapping[int, BufferInfo],
+    *,
+    grain: str = Grain.OPERATION,
+    scopes: Collection[str] | None = (),
+    atom: Atom = ATOM,
+) -> Table:
+    """Turn a recorded trace into a table of loop nests.
+
+    Args:
+        events: what a trace recorded, in order; several steps.
+        buffers: the buffers that the events name.
+        grain: ``operation``, one instruction per event (per scope, where fused), ``tile``, see
+            ``cells.py`` and ``walk.py``, or ``packed``, products as the BLAS runs them.
+        scopes: names of the fusion scopes that are one kernel; None: all. Their products read
+            the arrays outside, their elementwise work follows the product's tiles.
+        atom: extents of a tile instruction.
+
+    Raises:
+        InstrumentError: no event touches a byte.
+    """
+    scope = scope_instances(events, scopes)
+    events = see_through(at_home(events, buffers), scope)
+    data = data_sets(events)
+    if grain == Grain.OPERATION:
+        found = [(k, whole(event, data)) for k, event in enumerate(events)]
+    else:
+        found = [(k, nest) for k, event in enumerate(events) for nest in nests(event, data)]
+    found = [(k, nest) for k, nest in found if nest.reads or nest.writes]
+    if not found:
+        raise InstrumentError("no event touches any byte; record a step that computes something")
+    one = grain == Grain.OPERATION
+    cut = [CutNest(k, nest, ()) for k, nest in found] if one else cut_nests(found, buffers, atom)
+    return tabulate(events, scope, buffers, cut, one_instruction=one)

@@ -1,0 +1,358 @@
+"""A trace as a compact table of loop nests, from which compiled code generates every access.
+
+The table grows with the operations of a trace and the blocks of its arrays, not with the accesses:
+a product of a million micro-tiles is one row, and its operands share their lists of blocks with
+every other operation that cuts the same views in the same way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from instrumented.books.events import Access, BufferInfo, Event
+from instrumented.lowering.blocks import partition
+from instrumented.lowering.cells import CutNest, use_of
+from instrumented.lowering.nest import Operand, Touch
+from instrumented.lowering.scopes import NO_SCOPE
+from instrumented.lowering.uses import Ints, Partition, Tiles, Use
+
+Blocks = npt.NDArray[np.int32]
+CHUNK = 1 << 16
+
+
+class NestColumn(IntEnum):
+    """Columns of ``Table.nests``."""
+
+    RADIX = 0  # where the steps of its outer loops begin
+    OUTER = 1  # how many outer loops
+    M = 2
+    N = 3
+    K = 4
+    COUNT = 5  # instructions
+    FIRST = 6  # its operands: rows FIRST to END of Table.slots
+    END = 7
+    PRODUCT = 8
+    FOLLOWS = 9  # the product whose tiles it follows, a row of Table.nests, or -1
+    WALKER = 10
+
+
+class SlotColumn(IntEnum):
+    """Columns of ``Table.slots``: how an operand of a nest finds its blocks."""
+
+    PTR = 0  # where its tiles begin in Table.tile_ptr
+    BLOCKS = 1  # where their blocks begin in Table.tile_blocks
+    MOVED = 2  # where their bytes begin in Table.tile_moved
+    BASE = 3  # the first block of its buffer
+    OPERAND = 4
+    MODE = 5
+    WEIGHTS = 6  # what each loop adds to the number of the tile
+    VISITS = 7
+    TOTAL = 8  # how often a tile is visited; bytes of random rows
+
+
+class Mode(IntEnum):
+    """What an instruction does with the tile of a slot."""
+
+    READ = 0
+    WRITE = 1
+    SOME = 2  # stores some bytes; what it leaves alone lives on
+    BOTTOM = 3  # random rows of a data set
+
+
+@dataclass(frozen=True)
+class Table:
+    """Loop nests in groups; all nests of a group run side by side.
+
+    Per block ``sizes`` (bytes), ``buffer`` (whose), ``preloaded`` and ``is_data``. ``operands``
+    pairs each operand with the index of its event. Group ``g`` holds nests
+    ``group_start[g]:group_start[g + 1]``; where ``one_instruction`` it is a single instruction.
+    ``room`` is the most accesses that one turn of the generator emits.
+    """
+
+    events: Sequence[Event]
+    scope: Ints
+    operands: list[tuple[int, Access]]
+    sizes: Ints
+    buffer: Ints
+    preloaded: npt.NDArray[np.bool_]
+    is_data: npt.NDArray[np.bool_]
+    rows: int
+    group_start: Ints
+    one_instruction: bool
+    nests: Ints
+    places: npt.NDArray[np.float64]
+    slots: Ints
+    radix: Ints
+    weights: Ints
+    tile_ptr: Ints
+    tile_blocks: Blocks
+    tile_moved: Blocks
+    visits: int
+    walkers: int
+    room: int
+
+    @property
+    def event_of_operand(self) -> Ints:
+        """Index of the event of every operand."""
+        return np.array([event for event, _ in self.operands], np.int64)
+
+    def first_group(self, step: int) -> int:
+        """Return the first group of a step or of any later one; the number of groups if none."""
+        for group, first in enumerate(self.group_start[:-1].tolist()):
+            slot = int(self.nests[first, NestColumn.FIRST])
+            operand = int(self.slots[slot, SlotColumn.OPERAND])
+            if self.events[self.operands[operand][0]].step >= step:
+                return group
+        return self.group_start.size - 1
+
+
+def tabulate(
+    events: Sequence[Event],
+    scope: Ints,
+    buffers: Mapping[int, BufferInfo],
+    cut: Sequence[CutNest],
+    *,
+    one_instruction: bool,
+) -> Table:
+    """Put nests and the blocks of their operands into a table.
+
+    Args:
+        events: what was recorded, in order.
+        scope: fusion scope instance of every event, NO_SCOPE for none: one group each.
+        buffers: the buffers of the events.
+        cut: nests and their cuts, in the order of the events; each has an operand.
+        one_instruction: whether all nests of a group are one instruction (operation grain).
+    """
+    partitions = _partitions(cut, buffers)
+    builder = _Builder(partitions)
+    for members in _groups(cut, scope):
+        builder.add_group(members, follow=scope[members[0].event] != NO_SCOPE, one=one_instruction)
+    return builder.finish(events, scope, buffers, one_instruction)
+
+
+def _groups(cut: Sequence[CutNest], scope: Ints) -> list[list[CutNest]]:
+    groups: list[list[CutNest]] = []
+    before: tuple[int, int] | None = None
+    for nest in cut:
+        instance = int(scope[nest.event])
+        key = (instance, nest.event if instance == NO_SCOPE else -1)
+        if key != before:
+            groups.append([])
+            before = key
+        groups[-1].append(nest)
+    return groups
+
+
+def _partitions(cut: Sequence[CutNest], buffers: Mapping[int, BufferInfo]) -> dict[int, Partition]:
+    """Partition every buffer; buffers used in the same ways share the work."""
+    uses: dict[int, dict[Use, None]] = defaultdict(dict)
+    for _, nest, cuts in cut:
+        for operand in (*nest.reads, *nest.writes):
+            if operand.touch is not Touch.BOTTOM:
+                uses[operand.access.buffer][use_of(operand, cuts)] = None
+    known: dict[tuple[int, frozenset[Use]], Partition] = {}
+    result = {}
+    for buffer, found in uses.items():
+        key = (buffers[buffer].nbytes, frozenset(found))
+        if key not in known:
+            known[key] = partition(buffers[buffer].nbytes, list(found))
+        result[buffer] = known[key]
+    return result
+
+
+@dataclass
+class _Builder:
+    """Collects the rows of a table."""
+
+    partitions: Mapping[int, Partition]
+    starts: dict[int, int] = field(default_factory=dict)
+    blocks: int = 0
+    operands: list[tuple[int, Access]] = field(default_factory=list)
+    gathered: list[Access] = field(default_factory=list)
+    group_start: list[int] = field(default_factory=lambda: [0])
+    nests: list[list[int]] = field(default_factory=list)
+    places: list[tuple[float, float]] = field(default_factory=list)
+    slots: list[list[int]] = field(default_factory=list)
+    radix: list[int] = field(default_factory=list)
+    weights: list[int] = field(default_factory=list)
+    ptr: list[Ints] = field(default_factory=list)
+    tile_blocks: list[Ints] = field(default_factory=list)
+    tile_moved: list[Ints] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=lambda: [0, 0, 0])
+    known: dict[object, tuple[int, int, int]] = field(default_factory=dict)
+    most_visits: int = 0
+    most_walkers: int = 0
+    most_room: int = 1
+
+    def __post_init__(self) -> None:
+        for buffer, parts in self.partitions.items():
+            self.starts[buffer] = self.blocks
+            self.blocks += parts.sizes.size
+
+    def add_group(self, members: Sequence[CutNest], *, follow: bool, one: bool) -> None:
+        """Add the nests of one group; in a scope, those on a product's result follow its tiles."""
+        visits = walkers = 0
+        products: list[tuple[int, CutNest]] = []
+        rooms: list[int] = []
+        following = 0
+        for member in members:
+            nest, cuts = member.nest, member.cuts
+            steps = [len(cut) - 1 for cut in cuts]
+            row = len(self.nests)
+            leader = -1
+            if follow and not nest.product:
+                leader = next((at for at, p in reversed(products) if _follows(member, p)), -1)
+            first, room = len(self.slots), 0
+            for operand in (*nest.reads, *nest.writes):
+                writes = len(self.slots) - first >= len(nest.reads)
+                touched, seen = self._add_slot(member, operand, steps, visits, writes=writes)
+                visits += seen
+                room += touched
+            outer = steps[:-3] if nest.product else steps
+            inner = steps[-3:] if nest.product else [1, 1, 1]
+            count = math.prod(steps)
+            ends = (first, len(self.slots), int(nest.product), leader, walkers)
+            self.nests.append([len(self.radix), len(outer), *inner, count, *ends])
+            self.places.append((nest.begin, nest.end))
+            self.radix += outer
+            if nest.product:
+                walkers += 1
+                products.append((row, member))
+            if leader >= 0:
+                following += room
+            rooms.append(room)
+        self.group_start.append(len(self.nests))
+        self.most_visits = max(self.most_visits, visits)
+        self.most_walkers = max(self.most_walkers, walkers)
+        self.most_room = max(self.most_room, sum(rooms) if one else max(rooms) + following)
+
+    def _add_slot(
+        self,
+        member: CutNest,
+        operand: Operand,
+        steps: Sequence[int],
+        visits: int,
+        *,
+        writes: bool,
+    ) -> tuple[int, int]:
+        """Add one operand; return the most accesses an instruction makes to it, and its tiles."""
+        number = len(self.operands)
+        self.operands.append((member.event, operand.access))
+        if operand.touch is Touch.BOTTOM:
+            self.gathered.append(operand.access)
+            block = self.blocks + len(self.gathered) - 1
+            nbytes = operand.access.nbytes
+            self.slots.append([0, 0, 0, block, number, Mode.BOTTOM, 0, -1, nbytes])
+            return 2, 0
+        parts = self.partitions[operand.access.buffer]
+        tiles = parts.tiles[use_of(operand, member.cuts)]
+        at = self._place_tiles(tiles, parts.sizes, operand.access.nbytes)
+        weight = [0] * len(steps)
+        below = 1
+        for loop, extent in reversed(list(zip(operand.axes, operand.access.shape, strict=True))):
+            if loop >= 0 and extent > 1:
+                weight[loop] = below
+                below *= steps[loop]
+        total = math.prod(steps) // max(1, below) if writes else 1
+        mode = Mode.READ if not writes else Mode.WRITE
+        if operand.touch is Touch.SOME:
+            mode = Mode.SOME
+        counts = writes and total > 1
+        self.slots.append(
+            [
+                *(*at, self.starts[operand.access.buffer], number, mode, len(self.weights)),
+                *(visits if counts else -1, total),
+            ]
+        )
+        self.weights += weight if member.nest.product else [*weight, 0, 0, 0]
+        longest = int(np.diff(tiles.ptr).max(initial=0))
+        return (2 if writes else 1) * longest, below if counts else 0
+
+    def _place_tiles(self, tiles: Tiles, sizes: Ints, nbytes: int) -> tuple[int, int, int]:
+        key = (id(tiles), nbytes)
+        if key not in self.known:
+            moved = _moved_bytes(tiles, sizes, nbytes)
+            self.known[key] = (self.lengths[0], self.lengths[1], self.lengths[2])
+            for k, (column, values) in enumerate(
+                ((self.ptr, tiles.ptr), (self.tile_blocks, tiles.blocks), (self.tile_moved, moved))
+            ):
+                column.append(values)
+                self.lengths[k] += values.size
+        return self.known[key]
+
+    def finish(
+        self,
+        events: Sequence[Event],
+        scope: Ints,
+        buffers: Mapping[int, BufferInfo],
+        one_instruction: bool,
+    ) -> Table:
+        """Return the table of all that was added."""
+        parts = self.partitions.values()
+        rows = np.array([access.nbytes for access in self.gathered], np.int64)
+        sizes = np.concatenate([*(p.sizes for p in parts), rows])
+        owner = np.concatenate(
+            [
+                np.repeat(list(self.partitions), [p.sizes.size for p in parts]).astype(np.int64),
+                np.array([access.buffer for access in self.gathered], np.int64),
+            ]
+        )
+        highest = max(buffers, default=0) + 1
+        preloaded, is_data = np.zeros(highest, np.bool_), np.zeros(highest, np.bool_)
+        for number, info in buffers.items():
+            preloaded[number], is_data[number] = info.preloaded, info.role == "data"
+        nest_columns, slot_columns = len(NestColumn), len(SlotColumn)
+        return Table(
+            events=events,
+            scope=scope,
+            operands=self.operands,
+            sizes=sizes,
+            buffer=owner,
+            preloaded=preloaded[owner],
+            is_data=is_data[owner],
+            rows=self.blocks,
+            group_start=np.array(self.group_start, np.int64),
+            one_instruction=one_instruction,
+            nests=np.array(self.nests, np.int64).reshape(-1, nest_columns),
+            places=np.array(self.places, np.float64).reshape(-1, 2),
+            slots=np.array(self.slots, np.int64).reshape(-1, slot_columns),
+            radix=np.array(self.radix, np.int64),
+            weights=np.array([*self.weights, 0, 0, 0], np.int64),
+            tile_ptr=_joined(self.ptr),
+            tile_blocks=_joined(self.tile_blocks).astype(np.int32),
+            tile_moved=_joined(self.tile_moved).astype(np.int32),
+            visits=self.most_visits,
+            walkers=max(1, self.most_walkers),
+            room=self.most_room,
+        )
+
+
+def _joined(parts: Sequence[Ints]) -> Ints:
+    joined: Ints = np.concatenate([np.empty(0, np.int64), *parts])
+    return joined
+
+
+def _follows(member: CutNest, product: CutNest) -> bool:
+    """Whether a nest runs over the result of a product, cut as it is: its epilogue."""
+    return (
+        member.nest.loops == product.nest.loops[:-1]
+        and member.cuts == product.cuts[:-1]
+        and not member.nest.steps
+    )
+
+
+def _moved_bytes(tiles: Tiles, sizes: Ints, nbytes: int) -> Ints:
+    """Return the bytes moved per block of a view: all of them, or its share of a partial access."""
+    covered = sizes[tiles.blocks]
+    total = int(covered.sum())
+    if total == nbytes:
+        return covered
+    ends = np.cumsum(covered) * nbytes // max(total, 1)
+    return np.diff(ends, prepend=0)
