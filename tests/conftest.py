@@ -36,12 +36,14 @@ BLANK = {  # a picture of one pixel by format
     ),
     "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>',
 }
+FAST = "not slow"
+"""What `-m` is in pyproject.toml, unless said otherwise."""
 WHOLE_MODULE = "pytestmark = pytest.mark.slow"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Slow modules are not even imported unless asked for: what they import may be missing."""
-    if config.option.markexpr != "not slow" or collection_path.suffix != ".py":
+    if config.option.markexpr != FAST or collection_path.suffix != ".py":
         return None
     return WHOLE_MODULE in collection_path.read_text(encoding="utf-8") or None
 
@@ -92,16 +94,22 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished_run(
-    invoke: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory
+    invoke: Callable[..., Result],
+    pytestconfig: pytest.Config,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Finished:
-    """One small `compare` with its pictures, trained once for all workers; only to be looked at."""
+    """One small `compare`, trained once for all workers; only to be looked at.
+
+    Its pictures are drawn where slow tests run, a browser's among them.
+    """
+    pictures = pytestconfig.option.markexpr != FAST
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent
     path, printed, flags = base / "finished", base / "finished.txt", [*SMALL.split(), "--offline"]
     with FileLock(base / "finished.lock"):
         if not printed.exists():
-            result = invoke("compare", *flags, "--outdir", path, pictures=True)
+            result = invoke("compare", *flags, "--outdir", path, pictures=pictures)
             assert result.exit_code == 0, result.output
             printed.write_text(result.stdout, encoding="utf-8")
     run = RunDirectory(path).read()

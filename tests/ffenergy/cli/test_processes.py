@@ -61,9 +61,7 @@ def test_ctrl_c_keeps_what_was_finished(tmp_path: Path, environment: dict[str, s
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (["compare", "--layer-sizes", "784,x"], 2),
         (["compare", "--data-dir", "nowhere"], 3),
-        (["report", "nowhere"], 4),
         (["train", "gp"], 2),
     ],
 )

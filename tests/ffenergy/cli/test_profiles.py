@@ -79,6 +79,7 @@ def test_a_profile_without_the_run_s_type_is_refused_before_training(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_report_under_an_own_profile_can_be_repeated_without_its_file(
     invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

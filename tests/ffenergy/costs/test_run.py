@@ -230,6 +230,7 @@ def test_a_step_that_no_recording_reproduces_is_said(priced: Priced) -> None:
     assert "7 steps 'train'" in line
 
 
+@pytest.mark.slow
 def test_runs_that_share_analyses_cost_what_they_cost_alone(
     priced: Priced, monkeypatch: pytest.MonkeyPatch
 ) -> None:

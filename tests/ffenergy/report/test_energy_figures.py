@@ -265,6 +265,7 @@ def test_pictures_are_drawn_for_what_is_there() -> None:
     assert memory_figures.live_memory(book(nothing)) is None
 
 
+@pytest.mark.slow
 def test_priced_pictures_are_drawn_the_same_every_time_and_stay_small() -> None:
     prices = made_prices(algorithms=("ff", "bp"))
     first = {picture.name: files for picture, files in render(book(prices), PICTURES)}
@@ -274,6 +275,7 @@ def test_priced_pictures_are_drawn_the_same_every_time_and_stay_small() -> None:
     assert all(len(picture.alt.split()) > 10 for picture in PRICED)
 
 
+@pytest.mark.slow
 def test_nothing_written_overlaps() -> None:
     prices = made_prices()
     for picture in PRICED:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from ffenergy.report.book import Book
 from ffenergy.report.pictures import energy, learning
@@ -65,6 +66,7 @@ def full_run() -> Run:
     )
 
 
+@pytest.mark.slow
 def test_all_pictures_are_drawn_the_same_every_time() -> None:
     first = {picture.name: files for picture, files in render(Book(full_run()), PICTURES)}
     assert list(first) == [picture.name for picture in PICTURES[:5]]

@@ -107,6 +107,7 @@ def test_a_gif_that_is_too_large_leaves_frames_out_and_takes_as_long(
             moving_pictures.gif(few, fps=10)
 
 
+@pytest.mark.slow
 def test_videos_are_written_and_the_same_every_time(
     frames: list[np.ndarray],
 ) -> None:
@@ -192,6 +193,7 @@ def test_the_same_run_gives_the_same_film_and_says_what_is_missing(
     assert "MP4 and WebM need an encoder: pip install 'ffenergy[film]'" in done.output
 
 
+@pytest.mark.slow
 def test_a_film_too_large_for_a_gif_has_its_videos_and_says_what_the_gif_shows(
     invoke: Invoke, filmed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

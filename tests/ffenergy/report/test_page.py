@@ -226,6 +226,7 @@ def test_nothing_in_a_run_can_write_on_the_page(finished_run: Any) -> None:
     assert "<script>alert" not in html
 
 
+@pytest.mark.slow
 def test_report_html_writes_the_same_page_again(invoke: Invoke, finished_run: Any) -> None:
     before = finished_run.html
     marks = {p: p.stat().st_mtime_ns for p in finished_run.path.glob("*.png")}

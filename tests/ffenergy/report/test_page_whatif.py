@@ -101,6 +101,7 @@ def test_own_size_gives_the_energies_of_energy_csv(finished_run: Any, name: str)
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, 8 * MIB])
 @pytest.mark.parametrize("name", ["jouppi-7nm-hbm2", "a100-measured"])
 def test_other_sizes_give_what_a_profile_of_that_size_gives(

@@ -59,6 +59,7 @@ def files_of(run: Run) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_all_pictures_in_both_formats_and_the_same_every_time() -> None:
     first = files_of(a_run())
     assert list(first) == [f"{name}.{kind}" for name in NAMES.split() for kind in ("png", "svg")]
