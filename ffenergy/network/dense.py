@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 import numpy as np
 
 from ffenergy.network.arrays import Array, Tracer
-from ffenergy.network.normalization import normalize
+from ffenergy.network.normalization import row_scales
 from ffenergy.network.optimizers import Optimizer, make_optimizer
 
 INIT_STD: dict[str, Callable[[int], float]] = {
@@ -104,7 +104,12 @@ class DenseLayer:
 
     def scaled(self, x: Array, length: float, out: Array) -> Array:
         """Scale the rows of ``x`` to ``length`` into ``out``, in whatever phase it is."""
-        return normalize(x, length, out)
+        return self.scaled_by(row_scales(x, length), x, out)
+
+    def scaled_by(self, scales: Array, x: Array, out: Array) -> Array:
+        """Put the rows of ``x``, each times its one of ``scales`` (rows,), into ``out``."""
+        np.multiply(x, scales[:, None], out=out)
+        return out
 
     def linear(self, x: Array, out: Array) -> Array:
         """Put x @ W + b into ``out`` (rows, width)."""

@@ -22,7 +22,6 @@ import numpy as np
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.fields import Fields
-from ffenergy.network.normalization import row_scales
 
 
 class LocalLayer(DenseLayer):
@@ -63,14 +62,13 @@ class LocalLayer(DenseLayer):
         for seen, field in self._fields_of(below, x):
             np.copyto(field, seen)
 
-    def scaled(self, below: Array, length: float, out: Array) -> Array:
-        """Gather the fields of ``below``, each row of which is scaled to ``length``, into ``out``.
+    def scaled_by(self, scales: Array, x: Array, out: Array) -> Array:
+        """Gather the fields of ``x`` (rows, inputs), each row times its one of ``scales`` (rows,).
 
         The scaled input itself is never stored.
         """
-        scales = row_scales(below, length)[:, None, None, None]
-        for seen, field in self._fields_of(below, out):
-            np.multiply(seen, scales, out=field)
+        for seen, field in self._fields_of(x, out):
+            np.multiply(seen, scales[:, None, None, None], out=field)
         return out
 
     def linear(self, x: Array, out: Array) -> Array:

@@ -76,9 +76,7 @@ class ForwardForward(NormalizedNetwork):
         super().__init__(trace, settings, init_rng)
         self.settings = settings
         self.images = images
-        self.hybrids = HybridMaker(
-            trace, images, settings.negative_pairs, settings.n_blur, negatives_rng
-        )
+        self.prepare_negatives(negatives_rng)
         self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
         self.fuse_goodness = trace.fuse("goodness")
         self.losses = [self._meter("losses") for _ in self.layers]
@@ -102,16 +100,24 @@ class ForwardForward(NormalizedNetwork):
             for means in self.plain_peers
         ]
 
+    def prepare_negatives(self, rng: np.random.Generator) -> None:
+        """Get ready to make negatives with ``rng``: hybrids of two images."""
+        pairs, n_blur = self.settings.negative_pairs, self.settings.n_blur
+        self.hybrids = HybridMaker(self.trace, self.images, pairs, n_blur, rng)
+
     def step(self, index: Array, rate: float) -> None:
-        """Train every layer on the images at ``index`` (rows,) and as many fresh hybrids."""
+        """Train every layer on the images at ``index`` (rows,) and as many fresh negatives."""
         with self.trace.step("train"):
-            rows = index.shape[0]
-            batch = self.batches.get(rows) or self._room_for(rows)
-            with self.gather_scope:
-                np.take(self.images, index, axis=0, out=batch.positives, mode="clip")
-            self.hybrids.fill(batch.negatives, batch.positives)
+            batch = self.room(index.shape[0])
+            self.present(index, batch)
             for k in range(len(self.layers)):
                 self._train_layer(k, batch, rate)
+
+    def present(self, index: Array, batch: Batch) -> None:
+        """Put the images at ``index`` (rows,) and as many fresh negatives into ``batch``."""
+        with self.gather_scope:
+            np.take(self.images, index, axis=0, out=batch.positives, mode="clip")
+        self.hybrids.fill(batch.negatives, batch.positives)
 
     def _train_layer(self, k: int, batch: Batch, rate: float) -> None:
         """Let layer ``k`` learn from what the layer below makes of the batch."""
@@ -201,8 +207,11 @@ class ForwardForward(NormalizedNetwork):
             meter[...] = 0
         return total
 
+    def room(self, rows: int) -> Batch:
+        """Return the workspaces of a batch of ``rows`` positives, made once per batch size."""
+        return self.batches.get(rows) or self._room_for(rows)
+
     def _room_for(self, rows: int) -> Batch:
-        """Make the workspaces of a batch of ``rows`` positives; once per batch size."""
         joined = self.settings.passes == "joined"
         labels = [("both", rows, rows)] if joined else [("real", rows, 0), ("hybrid", 0, rows)]
         passes = []

@@ -56,13 +56,11 @@ class GreedyForwardForward(ForwardForward):
         k = self.learning
         with self.trace.step(f"train-{self.layers[k].name}"):
             rows = index.shape[0]
-            batch = self.batches.get(rows) or self._room_for(rows)
+            batch = self.room(rows)
             if self.stored:
                 self._recall(index, rows, *self.stored)
             else:
-                with self.gather_scope:
-                    np.take(self.images, index, axis=0, out=batch.positives, mode="clip")
-                self.hybrids.fill(batch.negatives, batch.positives)
+                self.present(index, batch)
                 for below in range(k):
                     for cases in batch.passes:
                         self._activate(below, cases)
