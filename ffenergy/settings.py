@@ -56,6 +56,8 @@ class Settings:
     negative_pairs: str  # halves of a hybrid: independent images, or one shared with the positive
     n_blur: int  # blurs of the mask
     greedy_input: str  # of ff-greedy: recompute it through the layers below, or store it
+    hybrid_loss: str  # of bp-hybrid: the losses of all layers, or of the top one
+    label_answer: str  # of ff-label: by a head, or by the goodness of ten labels
     passes: str  # joined: positives and negatives in one matmul; separate: one each
     bp_lr: float  # of backprop and Mono-Forward
     bp_weight_decay: float  # of backprop and Mono-Forward; -1: that of weight_decay
@@ -173,6 +175,8 @@ _CHOICES: Final = {
     "schedule": SCHEDULES,
     "negative_pairs": NEGATIVE_PAIRS,
     "greedy_input": ("recompute", "store"),
+    "hybrid_loss": ("all", "top"),
+    "label_answer": ("head", "goodness"),
     "passes": ("joined", "separate"),
     "head_feature_scale": NORMALIZATIONS,
     "head_optimizer": OPTIMIZERS,

@@ -41,6 +41,8 @@ HELP = {
     "n_blur": "Blurs of the random mask before its threshold.",
     "greedy_input": "Input of a layer in ff-greedy: recompute it in every step through the frozen "
     "layers below, or store it once for all images.",
+    "hybrid_loss": "Loss of bp-hybrid: that of all layers, or of the top one alone.",
+    "label_answer": "Who answers in ff-label: a softmax head, or the goodness of ten labels.",
     "passes": "Positives and negatives in one matmul (joined) or one each (separate).",
     "bp_lr": "Learning rate of backprop and of Mono-Forward.",
     "bp_weight_decay": "L2 decay of the weights of backprop and of Mono-Forward; -1: as "

@@ -170,6 +170,7 @@ class BackpropRule(Supervised):
     """One stage, and an output of its own."""
 
     compared = True
+    supervision = "labels"
     stage = "network"
 
     def __init__(self, host: Host) -> None:

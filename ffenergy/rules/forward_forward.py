@@ -265,6 +265,8 @@ class ForwardForwardRule(Rule):
     compared = True
     baseline = "bp"
     tells_hybrids = True
+    local = True
+    supervision = "hybrids"
     has_head = True
     normalizes_inputs = True
 
@@ -312,4 +314,9 @@ class ForwardForwardRule(Rule):
             batch_size=settings.batch_size,
             shuffle="shuffle",
             read=read,
+            assess=self.assess,
         )
+
+    def assess(self, values: Values) -> Values:
+        """Return the mean values of an epoch of the hidden layers as those of its history row."""
+        return values

@@ -225,6 +225,8 @@ class MonoForwardRule(Supervised):
     """All layers learn to classify in every step; the last one answers."""
 
     baseline = "bp"
+    local = True
+    supervision = "labels"
     stage = "layers"
 
     def __init__(self, host: Host) -> None:

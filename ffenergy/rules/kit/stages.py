@@ -76,6 +76,8 @@ class Rule(ABC):
     tells_hybrids: layers learn to tell real images from hybrids by their goodness.
     trains_layers: hidden layers learn. has_head: a softmax head is trained on frozen features.
     normalizes_inputs: every layer takes the activities below scaled to a fixed length.
+    local: no gradient passes from one hidden layer to another.
+    supervision: what hidden layers learn from, ``labels`` or ``hybrids``; empty: they do not.
     """
 
     name: ClassVar[str] = ""
@@ -89,6 +91,8 @@ class Rule(ABC):
     trains_layers: ClassVar[bool] = True
     has_head: ClassVar[bool] = False
     normalizes_inputs: ClassVar[bool] = False
+    local: ClassVar[bool] = False
+    supervision: ClassVar[str] = ""
 
     def __init__(self, host: Host) -> None:
         self.host = host
