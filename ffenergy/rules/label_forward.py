@@ -52,7 +52,7 @@ class LabelForwardForward(ForwardForward):
             np.copyto(batch.positives[:, :CLASSES], np.take(self.targets, index, axis=0))
         with self.wrong_scope:
             np.copyto(batch.negatives, batch.positives)
-            away = self.rng.integers(1, CLASSES, size=index.shape[0])
+            away: np.ndarray = self.rng.integers(1, CLASSES, size=index.shape)
             wrong = self.trace.made(away, operation="random_index")
             wrong += np.take(self.labels, index)
             wrong %= CLASSES
