@@ -68,6 +68,7 @@ class Settings:
     head_init_std: float
     head_batch_size: int
     head_weight_decay: float
+    head_averaging: float  # η of the mean of the head's parameters over its epochs; 0: no mean
     softmax_lr: float
     softmax_epochs: int
 
@@ -203,7 +204,7 @@ _RANGES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
         (lambda value: 1 <= value <= _MOST, f"at least 1 and at most {_MOST:,}"),
     ),
     **{name: _at_least(0) for name in ("weight_decay", "head_weight_decay", "peer_strength")},
-    **{name: _at_least(0) for name in ("head_init_std", "threshold")},
+    **{name: _at_least(0) for name in ("head_init_std", "threshold", "head_averaging")},
     "bp_weight_decay": (
         lambda value: value >= 0 or value == -1,
         "at least 0, or -1 for that of weight_decay",

@@ -195,7 +195,12 @@ class _Stand(Host):
         self._part, self._what, self._times = stage.part, What.EVALUATE, plan.n_epochs
         order = self._order(stage)
         self._batches(stage, order)
-        stage.assess(dict.fromkeys(self._look(plan.name, stage), 0.0))
+        found = dict.fromkeys(self._look(plan.name, stage), 0.0)
+        if stage.close:
+            with _Site(self, What.CLOSE, 1) as pace:
+                for _ in range(pace):
+                    stage.close()
+        stage.assess(found)
         self._times = 1
 
     def begun(self) -> None:

@@ -16,6 +16,7 @@ class What(StrEnum):
     EVALUATE = "evaluate"  # a chunk of an evaluation
     REPORT = "report"  # a look at losses and right answers
     SHUFFLE = "shuffle"  # the order of an epoch
+    CLOSE = "close"  # the end of an epoch
 
 
 @dataclass(frozen=True)

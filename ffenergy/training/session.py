@@ -100,7 +100,10 @@ class Session(Host):
             if done:
                 self.progress.advance(done * per_epoch)
         for epoch in range(done, plan.n_epochs):
-            values = stage.assess(self._epoch(plan, stage, epoch))
+            found = self._epoch(plan, stage, epoch)
+            if stage.close:
+                stage.close()
+            values = stage.assess(found)
             row = {"stage": plan.name, "epoch": epoch + 1, **values, **totals(self.trace)}
             self.history.append(row | {"wall_seconds": self.elapsed})
             after(epoch + 1)

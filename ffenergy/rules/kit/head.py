@@ -46,6 +46,7 @@ class HeadStage:
             batch_size=settings.head_batch_size,
             shuffle="head shuffle",
             read=lambda: {"loss": head.read_losses()},
+            close=head.average if settings.head_averaging else None,
             assess=assess,
             part=HEAD,
         )

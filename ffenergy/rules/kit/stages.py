@@ -33,6 +33,7 @@ class Stage:
     shuffle: the random stream that orders the images.
     read: returns sums over all cases since the last call, keyed as in history.csv; one of them
         is ``loss``.
+    close: ends an epoch, before it is assessed; one step of the trace.
     assess: turns the mean values of an epoch into those of its history row, after the epoch.
     part: the one layer that learns, such as ``layer2`` or ``head``; empty where all of them do.
     passing: arrays that batches are gathered from, and that were in use before the stage began.
@@ -45,6 +46,7 @@ class Stage:
     batch_size: int
     shuffle: str
     read: Callable[[], Values]
+    close: Callable[[], None] | None = None
     assess: Callable[[Values], Values] = unchanged
     part: str = ""
     passing: Sequence[Array] = ()
