@@ -85,6 +85,8 @@ class TracedScalar(TracedValues):
     def __rmatmul__(self, other: Any) -> Any:
         return np.matmul(other, self)
 
+    __iter__ = __contains__ = None  # as NumPy's scalars, which are no sequences
+
     def __hash__(self) -> int:
         return hash(self._want_out("hashing"))
 

@@ -8,9 +8,12 @@ import numpy as np
 
 from instrumented.books.operand import Array
 from instrumented.books.traced import Traced
-from instrumented.rules.functions import apply_function
+from instrumented.rules.functions import OUT, apply_function
+from instrumented.rules.registry import RULES, Role, Rule
 from instrumented.rules.ufuncs import COUNTED_BY_INDEX, run_ufunc
 from instrumented.rules.unwrap import IMMEDIATES
+
+_SETTINGS = frozenset((int, bool, str, float, type(None), type))
 
 
 class TracedValues(Traced):
@@ -88,7 +91,95 @@ class TracedValues(Traced):
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return apply_function(self._booking, function, args, kwargs)
+        return self._run(function, *args, **kwargs)
+
+    def _run(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Run a NumPy function and book it; where all is known of the call, only count it."""
+        booking = self._booking
+        rule = RULES.get(function)
+        if rule is None or booking.recorder is not None:
+            return apply_function(booking, function, args, kwargs)[0]
+        parts: list[Any] = [booking.place, function]
+        plain: list[Any] = []
+        roles = rule.parameters.by_position
+        if len(args) > len(roles):
+            return apply_function(booking, function, args, kwargs)[0]
+        for role, value in zip(roles, args, strict=False):
+            if not self._is_known(rule, role, value, parts, plain):
+                return apply_function(booking, function, args, kwargs)[0]
+        named: dict[str, Any] = {}
+        if kwargs:
+            for name, value in kwargs.items():
+                role = rule.parameters.roles.get(name, Role.OUT)
+                parts.append(name)
+                if not self._is_known(rule, role, value, parts, plain):
+                    return apply_function(booking, function, args, kwargs)[0]
+                named[name] = plain.pop()
+        key = tuple(parts)
+        known = booking.shortcuts.get(key)
+        if known is None:
+            answer, outcome = apply_function(booking, function, args, kwargs)
+            if outcome is not None:
+                booking.remember(key, outcome)
+            return answer
+        answer = function(*plain, **named)
+        entry, layouts = known
+        if entry is not None:
+            entry.calls += 1
+            if booking.program is not None:
+                booking.program.append(entry.index)
+        if type(layouts) is int:
+            if type(answer) is np.ndarray:
+                return booking.array_type(booking, answer, layouts)
+            return booking.scalar_type(booking, np.asarray(answer)[()], layouts)
+        return kwargs["out"] if layouts == OUT else self._rebuilt(answer, layouts)
+
+    def _is_known(
+        self, rule: Rule, role: int, value: Any, parts: list[Any], plain: list[Any]
+    ) -> bool:
+        """Add an argument to a shortcut's key and to the plain ones; False where it has no place.
+
+        Of operands the key has the layout, of numbers among them the type, of settings the value.
+        """
+        kind = type(value)
+        if isinstance(value, Traced):
+            if role == Role.SETTING or value._booking is not self._booking:
+                return False
+            if rule.views and kind is not self._booking.array_type:
+                return False
+            parts.append(value._layout)
+            plain.append(value._array)
+            return True
+        if role == Role.SETTING or role == Role.COUNTS or value is None or kind is str:
+            if kind in _SETTINGS or isinstance(value, np.dtype) or _is_axes(value):
+                parts.append((kind, value))
+                plain.append(value)
+                return True
+            return False
+        if kind in IMMEDIATES or value is np._NoValue:
+            parts.append(kind)
+            plain.append(value)
+            return True
+        if role == Role.ARRAYS and kind in (list, tuple):
+            inside: list[Any] = []
+            layouts: list[Any] = [kind]
+            known = all(self._is_known(rule, Role.ARRAY, item, layouts, inside) for item in value)
+            parts.append(tuple(layouts))
+            plain.append(kind(inside))
+            return known
+        return False
+
+    def _rebuilt(self, answer: Any, layouts: Any) -> Any:
+        """Trace an answer of known layouts."""
+        booking = self._booking
+        if layouts is None:
+            return None
+        if type(layouts) is int:
+            if type(answer) is np.ndarray:
+                return booking.array_type(booking, answer, layouts)
+            return booking.scalar_type(booking, np.asarray(answer)[()], layouts)
+        kind, parts = layouts
+        return kind([self._rebuilt(a, part) for a, part in zip(answer, parts, strict=True)])
 
     # ---- ways out ----------------------------------------------------------------------
 
@@ -220,36 +311,36 @@ class TracedValues(Traced):
     @property
     def real(self) -> Any:
         """The real part: a view."""
-        return np.real(self)
+        return self._run(np.real, self)
 
     @property
     def imag(self) -> Any:
         """The imaginary part: a view of a complex array."""
-        return np.imag(self)
+        return self._run(np.imag, self)
 
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         """Return a view of another shape, or a counted copy where NumPy must copy."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, **kwargs)
+        return self._run(np.reshape, self, shape[0] if len(shape) == 1 else shape, **kwargs)
 
     def transpose(self, *axes: Any) -> Any:
         """Return a view with the axes permuted."""
-        return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+        return self._run(np.transpose, self, axes[0] if len(axes) == 1 else axes or None)
 
     def swapaxes(self, first: int, second: int) -> Any:
         """Return a view with two axes exchanged."""
-        return np.swapaxes(self, first, second)
+        return self._run(np.swapaxes, self, first, second)
 
     def squeeze(self, axis: Any = None) -> Any:
         """Return a view without axes of length 1."""
-        return np.squeeze(self, axis)
+        return self._run(np.squeeze, self, axis)
 
     def ravel(self, order: Any = "C") -> Any:
         """Return a flat view, or a counted copy where NumPy must copy."""
-        return np.ravel(self, order=order)
+        return self._run(np.ravel, self, order=order)
 
     def diagonal(self, *args: Any, **kwargs: Any) -> Any:
         """Return a view of the diagonals."""
-        return np.diagonal(self, *args, **kwargs)
+        return self._run(np.diagonal, self, *args, **kwargs)
 
     def flatten(self, order: Any = "C") -> Any:
         """Return a flat copy."""
@@ -257,11 +348,11 @@ class TracedValues(Traced):
 
     def repeat(self, repeats: Any, axis: Any = None) -> Any:
         """Return each element several times."""
-        return np.repeat(self, repeats, axis)
+        return self._run(np.repeat, self, repeats, axis)
 
     def take(self, indices: Any, axis: Any = None, **kwargs: Any) -> Any:
         """Gather elements through an index array."""
-        return np.take(self, indices, axis, **kwargs)
+        return self._run(np.take, self, indices, axis, **kwargs)
 
     def choose(self, choices: Any, **kwargs: Any) -> Any:
         """Choose from several arrays; see numpy.choose."""
@@ -273,67 +364,67 @@ class TracedValues(Traced):
 
     def sum(self, *args: Any, **kwargs: Any) -> Any:
         """Sum of elements; see numpy.sum."""
-        return np.sum(self, *args, **kwargs)
+        return self._run(np.sum, self, *args, **kwargs)
 
     def prod(self, *args: Any, **kwargs: Any) -> Any:
         """Product of elements; see numpy.prod."""
-        return np.prod(self, *args, **kwargs)
+        return self._run(np.prod, self, *args, **kwargs)
 
     def mean(self, *args: Any, **kwargs: Any) -> Any:
         """Arithmetic mean; see numpy.mean."""
-        return np.mean(self, *args, **kwargs)
+        return self._run(np.mean, self, *args, **kwargs)
 
     def var(self, *args: Any, **kwargs: Any) -> Any:
         """Variance; see numpy.var."""
-        return np.var(self, *args, **kwargs)
+        return self._run(np.var, self, *args, **kwargs)
 
     def std(self, *args: Any, **kwargs: Any) -> Any:
         """Standard deviation; see numpy.std."""
-        return np.std(self, *args, **kwargs)
+        return self._run(np.std, self, *args, **kwargs)
 
     def max(self, *args: Any, **kwargs: Any) -> Any:
         """Largest element; see numpy.max."""
-        return np.max(self, *args, **kwargs)
+        return self._run(np.max, self, *args, **kwargs)
 
     def min(self, *args: Any, **kwargs: Any) -> Any:
         """Smallest element; see numpy.min."""
-        return np.min(self, *args, **kwargs)
+        return self._run(np.min, self, *args, **kwargs)
 
     def argmax(self, *args: Any, **kwargs: Any) -> Any:
         """Position of the largest element; see numpy.argmax."""
-        return np.argmax(self, *args, **kwargs)
+        return self._run(np.argmax, self, *args, **kwargs)
 
     def argmin(self, *args: Any, **kwargs: Any) -> Any:
         """Position of the smallest element; see numpy.argmin."""
-        return np.argmin(self, *args, **kwargs)
+        return self._run(np.argmin, self, *args, **kwargs)
 
     def any(self, *args: Any, **kwargs: Any) -> Any:
         """Whether any element is true; see numpy.any."""
-        return np.any(self, *args, **kwargs)
+        return self._run(np.any, self, *args, **kwargs)
 
     def all(self, *args: Any, **kwargs: Any) -> Any:
         """Whether all elements are true; see numpy.all."""
-        return np.all(self, *args, **kwargs)
+        return self._run(np.all, self, *args, **kwargs)
 
     def cumsum(self, *args: Any, **kwargs: Any) -> Any:
         """Running sums; see numpy.cumsum."""
-        return np.cumsum(self, *args, **kwargs)
+        return self._run(np.cumsum, self, *args, **kwargs)
 
     def cumprod(self, *args: Any, **kwargs: Any) -> Any:
         """Running products; see numpy.cumprod."""
-        return np.cumprod(self, *args, **kwargs)
+        return self._run(np.cumprod, self, *args, **kwargs)
 
     def clip(self, *args: Any, **kwargs: Any) -> Any:
         """Elements limited to a range; see numpy.clip."""
-        return np.clip(self, *args, **kwargs)
+        return self._run(np.clip, self, *args, **kwargs)
 
     def round(self, *args: Any, **kwargs: Any) -> Any:
         """Elements rounded; see numpy.round."""
-        return np.round(self, *args, **kwargs)
+        return self._run(np.round, self, *args, **kwargs)
 
     def trace(self, *args: Any, **kwargs: Any) -> Any:
         """Sum along the diagonals; see numpy.trace."""
-        return np.trace(self, *args, **kwargs)
+        return self._run(np.trace, self, *args, **kwargs)
 
     def dot(self, other: Any, out: Any = None) -> Any:
         """Dot product; see numpy.dot."""
@@ -341,15 +432,15 @@ class TracedValues(Traced):
 
     def argsort(self, *args: Any, **kwargs: Any) -> Any:
         """Order of the elements; see numpy.argsort."""
-        return np.argsort(self, *args, **kwargs)
+        return self._run(np.argsort, self, *args, **kwargs)
 
     def argpartition(self, *args: Any, **kwargs: Any) -> Any:
         """Order of the elements around some positions; see numpy.argpartition."""
-        return np.argpartition(self, *args, **kwargs)
+        return self._run(np.argpartition, self, *args, **kwargs)
 
     def searchsorted(self, *args: Any, **kwargs: Any) -> Any:
         """Where values belong in sorted elements; see numpy.searchsorted."""
-        return np.searchsorted(self, *args, **kwargs)
+        return self._run(np.searchsorted, self, *args, **kwargs)
 
     def nonzero(self) -> Any:
         """Positions of the elements that are not zero; see numpy.nonzero."""

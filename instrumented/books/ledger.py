@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from instrumented.books.counters import NO_TRAFFIC, NO_WORK, Traffic, Work
 from instrumented.books.events import Kind
 from instrumented.books.operand import Layout
@@ -47,6 +49,23 @@ class Operation:
         for layout, nbytes in self.writes:
             split[layout.role] = split.get(layout.role, NO_TRAFFIC) + Traffic(bytes_written=nbytes)
         return split
+
+    @property
+    def dtype(self) -> str:
+        """NumPy's name of the type the arithmetic is done in: a mask times floats is floats.
+
+        The common type of what is read, widened by an inexact result (integers divided, a sum
+        with a wider ``dtype``); of Booleans that are added up, the result's.
+        """
+        read = [layout.dtype for layout, _ in self.reads if layout.dtype.kind in "biufc"]
+        made = self.writes[0][0].dtype if self.writes else None
+        if not read:
+            operands = self.reads or self.writes
+            return operands[0][0].dtype.name if operands else ""
+        common = np.result_type(*read)
+        if made is not None and (made.kind in "fc" or common.kind == "b"):
+            common = np.result_type(common, made)
+        return common.name
 
     @property
     def result_role(self) -> str:

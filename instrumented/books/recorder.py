@@ -71,7 +71,7 @@ class Recorder:
                     for array, (layout, nbytes) in zip(writes, operation.writes, strict=True)
                 ),
                 operation.work,
-                operands[0][0].dtype.name if operands else "",
+                operation.dtype,
                 fusion,
                 axes if len(axes) == len(operands) else (),
             )

@@ -1,111 +1,291 @@
-"""Runs NumPy functions on traced arrays: the values are NumPy's, the counts those of the rules."""
+"""Runs NumPy functions on traced values: the values are NumPy's, the counts those of the rules."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from instrumented.books.booking import Booking
+from instrumented.books.booking import Moved as Booked
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
-from instrumented.books.operand import Array
-from instrumented.books.traced import Operand, Traced, memory_of, plainly
+from instrumented.books.ledger import Entry
+from instrumented.books.traced import Operand, Traced, layout_of, memory_of, plainly
 from instrumented.errors import UncountedOperationError
-from instrumented.rules import behaviour, loops, odd_rules
-from instrumented.rules.odd_rules import unravel_arguments
-from instrumented.rules.registry import RULES, Call, Function, Moved, name_of, operation_name
-from instrumented.rules.unwrap import as_array, let_settings_out, strip
+from instrumented.rules import (  # noqa: F401 - their rules register themselves
+    elementwise,
+    fourier,
+    linear_algebra,
+    loops,
+    moving,
+    ordering,
+    products,
+    reductions,
+)
+from instrumented.rules.registry import RULES, Call, Fate, Function, Role, Rule, name_of
+from instrumented.rules.unwrap import IMMEDIATES, as_array, let_settings_out, strip
 
-MAY_VIEW = behaviour.VIEWING | {np.einsum}
-"""Functions whose result may be a view of an operand, which costs nothing."""
+OUT = "out"
+"""Stands, in the outcome of a call, for the array that the result was written into."""
 
-KEEPING_SCALARS = frozenset((np.real, np.imag, np.squeeze, np.transpose))
-"""Functions that answer a scalar with a scalar."""
+
+class Outcome(NamedTuple):
+    """What a call with known layouts does every time: its entry, the layouts of its answer.
+
+    ``entry`` is None where nothing moves. ``layouts`` is the number of a layout, ``OUT``, None,
+    or (type, parts) of a tuple or list.
+    """
+
+    entry: Entry | None
+    layouts: Any
 
 
 def apply_function(
     booking: Booking, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    """Run one NumPy function and book it by its rule.
+) -> tuple[Any, Outcome | None]:
+    """Run one NumPy function and book it by its rule, which is found before it runs.
+
+    Returns the answer, and what the next call with the same layouts will do (None: not known).
 
     Raises:
         UncountedOperationError: the function has no traffic rule.
         EscapeError: the function would take values out.
     """
-    name = operation_name(function)
-    if function in behaviour.ESCAPING_FUNCTIONS:
-        return _let_all_out(booking, function, args, kwargs)
-    if function in behaviour.FREE:
-        return function(*_plain(args), **_plain(kwargs))
-    if function in behaviour.ALLOCATING:  # memory without content: nothing moves
-        args, kwargs, _ = _arguments(booking, function, args, kwargs)
-        return booking.wrap_result(function(*_plain(args), **_plain(kwargs)))
-    rule = _rule(function)
-    if rule is None:
+    rule = RULES.get(function)
+    if rule is None or rule.fate is Fate.ESCAPING:
+        return _run_outside(booking, function, rule, args, kwargs), None
+    if rule.fate is Fate.FREE:
+        return _ask(booking, rule, args, kwargs), None
+    given = _Given(booking, rule, args, kwargs)
+    why = rule.refuses(given.call) if rule.refuses is not None else None
+    if why is not None:
         if booking.refuses_escapes:
+            raise UncountedOperationError(f"{name_of(function)} {why}")
+        return _run_outside(booking, function, None, args, kwargs), None
+    answer = function(*given.args, **given.kwargs)
+    results = _Results(booking, rule, given)
+    wrapped = results.wrap(answer)
+    entry = None
+    if rule.fate is Fate.COUNTED and (results.found or rule.writes):
+        entry = _book(booking, rule, given, results)
+    depends = rule.by_values is not None and rule.by_values(given.call)
+    if depends and entry is not None:
+        booking.ledger.data_dependent.add(entry.index)
+    if depends or given.is_bare:
+        return wrapped, None
+    layouts = _layouts(wrapped, given.target, given.operands)
+    return wrapped, None if layouts is NotImplemented else Outcome(entry, layouts)
+
+
+def _ask(booking: Booking, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run a function that asks for shapes and types alone, unless an operand has no axes."""
+    for name, value in rule.parameters.named(rule.name, args, kwargs).items():
+        is_asked = rule.parameters.role(name) is Role.TYPE and isinstance(value, Traced)
+        if is_asked and np.ndim(plainly(value)) == 0:
+            booking.want_out(value, f"{name_of(rule.function)}: {name}")
+    inside: list[Traced] = []
+    return rule.function(*strip(args, inside), **strip(kwargs, inside))
+
+
+class _Given:
+    """The arguments of a call: plain for NumPy, and the operands among them in order."""
+
+    def __init__(
+        self, booking: Booking, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.operands: list[Operand] = []
+        self.target: Operand | None = None
+        self._booking = booking
+        self._name = name_of(rule.function)
+        # an array made of a scalar shows the scalar's own bytes
+        self.bare: Callable[[Any], Any] = plainly
+        if rule.views and not rule.keeps_scalars:
+            self.bare = memory_of
+        parameters = rule.parameters
+        named = parameters.named(rule.name, args, kwargs)
+        plain: dict[str, Any] = {}
+        for name, value in named.items():
+            role = parameters.role(name)
+            if name == parameters.variadic:
+                plain[name] = tuple(self._plain(role, item, name) for item in value)
+            else:
+                plain[name] = self._plain(role, value, name)
+        for operand in self.operands if self.target is None else (*self.operands, self.target):
+            booking.admit(operand, rule.name)
+        by_position = parameters.positional[: len(args)]
+        self.args = tuple(plain[name] for name in by_position)
+        if parameters.variadic is not None:
+            self.args += plain[parameters.variadic]
+        self.kwargs = {name: plain[name] for name in kwargs}
+        self.call = Call(rule.function, plain, [self.bare(operand) for operand in self.operands])
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether a plain array is among the operands."""
+        taken = self.operands if self.target is None else [*self.operands, self.target]
+        return not all(isinstance(operand, Traced) for operand in taken)
+
+    def _plain(self, role: Role, value: Any, name: str) -> Any:
+        if role is Role.SETTING:
+            return let_settings_out(self._booking, value, f"{self._name}: {name}")
+        if role is Role.OUT:
+            return self._aim(value)
+        if value is None or (role is Role.MASK and value is True):
+            return value
+        if role is Role.ARRAYS and isinstance(value, (list, tuple)):
+            return type(value)([self._operand(item) for item in value])
+        if role is Role.NESTED and isinstance(value, list):
+            return [self._plain(role, item, name) for item in value]
+        if (
+            isinstance(value, Traced)
+            and (role is Role.COUNTS or role is Role.TYPE)
+            and np.ndim(plainly(value)) == 0
+        ):
+            return self._booking.want_out(value, f"{self._name}: {name}")
+        return self._operand(value)
+
+    def _aim(self, value: Any) -> Any:
+        if isinstance(value, tuple) and len(value) == 1:
+            (value,) = value
+        if value is None:
+            return None
+        self.target = value
+        return plainly(value)
+
+    def _operand(self, value: Any) -> Any:
+        """Add an operand and return it plain; numbers, types and names are immediates."""
+        if type(value) in IMMEDIATES or isinstance(value, (str, type, np.dtype, slice)):
+            return value
+        if value is None or value is np._NoValue:
+            return value
+        if isinstance(value, (Traced, list, tuple)) or type(value) is np.ndarray:
+            operand = as_array(self._booking, value, self._name)
+        elif isinstance(value, np.ndarray):
             raise UncountedOperationError(
-                f"{name_of(function)} has no traffic rule and is not guessed; write it with "
-                "functions that have one, add a rule with "
-                "instrumented.rules.registry.traffic_rule, or let the values out with .escape()"
+                f"{self._name} was given a {type(value).__name__}, a subclass of arrays, which is "
+                "not counted; numpy.asarray makes a plain array of it"
             )
-        answer = _let_all_out(booking, function, args, kwargs)
-        return _enter(booking, answer, name)
-    args, kwargs, target = _arguments(booking, function, args, kwargs)
-    operands: list[Operand] = []
-    unravel_arguments((args, kwargs), operands, (Traced, np.ndarray))
-    if function in behaviour.NEEDING_TWO_ARRAYS and len(operands) < 2:
-        raise UncountedOperationError(
-            f"{name_of(function)} is counted between arrays; bring the number in with trace.array"
-        )
-    for operand in operands if target is None else (*operands, target):
-        booking.admit(operand, name)
-    # an array made of a scalar shows the scalar's own bytes
-    bare = memory_of if function in MAY_VIEW - KEEPING_SCALARS else plainly
-    plain_args, plain_kwargs = _plain(args, bare), _plain(kwargs, bare)
-    aim = plainly(target)
-    traced_by_id = {id(bare(operand)): operand for operand in operands}
-    if target is not None:
-        plain_kwargs["out"] = aim
-        traced_by_id[id(aim)] = target
-    answer = function(*plain_args, **plain_kwargs)
-
-    plain_operands = [bare(operand) for operand in operands]
-    results: list[Array] = []
-    wrapped = _wrap_results(booking, function, answer, plain_operands, traced_by_id, results, aim)
-    if results or function in odd_rules.IN_PLACE:
-        call = Call(function, plain_args, plain_kwargs, plain_operands, results)
-        moved = rule(call)
-        writes: list[tuple[Operand, int | None]] = [
-            (traced_by_id[id(array)], nbytes) for array, nbytes in moved.writes
-        ]
-        booking.record(
-            name,
-            moved.kind,
-            [(traced_by_id[id(array)], nbytes) for array, nbytes in moved.reads],
-            writes,
-            moved.work,
-            loops.of_function(call, moved.kind) if booking.recorder is not None else (),
-        )
-        for written, nbytes in writes:
-            if not isinstance(written, Traced):
-                booking.let_out(written, f"{name_of(function)} into a plain array", nbytes)
-    return wrapped
+        elif isinstance(value, range):
+            operand = np.asarray(value)
+        else:
+            raise UncountedOperationError(
+                f"{self._name} was given a {type(value).__name__}, which has no traffic rule; "
+                "pass arrays or numbers"
+            )
+        self.operands.append(operand)
+        return self.bare(operand)
 
 
-def _let_all_out(
-    booking: Booking, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
+class _Results:
+    """Traces what a function returned; ``found`` are the plain arrays that it wrote."""
+
+    def __init__(self, booking: Booking, rule: Rule, given: _Given) -> None:
+        self.found: list[Any] = given.call.results
+        self.handles: dict[int, list[Operand]] = {}
+        for operand, plain in zip(given.operands, given.call.operands, strict=True):
+            self.handles.setdefault(id(plain), []).append(operand)
+        self._booking = booking
+        self._rule = rule
+        self._operands = given.call.operands
+        self._aim = None if given.target is None else plainly(given.target)
+        if given.target is not None:
+            self.handles[id(self._aim)] = [given.target]
+
+    def wrap(self, answer: Any) -> Any:
+        """Return an answer with its arrays and numbers traced."""
+        if isinstance(answer, (tuple, list)):
+            items = [self.wrap(item) for item in answer]
+            if isinstance(answer, list):
+                return items
+            return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
+        array = answer
+        if not isinstance(answer, (np.ndarray, np.generic)):
+            if type(answer) not in (bool, int, float, complex):
+                return answer
+            array = np.asarray(answer)[()]
+        known = self.handles.get(id(array))
+        views = self._rule.views
+        if known is not None and views and array is not self._aim:
+            known = known if isinstance(known[0], Traced) else None  # a bare array enters
+        if known is not None:  # written in place, unless it is an operand handed back as it is
+            if array is self._aim or not views:
+                self.found.append(array)
+            return known[0]
+        if views and id(array) not in self.handles:
+            for operand in self._operands:
+                if np.may_share_memory(array, operand) or isinstance(operand, np.generic):
+                    return self._booking.wrap(
+                        array, self._booking.role(self.handles[id(operand)][0])
+                    )
+        traced = self._booking.wrap_result(array)
+        self.handles[id(array)] = [traced]
+        if array.size or not views:  # an empty copy moves nothing
+            self.found.append(array)
+        return traced
+
+
+def _book(booking: Booking, rule: Rule, given: _Given, results: _Results) -> Entry:
+    moved = rule.moved(given.call)
+    handles = {key: list(found) for key, found in results.handles.items()}
+
+    def booked(pairs: Any) -> list[Booked]:
+        """Put operands for plain arrays; one array under two roles is taken in order."""
+        found: list[Booked] = []
+        for array, nbytes in pairs:
+            several = handles[id(array)]
+            found.append((several.pop(0) if len(several) > 1 else several[0], nbytes))
+        return found
+
+    reads = booked(moved.reads)
+    writes = booked(moved.writes)
+    axes = loops.of_function(given.call, moved.kind) if booking.recorder is not None else ()
+    entry = booking.record(rule.name, moved.kind, reads, writes, moved.work, axes)
+    for written, nbytes in writes:
+        if not isinstance(written, Traced):
+            booking.let_out(written, f"{name_of(rule.function)} into a plain array", nbytes)
+    return entry
+
+
+def _layouts(wrapped: Any, target: Operand | None, operands: list[Operand]) -> Any:
+    """Return the layouts of an answer, for an outcome; NotImplemented if they do not tell it."""
+    if wrapped is None:
+        return None
+    if isinstance(wrapped, Traced):
+        if wrapped is target:
+            return OUT
+        if any(wrapped is operand for operand in operands):
+            return NotImplemented
+        return layout_of(wrapped)
+    if type(wrapped) in (tuple, list):
+        parts = [_layouts(item, target, operands) for item in wrapped]
+        if NotImplemented not in parts:
+            return type(wrapped), parts
+    return NotImplemented
+
+
+def _run_outside(
+    booking: Booking,
+    function: Function,
+    rule: Rule | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> Any:
-    """Run a function on plain values, each of them recorded as it leaves."""
+    """Run a function that cannot be counted on values let out, where the trace records escapes."""
+    if rule is None and booking.refuses_escapes:
+        raise UncountedOperationError(
+            f"{name_of(function)} has no traffic rule and is not guessed; write it with functions "
+            "that have one, add a rule with instrumented.rules.registry.traffic_rule "
+            "(it declares every parameter), or let the values out with .escape()"
+        )
     inside: list[Traced] = []
     args, kwargs = strip(args, inside), strip(kwargs, inside)
     for operand in inside:
-        booking.admit(operand, operation_name(function))
+        booking.admit(operand, name_of(function))
         booking.want_out(operand, name_of(function))
-    return function(*args, **kwargs)
+    answer = function(*args, **kwargs)
+    return answer if rule is not None else _enter(booking, answer, name_of(function))
 
 
 def _enter(booking: Booking, answer: Any, name: str) -> Any:
@@ -115,118 +295,10 @@ def _enter(booking: Booking, answer: Any, name: str) -> Any:
         if isinstance(answer, list):
             return items
         return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
-    if type(answer) is not np.ndarray and not isinstance(answer, np.generic):
+    if not (type(answer) is np.ndarray or isinstance(answer, np.generic)):
+        return answer
+    if answer.dtype.hasobject:
         return answer
     made = booking.wrap_result(answer)
-    booking.record(name, Kind.CREATE, [], [(made, None)], NO_WORK)
+    booking.record(name.removeprefix("numpy."), Kind.CREATE, [], [(made, None)], NO_WORK)
     return made
-
-
-def _rule(function: Function) -> Any:
-    if function in RULES:
-        return RULES[function]
-    if function in behaviour.VIEWING:
-        return _copy_rule
-    if function in behaviour.CREATING:
-        return _creation_rule
-    return None
-
-
-def _copy_rule(call: Call) -> Moved:
-    """Read every operand, write every result that is not a view."""
-    return Moved(
-        Kind.COPY,
-        [(operand, None) for operand in call.operands],
-        [(result, None) for result in call.results],
-    )
-
-
-def _creation_rule(call: Call) -> Moved:
-    return Moved(Kind.CREATE, [], [(result, None) for result in call.results])
-
-
-def _wrap_results(
-    booking: Booking,
-    function: Function,
-    answer: Any,
-    operands: list[Array],
-    traced_by_id: dict[int, Any],
-    results: list[Array],
-    target: Array | None,
-) -> Any:
-    """Wrap what a function returned; append to ``results`` what it wrote."""
-    if answer is None:
-        return None
-    if isinstance(answer, (tuple, list)):
-        items = [
-            _wrap_results(booking, function, item, operands, traced_by_id, results, target)
-            for item in answer
-        ]
-        if isinstance(answer, list):
-            return items
-        return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
-    known = traced_by_id.get(id(answer))
-    array: Any = answer
-    if not isinstance(answer, (np.ndarray, np.generic)):
-        array = np.asarray(answer)[()]
-    if known is not None:  # written in place, unless it is an operand handed back as it is
-        if array is target or function not in MAY_VIEW:
-            results.append(array)
-        return known
-    source = _source(function, array, operands)
-    if source is not None:
-        owner = traced_by_id[id(source)]
-        return booking.wrap(array, booking.role(owner))
-    traced = booking.wrap_result(array)
-    traced_by_id[id(array)] = traced
-    if array.size or function not in MAY_VIEW:  # an empty copy moves nothing
-        results.append(array)
-    return traced
-
-
-def _source(function: Function, array: Any, operands: list[Any]) -> Any:
-    """Return the operand that ``array`` is a view of, if any."""
-    if function in MAY_VIEW:
-        for operand in operands:
-            if np.may_share_memory(array, operand) or isinstance(operand, np.generic):
-                return operand
-    return None
-
-
-def _arguments(
-    booking: Booking, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
-    """Return the arguments in the order of the signature, lists of data as arrays, and ``out``."""
-    bound = _signature(function).bind(*args, **kwargs)
-    target = bound.arguments.pop("out", None)
-    if isinstance(target, tuple):
-        (target,) = target
-    # the lists of numpy.block say where the blocks stand
-    sequences = behaviour.SEQUENCE_PARAMETERS if function is not np.block else ()
-    for name, value in bound.arguments.items():
-        if name in behaviour.DATA_PARAMETERS:
-            bound.arguments[name] = as_array(booking, value, name_of(function))
-        elif name in sequences and isinstance(value, (list, tuple)):
-            bound.arguments[name] = tuple(
-                as_array(booking, item, name_of(function)) for item in value
-            )
-        elif name in behaviour.SETTING_PARAMETERS and name not in ("operands", "where"):
-            bound.arguments[name] = let_settings_out(booking, value, f"{name_of(function)}: {name}")
-    return bound.args, bound.kwargs, target
-
-
-_signature = cache(inspect.signature)
-
-
-def _plain(value: Any, bare: Callable[[Any], Any] = plainly) -> Any:
-    """Replace traced values by plain ones inside nested tuples, lists and dicts."""
-    if isinstance(value, Traced):
-        return bare(value)
-    if isinstance(value, tuple):
-        items = [_plain(item, bare) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
-    if isinstance(value, list):
-        return [_plain(item, bare) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item, bare) for key, item in value.items()}
-    return value

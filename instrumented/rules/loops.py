@@ -12,19 +12,16 @@ from typing import Any
 import numpy as np
 
 from instrumented.books.events import Axes, Kind
-from instrumented.rules.behaviour import REDUCTIONS, functions
 from instrumented.rules.einsum import labels_of
-from instrumented.rules.registry import Call, Function
+from instrumented.rules.reductions import REDUCTIONS
+from instrumented.rules.registry import Call, Function, functions_named
 
 NOT_SAID: Axes = ()
-_FOLDING = {
-    *functions(REDUCTIONS),
-    np.linalg.norm,
-    np.linalg.vector_norm,
-}
+_FOLDING = functions_named(
+    [*(text.partition("(")[0] for text in REDUCTIONS), "linalg.norm", "linalg.vector_norm"]
+)
 CORES = {"matmul": ("mk", "kn"), "matvec": ("mk", "k"), "vecmat": ("k", "kn"), "vecdot": ("", "")}
 """Core axes of the operands of NumPy's products."""
-AXIS_POSITION = {np.linalg.norm: 2, np.linalg.vector_norm: 1}
 
 
 def of_function(call: Call, kind: Kind) -> Axes:
@@ -33,8 +30,7 @@ def of_function(call: Call, kind: Kind) -> Axes:
         return NOT_SAID
     shapes = [operand.shape for operand in call.operands]
     if call.function in _FOLDING and len(shapes) == 1:
-        axis = call.argument(AXIS_POSITION.get(call.function, 1), "axis")
-        return _folded(shapes, axis, call.results[0].ndim)
+        return _folded(shapes, call.get("axis"), call.results[0].ndim)
     find = _PRODUCTS.get(call.function)
     if find is None or (len(shapes) != 2 and find is not _einsum) or not all(shapes):
         return NOT_SAID
@@ -138,12 +134,12 @@ def _vdot(call: Call, shapes: Sequence[tuple[int, ...]]) -> Axes:
 
 
 def _linalg_vecdot(call: Call, shapes: Sequence[tuple[int, ...]]) -> Axes:
-    return _vecdot(shapes, call.kwargs.get("axis", -1))
+    return _vecdot(shapes, call.get("axis", -1))
 
 
 def _tensordot(call: Call, shapes: Sequence[tuple[int, ...]]) -> Axes:
     left, right = (len(shape) for shape in shapes)
-    axes = call.argument(2, "axes", 2)
+    axes = call.get("axes", 2)
     if isinstance(axes, (int, np.integer)):
         pairs = [(left - int(axes) + k, k) for k in range(int(axes))]
     else:
@@ -170,7 +166,7 @@ def _outer(call: Call, shapes: Sequence[tuple[int, ...]]) -> Axes:
 
 
 def _einsum(call: Call, shapes: Sequence[tuple[int, ...]]) -> Axes:
-    inputs, output = labels_of(call.args[0], [len(shape) for shape in shapes])
+    inputs, output = labels_of(call.arguments["operands"][0], [len(shape) for shape in shapes])
     labels = dict.fromkeys([*output, *(label for labels in inputs for label in labels)])
     number = {label: k for k, label in enumerate(labels)}
     return _numbered(*([number[label] for label in labels] for labels in (*inputs, output)))

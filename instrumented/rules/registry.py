@@ -1,97 +1,268 @@
 """The registry of traffic rules for NumPy functions that are not ufuncs.
 
-A rule turns one call into what it moved and computed. Most functions behave like many others
-and stand in the tables of :mod:`instrumented.rules.behaviour`; the odd ones have a function of
-their own, registered with :func:`traffic_rule`.
+A rule declares the function's parameters, all of them, in the order of NumPy's own signature, and
+says of each what it is to memory::
+
+    @traffic_rule("interp(x: array, xp: array, fp: array, left, right, period)")
+    def _interp(call: Call) -> Moved: ...
+
+=========  ==================================================================================
+(nothing)  a setting: a shape, an axis, a type, a tolerance. A traced value in it is an escape.
+array      an operand; a list given for it is read like any bare array, a number is an immediate
+arrays     a sequence of operands
+nested     operands in nested lists
+counts     an operand that decides the shape of the result, or a number; a traced number in it
+           is an escape
+mask       ``where``: True, or an operand
+type       an operand of which only shape and type are asked, unless it has no axes
+out        the array that the result is written into
+=========  ==================================================================================
+
+``tests/instrumented/rules/test_completeness.py`` holds the declarations against NumPy's
+signatures. A function that this version of NumPy lacks is skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
+from operator import attrgetter
 from typing import Any
+
+import numpy as np
 
 from instrumented.books.counters import NO_WORK, Work
 from instrumented.books.events import Kind
-from instrumented.books.operand import Array
 
 Function = Callable[..., Any]
 
 
+class Role(IntEnum):
+    """What a parameter is to memory; see the table above."""
+
+    SETTING = 0
+    ARRAY = 1
+    ARRAYS = 2
+    NESTED = 3
+    COUNTS = 4
+    MASK = 5
+    TYPE = 6
+    OUT = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Parameters of a function as NumPy declares them, each with its role.
+
+    ``by_position`` has the roles of arguments given by position (of ``*name``, eight of them);
+    ``variadic`` names the parameter ``*name`` and ``rest`` the parameter ``**name``, if any.
+    """
+
+    roles: dict[str, Role]
+    positional: tuple[str, ...]
+    by_position: tuple[Role, ...]
+    variadic: str | None = None
+    rest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Parameters:
+        """Read ``a: array, axis, *, keepdims, **kwargs``."""
+        roles: dict[str, Role] = {}
+        positional: list[str] = []
+        variadic = rest = None
+        by_position = True
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            name, _, role = part.partition(":")
+            stars, name = part.count("*"), name.strip().lstrip("*")
+            if stars:
+                by_position = False
+                if not name:
+                    continue
+                variadic, rest = (name, rest) if stars == 1 else (variadic, name)
+            elif by_position:
+                positional.append(name)
+            roles[name] = Role[role.strip().upper()] if role else Role.SETTING
+        by_role = [roles[name] for name in positional]
+        by_role += [] if variadic is None else [roles[variadic]] * 8
+        return cls(roles, tuple(positional), tuple(by_role), variadic, rest)
+
+    @classmethod
+    def unknown(cls) -> Parameters:
+        """Take whatever is given for an operand, by position or by name."""
+        return cls({"args": Role.ARRAY, "kwargs": Role.ARRAY}, (), (), "args", "kwargs")
+
+    def named(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments by parameter, in the order of the signature.
+
+        Raises:
+            TypeError: there is no such parameter.
+        """
+        found = dict(zip(self.positional, args, strict=False))
+        more = args[len(self.positional) :]
+        if more and self.variadic is None:
+            raise TypeError(
+                f"{name}() takes {len(self.positional)} positional arguments, not {len(args)}"
+            )
+        if self.variadic is not None:
+            found[self.variadic] = more
+        for key in kwargs:
+            if key in found or (key not in self.roles and self.rest is None):
+                raise TypeError(f"{name}() got an unknown or a second argument {key!r}")
+        found.update(kwargs)
+        order = [key for key in self.roles if key in found]
+        return {key: found[key] for key in (*order, *(found.keys() - self.roles.keys()))}
+
+    def role(self, name: str) -> Role:
+        """Return the role of a parameter; ``where`` among ``**kwargs`` is a mask."""
+        role = self.roles.get(name)
+        if role is None:
+            role = Role.MASK if name == "where" else self.roles[self.rest or ""]
+        return role
+
+
 @dataclass(slots=True)
 class Call:
-    """One call of a NumPy function on bare arrays, after it ran.
+    """One call of a NumPy function on plain values, after it ran.
 
-    ``operands`` are the arrays among the arguments in order (``out`` excluded), ``results`` the
-    arrays that came back in order.
+    ``arguments`` are those given, by name. ``operands`` are the arrays among them in the order
+    of the signature (``out`` excluded), traced scalars as NumPy scalars; ``results`` the arrays
+    that came back in order.
     """
 
     function: Function
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    operands: list[Array]
-    results: list[Array]
+    arguments: dict[str, Any]
+    operands: list[Any]
+    results: list[Any] = field(default_factory=list)
 
-    def argument(self, position: int, name: str, default: Any = None) -> Any:
-        """Return an argument given by position or by name."""
-        if position < len(self.args):
-            return self.args[position]
-        return self.kwargs.get(name, default)
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an argument, however it was given."""
+        return self.arguments.get(name, default)
 
     @property
     def size_in(self) -> int:
         """Elements of the first operand."""
-        return self.operands[0].size
+        return int(self.operands[0].size)
 
     @property
     def size_out(self) -> int:
         """Elements of the first result."""
-        return self.results[0].size
+        return int(self.results[0].size)
 
 
 @dataclass(slots=True)
 class Moved:
     """What a call read and wrote: (array, bytes) pairs in order, and its arithmetic.
 
-    Bytes of None mean all the bytes that the array covers.
+    Bytes of None mean all the bytes that the array covers. The arrays are operands and results
+    of the call, or views of them.
     """
 
     kind: Kind
-    reads: Sequence[tuple[Array, int | None]]
-    writes: Sequence[tuple[Array, int | None]]
+    reads: Sequence[tuple[Any, int | None]]
+    writes: Sequence[tuple[Any, int | None]]
     work: Work = field(default=NO_WORK)
 
 
-Rule = Callable[[Call], Moved]
+Movement = Callable[[Call], Moved]
+
+
+class Fate(IntEnum):
+    """What becomes of a call."""
+
+    COUNTED = 0
+    FREE = 1  # answered from shapes and types
+    ALLOCATED = 2  # memory without content
+    ESCAPING = 3  # prints or saves values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """How a function is counted.
+
+    Attributes:
+        function, name: the function, and as the trace calls it.
+        parameters: its parameters and what they are to memory.
+        moved: what a call moves and computes, of its plain operands and results.
+        fate: whether it is counted at all.
+        views: its results may be views of operands, which are free.
+        keeps_scalars: it answers a scalar with a scalar.
+        writes: it writes into its first operand and returns None.
+        by_values: tells whether values, not shapes, decide what a call moves.
+        refuses: returns why a call has no rule, before it runs; None if it has.
+    """
+
+    function: Function
+    name: str
+    parameters: Parameters
+    moved: Movement
+    fate: Fate = Fate.COUNTED
+    views: bool = False
+    keeps_scalars: bool = False
+    writes: bool = False
+    by_values: Callable[[Call], bool] | None = None
+    refuses: Callable[[Call], str | None] | None = None
+
 
 RULES: dict[Function, Rule] = {}
 
 
-def traffic_rule(*functions: Function) -> Callable[[Rule], Rule]:
-    """Register the decorated rule for each NumPy function; a duplicate raises at import."""
+def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Movement], Movement]:
+    """Register the decorated rule for each NumPy function; a duplicate raises at import.
 
-    def register(rule: Rule) -> Rule:
-        for function in functions:
-            if function in RULES:
-                raise ValueError(f"{name_of(function)} has two traffic rules")
-            RULES[function] = rule
-        return rule
+    Args:
+        declarations: ``"name(parameter: role, …)"`` as in the table above; the name may be
+            dotted (``linalg.norm``). A function itself is taken too: then whatever array, list
+            or tuple a call gives it is an operand.
+        traits: ``fate``, ``views``, ``keeps_scalars``, ``writes``, ``by_values``, ``refuses``
+            of :class:`Rule`.
+    """
+
+    def register(moved: Movement) -> Movement:
+        fresh: set[Function] = set()
+        for declaration in declarations:
+            if isinstance(declaration, str):
+                name, _, text = declaration.rstrip(") \n").partition("(")
+                found, parameters = function_named(name), Parameters.parse(text)
+            else:
+                found, parameters = declaration, Parameters.unknown()
+            if found is None or found in fresh:  # or two names of one function
+                continue
+            if found in RULES:
+                raise ValueError(f"{name_of(found)} has two traffic rules")
+            fresh.add(found)
+            RULES[found] = Rule(found, operation_name(found), parameters, moved, **traits)
+        return moved
 
     return register
 
 
-def streaming(kind: Kind, work: Callable[[Call], Work]) -> Rule:
+def streaming(kind: Kind, work: Callable[[Call], Work] | Work = NO_WORK) -> Movement:
     """Make the common rule: every operand is read once, every result is written once."""
 
-    def rule(call: Call) -> Moved:
+    def moved(call: Call) -> Moved:
         return Moved(
             kind,
             [(operand, None) for operand in call.operands],
             [(result, None) for result in call.results],
-            work(call),
+            work if isinstance(work, Work) else work(call),
         )
 
-    return rule
+    return moved
+
+
+def function_named(name: str) -> Function | None:
+    """Return NumPy's function of a dotted name; None where this version has none."""
+    try:
+        found: Function = attrgetter(name)(np)
+    except AttributeError:
+        return None
+    return found
+
+
+def functions_named(names: Iterable[str]) -> frozenset[Function]:
+    """Return the NumPy functions of a table of names, those that this version has."""
+    return frozenset(found for name in names if (found := function_named(name)) is not None)
 
 
 def name_of(function: Function) -> str:

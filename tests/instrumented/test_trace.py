@@ -231,6 +231,28 @@ def test_events_name_buffers_views_and_fusion():
     assert wide.shape == (2, 2)
 
 
+@pytest.mark.parametrize(
+    ("operate", "dtype"),
+    [
+        (lambda x, mask, i: mask * x, "float32"),
+        (lambda x, mask, i: x > 1.0, "float32"),
+        (lambda x, mask, i: mask.sum(), "int64"),
+        (lambda x, mask, i: mask & mask, "bool"),
+        (lambda x, mask, i: i / i, "float64"),
+        (lambda x, mask, i: i + i, "int64"),
+        (lambda x, mask, i: np.where(mask, x, 0.0), "float32"),
+        (lambda x, mask, i: x.sum(dtype=np.float64), "float64"),
+        (lambda x, mask, i: x.argmax(), "float32"),
+        (lambda x, mask, i: x @ x, "float32"),
+    ],
+)
+def test_an_event_has_the_type_of_its_arithmetic(operate, dtype):
+    trace = instrumented.Trace(record=True)
+    x = trace.array(np.ones(3, np.float32))
+    operate(x, trace.array(np.ones(3, bool)), trace.array(np.ones(3, np.int64)))
+    assert trace.events[-1].dtype == dtype
+
+
 def test_two_entries_of_one_memory_are_one_buffer():
     trace = instrumented.Trace(record=True)
     plain = np.zeros(8)

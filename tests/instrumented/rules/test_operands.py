@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import instrumented
-from instrumented import Traffic
+from instrumented import Kind, Traffic
+from instrumented.rules.registry import RULES, streaming, traffic_rule
 
 
 def test_bare_arrays_count_as_data_and_are_refused_when_strict(traced):
@@ -115,17 +116,47 @@ def test_lists_count_as_bare_arrays(traced, call):
 
 
 @pytest.mark.parametrize(
-    "call",
+    ("call", "read", "written", "flops"),
     [
-        lambda x: np.dot(x, 2.0),
-        lambda x: np.put(x, 1, 5.0),
-        lambda x: np.digitize(0.5, x),
-        lambda x: np.einsum("i,i", x, [1.0, 2.0, 3.0]),
-        lambda x: np.einsum(",i->i", 2.0, x),
+        (lambda x: np.dot(x, np.float32(2.0)), 12, 12, 3),
+        (lambda x: np.put(x, 1, 5.0), 0, 4, 0),
+        (lambda x: np.put(x, [1], 5.0), 8, 4, 0),
+        (lambda x: np.digitize(0.5, x), 12, 8, 2),  # a binary search of ceil(log2 4) steps
+        (lambda x: np.einsum("i,i", x, [1.0, 2.0, 3.0]), 12 + 24, 8, 6),
+        (lambda x: np.take(x, 1), 4, 4, 0),
     ],
 )
-def test_products_with_numbers_are_refused_by_name(traced, call):
+def test_numbers_are_immediates_and_lists_bare_arrays(traced, call, read, written, flops):
     trace, x = traced((3,))
-    with pytest.raises(instrumented.UncountedOperationError, match=r"numpy\.\w+ is counted"):
-        call(x)
+    call(x)
+    assert (trace.traffic, trace.work.flops) == (Traffic(read, written), flops)
+
+
+def test_einsum_with_numbers_is_refused_before_it_runs(traced):
+    trace, x, target = traced((3,), (3,))
+    before = target._array.copy()
+    with pytest.raises(instrumented.UncountedOperationError, match=r"numpy\.einsum is counted"):
+        np.einsum(",i->i", 2.0, x, out=target)
     assert trace.traffic == Traffic()
+    np.testing.assert_array_equal(target._array, before)
+
+
+def test_a_rule_for_a_bare_function_takes_every_array_for_an_operand():
+    traffic_rule(np.unwrap)(streaming(Kind.ELEMENTWISE))
+    try:
+        trace = instrumented.Trace()
+        x = trace.array(np.ones(3))
+        np.unwrap(x, discont=[9.0, 9.0])
+        assert trace.traffic == Traffic(24 + 16, 24)
+    finally:
+        del RULES[np.unwrap]
+
+
+def test_one_array_under_two_roles_is_counted_under_both():
+    trace = instrumented.Trace()
+    plain = np.ones(4)
+    weight, data = trace.array(plain, role="weight"), trace.array(plain)
+    np.concatenate([weight, data])
+    np.add(weight, data)
+    roles = trace.by_role().groupby("role")["bytes_read"].sum()
+    assert (roles["weight"], roles["data"]) == (64, 64)

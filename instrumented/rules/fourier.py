@@ -1,0 +1,64 @@
+"""Rules of ``numpy.fft``: 5·n·⌈log2 n⌉ flops for a line of n, operands streamed once.
+
+A model: the radix-2 count of Cooley and Tukey (each of the ⌈log2 n⌉ rounds has n/2 butterflies of 4
+multiplications and 6 additions on real numbers), for every n. Transforms of real lines cost half,
+those along several axes the sum of their lines; scaling is not counted.
+"""
+
+from __future__ import annotations
+
+import math
+
+from instrumented.books.counters import NO_WORK, Work
+from instrumented.books.events import Kind
+from instrumented.rules.registry import Call, Moved, operation_name, streaming, traffic_rule
+
+
+def transform(n: int, *, of_reals: bool) -> Work:
+    """Return the work of one line of n."""
+    rounds = math.ceil(math.log2(n)) if n > 1 else 0
+    add, multiply = 3 * n * rounds, 2 * n * rounds
+    return Work(add // 2, multiply // 2) if of_reals else Work(add, multiply)
+
+
+ONE_AXIS = "a: array, n, axis, norm, out: out"
+AXES = "a: array, s, axes, norm, out: out"
+
+
+@traffic_rule(
+    *(f"fft.{name}({ONE_AXIS})" for name in "fft ifft rfft irfft hfft ihfft".split()),
+)
+def _one_axis(call: Call) -> Moved:
+    """The longer of line and result is the length of the transform."""
+    axis, source, result = call.get("axis", -1), call.operands[0], call.results[0]
+    name = operation_name(call.function).removeprefix("fft.")
+    of_reals = name in ("rfft", "irfft", "hfft", "ihfft")
+    length = call.get("n")
+    if length is None:
+        by_result = name in ("irfft", "hfft", "fft", "ifft")
+        length = (result if by_result else source).shape[axis]
+    lines = result.size // result.shape[axis] if result.shape[axis] else 0
+    return streaming(Kind.REDUCTION, transform(length, of_reals=of_reals) * lines)(call)
+
+
+@traffic_rule(
+    *(f"fft.{name}({AXES})" for name in "fft2 ifft2 rfft2 irfft2 fftn ifftn rfftn irfftn".split()),
+)
+def _several_axes(call: Call) -> Moved:
+    """One axis after the other; of a real transform one axis is of reals, the rest on its half."""
+    name = operation_name(call.function).removeprefix("fft.")
+    is_real, is_back = "rfft" in name, name.startswith("i")
+    spectrum = call.operands[0] if name in ("irfft2", "irfftn") else call.results[0]
+    whole = call.results[0] if is_back else call.operands[0]
+    axes = call.get("axes")
+    if axes is None:
+        lengths = call.get("s")
+        count = len(lengths) if lengths is not None else (2 if "2" in name else whole.ndim)
+        axes = range(-count, 0)
+    work = NO_WORK
+    for axis in axes:
+        real_axis = is_real and axis == axes[-1]
+        length = (whole if real_axis else spectrum).shape[axis]
+        lines = spectrum.size // spectrum.shape[axis] if spectrum.shape[axis] else 0
+        work += transform(length, of_reals=real_axis) * lines
+    return streaming(Kind.REDUCTION, work)(call)

@@ -1,0 +1,275 @@
+"""Rules of NumPy functions that ask, make, show or move: no arithmetic in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from instrumented.books.counters import Work
+from instrumented.books.events import Kind
+from instrumented.books.operand import own_bytes
+from instrumented.rules.registry import Call, Fate, Moved, streaming, traffic_rule
+
+_copy = streaming(Kind.COPY)
+
+
+def _nothing(call: Call) -> Moved:
+    return Moved(Kind.COPY, [], [])
+
+
+traffic_rule(
+    "can_cast(from_: type, to, casting)",
+    "common_type(*arrays: array)",
+    "einsum_path(*operands: array, optimize, einsum_call)",
+    "iscomplexobj(x: array)",
+    "isrealobj(x: array)",
+    "may_share_memory(a: array, b: array, max_work)",
+    "min_scalar_type(a: type)",
+    "ndim(a: array)",
+    "result_type(*arrays_and_dtypes: array)",
+    "shape(a: array)",
+    "shares_memory(a: array, b: array, max_work)",
+    "size(a: array, axis)",
+    fate=Fate.FREE,
+)(_nothing)
+
+traffic_rule(
+    "array2string(a: array, max_line_width, precision, suppress_small, separator, prefix, *, "
+    "formatter, threshold, edgeitems, sign, floatmode, suffix, legacy)",
+    "array_repr(arr: array, max_line_width, precision, suppress_small)",
+    "array_str(a: array, max_line_width, precision, suppress_small)",
+    "save(file, arr: array, allow_pickle)",
+    "savetxt(fname, X: array, fmt, delimiter, newline, header, footer, comments, encoding)",
+    "savez(file, *args: array, allow_pickle, **kwds: array)",
+    "savez_compressed(file, *args: array, allow_pickle, **kwds: array)",
+    fate=Fate.ESCAPING,
+)(_nothing)
+
+traffic_rule(
+    "empty(shape, dtype, order, *, device, like)",
+    "empty_like(prototype: array, dtype, order, subok, shape, *, device)",
+    fate=Fate.ALLOCATED,
+)(_nothing)
+
+
+@traffic_rule(
+    "arange(start_or_stop, stop, step, *, dtype, device, like)",
+    "eye(N, M, k, dtype, order, *, device, like)",
+    "identity(n, dtype, *, like)",
+    "ones(shape, dtype, order, *, device, like)",
+    "ones_like(a: array, dtype, order, subok, shape, *, device)",
+    "tri(N, M, k, dtype, *, like)",
+    "zeros(shape, dtype, order, *, device, like)",
+    "zeros_like(a: array, dtype, order, subok, shape, *, device)",
+    "diag_indices_from(arr: array)",
+    "tril_indices_from(arr: array, k)",
+    "triu_indices_from(arr: array, k)",
+)
+def _creation(call: Call) -> Moved:
+    """Nothing is read, not even the model of a ``_like``."""
+    return Moved(Kind.CREATE, [], [(result, None) for result in call.results])
+
+
+@traffic_rule(
+    "full(shape, fill_value: array, dtype, order, *, device, like)",
+    "full_like(a: array, fill_value: array, dtype, order, subok, shape, *, device)",
+)
+def _full(call: Call) -> Moved:
+    """The model is not read, a fill value of its own memory is."""
+    fill = call.get("fill_value")
+    reads = [(operand, None) for operand in call.operands if operand is fill]
+    return Moved(Kind.COPY if reads else Kind.CREATE, reads, [(call.results[0], None)])
+
+
+VIEWS = (
+    "asanyarray(a: array, dtype, order, *, device, copy, like)",
+    "asarray(a: array, dtype, order, *, device, copy, like)",
+    "array(object: array, dtype, *, copy, order, subok, ndmin, ndmax, like)",
+    "ascontiguousarray(a: array, dtype, *, like)",
+    "asfortranarray(a: array, dtype, *, like)",
+    "require(a: array, dtype, requirements, *, like)",
+    "astype(x: array, dtype, *, copy, device)",
+    "atleast_1d(*arys: array)",
+    "atleast_2d(*arys: array)",
+    "atleast_3d(*arys: array)",
+    "broadcast_arrays(*args: array, subok)",
+    "broadcast_to(array: array, shape, subok)",
+    "meshgrid(*xi: array, copy, sparse, indexing)",
+    "reshape(a: array, shape, order, *, copy)",
+    "ravel(a: array, order)",
+    "expand_dims(a: array, axis)",
+    "matrix_transpose(x: array)",
+    "swapaxes(a: array, axis1, axis2)",
+    "moveaxis(a: array, source, destination)",
+    "rollaxis(a: array, axis, start)",
+    "flip(m: array, axis)",
+    "fliplr(m: array)",
+    "flipud(m: array)",
+    "rot90(m: array, k, axes)",
+    "diag(v: array, k)",
+    "diagonal(a: array, offset, axis1, axis2)",
+    "linalg.diagonal(x: array, *, offset)",
+    "linalg.matrix_transpose(x: array)",
+    "split(ary: array, indices_or_sections, axis)",
+    "array_split(ary: array, indices_or_sections, axis)",
+    "hsplit(ary: array, indices_or_sections)",
+    "vsplit(ary: array, indices_or_sections)",
+    "dsplit(ary: array, indices_or_sections)",
+    "unstack(x: array, *, axis)",
+    "lib.stride_tricks.sliding_window_view(x: array, window_shape, axis, *, subok, writeable)",
+    "append(arr: array, values: array, axis)",
+    "block(arrays: nested)",
+    "column_stack(tup: arrays)",
+    "concatenate(arrays: arrays, axis, out: out, *, dtype, casting)",
+    "copy(a: array, order, subok)",
+    "diagflat(v: array, k)",
+    "dstack(tup: arrays)",
+    "hstack(tup: arrays, *, dtype, casting)",
+    "insert(arr: array, obj: array, values: array, axis)",
+    "resize(a: array, new_shape)",
+    "roll(a: array, shift, axis)",
+    "stack(arrays: arrays, axis, out: out, *, dtype, casting)",
+    "tile(A: array, reps)",
+    "tril(m: array, k)",
+    "triu(m: array, k)",
+    "vstack(tup: arrays, *, dtype, casting)",
+    "fft.fftshift(x: array, axes)",
+    "fft.ifftshift(x: array, axes)",
+)
+"""Free where the result is a view of an operand; else the operands are read, the result written."""
+
+traffic_rule(*VIEWS, views=True)(_copy)
+traffic_rule(
+    "real(val: array)",
+    "imag(val: array)",
+    "squeeze(a: array, axis)",
+    "transpose(a: array, axes)",
+    views=True,
+    keeps_scalars=True,
+)(_copy)
+
+
+def _has_array(name: str) -> Callable[[Call], bool]:
+    return lambda call: isinstance(call.get(name), np.ndarray)
+
+
+_masked = _has_array("mask")
+
+
+traffic_rule(
+    "repeat(a: array, repeats: counts, axis)", views=True, by_values=_has_array("repeats")
+)(_copy)
+traffic_rule("delete(arr: array, obj: array, axis)", views=True, by_values=_has_array("obj"))(_copy)
+traffic_rule(
+    "ix_(*args: array)",
+    views=True,
+    by_values=lambda call: any(operand.dtype == bool for operand in call.operands),
+)(_copy)
+traffic_rule("trim_zeros(filt: array, trim, axis)", views=True, by_values=lambda call: True)(_copy)
+
+
+@traffic_rule("pad(array: array, pad_width, mode, **kwargs: array)")
+def _pad(call: Call) -> Moved:
+    """Means, extremes and ramps of the edges are arithmetic on what is padded."""
+    mode = call.get("mode", "constant")
+    padded = call.size_out - call.size_in
+    work = Work(add=padded, multiply=padded) if mode == "linear_ramp" else Work()
+    if mode in ("maximum", "mean", "median", "minimum"):
+        work = Work(add=call.size_in * call.operands[0].ndim)
+    return streaming(Kind.COPY, work)(call)
+
+
+# ---- through an index --------------------------------------------------------------------
+
+
+@traffic_rule(
+    "take(a: array, indices: array, axis, out: out, mode)",
+    "take_along_axis(arr: array, indices: array, axis)",
+)
+def _gather(call: Call) -> Moved:
+    source, *index = call.operands
+    result = call.results[0]
+    reads = [(source, result.size * source.itemsize), *((i, None) for i in index)]
+    return Moved(Kind.GATHER, reads, [(result, None)])
+
+
+@traffic_rule(
+    "compress(condition: array, a: array, axis, out: out)",
+    "extract(condition: array, arr: array)",
+    by_values=lambda call: True,
+)
+def _masked_gather(call: Call) -> Moved:
+    mask, source = call.operands
+    result = call.results[0]
+    reads = [(source, result.size * source.itemsize), (mask, None)]
+    return Moved(Kind.GATHER, reads, [(result, None)])
+
+
+@traffic_rule("choose(a: array, choices: arrays, out: out, mode)")
+def _choose(call: Call) -> Moved:
+    """As ``where``: the index and all that may be chosen are streamed, one selection each."""
+    return streaming(Kind.ELEMENTWISE, Work(add=call.size_out))(call)
+
+
+@traffic_rule("put(a: array, ind: array, v: array, mode)", writes=True)
+def _put(call: Call) -> Moved:
+    target = call.operands[0]
+    return _stored(call, target, int(np.size(call.get("ind"))))
+
+
+@traffic_rule("put_along_axis(arr: array, indices: array, values: array, axis)", writes=True)
+def _put_along_axis(call: Call) -> Moved:
+    target, index, axis = call.operands[0], call.get("indices"), call.get("axis", -1)
+    stored = int(index.size)
+    if axis is not None:  # the other axes are broadcast against the target
+        others = [n for k, n in enumerate(target.shape) if k != axis % target.ndim]
+        stored = index.shape[axis] * math.prod(others)
+    return _stored(call, target, stored)
+
+
+@traffic_rule("putmask(a: array, mask: array, values: array)", writes=True, by_values=_masked)
+def _putmask(call: Call) -> Moved:
+    return _stored(call, call.operands[0], int(np.count_nonzero(call.get("mask"))))
+
+
+@traffic_rule("place(arr: array, mask: array, vals: array)", writes=True, by_values=_masked)
+def _place(call: Call) -> Moved:
+    return _stored(call, call.operands[0], int(np.count_nonzero(call.get("mask"))))
+
+
+@traffic_rule("copyto(dst: array, src: array, casting, where: mask)", writes=True)
+def _copyto(call: Call) -> Moved:
+    target, *others = call.operands
+    reads: list[tuple[Any, int | None]] = [(other, None) for other in others]
+    if isinstance(call.get("where", True), (np.ndarray, np.generic)):
+        reads.append((target, None))  # what the mask leaves alone is merged: one selection each
+        return Moved(Kind.COPY, reads, [(target, None)], Work(add=target.size))
+    return Moved(Kind.COPY, reads, [(target, None)])
+
+
+@traffic_rule("fill_diagonal(a: array, val: array, wrap)", writes=True)
+def _fill_diagonal(call: Call) -> Moved:
+    target = call.operands[0]
+    length = min(target.shape)
+    if call.get("wrap", False) and target.ndim == 2:
+        length = math.ceil(target.size / (target.shape[1] + 1))
+    return _stored(call, target, length)
+
+
+def _stored(call: Call, target: Any, elements: int) -> Moved:
+    reads = [(array, own_bytes(array)) for array in call.operands[1:]]
+    return Moved(Kind.SCATTER, reads, [(target, elements * target.itemsize)])
+
+
+REFUSED = """
+    apply_along_axis apply_over_axes busday_count busday_offset is_busday datetime_as_string
+    frombuffer fromfile fromfunction fromiter fromstring genfromtxt loadtxt
+    i0 piecewise polydiv real_if_close unwrap
+""".split()
+"""No rule: refused with an error that names the function, never guessed."""
+
+REFUSED_MODULES = ("numpy.lib.recfunctions", "numpy.polynomial")
+"""Packages of which every function is refused; NumPy lists them once somebody imports them."""
