@@ -245,8 +245,7 @@ def _copyto(call: Call) -> Moved:
     target, *others = call.operands
     reads: list[tuple[Any, int | None]] = [(other, None) for other in others]
     if isinstance(call.get("where", True), (np.ndarray, np.generic)):
-        reads.append((target, None))  # what the mask leaves alone is merged: one selection each
-        return Moved(Kind.COPY, reads, [(target, None)], Work(add=target.size))
+        reads.append((target, None))  # what the mask leaves alone is merged
     return Moved(Kind.COPY, reads, [(target, None)])
 
 
