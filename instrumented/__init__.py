@@ -21,6 +21,7 @@ from instrumented.errors import (
     InstrumentError,
     UncountedOperationError,
 )
+from instrumented.generator import TracedGenerator
 from instrumented.scalar import TracedScalar
 from instrumented.trace import Trace
 from instrumented.untraced import Untraced
@@ -37,6 +38,7 @@ __all__ = [
     "LruStack",
     "Trace",
     "TracedArray",
+    "TracedGenerator",
     "TracedScalar",
     "Traffic",
     "UncountedOperationError",

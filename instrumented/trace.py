@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, cast
 
+import numpy as np
 import pandas as pd
 
 from instrumented.array import TracedArray
@@ -17,6 +18,7 @@ from instrumented.books.ledger import Ledger, Signature
 from instrumented.books.operand import Array
 from instrumented.books.recorder import Recorder
 from instrumented.errors import InstrumentError
+from instrumented.generator import TracedGenerator
 from instrumented.scalar import TracedScalar
 from instrumented.scopes import Fusion, Scope, Step
 
@@ -110,6 +112,19 @@ class Trace:
             self._booking.recorder.meet(array, role, name, preloaded=False)
         self._booking.record(operation, Kind.CREATE, [], [(traced, None)], NO_WORK)
         return cast(Array, traced)
+
+    def generator(self, generator: np.random.Generator) -> TracedGenerator:
+        """Return a generator whose draws are traced: the same values, written as they are made.
+
+        Raises:
+            InstrumentError: ``generator`` is no ``numpy.random.Generator``.
+        """
+        if not isinstance(generator, np.random.Generator):
+            raise InstrumentError(
+                f"Trace.generator needs a numpy.random.Generator, not "
+                f"{type(generator).__name__}; numpy.random.default_rng(seed) makes one"
+            )
+        return TracedGenerator(self._booking, generator)
 
     def escape(self, value: Any, *, copy: bool = False) -> Any:
         """Let a value out of the trace, on the record: its bytes count as read.

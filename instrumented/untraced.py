@@ -32,6 +32,10 @@ class Untraced:
         """Return ``array`` itself."""
         return array
 
+    def generator(self, generator: np.random.Generator) -> Any:
+        """Return ``generator`` itself."""
+        return generator
+
     def escape(self, value: Any, *, copy: bool = False) -> Any:
         """Return ``value`` itself, as a NumPy scalar if it has no axes, or a copy."""
         if isinstance(value, np.ndarray) and value.ndim == 0:

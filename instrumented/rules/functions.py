@@ -58,13 +58,20 @@ def apply_function(
         return _run_outside(booking, function, rule, args, kwargs), None
     if rule.fate is Fate.FREE:
         return _ask(booking, rule, args, kwargs), None
+    return apply_rule(booking, rule, args, kwargs)
+
+
+def apply_rule(
+    booking: Booking, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, Outcome | None]:
+    """Run the function of a rule and book it; the answer and the outcome as of a function."""
     given = _Given(booking, rule, args, kwargs)
     why = rule.refuses(given.call) if rule.refuses is not None else None
     if why is not None:
         if booking.refuses_escapes:
-            raise UncountedOperationError(f"{name_of(function)} {why}")
-        return _run_outside(booking, function, None, args, kwargs), None
-    answer = function(*given.args, **given.kwargs)
+            raise UncountedOperationError(f"numpy.{rule.name} {why}")
+        return _run_outside(booking, rule.function, None, args, kwargs), None
+    answer = rule.function(*given.args, **given.kwargs)
     results = _Results(booking, rule, given)
     wrapped = results.wrap(answer)
     entry = None
@@ -84,7 +91,7 @@ def _ask(booking: Booking, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, 
     for name, value in rule.parameters.named(rule.name, args, kwargs).items():
         is_asked = rule.parameters.role(name) is Role.TYPE and isinstance(value, Traced)
         if is_asked and np.ndim(plainly(value)) == 0:
-            booking.want_out(value, f"{name_of(rule.function)}: {name}")
+            booking.want_out(value, f"numpy.{rule.name}: {name}")
     inside: list[Traced] = []
     return rule.function(*strip(args, inside), **strip(kwargs, inside))
 
@@ -98,7 +105,7 @@ class _Given:
         self.operands: list[Operand] = []
         self.target: Operand | None = None
         self._booking = booking
-        self._name = name_of(rule.function)
+        self._name = f"numpy.{rule.name}"
         # an array made of a scalar shows the scalar's own bytes
         self.bare: Callable[[Any], Any] = plainly
         if rule.views and not rule.keeps_scalars:
@@ -244,7 +251,7 @@ def _book(booking: Booking, rule: Rule, given: _Given, results: _Results) -> Ent
     entry = booking.record(rule.name, moved.kind, reads, writes, moved.work, axes)
     for written, nbytes in writes:
         if not isinstance(written, Traced):
-            booking.let_out(written, f"{name_of(rule.function)} into a plain array", nbytes)
+            booking.let_out(written, f"numpy.{rule.name} into a plain array", nbytes)
     return entry
 
 

@@ -80,7 +80,7 @@ def test_elimination_counts_its_own_loops():
          Work(144, 144)),
         # 4 m^2 n + 8 m n^2 + 9 n^3 = 128 + 128 + 72
         (np.linalg.svd, (TALL,), 64, 128 + 16 + 32, Work(164, 164)),
-        # thin vectors, then 4*2 + 2*2 multiply-adds and 2 divisions; x, residual, rank (int32), values
+        # thin vectors, then 4*2 + 2*2 multiply-adds and 2 divisions; rank is int32
         (lambda a, b: np.linalg.lstsq(a, b, rcond=None), (TALL, TALL[:, 0]), 64 + 32,
          16 + 8 + 4 + 16, Work(144 + 12, 144 + 12, 2)),
         (np.linalg.pinv, (TALL,), 64, 64, Work(144 + 16, 144 + 16 + 4, 2)),

@@ -1,0 +1,124 @@
+"""Rules of ``numpy.random.Generator``: what is drawn is written, what it is drawn from is read.
+
+Drawing costs no flops here, as for ``trace.made``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from instrumented.books.booking import Booking
+from instrumented.books.events import Kind
+from instrumented.books.traced import Traced
+from instrumented.rules.functions import apply_rule
+from instrumented.rules.registry import Call, Moved, Parameters, Rule
+
+DECLARATIONS = """
+    beta(a: array, b: array, size)
+    binomial(n: array, p: array, size)
+    chisquare(df: array, size)
+    choice(a: counts, size, replace, p: array, axis, shuffle)
+    dirichlet(alpha: array, size)
+    exponential(scale: array, size)
+    f(dfnum: array, dfden: array, size)
+    gamma(shape: array, scale: array, size)
+    geometric(p: array, size)
+    gumbel(loc: array, scale: array, size)
+    hypergeometric(ngood: array, nbad: array, nsample: array, size)
+    integers(low: array, high: array, size, dtype, endpoint)
+    laplace(loc: array, scale: array, size)
+    logistic(loc: array, scale: array, size)
+    lognormal(mean: array, sigma: array, size)
+    logseries(p: array, size)
+    multinomial(n: array, pvals: array, size)
+    multivariate_hypergeometric(colors: array, nsample, size, method)
+    multivariate_normal(mean: array, cov: array, size, check_valid, tol, *, method)
+    negative_binomial(n: array, p: array, size)
+    noncentral_chisquare(df: array, nonc: array, size)
+    noncentral_f(dfnum: array, dfden: array, nonc: array, size)
+    normal(loc: array, scale: array, size)
+    pareto(a: array, size)
+    permutation(x: counts, axis)
+    permuted(x: array, *, axis, out: out)
+    poisson(lam: array, size)
+    power(a: array, size)
+    random(size, dtype, out: out)
+    rayleigh(scale: array, size)
+    shuffle(x: array, axis)
+    standard_cauchy(size)
+    standard_exponential(size, dtype, method, out: out)
+    standard_gamma(shape: array, size, dtype, out: out)
+    standard_normal(size, dtype, out: out)
+    standard_t(df: array, size)
+    triangular(left: array, mode: array, right: array, size)
+    uniform(low: array, high: array, size)
+    vonmises(mu: array, kappa: array, size)
+    wald(mean: array, scale: array, size)
+    weibull(a: array, size)
+    zipf(a: array, size)
+"""
+"""Methods that draw, and the roles of their parameters (see :mod:`instrumented.rules.registry`)."""
+
+PARAMETERS = {
+    name: Parameters.parse(text.rstrip(")"))
+    for name, _, text in (line.strip().partition("(") for line in DECLARATIONS.split("\n"))
+    if name
+}
+
+
+def draw(
+    booking: Booking,
+    generator: np.random.Generator,
+    name: str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Call a method of a generator and book what it moves."""
+    method = getattr(generator, name)
+    if name == "shuffle" and not isinstance(args[0] if args else kwargs.get("x"), Traced):
+        return method(*args, **kwargs)  # a list of the caller's own
+    moved = _MOVED.get(name, _drawn)
+    parameters = PARAMETERS[name]
+    rule = Rule(method, f"random.{name}", parameters, moved, writes=name == "shuffle")
+    return apply_rule(booking, rule, args, kwargs)[0]
+
+
+def _drawn(call: Call) -> Moved:
+    reads = [(operand, None) for operand in call.operands]
+    kind = Kind.ELEMENTWISE if reads else Kind.CREATE
+    return Moved(kind, reads, [(result, None) for result in call.results])
+
+
+def _chosen(call: Call) -> Moved:
+    """A gather by positions that are drawn on the way; probabilities are read whole."""
+    if not isinstance(call.get("a"), (np.ndarray, np.generic)):
+        return _drawn(call)
+    source, *others = call.operands
+    result = call.results[0]
+    reads = [(source, result.size * source.itemsize), *((other, None) for other in others)]
+    return Moved(Kind.GATHER, reads, [(result, None)])
+
+
+def _permuted(call: Call) -> Moved:
+    if not call.operands:
+        return _drawn(call)
+    return Moved(
+        Kind.COPY,
+        [(operand, None) for operand in call.operands],
+        [(result, None) for result in call.results],
+    )
+
+
+def _shuffled(call: Call) -> Moved:
+    target = call.operands[0]
+    return Moved(Kind.COPY, [(target, None)], [(target, None)])
+
+
+_MOVED = {
+    "choice": _chosen,
+    "permutation": _permuted,
+    "permuted": _permuted,
+    "shuffle": _shuffled,
+}
