@@ -8,7 +8,7 @@ import numpy as np
 
 from instrumented.books.operand import Array
 from instrumented.books.traced import Traced
-from instrumented.rules.functions import OUT, apply_function
+from instrumented.rules.functions import OUT, apply_function, run_function
 from instrumented.rules.registry import RULES, Role, Rule
 from instrumented.rules.ufuncs import COUNTED_BY_INDEX, run_ufunc
 from instrumented.rules.unwrap import IMMEDIATES
@@ -91,34 +91,31 @@ class TracedValues(Traced):
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return self._run(function, *args, **kwargs)
-
-    def _run(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Run a NumPy function and book it; where all is known of the call, only count it."""
         booking = self._booking
         rule = RULES.get(function)
         if rule is None or booking.recorder is not None:
-            return apply_function(booking, function, args, kwargs)[0]
+            return apply_function(booking, function, args, kwargs)
         parts: list[Any] = [booking.place, function]
         plain: list[Any] = []
         roles = rule.parameters.by_position
         if len(args) > len(roles):
-            return apply_function(booking, function, args, kwargs)[0]
+            return apply_function(booking, function, args, kwargs)
         for role, value in zip(roles, args, strict=False):
             if not self._is_known(rule, role, value, parts, plain):
-                return apply_function(booking, function, args, kwargs)[0]
+                return apply_function(booking, function, args, kwargs)
         named: dict[str, Any] = {}
         if kwargs:
             for name, value in kwargs.items():
                 role = rule.parameters.roles.get(name, Role.OUT)
                 parts.append(name)
                 if not self._is_known(rule, role, value, parts, plain):
-                    return apply_function(booking, function, args, kwargs)[0]
+                    return apply_function(booking, function, args, kwargs)
                 named[name] = plain.pop()
         key = tuple(parts)
         known = booking.shortcuts.get(key)
         if known is None:
-            answer, outcome = apply_function(booking, function, args, kwargs)
+            answer, outcome = run_function(booking, function, args, kwargs)
             if outcome is not None:
                 booking.remember(key, outcome)
             return answer
@@ -133,6 +130,10 @@ class TracedValues(Traced):
                 return booking.array_type(booking, answer, layouts)
             return booking.scalar_type(booking, np.asarray(answer)[()], layouts)
         return kwargs["out"] if layouts == OUT else self._rebuilt(answer, layouts)
+
+    def _call(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a NumPy function with this value first, without NumPy's search for overrides."""
+        return self.__array_function__(function, (), (self, *args), kwargs)
 
     def _is_known(
         self, rule: Rule, role: int, value: Any, parts: list[Any], plain: list[Any]
@@ -311,36 +312,36 @@ class TracedValues(Traced):
     @property
     def real(self) -> Any:
         """The real part: a view."""
-        return self._run(np.real, self)
+        return self._call(np.real)
 
     @property
     def imag(self) -> Any:
         """The imaginary part: a view of a complex array."""
-        return self._run(np.imag, self)
+        return self._call(np.imag)
 
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         """Return a view of another shape, or a counted copy where NumPy must copy."""
-        return self._run(np.reshape, self, shape[0] if len(shape) == 1 else shape, **kwargs)
+        return self._call(np.reshape, shape[0] if len(shape) == 1 else shape, **kwargs)
 
     def transpose(self, *axes: Any) -> Any:
         """Return a view with the axes permuted."""
-        return self._run(np.transpose, self, axes[0] if len(axes) == 1 else axes or None)
+        return self._call(np.transpose, axes[0] if len(axes) == 1 else axes or None)
 
     def swapaxes(self, first: int, second: int) -> Any:
         """Return a view with two axes exchanged."""
-        return self._run(np.swapaxes, self, first, second)
+        return self._call(np.swapaxes, first, second)
 
     def squeeze(self, axis: Any = None) -> Any:
         """Return a view without axes of length 1."""
-        return self._run(np.squeeze, self, axis)
+        return self._call(np.squeeze, axis)
 
     def ravel(self, order: Any = "C") -> Any:
         """Return a flat view, or a counted copy where NumPy must copy."""
-        return self._run(np.ravel, self, order=order)
+        return self._call(np.ravel, order=order)
 
     def diagonal(self, *args: Any, **kwargs: Any) -> Any:
         """Return a view of the diagonals."""
-        return self._run(np.diagonal, self, *args, **kwargs)
+        return self._call(np.diagonal, *args, **kwargs)
 
     def flatten(self, order: Any = "C") -> Any:
         """Return a flat copy."""
@@ -348,11 +349,11 @@ class TracedValues(Traced):
 
     def repeat(self, repeats: Any, axis: Any = None) -> Any:
         """Return each element several times."""
-        return self._run(np.repeat, self, repeats, axis)
+        return self._call(np.repeat, repeats, axis)
 
     def take(self, indices: Any, axis: Any = None, **kwargs: Any) -> Any:
         """Gather elements through an index array."""
-        return self._run(np.take, self, indices, axis, **kwargs)
+        return self._call(np.take, indices, axis, **kwargs)
 
     def choose(self, choices: Any, **kwargs: Any) -> Any:
         """Choose from several arrays; see numpy.choose."""
@@ -364,67 +365,67 @@ class TracedValues(Traced):
 
     def sum(self, *args: Any, **kwargs: Any) -> Any:
         """Sum of elements; see numpy.sum."""
-        return self._run(np.sum, self, *args, **kwargs)
+        return self._call(np.sum, *args, **kwargs)
 
     def prod(self, *args: Any, **kwargs: Any) -> Any:
         """Product of elements; see numpy.prod."""
-        return self._run(np.prod, self, *args, **kwargs)
+        return self._call(np.prod, *args, **kwargs)
 
     def mean(self, *args: Any, **kwargs: Any) -> Any:
         """Arithmetic mean; see numpy.mean."""
-        return self._run(np.mean, self, *args, **kwargs)
+        return self._call(np.mean, *args, **kwargs)
 
     def var(self, *args: Any, **kwargs: Any) -> Any:
         """Variance; see numpy.var."""
-        return self._run(np.var, self, *args, **kwargs)
+        return self._call(np.var, *args, **kwargs)
 
     def std(self, *args: Any, **kwargs: Any) -> Any:
         """Standard deviation; see numpy.std."""
-        return self._run(np.std, self, *args, **kwargs)
+        return self._call(np.std, *args, **kwargs)
 
     def max(self, *args: Any, **kwargs: Any) -> Any:
         """Largest element; see numpy.max."""
-        return self._run(np.max, self, *args, **kwargs)
+        return self._call(np.max, *args, **kwargs)
 
     def min(self, *args: Any, **kwargs: Any) -> Any:
         """Smallest element; see numpy.min."""
-        return self._run(np.min, self, *args, **kwargs)
+        return self._call(np.min, *args, **kwargs)
 
     def argmax(self, *args: Any, **kwargs: Any) -> Any:
         """Position of the largest element; see numpy.argmax."""
-        return self._run(np.argmax, self, *args, **kwargs)
+        return self._call(np.argmax, *args, **kwargs)
 
     def argmin(self, *args: Any, **kwargs: Any) -> Any:
         """Position of the smallest element; see numpy.argmin."""
-        return self._run(np.argmin, self, *args, **kwargs)
+        return self._call(np.argmin, *args, **kwargs)
 
     def any(self, *args: Any, **kwargs: Any) -> Any:
         """Whether any element is true; see numpy.any."""
-        return self._run(np.any, self, *args, **kwargs)
+        return self._call(np.any, *args, **kwargs)
 
     def all(self, *args: Any, **kwargs: Any) -> Any:
         """Whether all elements are true; see numpy.all."""
-        return self._run(np.all, self, *args, **kwargs)
+        return self._call(np.all, *args, **kwargs)
 
     def cumsum(self, *args: Any, **kwargs: Any) -> Any:
         """Running sums; see numpy.cumsum."""
-        return self._run(np.cumsum, self, *args, **kwargs)
+        return self._call(np.cumsum, *args, **kwargs)
 
     def cumprod(self, *args: Any, **kwargs: Any) -> Any:
         """Running products; see numpy.cumprod."""
-        return self._run(np.cumprod, self, *args, **kwargs)
+        return self._call(np.cumprod, *args, **kwargs)
 
     def clip(self, *args: Any, **kwargs: Any) -> Any:
         """Elements limited to a range; see numpy.clip."""
-        return self._run(np.clip, self, *args, **kwargs)
+        return self._call(np.clip, *args, **kwargs)
 
     def round(self, *args: Any, **kwargs: Any) -> Any:
         """Elements rounded; see numpy.round."""
-        return self._run(np.round, self, *args, **kwargs)
+        return self._call(np.round, *args, **kwargs)
 
     def trace(self, *args: Any, **kwargs: Any) -> Any:
         """Sum along the diagonals; see numpy.trace."""
-        return self._run(np.trace, self, *args, **kwargs)
+        return self._call(np.trace, *args, **kwargs)
 
     def dot(self, other: Any, out: Any = None) -> Any:
         """Dot product; see numpy.dot."""
@@ -432,15 +433,15 @@ class TracedValues(Traced):
 
     def argsort(self, *args: Any, **kwargs: Any) -> Any:
         """Order of the elements; see numpy.argsort."""
-        return self._run(np.argsort, self, *args, **kwargs)
+        return self._call(np.argsort, *args, **kwargs)
 
     def argpartition(self, *args: Any, **kwargs: Any) -> Any:
         """Order of the elements around some positions; see numpy.argpartition."""
-        return self._run(np.argpartition, self, *args, **kwargs)
+        return self._call(np.argpartition, *args, **kwargs)
 
     def searchsorted(self, *args: Any, **kwargs: Any) -> Any:
         """Where values belong in sorted elements; see numpy.searchsorted."""
-        return self._run(np.searchsorted, self, *args, **kwargs)
+        return self._call(np.searchsorted, *args, **kwargs)
 
     def nonzero(self) -> Any:
         """Positions of the elements that are not zero; see numpy.nonzero."""

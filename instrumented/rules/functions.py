@@ -44,6 +44,13 @@ class Outcome(NamedTuple):
 
 def apply_function(
     booking: Booking, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Run one NumPy function and book it, as :func:`run_function`; return its answer alone."""
+    return run_function(booking, function, args, kwargs)[0]
+
+
+def run_function(
+    booking: Booking, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, Outcome | None]:
     """Run one NumPy function and book it by its rule, which is found before it runs.
 
