@@ -18,12 +18,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from instrumented.compiling import compiled
 from instrumented.distances.stack_kernels import (
     ABSENT,
     BYTES,
     NEXT,
     bytes_below,
-    compiled,
     push,
     remove,
     with_room,

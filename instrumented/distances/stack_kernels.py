@@ -10,29 +10,16 @@ distinct blocks and not the length of the trace.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
-
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from instrumented.compiling import compiled
+
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-P = ParamSpec("P")
-R = TypeVar("R")
 
 NEXT, BYTES = 0, 1
 ABSENT = -1
-
-
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile with numba at the first call; keep the machine code on disk where possible."""
-    try:
-        jitted: object = numba.njit(cache=True)(function)
-    except RuntimeError:  # neither the package nor the user has a directory to write to
-        jitted = numba.njit(function)
-    return cast("Callable[P, R]", jitted)
 
 
 @compiled

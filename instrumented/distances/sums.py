@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.distances.stack_kernels import compiled
+from instrumented.compiling import compiled
 
 Ints = npt.NDArray[np.int64]
 

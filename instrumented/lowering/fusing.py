@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.distances.stack_kernels import compiled
+from instrumented.compiling import compiled
 from instrumented.lowering.generate import Chunk
 from instrumented.lowering.uses import Ints
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.distances.stack_kernels import compiled
+from instrumented.compiling import compiled
 from instrumented.lowering.table import CHUNK, Blocks, Mode, NestColumn, SlotColumn, Table
 from instrumented.lowering.uses import Ints
 from instrumented.lowering.walk import WALKER, advance, begin

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.distances.stack_kernels import compiled
+from instrumented.compiling import compiled
 
 Ints = npt.NDArray[np.int64]
 
