@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import reprlib
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from ffenergy.data.catalogue import CATALOGUE
 from ffenergy.errors import SettingsError
+from ffenergy.files.documents import LARGEST
 from ffenergy.network.fields import Fields, local_layers
 from ffenergy.network.negatives import NEGATIVE_PAIRS, image_shape
 from ffenergy.network.normalization import NORMALIZATIONS
@@ -221,6 +223,8 @@ def _converted(name: str, value: Any) -> Any:
     acceptable = (int, float) if kind is float else kind
     if not isinstance(value, acceptable) or isinstance(value, bool):
         raise SettingsError(f"{name} is {value!r}; it must be of type {kind.__name__}")
+    if isinstance(value, int) and kind is int and abs(value) >= LARGEST:
+        raise SettingsError(f"{name} is {reprlib.repr(value)}; it must be below 2^63")
     try:
         converted = kind(value)
     except OverflowError:

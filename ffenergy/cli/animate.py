@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
+from ffenergy import memory
 from ffenergy.cli.flags import (
     NumberRange,
     chosen_settings,
     data_flags,
+    memory_flag,
     output_flags,
     profile_flags,
     settings_flags,
@@ -45,6 +47,7 @@ TABLE, ARRAYS, FILM = "film.csv", "film.npz", "film.gif"
     help="Frames per second.",
 )
 @output_flags
+@memory_flag
 @profile_flags
 @data_flags
 @settings_flags
@@ -116,6 +119,7 @@ def _train(
     data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
     data = held_out(data, settings.n_validation)
     used = settings.check_data(data.train_images[0].size, len(data.train_images))
+    memory.check_training(settings, used)
     records = [chosen.record() for chosen in profiles]
     run = Run({**configuration(ctx, preset, settings, data, used), "profiles": records})
     snapshots = Snapshots(settings, data, snapshot_every)

@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from ffenergy import memory
 from ffenergy.cli.flags import (
     chosen_settings,
     data_flags,
+    memory_flag,
     output_flags,
     profile_flags,
     resume_flags,
@@ -18,7 +20,7 @@ from ffenergy.cli.flags import (
 )
 from ffenergy.cli.job import Job
 from ffenergy.cli.provenance import configuration
-from ffenergy.cli.resuming import checkpoints_of, same_origin, same_settings
+from ffenergy.cli.resuming import checkpoints_of, same_bits, same_origin, same_settings
 from ffenergy.cli.rule_flags import known, named, rule_flags, rule_name
 from ffenergy.cli.warning import warn
 from ffenergy.data import held_out, load
@@ -43,6 +45,7 @@ def _algorithms(ctx: click.Context, parameter: click.Parameter, value: str) -> t
 @rule_flags
 @output_flags
 @resume_flags
+@memory_flag
 @profile_flags
 @data_flags
 @settings_flags
@@ -90,6 +93,7 @@ def compare(ctx: click.Context, /, *, algorithms: tuple[str, ...], **flags: Any)
 @click.option("--no-trace", is_flag=True, help="Train on plain arrays: same bits, no counts.")
 @output_flags
 @resume_flags
+@memory_flag
 @profile_flags
 @data_flags
 @settings_flags
@@ -123,6 +127,7 @@ def _carry_out(
     force: bool,
     resume: bool,
     checkpoint_seconds: float,
+    allow_different_bits: bool,
     quiet: bool,
     data_dir: Path | None,
     offline: bool,
@@ -146,11 +151,13 @@ def _carry_out(
         data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
         data = held_out(data, settings.n_validation)
         used = settings.check_data(data.train_images[0].size, len(data.train_images))
+        memory.check_training(settings, used)
         records = [chosen.record() for chosen in profiles]
         begun = {**configuration(ctx, preset, settings, data, used), "traced": traced}
         fresh = Run(begun).with_profiles(records)
         if earlier:
             same_origin(earlier, fresh)
+            earlier = same_bits(earlier, fresh, different=allow_different_bits)
             earlier = earlier.with_profiles(records)
         else:
             stack.enter_context(directory.locked())
@@ -163,7 +170,9 @@ def _carry_out(
             profiles,
             traced=traced,
             quiet=quiet,
-            checkpoints=checkpoints_of(directory, fresh, checkpoint_seconds),
+            checkpoints=checkpoints_of(
+                directory, fresh, checkpoint_seconds, different_bits=allow_different_bits
+            ),
         )
         begins = "Going on with" if earlier else "Writing to"
         job.say(f"Data: {data.name}, {data.source}. {begins} {directory.path}.")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ffenergy import memory
 from ffenergy.energy import DEFAULT_PROFILES
 from ffenergy.settings import PRESETS, Settings
 
@@ -127,7 +128,13 @@ class OutputFolder(click.Path):
 
 
 def resume_flags(command: Command) -> Command:
-    """Add --resume and --checkpoint-seconds."""
+    """Add --resume, --checkpoint-seconds and --allow-different-bits."""
+    command = click.option(
+        "--allow-different-bits",
+        is_flag=True,
+        help="With --resume: go on under another BLAS, number of threads, NumPy or processor than "
+        "the run began with. run.json names them all.",
+    )(command)
     command = click.option(
         "--checkpoint-seconds",
         type=NumberRange(min=0),
@@ -138,9 +145,26 @@ def resume_flags(command: Command) -> Command:
     return click.option(
         "--resume",
         is_flag=True,
-        help="Go on with the run in --outdir, bit for bit as if it had never stopped; settings "
-        "are those it began with, and so are profiles unless --profile names others. Where there "
-        "is no run, begin it.",
+        help="Go on with the run in --outdir, bit for bit as if it had never stopped, on a like "
+        "machine with as many BLAS threads; settings are those it began with, and so are profiles "
+        "unless --profile names others. Where there is no run, begin it.",
+    )(command)
+
+
+def memory_flag(command: Command) -> Command:
+    """Add --max-memory, which holds for the whole command."""
+
+    def limit(ctx: click.Context, param: click.Parameter, text: str | None) -> None:
+        if text is not None:
+            ctx.with_resource(memory.limited(memory.parsed(text)))
+
+    return click.option(
+        "--max-memory",
+        metavar="BYTES",
+        is_eager=True,
+        expose_value=False,
+        callback=limit,
+        help="Refuse what needs more memory, such as 8GB; by default what this machine has.",
     )(command)
 
 

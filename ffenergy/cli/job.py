@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -14,14 +13,14 @@ import click
 from ffenergy.data import Dataset
 from ffenergy.energy import ChosenProfile
 from ffenergy.errors import FfenergyError, RunInterruptedError, TrainingError
-from ffenergy.files.atomic import write_text
 from ffenergy.progress import progress
 from ffenergy.report import files
 from ffenergy.report.book import Book
 from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.rules.kit.stages import Plan
 from ffenergy.rules.registry import rules
-from ffenergy.runs.directory import PROGRESS, Run, RunDirectory
+from ffenergy.runs import progress as left
+from ffenergy.runs.directory import Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.trained import examples
 from ffenergy.training import AfterEpoch, Checkpoints, Diverged, Interrupted
@@ -74,7 +73,7 @@ class Job:
             for current in algorithms:
                 if current not in self.run.results:
                     self._train(current)
-            (self.directory.path / PROGRESS).unlink(missing_ok=True)
+            (self.directory.path / left.FILE).unlink(missing_ok=True)
             if self.checkpoints:
                 self.checkpoints.clear()
             self._add_examples()
@@ -125,9 +124,8 @@ class Job:
         if time.monotonic() - self.told < WATCH_SECONDS:
             return
         self.told = time.monotonic()
-        planned = [{"stage": plan.name, "epochs": plan.n_epochs} for plan in plans]
-        told = {"algorithm": algorithm, "planned": planned, "history": list(history)}
-        write_text(self.directory.path / PROGRESS, json.dumps(told))
+        planned = {plan.name: plan.n_epochs for plan in plans}
+        left.leave(self.directory.path, algorithm, planned, history)
 
     def _add_examples(self) -> None:
         found = examples.hybrids(self.data, self.settings)

@@ -9,7 +9,8 @@ from typing import Any
 import click
 import pandas as pd
 
-from ffenergy.cli.flags import output_flags, profile_flags, settings_flags
+from ffenergy import memory
+from ffenergy.cli.flags import memory_flag, output_flags, profile_flags, settings_flags
 from ffenergy.cli.lists import list_flags
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.cli.rule_flags import known, named, rule_flags
@@ -50,6 +51,7 @@ def measurable(kind: type[Rule]) -> bool:
     help="Steps to run; full batches are all alike, so the figures of one do not change.",
 )
 @output_flags
+@memory_flag
 @profile_flags
 @list_flags
 @settings_flags
@@ -89,7 +91,9 @@ def measure(
     cells = grid(Settings.from_preset(preset), lists, changes)
     for cell in cells:  # of images of any size, and no head is trained
         no_head = cell.replace(head_batch_size=1)
-        no_head.check_data(cell.layer_sizes[0], cell.n_train or MEASURED_IMAGES)
+        images = cell.n_train or MEASURED_IMAGES
+        no_head.check_data(cell.layer_sizes[0], images)
+        memory.check_training(cell, images, holds_images=False)
     names = list(named(algorithms, "--algorithms", measurable))
     for name in names:
         if names.count(name) > 1:

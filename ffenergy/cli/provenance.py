@@ -14,6 +14,7 @@ import threadpoolctl  # type: ignore[import-untyped]
 from ffenergy.data import Dataset
 from ffenergy.runs.document import FORMAT
 from ffenergy.settings import Settings
+from ffenergy.training import bits
 
 ACCOUNTING = "eager"
 
@@ -41,6 +42,7 @@ def configuration(
         "seed": settings.seed,
         "settings": settings.to_dict(),
         "versions": versions(),
+        "bits": [bits.deciding()],
     }
 
 

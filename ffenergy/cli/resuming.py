@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from ffenergy.cli.warning import warn
 from ffenergy.errors import SettingsError
 from ffenergy.runs.directory import CHECKPOINTS, Run, RunDirectory
 from ffenergy.settings import Settings
-from ffenergy.training import Checkpoints
+from ffenergy.training import Checkpoints, bits
 
 
 def same_settings(ctx: click.Context, earlier: Run, asked: Settings) -> Settings:
@@ -44,7 +45,29 @@ def same_origin(earlier: Run, now: Run) -> None:
             raise SettingsError(f"--resume: the run began with {told}: {had}, now {has}")
 
 
-def checkpoints_of(directory: RunDirectory, run: Run, every_seconds: float) -> Checkpoints:
+def same_bits(earlier: Run, now: Run, *, different: bool) -> Run:
+    """Return the earlier run, which says what decides its bits from here on.
+
+    Raises SettingsError if they would be others than had it never stopped, unless `different`.
+    """
+    (has,) = now.configuration["bits"]
+    known = earlier.configuration.get("bits", [])
+    if not known:
+        warn("warning: the run was begun by a version that did not record what decides its bits")
+    change = bits.difference(known[-1], has) if known else ""
+    if change and not different:
+        raise SettingsError(
+            f"--resume would give other bits than a run that never stopped: {change}; go on as it "
+            "began (OPENBLAS_NUM_THREADS sets the threads), or pass --allow-different-bits"
+        )
+    if known and not change:
+        return earlier
+    return replace(earlier, configuration={**earlier.configuration, "bits": [*known, has]})
+
+
+def checkpoints_of(
+    directory: RunDirectory, run: Run, every_seconds: float, *, different_bits: bool = False
+) -> Checkpoints:
     """Return the checkpoints of a run in its directory."""
     decides = {
         name: _comparable(run.configuration[name]) for name in ("settings", "data", "traced")
@@ -55,6 +78,7 @@ def checkpoints_of(directory: RunDirectory, run: Run, every_seconds: float) -> C
         hashlib.sha256(text.encode()).hexdigest(),
         every_seconds,
         lambda line: warn(f"warning: {line}"),
+        any_bits=different_bits,
     )
 
 

@@ -9,19 +9,10 @@ import click
 import pandas as pd
 
 from ffenergy.cli.warning import warn
-from ffenergy.errors import OutputError
-from ffenergy.files.documents import NUMBER_OR_NULL, check, parse_json
 from ffenergy.report.numbers import error_percent
 from ffenergy.report.style import ALGORITHM_NAMES
-from ffenergy.runs.directory import PROGRESS, Run, RunDirectory
-from ffenergy.runs.document import EPOCH
-
-DOCUMENT = {
-    "algorithm": str,
-    "planned": [{"stage": str, "epochs": int}],
-    "history": [{**EPOCH, "wall_seconds": NUMBER_OR_NULL}],
-}
-RECENT = 5  # epochs whose mean duration the estimate takes
+from ffenergy.runs import progress as left
+from ffenergy.runs.directory import Run, RunDirectory
 
 
 @click.command()
@@ -37,7 +28,7 @@ def status(run: Path) -> None:
     """
     directory = RunDirectory(run)
     found = directory.read(warn)
-    for line in told(found, progress_of(run), is_training=directory.folder.is_locked):
+    for line in told(found, left.found(run), is_training=directory.folder.is_locked):
         click.echo(line)
 
 
@@ -91,29 +82,12 @@ def _per_layer(values: pd.Series[Any], prefix: str, form: str) -> list[str]:
 
 def _time_left(history: pd.DataFrame, planned: dict[str, int], stage: str, epoch: int) -> str:
     """Estimate the time to the end of the stage from its last epochs."""
-    own = history.loc[history["stage"] == stage, "wall_seconds"].diff().dropna().tail(RECENT)
+    own = history.loc[history["stage"] == stage, "wall_seconds"].diff().dropna().tail(left.RECENT)
     after = list(planned)[list(planned).index(stage) + 1 :]
     later = f", then {', '.join(after)}" if after else ""
     if own.empty:
         return f"time left not known yet{later}"
     return f"about {own.mean() * (planned[stage] - epoch):,.0f} s left{later}"
-
-
-def progress_of(path: Path) -> dict[str, Any] | None:
-    """Return what the progress.json of a run holds, None if there is none; raises OutputError."""
-    file = path / PROGRESS
-    try:
-        found: dict[str, Any] = parse_json(file.read_text(encoding="utf-8"))
-        check(found, DOCUMENT)
-        planned = {plan["stage"] for plan in found["planned"]}
-        for row in found["history"]:
-            if row["stage"] not in planned:
-                raise ValueError(f"stage {row['stage']!r} is not in planned")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as reason:
-        raise OutputError(f"{file} is not readable as progress: {reason}") from reason
-    return found
 
 
 def _named(algorithm: str) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 import pandas as pd
 
-from ffenergy.cli.flags import OutputFolder, data_flags
+from ffenergy import memory
+from ffenergy.cli.flags import OutputFolder, data_flags, memory_flag
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.energy import ChosenProfile, choose_profiles
@@ -51,6 +52,7 @@ from ffenergy.trained import examples
     help="Price every traced cell under this hardware profile (see `ffenergy profiles`).",
 )
 @data_flags
+@memory_flag
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no tables, only errors.")
 @click.pass_context
 def sweep(
@@ -148,7 +150,8 @@ def _cells(asked: Specification, place: DataPlace, *, progress: bool) -> list[Ce
     cells = []
     for algorithm, settings in asked.trainings:
         data = place.load(settings, progress=progress)
-        settings.check_data(data.train_images[0].size, len(data.train_images))
+        used = settings.check_data(data.train_images[0].size, len(data.train_images))
+        memory.check_training(settings, used)
         label = labels.setdefault(data.name, DataLabel.of(data))
         cells.append(Cell(algorithm, settings, asked.traced, label))
     return cells

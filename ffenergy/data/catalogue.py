@@ -33,7 +33,7 @@ class IdxFile:
         Raises:
             DataError: damaged, of another shape, or with another checksum than published.
         """
-        plain = idx.decompress(data, origin)
+        plain = idx.decompress(data, origin, idx.size(self.shape))
         array = idx.decode(plain, origin, len(self.shape))
         if array.shape != self.shape:
             raise DataError(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from ffenergy.data import idx
 from ffenergy.data.catalogue import IdxFile
 from ffenergy.data.dataset import Bytes
 from ffenergy.errors import DataError
 from ffenergy.files import atomic
+
+OVERHEAD: Final = 2**16  # of gzip, on what cannot be compressed; the rest of a file is not read
 
 
 def find(folder: Path, files: Mapping[str, IdxFile]) -> dict[str, Path]:
@@ -42,7 +45,8 @@ def read(folder: Path, files: Mapping[str, IdxFile]) -> dict[str, Bytes]:
     arrays: dict[str, Bytes] = {}
     for array, path in find(folder, files).items():
         try:
-            data = path.read_bytes()
+            with path.open("rb") as stream:
+                data = stream.read(idx.size(files[array].shape) + OVERHEAD)
         except OSError as error:
             reason = error.strerror or error
             raise DataError(f"{path}: cannot be read ({reason}); check its permissions") from None

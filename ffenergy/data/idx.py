@@ -7,6 +7,7 @@ as a big-endian 32-bit integer, then the values in C order (Y. LeCun, "The MNIST
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import struct
 import zlib
@@ -21,16 +22,23 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _REMEDY = "replace the file with an undamaged copy"
 
 
-def decompress(data: bytes, origin: str) -> bytes:
-    """Return `data` without its gzip layer, if it has one; `origin` names the file in errors."""
+def decompress(data: bytes, origin: str, most: int) -> bytes:
+    """Return `data` without its gzip layer, if it has one; `origin` names the file in errors.
+
+    No more than `most` bytes are unpacked. Raises DataError.
+    """
     if not data.startswith(_GZIP_MAGIC):
         return data
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            plain = stream.read(most + 1)
     except EOFError:
         raise DataError(f"{origin}: the gzip data ends early; {_REMEDY}") from None
     except (OSError, zlib.error) as error:
         raise DataError(f"{origin}: the gzip data is corrupt ({error}); {_REMEDY}") from None
+    if len(plain) > most:
+        raise DataError(f"{origin}: the gzip data unpacks to more than {most:,} bytes; {_REMEDY}")
+    return plain
 
 
 def decode(data: bytes, origin: str, ndim: int) -> Bytes:
@@ -65,6 +73,11 @@ def decode(data: bytes, origin: str, ndim: int) -> Bytes:
             f" header announces; {_REMEDY}"
         )
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+
+
+def size(shape: tuple[int, ...]) -> int:
+    """Return the bytes of an uncompressed IDX file of unsigned bytes."""
+    return 4 + 4 * len(shape) + math.prod(shape)
 
 
 def encode(array: Bytes) -> bytes:

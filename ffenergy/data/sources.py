@@ -26,6 +26,7 @@ from ffenergy.data.dataset import Bytes, Dataset
 from ffenergy.errors import DataError
 
 ENVIRONMENT = "FFENERGY_DATA_DIR"
+CACHE = "FFENERGY_CACHE_DIR"
 
 State = Literal["ready", "absent", "damaged", "online", "skipped"]
 
@@ -45,16 +46,32 @@ class SourceState:
     used: bool
 
 
-def cache_folder(name: str = "mnist") -> Path:
-    """Return the folder that fetched files are kept in, `~/.cache/ffenergy/<name>` on Linux."""
+def cache_folder(name: str = "mnist") -> Path | None:
+    """Return the folder that fetched files are kept in, `~/.cache/ffenergy/<name>` on Linux.
+
+    `FFENERGY_CACHE_DIR` names another one than `~/.cache/ffenergy`. None if there is no home.
+    """
+    named = os.environ.get(CACHE)
+    if named:
+        return Path(named) / name
+    if _home() is None:
+        return None
     return platformdirs.user_cache_path("ffenergy", appauthor=False) / name
+
+
+def _home() -> Path | None:
+    """The user's home folder; None where neither HOME nor the system's list of users has one."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 def cache_folders(name: str = "mnist") -> tuple[Path, ...]:
     """Return every folder searched as a cache, own ones first."""
-    own = cache_folder(name)
-    reference = Path.home() / ".cache" / f"hinton-{name}"
-    return (own, own.parent, reference) if _is_first(name) else (own, reference)
+    own, home = cache_folder(name), _home()
+    ours = () if own is None else (own, own.parent) if _is_first(name) else (own,)
+    return ours if home is None else (*ours, home / ".cache" / f"hinton-{name}")
 
 
 def load(
@@ -114,6 +131,8 @@ def describe(
         rows.append(("directory", f"--data-dir or {ENVIRONMENT}", "absent", "not given for it"))
     else:
         rows.append(("directory", str(named), *_examine(named, entry)))
+    if cache_folder(name) is None:
+        rows.append(("cache", "no home folder", "absent", f"{CACHE} names a folder for one"))
     rows += [
         ("cache", str(cache), *_examine_cache(cache, entry)) for cache in _local_folders(entry)
     ]
@@ -193,8 +212,11 @@ def _debian(entry: Entry, progress: bool) -> tuple[str, dict[str, Bytes]]:
 
 def _keep(entry: Entry, arrays: dict[str, Bytes]) -> str:
     """Write fetched arrays into the cache; return what to add to the source line."""
+    cache = cache_folder(entry.name)
+    if cache is None:
+        return f" (not cached: there is no home folder; {CACHE} names a folder to keep it in)"
     try:
-        folder.write(cache_folder(entry.name), entry.files, arrays)
+        folder.write(cache, entry.files, arrays)
     except OSError as error:
         return f" (not cached: {error.strerror or error})"
     return ""
@@ -202,8 +224,10 @@ def _keep(entry: Entry, arrays: dict[str, Bytes]) -> str:
 
 def _told(folder: Path) -> str:
     """Name a folder for reports, which travel: the home folder is `~`."""
-    home = Path.home()
-    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
+    home = _home()
+    if home is None or not folder.is_relative_to(home):
+        return str(folder)
+    return f"~/{folder.relative_to(home)}"
 
 
 def _dataset(

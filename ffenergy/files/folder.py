@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from ffenergy import memory
 from ffenergy.files.atomic import UNFINISHED, is_unfinished, sweep, write_bytes, write_text
 from ffenergy.files.documents import check, check_seal, parse_json, read_text, sealed
 from ffenergy.files.locks import LOCK, held, is_held
@@ -108,14 +109,14 @@ class Folder:
         found = b""
         missing: OSError | None = None
         try:
-            found = (self.path / name).read_bytes()
+            found = _read(self.path / name)
         except FileNotFoundError as error:
             missing = error
         if missing is None and digest in (None, digest_of(found)):
             return found
         if digest is not None:
             with suppress(FileNotFoundError):
-                staged = self._staged(name, digest).read_bytes()
+                staged = _read(self._staged(name, digest))
                 if digest_of(staged) == digest:
                     return staged
         if missing is not None:
@@ -156,6 +157,15 @@ class Folder:
                 with suppress(FileNotFoundError):
                     self._staged(name, digest).replace(self.path / name)
             sweep(self.path)
+
+
+def _read(path: Path) -> bytes:
+    """Read a file that fits in memory; raises OSError, and ValueError for one that does not."""
+    with path.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > memory.most():
+            raise ValueError(f"it has {size:,} bytes, more than may be used (--max-memory)")
+        return stream.read()
 
 
 def digest_of(content: bytes) -> str:

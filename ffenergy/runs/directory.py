@@ -20,13 +20,14 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_integer_dtype
 
+from ffenergy import memory
 from ffenergy.errors import OutputError, SettingsError
 from ffenergy.files.atomic import UNFINISHED, is_unfinished, sweep
 from ffenergy.files.contents import as_csv, as_npz, from_csv, from_npz
 from ffenergy.files.documents import SEAL, check, check_seal, parse_json, read_text
 from ffenergy.files.folder import FILES, ChangedError, Folder, StrangerError
 from ffenergy.files.locks import LOCK, HeldError
-from ffenergy.runs import contradictions, results, saved_weights
+from ffenergy.runs import contradictions, progress, results, saved_weights
 from ffenergy.runs.document import DOCUMENT, FORMAT, SCALARS
 from ffenergy.settings import Settings
 
@@ -38,7 +39,6 @@ TRAFFIC_COLUMNS = ["algorithm", *results.TRAFFIC_COLUMNS]
 HISTORY_COLUMNS = ["algorithm", "stage", "epoch", "loss"]
 DOCUMENT_FILE: Final = "run.json"
 MEASURED: Final = ("traffic.csv", "history.csv", "weights.npz", "examples.npz")
-PROGRESS = "progress.json"
 CHECKPOINTS = "checkpoints"
 PICTURES: Final = "figures"
 PICTURES_FILE: Final = "figures.json"
@@ -190,7 +190,7 @@ class RunDirectory:
 
     def _own(self) -> set[str]:
         """What a run keeps beside its files: what comes and goes, and folders in it."""
-        own = {PROGRESS}
+        own = {progress.FILE}
         checkpoints = self.path / CHECKPOINTS
         if checkpoints.is_dir() and all(
             is_unfinished(path) or is_checkpoint(path) for path in checkpoints.iterdir()
@@ -217,7 +217,7 @@ class RunDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._check_contents(force=force, remedy=remedy)
-            (self.path / PROGRESS).unlink(missing_ok=True)
+            (self.path / progress.FILE).unlink(missing_ok=True)
             for name, is_own in ((CHECKPOINTS, is_checkpoint), (PICTURES, None)):
                 inner = self.path / name
                 if name not in self._own():
@@ -414,7 +414,7 @@ class RunDirectory:
     def _arrays(self, name: str, recorded: Mapping[str, str] | None) -> dict[str, np.ndarray]:
         path = self.path / name
         try:
-            return from_npz(self._content(name, recorded))
+            return from_npz(self._content(name, recorded), memory.most())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:

@@ -37,6 +37,7 @@ DOCUMENT: Final = {
     "seed": int,
     "settings": dict,
     "versions": dict,
+    "bits?": [{str: str}],
     "data": {
         "name": str,
         "source": str,

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -204,8 +203,7 @@ class CellFolder:
     def checkpoints(self, cell: Cell) -> Checkpoints:
         """Where a long cell keeps its state, so that a stopped sweep goes on within it."""
         folder = self.file(cell).parent
-        identity = f"{cell.name}, ffenergy {version('ffenergy')}"
-        return Checkpoints(folder / "checkpoints", identity, CHECKPOINT_SECONDS)
+        return Checkpoints(folder / "checkpoints", cell.name, CHECKPOINT_SECONDS)
 
     @contextmanager
     def claimed(self, cell: Cell, watch: Callable[[], object]) -> Iterator[None]:

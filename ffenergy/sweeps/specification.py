@@ -23,12 +23,14 @@ A grid and a cell may have ``algorithms`` of their own. Without both there is on
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
+from ffenergy import memory
 from ffenergy.errors import SettingsError
 from ffenergy.files.documents import parse_toml
 from ffenergy.rules.registry import rules
@@ -104,7 +106,7 @@ def parse(document: Mapping[str, Any]) -> Specification:
         base = base.replace(**fixed)
     with _at("validation"):
         base = base.replace(n_validation=n_validation)
-    combinations = [*_grids(document, algorithms), *_cells(document, algorithms)]
+    combinations = [*_grids(document, algorithms, len(seeds)), *_cells(document, algorithms)]
     if not combinations:
         combinations = [_Combination("[fixed]", algorithms, {})]
     trainings: dict[tuple[str, Settings], None] = {}  # a set that keeps the order
@@ -155,7 +157,9 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _grids(document: Mapping[str, Any], algorithms: list[str]) -> Iterator[_Combination]:
+def _grids(
+    document: Mapping[str, Any], algorithms: list[str], n_seeds: int
+) -> Iterator[_Combination]:
     grids = document.get("grid", [])
     for number, table in enumerate(grids, start=1):
         place = "[grid]" if len(grids) == 1 else f"[[grid]] number {number}"
@@ -165,6 +169,8 @@ def _grids(document: Mapping[str, Any], algorithms: list[str]) -> Iterator[_Comb
                 raise SpecificationError(f"{place}: {name} is {values!r}; it must be a list")
             for value in values:
                 _check_sizes(place, name, value)
+        count = math.prod(map(len, lists.values())) * len(own) * n_seeds
+        memory.check_cells(count, place)
         for values in product(*lists.values()):
             yield _Combination(place, own, dict(zip(lists, values, strict=True)))
 

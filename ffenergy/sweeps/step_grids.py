@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from ffenergy import memory
 from ffenergy.costs.decomposition import energies
 from ffenergy.costs.measuring import measure
 from ffenergy.costs.prices import SHOWN, Prices
@@ -56,6 +58,7 @@ def grid(
             raise SettingsError(f"--depth needs --width: the hidden layers are {list(hidden)}")
         axes.setdefault("width", [hidden[0]])
         axes.setdefault("depth", [len(hidden)])
+    memory.check_cells(math.prod(map(len, axes.values())), "the sweep")
     combinations = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
     return [_replaced(settings, {**(changes or {}), **chosen}) for chosen in combinations]
 

@@ -16,12 +16,14 @@ from typing import Final
 
 import numpy as np
 
+from ffenergy import memory
 from ffenergy.errors import OutputError
 from ffenergy.files.atomic import replacing, sweep
 from ffenergy.files.contents import as_npz, from_npz
+from ffenergy.training import bits
 from ffenergy.training.snapshot import Snapshot
 
-VERSION: Final = 1
+VERSION: Final = 2
 KEPT: Final = 2
 ENDING: Final = ".checkpoint"
 
@@ -35,7 +37,8 @@ class Checkpoints:
     """The checkpoints of one run directory.
 
     every_seconds: least time between two of them. identity: says which run this is (settings,
-        data, code that decides the bits); a checkpoint of another identity is not taken up.
+        data). A checkpoint of another identity is not taken up, nor, unless `any_bits`, one that
+        was trained with what gives other bits (see `bits.py`).
     warn: told in one line of every checkpoint that could not be used.
     """
 
@@ -43,6 +46,7 @@ class Checkpoints:
     identity: str
     every_seconds: float = 0.0
     warn: Callable[[str], None] = lambda line: None
+    any_bits: bool = False
     _last: float = field(default_factory=time.monotonic)
 
     def due(self) -> bool:
@@ -75,7 +79,7 @@ class Checkpoints:
         paths = [path for _, path in self._numbered()]
         for place, path in reversed(list(enumerate(paths))):
             try:
-                snapshot = _read(path, self.identity)
+                snapshot = _read(path, self.identity, any_bits=self.any_bits)
             except BadCheckpointError as error:
                 instead = "taking the one before it" if place else "there is none before it"
                 self.warn(f"{path} cannot be used: {error}; {instead}")
@@ -105,6 +109,7 @@ class Checkpoints:
 def _write(path: Path, snapshot: Snapshot, identity: str) -> None:
     head = {
         "identity": identity,
+        "bits": bits.deciding(),
         "algorithm": snapshot.algorithm,
         "stage": snapshot.stage,
         "epoch": snapshot.epoch,
@@ -117,7 +122,7 @@ def _write(path: Path, snapshot: Snapshot, identity: str) -> None:
         stream.write(payload)
 
 
-def _read(path: Path, identity: str) -> Snapshot:
+def _read(path: Path, identity: str, *, any_bits: bool) -> Snapshot:
     try:
         content = memoryview(path.read_bytes())
     except OSError as error:
@@ -134,12 +139,15 @@ def _read(path: Path, identity: str) -> Snapshot:
     if _first_line(payload) != line + b"\n":
         raise BadCheckpointError("its checksum does not fit: it is cut short or damaged")
     try:
-        arrays = from_npz(payload)
+        arrays = from_npz(payload, memory.most())
         head = json.loads(arrays.pop("values").tobytes())
     except (ValueError, KeyError) as error:
         raise BadCheckpointError(f"it cannot be read: {error}") from error
     if head["identity"] != identity:
         raise BadCheckpointError("it belongs to a run with other settings or data")
+    change = bits.difference(head["bits"], bits.deciding())
+    if change and not any_bits:
+        raise BadCheckpointError(f"going on from it would give other bits: {change}")
     return Snapshot(head["algorithm"], head["stage"], head["epoch"], arrays, head["values"])
 
 

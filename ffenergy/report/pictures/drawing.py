@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParamsDefault
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -19,7 +19,10 @@ from matplotlib.ticker import LogLocator
 
 from ffenergy.report.book import Book
 
-LOOK: dict[Any, Any] = {  # keys are matplotlib's own literals
+ENVIRONMENT = ("backend", "interactive", "toolbar", "timezone", "date.epoch", "webagg.", "tk.")
+"""Beginnings of settings that are no matter of how a picture looks."""
+LOOK: dict[Any, Any] = {  # keys are matplotlib's own literals; a user's matplotlibrc has no say
+    **{key: rcParamsDefault[key] for key in rcParamsDefault if not key.startswith(ENVIRONMENT)},
     "font.size": 11,
     "axes.titlesize": 12,
     "axes.spines.top": False,

@@ -6,18 +6,21 @@ import errno
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 from filelock import FileLock
 
-from ffenergy.cli.status import progress_of, told
+from ffenergy.cli.status import told
 from ffenergy.energy import ChosenProfile
 from ffenergy.errors import OutputError
 from ffenergy.files.atomic import write_text
 from ffenergy.files.documents import sealed
+from ffenergy.files.folder import Folder
 from ffenergy.report.book import Book
-from ffenergy.runs.directory import Run
+from ffenergy.runs import progress
+from ffenergy.runs.directory import Run, RunDirectory
 
 Invoke = Callable[..., Result]
 
@@ -201,7 +204,7 @@ def test_status_of_little_progress(
 ) -> None:
     (tmp_path / "progress.json").write_text(json.dumps(PROGRESS | {"history": history}))
     run = Run({"status": "running", "command": "ffenergy compare"})
-    assert says in told(run, progress_of(tmp_path), is_training=True)[-1]
+    assert says in told(run, progress.found(tmp_path), is_training=True)[-1]
 
 
 @pytest.mark.parametrize(
@@ -218,5 +221,77 @@ def test_damaged_progress_is_named(tmp_path: Path, content: str, says: str) -> N
     path = tmp_path / "progress.json"
     path.write_text(content)
     with pytest.raises(OutputError) as caught:
-        progress_of(tmp_path)
+        progress.found(tmp_path)
     assert caught.value.message.startswith(f"{path} is not readable as progress: {says}")
+
+
+def test_progress_stays_small_and_a_changed_number_is_noticed(tmp_path: Path) -> None:
+    sizes = []
+    for epochs in (10, 10_000):
+        history = [EPOCH | {"epoch": n, "wall_seconds": 2.0 * n} for n in range(1, epochs + 1)]
+        progress.leave(tmp_path, "ff", {"layers": epochs}, history)
+        sizes.append((tmp_path / "progress.json").stat().st_size)
+        found = progress.found(tmp_path)
+        assert found is not None
+        assert [row["epoch"] for row in found["history"]] == list(range(epochs - 5, epochs + 1))
+    assert sizes[1] < 1.1 * sizes[0]  # some more digits
+    path = tmp_path / "progress.json"
+    path.write_text(path.read_text().replace('"loss": 0.5', '"loss": 0.4'))
+    with pytest.raises(OutputError, match="it was changed since it was written"):
+        progress.found(tmp_path)
+
+
+def test_other_bits_are_refused_in_one_line_unless_allowed(invoke: Invoke, trained: Path) -> None:
+    path = trained / "run.json"
+    document = json.loads(path.read_text())
+    (began,) = document["bits"]
+    assert set(began) >= {"NumPy", "BLAS", "BLAS kernels", "BLAS threads", "Python", "SIMD"}
+    other = began | {"BLAS threads": "64"}
+    path.write_text(sealed(document | {"bits": [other]}))
+    flags = ["train", "bp", "--no-trace", "--offline", "--resume", "--outdir", trained, "-q"]
+    refused = invoke(*flags)
+    assert refused.exit_code == 2
+    now = began["BLAS threads"]
+    assert f"would give other bits than a run that never stopped: BLAS threads 64, now {now}; " in (
+        refused.output
+    )
+    assert "--allow-different-bits" in refused.output
+    assert len(refused.output.strip().splitlines()) == 1
+    for _ in range(2):  # from then on the bits are those of now
+        allowed = invoke(*flags, "--allow-different-bits")
+        assert allowed.exit_code == 0, allowed.output
+        assert json.loads(path.read_text())["bits"] == [other, began]
+    assert invoke(*flags).exit_code == 0
+
+
+def test_a_run_that_is_finished_in_the_meantime_stays_finished(
+    invoke: Invoke, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--resume reads the run under the lock: what another process does until then is seen."""
+    path = trained / "run.json"
+    complete = json.loads(path.read_text())
+    path.write_text(sealed(complete | {"status": "running", "results": {}}))
+    taken = Folder.locked
+
+    def others_finish_first(folder: Folder) -> Any:
+        path.write_text(sealed(complete))
+        return taken(folder)
+
+    monkeypatch.setattr(Folder, "locked", others_finish_first)
+    monkeypatch.setattr("ffenergy.cli.job.train_algorithm", None)  # nothing is left to train
+    resumed = invoke("train", "bp", "--no-trace", "--offline", "--resume", "--outdir", trained)
+    assert resumed.exit_code == 0, resumed.output
+    assert json.loads(path.read_text())["status"] == "complete"
+
+
+@pytest.mark.parametrize("command", [["report"], ["figures"], ["export", "--parquet"], ["animate"]])
+def test_what_is_derived_is_not_written_while_another_process_writes(
+    command: list[str], invoke: Invoke, trained: Path
+) -> None:
+    target = trained / "figures" if command == ["figures"] else trained
+    with RunDirectory(target).locked():
+        before = {path: path.read_bytes() for path in trained.iterdir() if path.is_file()}
+        result = invoke(*command, trained, "--quiet", *["--offline"] * (command == ["figures"]))
+        assert result.exit_code == 4
+        assert "another process is training into" in result.output
+        assert {path: path.read_bytes() for path in trained.iterdir() if path.is_file()} == before

@@ -324,3 +324,38 @@ def test_the_folder_of_the_environment_belongs_to_the_first_data_set(
     own = home / ".cache" / "ffenergy" / "second"
     folder.write(own, FILES, ARRAYS)
     assert load_second().source == "cache ~/.cache/ffenergy/second"
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under a number that no list of users has."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+
+    def nobody(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_nothing_is_cached_unless_a_folder_is_named(
+    tmp_path: Path, web: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root, address = web
+    folder.write(root, FILES, ARRAYS)
+    use(monkeypatch, mirrors=(f"{address}/",))
+    told = "(not cached: there is no home folder; FFENERGY_CACHE_DIR names a folder to keep it in)"
+    assert load().source.endswith(told)
+    assert not (tmp_path / "~").exists()
+    states = [(row.source, row.place) for row in sources.describe(name="tiny")]
+    assert ("cache", "no home folder") in states
+    monkeypatch.setenv("FFENERGY_CACHE_DIR", str(tmp_path / "kept"))
+    assert "not cached" not in load().source
+    assert load().source == f"cache {tmp_path / 'kept' / 'tiny'}"
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_data_are_loaded() -> None:
+    assert load(offline=True).is_sample

@@ -19,7 +19,7 @@ from ffenergy.errors import OutputError
 from ffenergy.rules.registry import rules
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
-from ffenergy.training import Checkpoints, train
+from ffenergy.training import Checkpoints, bits, train
 from ffenergy.training.checkpoints import _first_line
 from ffenergy.training.snapshot import Snapshot
 
@@ -196,7 +196,7 @@ def one_bit_off(content):
 
 
 def of_the_future(content):
-    return content.replace(b"checkpoint 1 ", b"checkpoint 9 ", 1)
+    return content.replace(b"checkpoint 2 ", b"checkpoint 9 ", 1)
 
 
 def of_another_program(content):
@@ -214,7 +214,7 @@ def pickled(content):
     [
         (cut_short, "cut short or damaged"),
         (one_bit_off, "cut short or damaged"),
-        (of_the_future, "it has format 9, this program reads 1"),
+        (of_the_future, "it has format 9, this program reads 2"),
         (of_another_program, "does not begin like a checkpoint"),
         (pickled, "allow_pickle=False"),
         (lambda content: b"", "does not begin like a checkpoint"),
@@ -243,6 +243,16 @@ def test_checkpoints_of_another_run_are_not_taken_up(two):
     other = dataclasses.replace(checkpoints, identity="another")
     assert other.latest("ff") is None
     assert len(warned) == len(paths)
+
+
+def test_checkpoints_of_other_bits_are_taken_up_only_if_that_is_allowed(two, monkeypatch):
+    checkpoints, paths, warned = two
+    now = bits.deciding()
+    monkeypatch.setattr(bits, "deciding", lambda: now | {"BLAS threads": "64"})
+    assert checkpoints.latest("ff") is None
+    assert len(warned) == len(paths)
+    assert f"would give other bits: BLAS threads {now['BLAS threads']}, now 64" in warned[0]
+    assert dataclasses.replace(checkpoints, any_bits=True).latest("ff").epoch == 4
 
 
 def test_a_full_disk_leaves_the_last_good_one(two):

@@ -1,0 +1,26 @@
+"""Settings that cannot be used are refused at the door, the same everywhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from ffenergy.errors import SettingsError
+from ffenergy.settings import Settings
+from ffenergy.sweeps import specification
+
+
+@pytest.mark.parametrize("seed", [2**63, 2**64, 10**400, -1])
+def test_seeds_of_every_way_in_have_one_range(seed: int) -> None:
+    settings = Settings.from_preset("quick")
+    told = r"seed is .*; it must be (below 2\^63|at least 0)"
+    with pytest.raises(SettingsError, match=told):
+        settings.replace(seed=seed)
+    with pytest.raises(SettingsError, match=told):
+        Settings.from_saved(settings.to_dict() | {"seed": seed})
+    with pytest.raises(SettingsError, match="seed"):
+        specification.parse({"preset": "quick", "algorithms": ["ff"], "seeds": [seed]})
+
+
+def test_the_largest_seed_trains_and_is_read_back() -> None:
+    settings = Settings.from_preset("quick").replace(seed=2**63 - 1)
+    assert Settings.from_saved(settings.to_dict()) == settings
