@@ -30,5 +30,9 @@ class TrainingError(FfenergyError):
     """Training met a value that is not finite; the message says in which layer and step."""
 
 
+class ThresholdError(FfenergyError):
+    """A figure is where the user said that it should not be."""
+
+
 class RunInterruptedError(FfenergyError):
     """The run was interrupted by the user."""

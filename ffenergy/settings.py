@@ -75,7 +75,7 @@ class Settings:
     softmax_epochs: int
 
     def __post_init__(self) -> None:
-        for name, allowed in _CHOICES.items():
+        for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}"
@@ -168,7 +168,7 @@ class Settings:
         return used
 
 
-_CHOICES: Final = {
+CHOICES: Final = {
     "dataset": tuple(CATALOGUE),
     "dtype": ("float32", "float64"),
     "goodness": ("sum", "mean"),

@@ -13,10 +13,12 @@ from ffenergy.cli.flags import (
     chosen_settings,
     data_flags,
     memory_flag,
+    flags_named,
     output_flags,
     profile_flags,
     settings_flags,
 )
+from ffenergy.cli.help import Grouped
 from ffenergy.cli.job import Job
 from ffenergy.cli.provenance import configuration
 from ffenergy.cli.warning import warn
@@ -30,7 +32,7 @@ from ffenergy.trained.snapshots import COLUMNS, STAGES, Film, Snapshots
 TABLE, ARRAYS, FILM = "film.csv", "film.npz", "film.gif"
 
 
-@click.command()
+@click.command(cls=Grouped)
 @click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--snapshot-every",
@@ -112,13 +114,14 @@ def _train(
     """Train with snapshots; return the directory of the run."""
     settings = chosen_settings(preset, overrides)
     if settings.n_epochs < 1:
-        raise SettingsError("n_epochs is 0; a film needs at least one epoch")
+        raise SettingsError("--n-epochs is 0; a film needs at least one epoch")
     profiles = choose_profiles(profile)
     directory = RunDirectory(outdir or Path("runs") / f"animate-{preset}")
     directory.check(force=force)
     data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
     data = held_out(data, settings.n_validation)
-    used = settings.check_data(data.train_images[0].size, len(data.train_images))
+    with flags_named():
+        used = settings.check_data(data.train_images[0].size, len(data.train_images))
     memory.check_training(settings, used)
     records = [chosen.record() for chosen in profiles]
     run = Run({**configuration(ctx, preset, settings, data, used), "profiles": records})

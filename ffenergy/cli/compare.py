@@ -9,15 +9,18 @@ from typing import Any
 import click
 
 from ffenergy import memory
+from ffenergy.cli.answering import Answering, answer_flags, where_it_is
 from ffenergy.cli.flags import (
     chosen_settings,
     data_flags,
+    flags_named,
     memory_flag,
     output_flags,
     profile_flags,
     resume_flags,
     settings_flags,
 )
+from ffenergy.cli.help import Grouped
 from ffenergy.cli.job import Job
 from ffenergy.cli.provenance import configuration
 from ffenergy.cli.resuming import checkpoints_of, same_bits, same_origin, same_settings
@@ -25,8 +28,10 @@ from ffenergy.cli.rule_flags import known, named, rule_flags, rule_name
 from ffenergy.cli.warning import warn
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
+from ffenergy.report import headline
 from ffenergy.report.book import saved_profiles
-from ffenergy.report.text import overview
+from ffenergy.report.screen import about_run
+from ffenergy.report.text import everything
 from ffenergy.runs.directory import Run, RunDirectory
 
 
@@ -34,7 +39,7 @@ def _algorithms(ctx: click.Context, parameter: click.Parameter, value: str) -> t
     return tuple(dict.fromkeys(named(value, "--algorithms")))
 
 
-@click.command()
+@click.command(cls=Grouped)
 @click.option(
     "--algorithms",
     default=known(lambda kind: kind.compared).replace(" ", ""),
@@ -44,6 +49,7 @@ def _algorithms(ctx: click.Context, parameter: click.Parameter, value: str) -> t
 )
 @rule_flags
 @output_flags
+@answer_flags
 @resume_flags
 @memory_flag
 @profile_flags
@@ -87,11 +93,12 @@ def compare(ctx: click.Context, /, *, algorithms: tuple[str, ...], **flags: Any)
     _carry_out(ctx, "compare", algorithms, traced=True, **flags)
 
 
-@click.command()
+@click.command(cls=Grouped)
 @click.argument("algorithm", callback=rule_name)
 @rule_flags
 @click.option("--no-trace", is_flag=True, help="Train on plain arrays: same bits, no counts.")
 @output_flags
+@answer_flags
 @resume_flags
 @memory_flag
 @profile_flags
@@ -129,6 +136,9 @@ def _carry_out(
     checkpoint_seconds: float,
     allow_different_bits: bool,
     quiet: bool,
+    verbose: bool,
+    as_json: bool,
+    conditions: list[headline.Condition],
     data_dir: Path | None,
     offline: bool,
     **overrides: Any,
@@ -150,7 +160,8 @@ def _carry_out(
             profiles = choose_profiles(profile, settings.dtype)
         data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
         data = held_out(data, settings.n_validation)
-        used = settings.check_data(data.train_images[0].size, len(data.train_images))
+        with flags_named():
+            used = settings.check_data(data.train_images[0].size, len(data.train_images))
         memory.check_training(settings, used)
         records = [chosen.record() for chosen in profiles]
         begun = {**configuration(ctx, preset, settings, data, used), "traced": traced}
@@ -177,6 +188,6 @@ def _carry_out(
         begins = "Going on with" if earlier else "Writing to"
         job.say(f"Data: {data.name}, {data.source}. {begins} {directory.path}.")
         job.carry_out(algorithms)
-    if not quiet:
-        click.echo("\n" + overview(job.book))
-        click.echo(f"\nWritten to {directory.path}: report.html has these tables and the pictures.")
+    asked = Answering(quiet, verbose, as_json, conditions)
+    after = where_it_is(directory.path)
+    asked.tell(job.book, about_run(job.book), after, str(directory.path), everything)

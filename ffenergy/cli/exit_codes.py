@@ -9,6 +9,7 @@ from ffenergy.errors import (
     OutputError,
     RunInterruptedError,
     SettingsError,
+    ThresholdError,
     TrainingError,
 )
 
@@ -19,6 +20,7 @@ EXIT_CODES: dict[type[FfenergyError], int] = {
     DataError: 3,
     OutputError: 4,
     TrainingError: 5,
+    ThresholdError: 6,
     RunInterruptedError: 130,  # as shells report Ctrl-C
 }
 """By kind of error; a kind that is not here has the code of the nearest one above it."""
@@ -29,6 +31,7 @@ MEANINGS = {
     3: "bad data",
     4: "output directory",
     5: "training diverged",
+    6: "a --fail-if threshold was crossed",
     130: "interrupted (what was finished is kept)",
 }
 

@@ -9,7 +9,7 @@ import click
 
 from ffenergy.cli.warning import warn
 from ffenergy.costs.rehearsal import Workload
-from ffenergy.energy import load_profile
+from ffenergy.energy import DEFAULT_PROFILES, load_profile
 from ffenergy.errors import SettingsError
 from ffenergy.export import parquet, perfetto
 from ffenergy.export.timeline import timeline, trains_all_layers_at_once
@@ -26,7 +26,7 @@ from ffenergy.runs.directory import Run, RunDirectory
 )
 @click.option(
     "--profile",
-    default="horowitz-45nm",
+    default=DEFAULT_PROFILES[0],
     show_default=True,
     help="With --perfetto: hardware profile of the energy, a name or a TOML file.",
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,31 +14,32 @@ import click
 
 from ffenergy import memory
 from ffenergy.energy import DEFAULT_PROFILES
-from ffenergy.settings import PRESETS, Settings
+from ffenergy.errors import SettingsError
+from ffenergy.settings import CHOICES, PRESETS, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 HELP = {
     "seed": "Seed of every random stream; the same seed gives the same bits.",
-    "dataset": "mnist or fashion-mnist: the images that are learned.",
+    "dataset": "The images that are learned.",
     "n_train": "Training images used, the first ones; 0 takes all.",
     "n_validation": "Hold the last so many training images out and take errors on them, in the "
     "place of the test set, which is not touched: for choosing hyper-parameters.",
-    "dtype": "float32 or float64.",
+    "dtype": "Type of all numbers.",
     "layer_sizes": "Input pixels, then the hidden widths, such as 784,500,500.",
     "local_fields": "Locally connected layers, field/stride x channels, such as "
     "10x10/6x128,2x2/1x220; empty: dense.",
     "batch_size": "Images in a training step (Forward-Forward adds as many hybrids).",
     "n_epochs": "Epochs of Forward-Forward, backprop and Mono-Forward.",
-    "goodness": "Goodness of a layer: sum or mean of its squared activities.",
+    "goodness": "Goodness of a layer, of its squared activities.",
     "threshold": "θ per neuron: goodness above it means real.",
     "temperature": "Divides the goodness minus θ before the logistic.",
-    "normalization": "Of every layer's input: unit_length or mean_square.",
+    "normalization": "L2 normalisation of every layer's input.",
     "peer_strength": "λ of peer normalisation; 0 switches it off.",
     "init": "Initial weights N(0, std), std: sqrt2 is √2, fan_in 1/√fan-in, he √(2/fan-in).",
-    "optimizer": "adam, momentum or sgd, the same for every algorithm.",
+    "optimizer": "The same for every algorithm.",
     "lr": "Learning rate of Forward-Forward.",
-    "schedule": "Learning rate over the steps: constant, linear_second_half or linear.",
+    "schedule": "Learning rate over the steps.",
     "weight_decay": "L2 decay of the weights.",
     "negative_pairs": "Halves of a hybrid: independent images, or one shared with the positive.",
     "n_blur": "Blurs of the random mask before its threshold.",
@@ -49,8 +52,8 @@ HELP = {
     "bp_weight_decay": "L2 decay of the weights of backprop and of Mono-Forward; -1: as "
     "--weight-decay.",
     "head_layers": "The softmax head sees this many of the last hidden layers.",
-    "head_feature_scale": "Scale of the head's features: unit_length or mean_square.",
-    "head_optimizer": "adam, momentum or sgd, for the head.",
+    "head_feature_scale": "Scale of the head's features.",
+    "head_optimizer": "Of the head.",
     "head_schedule": "Learning rate of the head over its steps.",
     "head_init_std": "Standard deviation of the head's initial weights.",
     "head_batch_size": "Images in a step of the head.",
@@ -74,31 +77,68 @@ FIRST: tuple[str, ...] = (
 FIRST += ("softmax_epochs",)
 ALSO: dict[str, str] = {"n_validation": "--validation"}
 KINDS: dict[str, type] = {"int": int, "float": float}
+METAVARS = {"int": "INTEGER", "float": "NUMBER"}
+DEFAULT_PRESET = "quick"
+SETTING_NAMES = re.compile(
+    rf"\b({'|'.join(name for name in HELP if '_' in name)})\b|^({'|'.join(HELP)})\b"
+)
+"""Names of settings in a message: those that are no words of English, and one that begins it."""
 
 
 def settings_flags(command: Command) -> Command:
     """Add --preset and one flag per setting; the command receives them as keywords."""
     fields = {field.name: field for field in dataclasses.fields(Settings)}
     names = [*FIRST, *(name for name in fields if name not in FIRST)]
+    usual = Settings.from_preset(DEFAULT_PRESET).to_dict()
     for name in reversed(names):
         command = click.option(
             *filter(None, [ALSO.get(name), f"--{name.replace('_', '-')}"]),
             name,
-            type=KINDS.get(str(fields[name].type), str),
-            help=HELP[name],
+            type=_kind(name, str(fields[name].type)),
+            metavar=METAVARS.get(str(fields[name].type)) if name not in CHOICES else None,
+            help=f"{HELP[name]} [{plain_text(usual[name])}]",
         )(command)
     return click.option(
         "--preset",
-        default="quick",
+        type=click.Choice(PRESETS),
+        default=DEFAULT_PRESET,
         show_default=True,
-        help=f"Named settings that the flags below override: {', '.join(PRESETS)}.",
+        help="Named settings, which the flags of single settings override; `ffenergy presets` "
+        "lists them.",
     )(command)
+
+
+def _kind(name: str, annotation: str) -> Any:
+    return click.Choice(CHOICES[name]) if name in CHOICES else KINDS.get(annotation, str)
 
 
 def chosen_settings(preset: str, overrides: dict[str, Any]) -> Settings:
     """The preset with the flags that were given laid over it. Raises SettingsError."""
     given = {name: value for name, value in overrides.items() if value is not None}
-    return Settings.from_preset(preset).replace(**given)
+    with flags_named():
+        return Settings.from_preset(preset).replace(**given)
+
+
+@contextmanager
+def flags_named() -> Iterator[None]:
+    """Let messages about settings name the flags by which they are set."""
+    try:
+        yield
+    except SettingsError as error:
+        message = SETTING_NAMES.sub(lambda found: flag_of(found[0]), error.message)
+        raise type(error)(message) from None
+
+
+def flag_of(name: str) -> str:
+    """The flag of a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
+def plain_text(value: Any) -> str:
+    """A setting as it is typed."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value) or "empty"
 
 
 class NumberRange(click.FloatRange):

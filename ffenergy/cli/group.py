@@ -13,10 +13,12 @@ import click
 from ffenergy.cli.animate import animate
 from ffenergy.cli.compare import compare, train
 from ffenergy.cli.data import data
+from ffenergy.cli.diff import diff
 from ffenergy.cli.exit_codes import MEANINGS, exit_code
 from ffenergy.cli.export import export
 from ffenergy.cli.figures import figures
 from ffenergy.cli.measure import measure
+from ffenergy.cli.presets import presets
 from ffenergy.cli.profiles import profiles
 from ffenergy.cli.report import report
 from ffenergy.cli.status import status
@@ -98,16 +100,19 @@ for command in (
     train,
     sweep,
     status,
+    diff,
     measure,
     report,
     figures,
     transfer,
     animate,
     export,
+    presets,
     profiles,
     data,
 ):
     main.add_command(command)
 for shown in (main, *main.commands.values()):  # click's sign for "keep these lines" is a backspace
     shown.help = (shown.help or "").replace("\\b", "\b")
+    shown.short_help = " ".join(shown.help.split("\n\n")[0].split())  # whole, where click cuts it
 main.epilog = f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in MEANINGS.items())}."

@@ -10,10 +10,19 @@ import click
 import pandas as pd
 
 from ffenergy import memory
-from ffenergy.cli.flags import memory_flag, output_flags, profile_flags, settings_flags
+from ffenergy.cli.answering import Answering, answer_flags, print_json
+from ffenergy.cli.flags import (
+    flags_named,
+    memory_flag,
+    output_flags,
+    profile_flags,
+    settings_flags,
+)
+from ffenergy.cli.help import Grouped
 from ffenergy.cli.lists import list_flags
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.cli.rule_flags import known, named, rule_flags
+from ffenergy.costs.decomposition import TRAINING_STEP
 from ffenergy.costs.measuring import measure as measure_algorithm
 from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.run_costs import MEASURED_IMAGES, price_steps
@@ -21,9 +30,9 @@ from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
 from ffenergy.progress import progress
-from ffenergy.report import files, grids, text
+from ffenergy.report import files, grids, headline, text
 from ffenergy.report import steps as step_tables
-from ffenergy.report.style import ACCOUNTING as RULES
+from ffenergy.report.document import FORMAT
 from ffenergy.rules.kit.stages import Rule
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
@@ -35,7 +44,7 @@ def measurable(kind: type[Rule]) -> bool:
     return kind.trains_layers
 
 
-@click.command()
+@click.command(cls=Grouped)
 @click.option(
     "--algorithms",
     default=known(lambda kind: kind.compared and kind.trains_layers).replace(" ", ""),
@@ -52,6 +61,7 @@ def measurable(kind: type[Rule]) -> bool:
 )
 @output_flags
 @memory_flag
+@answer_flags
 @profile_flags
 @list_flags
 @settings_flags
@@ -64,6 +74,9 @@ def measure(
     profile: tuple[str, ...],
     force: bool,
     quiet: bool,
+    verbose: bool,
+    as_json: bool,
+    conditions: list[headline.Condition],
     **overrides: Any,
 ) -> None:
     r"""Count and price one training step, for any network, in seconds.
@@ -86,13 +99,16 @@ def measure(
       ffenergy measure --preset seed --batch-size 1000 --algorithms ff --outdir runs/big-batch
       ffenergy measure --batch-size 10,100 --width 250,500,1000 --depth 4 --outdir runs/sweep
     """
+    asked = Answering(quiet, verbose, as_json, conditions)
     lists = {name: overrides.pop(name) for name in AXES}
     changes = {name: value for name, value in overrides.items() if value is not None}
-    cells = grid(Settings.from_preset(preset), lists, changes)
+    with flags_named():
+        cells = grid(Settings.from_preset(preset), lists, changes)
     for cell in cells:  # of images of any size, and no head is trained
         no_head = cell.replace(head_batch_size=1)
         images = cell.n_train or MEASURED_IMAGES
-        no_head.check_data(cell.layer_sizes[0], images)
+        with flags_named():
+            no_head.check_data(cell.layer_sizes[0], images)
         memory.check_training(cell, images, holds_images=False)
     names = list(named(algorithms, "--algorithms", measurable))
     for name in names:
@@ -100,14 +116,16 @@ def measure(
             raise SettingsError(f"--algorithms has {name!r} twice; name each once, with commas")
     # in a sweep a dtype without a price leaves energies empty; a single step must be priced
     profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
+    if len(cells) > 1 and conditions:
+        raise SettingsError("--fail-if is for one combination; leave the lists or it out")
     directory = RunDirectory(outdir, "measure.json") if outdir is not None else None
     if directory is not None:
         directory.check(force=force)
     if len(cells) > 1:
         with directory.locked() if directory is not None else nullcontext():
-            _sweep(cells, names, profiles, directory, force=force, quiet=quiet)
+            _sweep(cells, names, profiles, directory, asked, force=force)
     else:
-        _step(cells[0], names, steps, profiles, directory, force=force, quiet=quiet)
+        _step(cells[0], names, steps, profiles, directory, asked, force=force)
 
 
 def _step(
@@ -116,15 +134,15 @@ def _step(
     steps: int,
     profiles: list[ChosenProfile],
     directory: RunDirectory | None,
+    asked: Answering,
     *,
     force: bool,
-    quiet: bool,
 ) -> None:
     """One combination in every detail."""
     found = [measure_algorithm(name, settings, steps) for name in names]
     hardware = [chosen.profile for chosen in profiles]
     prices = price_steps(names, settings, hardware)
-    book = step_tables.book(found, prices, hardware, ACCOUNTING)
+    book = step_tables.book(found, prices, hardware, settings)
     if directory is not None:
         document = {
             "per": "training step",
@@ -141,14 +159,9 @@ def _step(
         with directory.locked():
             directory.claim(force=force)
             directory.change(document, tables | files.priced(prices))
-    if not quiet:
-        sizes = "-".join(map(str, settings.layer_sizes))
-        rule = f"Bytes are counted {RULES[ACCOUNTING]}."
-        click.echo(f"{sizes}, {settings.dtype}, {settings.optimizer}; random pixels. {rule}")
-        for answer in book.answers.values():
-            click.echo(text.wrapped(answer.sentence()))
-        for table in step_tables.shown(book):
-            click.echo("\n" + text.table(table))
+    after = ["All tables  --verbose, or --outdir for CSV files"]
+    where = None if directory is None else str(directory.path)
+    asked.tell(book, step_tables.about(settings), after, where, step_tables.everything)
 
 
 def _sweep(
@@ -156,14 +169,14 @@ def _sweep(
     names: list[str],
     profiles: list[ChosenProfile],
     directory: RunDirectory | None,
+    asked: Answering,
     *,
     force: bool,
-    quiet: bool,
 ) -> None:
     """Many combinations in one table."""
     if directory is not None:
         directory.claim(force=force)
-    bar = progress("measure", quiet=quiet)
+    bar = progress("measure", quiet=asked.quiet)
     table = pd.DataFrame()
     stopped = False
 
@@ -195,7 +208,9 @@ def _sweep(
             "profiles": [chosen.record() for chosen in profiles],
         }
         directory.change(document, written)
-    if priced and not quiet:
+    if priced and asked.as_json:
+        print_json({"format": FORMAT, "base": TRAINING_STEP, "rows": table.to_dict("records")})
+    elif priced and not asked.quiet:
         click.echo(text.table(grids.of_steps(table)))
         for note in sorted(set(table["note"]) - {""}):
             click.echo(f"Figures left empty: {note}")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import click
 
+from ffenergy.cli.answering import json_flag, print_json
 from ffenergy.energy import Constant, Profile, load_profile
 from ffenergy.energy import profiles as bundled_profiles
+from ffenergy.report.document import FORMAT
 
 WIDTH = 100
 
 
 @click.command()
 @click.argument("name", required=False, metavar="[NAME|FILE]")
-def profiles(name: str | None) -> None:
+@json_flag
+def profiles(name: str | None, *, as_json: bool) -> None:
     """Show the hardware profiles, or the one called NAME (or in FILE) with all its notes.
 
     Every constant has a value, sometimes a range, the unit of its source, the source, and a
@@ -22,8 +26,21 @@ def profiles(name: str | None) -> None:
     its source), memory (recalled, not confirmed) or assumed (no source gives it; see the note).
     """
     chosen = [load_profile(name)] if name else list(bundled_profiles().values())
+    if as_json:
+        print_json({"format": FORMAT, "profiles": [_document(profile) for profile in chosen]})
+        return
     for number, profile in enumerate(chosen):
         click.echo(("\n" if number else "") + described(profile, notes=name is not None))
+
+
+def _document(profile: Profile) -> dict[str, Any]:
+    constants = profile.table().drop(columns="profile").to_dict("records")
+    names = ("name", "title", "process", "convention")
+    return {
+        **{name: getattr(profile, name) for name in names},
+        "unit": profile.result_unit,
+        "constants": constants,
+    }
 
 
 def described(profile: Profile, *, notes: bool) -> str:

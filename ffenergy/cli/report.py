@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from ffenergy.cli.answering import Answering, answer_flags, where_it_is
 from ffenergy.cli.flags import profile_flags
 from ffenergy.cli.warning import warn
 from ffenergy.energy import choose_profiles
-from ffenergy.report import files
+from ffenergy.report import files, headline
 from ffenergy.report.book import Book, saved_profiles
-from ffenergy.report.text import overview
+from ffenergy.report.screen import about_run
+from ffenergy.report.text import everything
 from ffenergy.runs.directory import RunDirectory
 
 
@@ -21,9 +23,19 @@ from ffenergy.runs.directory import RunDirectory
 @click.option(
     "--html", is_flag=True, help="Only the tables and report.html, which holds its own pictures."
 )
+@answer_flags
 @click.option("--quiet", "-q", is_flag=True, help="Write the files, print nothing.")
-def report(run: Path, *, profile: tuple[str, ...], html: bool, quiet: bool) -> None:
-    """Rebuild tables, pictures, report.md and report.html of the saved RUN, and print the tables.
+def report(
+    run: Path,
+    *,
+    profile: tuple[str, ...],
+    html: bool,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+    conditions: list[headline.Condition],
+) -> None:
+    """Rebuild tables, pictures, report.md and report.html of the saved RUN, and print the answer.
 
     Nothing is trained. The measurement (run.json, traffic.csv, history.csv, weights.npz,
     examples.npz) is read, never changed; all other tables, the reports and the pictures are written
@@ -37,13 +49,6 @@ def report(run: Path, *, profile: tuple[str, ...], html: bool, quiet: bool) -> N
         profiles = choose_profiles(profile) if profile else saved_profiles(saved)
         book = Book.of(saved, profiles, warn)
         build = files.page_alone if html else files.report
-        written = build(book)
-        directory.add(saved, written)
-    if quiet:
-        return
-    if html:
-        click.echo(f"Written to {run}: report.html.")
-        return
-    pictures = [name for name in written if name.endswith(".png")]
-    click.echo(overview(book))
-    click.echo(f"\nWritten to {run}: report.html, report.md, {', '.join(pictures)}.")
+        directory.add(saved, build(book))
+    asked = Answering(quiet, verbose, as_json, conditions)
+    asked.tell(book, about_run(book), where_it_is(run), str(run), everything)

@@ -8,7 +8,9 @@ from typing import Any
 import click
 import pandas as pd
 
+from ffenergy.cli.answering import json_flag, print_json
 from ffenergy.cli.warning import warn
+from ffenergy.report.document import FORMAT
 from ffenergy.report.numbers import error_percent
 from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.runs import progress as left
@@ -17,7 +19,8 @@ from ffenergy.runs.directory import Run, RunDirectory
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-def status(run: Path) -> None:
+@json_flag
+def status(run: Path, *, as_json: bool) -> None:
     r"""Show how far the run in RUN is: epoch, losses, separation, time left, bytes so far.
 
     Reads what the run leaves behind after every epoch; it may be training meanwhile.
@@ -28,8 +31,30 @@ def status(run: Path) -> None:
     """
     directory = RunDirectory(run)
     found = directory.read(warn)
-    for line in told(found, left.found(run), is_training=directory.folder.is_locked):
+    progress = left.found(run)
+    if as_json:
+        print_json(document(found, progress, is_training=directory.folder.is_locked))
+        return
+    for line in told(found, progress, is_training=directory.folder.is_locked):
         click.echo(line)
+
+
+def document(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> dict[str, Any]:
+    """Return what ``--json`` prints; ``unfinished`` is the algorithm that is being trained."""
+    unfinished = None
+    if progress and progress["algorithm"] not in run.results:
+        planned, history = progress["planned"], progress["history"]
+        last = history[-1] if history else None
+        unfinished = {"algorithm": progress["algorithm"], "planned": planned, "last_epoch": last}
+    names = ("test_error", "train_error", "wall_seconds")
+    return {
+        "format": FORMAT,
+        "command": run.configuration["command"],
+        "status": run.configuration["status"],
+        "is_training": is_training,
+        "finished": {n: {k: row[k] for k in names} for n, row in run.results.items()},
+        "unfinished": unfinished,
+    }
 
 
 def told(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -24,6 +24,10 @@ from ffenergy.runs.directory import Run
 
 SCOPES: Final = {TRAINING_STEP: "Per training step", RUN: "Over the whole run"}
 """How a sentence about each scope of the decomposition begins."""
+
+AS_IT_RUNS: Final = "as it runs"
+SCENARIOS: Final = {AS_IT_RUNS: "eager"}
+"""Scenarios of docs/metric.md, section 9, and the accounting that each is read under."""
 
 Say = Callable[[str], object]
 
@@ -128,6 +132,30 @@ class Book:
     def trained(self) -> list[str]:
         """The algorithms that have priced training steps, in the order of all pictures."""
         return per_sample.trained_algorithms(self.prices) if self.prices else []
+
+    @cached_property
+    def scenarios(self) -> pd.DataFrame:
+        """Costs of every algorithm under every scenario: bytes, flops, energies, peak live bytes.
+
+        What was traced but not priced has its bytes and flops alone.
+        """
+        rows = []
+        for algorithm in self.traced:
+            traffic = self.run.traffic[self.run.traffic["algorithm"] == algorithm]
+            flops = int(traffic["flops"].sum())
+            for scenario, accounting in SCENARIOS.items():
+                keys = {"algorithm": algorithm, "scenario": scenario, "flops": flops}
+                rows.append({**keys, **self._costs(algorithm, accounting, traffic)})
+        return pd.DataFrame(rows, columns=None if rows else ["algorithm", "scenario"])
+
+    def _costs(self, algorithm: str, accounting: str, traffic: pd.DataFrame) -> dict[str, Any]:
+        counted = int(traffic["bytes_read"].sum()) + int(traffic["bytes_written"].sum())
+        if self.totals is None:
+            return {"bytes": counted}
+        costs = self.totals.added(self.totals.places(algorithm, accounting))
+        moved = costs["bytes_read"] + costs["bytes_written"]
+        peak = self.totals.peak_live(algorithm, accounting)
+        return {**costs, "bytes": moved, "peak_live_bytes": peak}
 
     def parts(
         self, scope: str, accounting: str, profile: str | None = None, measure: str | None = None

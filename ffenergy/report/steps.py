@@ -12,13 +12,14 @@ from ffenergy.costs.decomposition import TRAINING_STEP
 from ffenergy.costs.prices import SHOWN, Prices
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.energy import Profile
-from ffenergy.report import cost_tables
+from ffenergy.report import cost_tables, text
 from ffenergy.report.book import Book
 from ffenergy.report.columns import Column, Table, columns, table
 from ffenergy.report.sections import other_parts
 from ffenergy.report.tables import ratio
 from ffenergy.runs.directory import TRAFFIC_COLUMNS, Run
 from ffenergy.runs.results import Measurement
+from ffenergy.settings import Settings
 
 COUNTS = ["calls", "flops", "flops_special", "bytes_read", "bytes_written"]
 
@@ -43,15 +44,29 @@ def book(
     measurements: Sequence[Measurement],
     prices: Prices,
     hardware: Sequence[Profile],
-    accounting: str,
+    settings: Settings,
 ) -> Book:
     """The book of one training step of each algorithm, a run of one step."""
     results = {
         m.algorithm: {"samples": m.batch_size, "head_steps": 0, "test_error": math.nan}
         for m in measurements
     }
-    run = Run({"accounting": accounting}, results, traffic(measurements))
+    configuration = {"accounting": "eager", "settings": settings.to_dict()}
+    run = Run(configuration, results, traffic(measurements))
     return Book(run, prices, tuple(hardware), TRAINING_STEP)
+
+
+def about(settings: Settings) -> str:
+    """What was measured, on one line."""
+    sizes = "-".join(map(str, settings.layer_sizes))
+    parts = [sizes, f"batch {settings.batch_size}", settings.optimizer, settings.dtype]
+    return text.wrapped(" · ".join(["One training step", *parts, "random pixels"]))
+
+
+def everything(book: Book) -> str:
+    """All tables of a step, as text."""
+    sentences = [text.wrapped(answer.sentence()) for answer in book.answers.values()]
+    return "\n\n".join(["\n".join(sentences), *map(text.table, shown(book))])
 
 
 def summary(book: Book) -> pd.DataFrame:

@@ -6,14 +6,14 @@ import textwrap
 from collections.abc import Iterator
 
 from ffenergy.report.book import Book
-from ffenergy.report.columns import Cell, Table
+from ffenergy.report.columns import Table
 from ffenergy.report.findings import accounting_line, data_line, findings, priced_line
 from ffenergy.report.sections import sections
 
 WIDTH = 100
 
 
-def overview(book: Book) -> str:
+def everything(book: Book) -> str:
     """Everything there is to print of a run: the answers, what they rest on, tables, findings."""
     head = [
         *(wrapped(answer.sentence()) for answer in book.answers.values()),
@@ -37,15 +37,22 @@ def table(shown: Table) -> str:
 
     Every part repeats the columns of words that lead the table, so that no row is without a name.
     """
-    lines = [wrapped(shown.caption)]
-    headings = [Cell(heading, "") for heading in shown.headings]
-    grid = [[cell.text for cell in row] for row in (headings, *shown.lines)]
-    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+    return "\n".join([wrapped(shown.caption), *grid(shown)])
+
+
+def grid(shown: Table) -> list[str]:
+    """The lines of a table without its caption; a heading may have several."""
+    deep = max(heading.count("\n") for heading in shown.headings)
+    stacked = [("\n" * (deep - h.count("\n")) + h).split("\n") for h in shown.headings]
+    rows = [list(row) for row in zip(*stacked, strict=True)]
+    rows += [[cell.text for cell in row] for row in shown.lines]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     numbers = [column.number for column in shown.columns]
+    lines = []
     for chosen in folds(widths, numbers):
-        cells = ["  ".join(_aligned(row, widths, numbers, chosen)).rstrip() for row in grid]
-        lines += [cells[0], "-" * max(map(len, cells)), *cells[1:]]
-    return "\n".join(lines)
+        cells = ["  ".join(_aligned(row, widths, numbers, chosen)).rstrip() for row in rows]
+        lines += [*cells[: deep + 1], "-" * max(map(len, cells)), *cells[deep + 1 :]]
+    return lines
 
 
 def _aligned(

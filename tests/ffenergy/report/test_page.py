@@ -232,7 +232,7 @@ def test_report_html_writes_the_same_page_again(invoke: Invoke, finished_run: An
     marks = {p: p.stat().st_mtime_ns for p in finished_run.path.glob("*.png")}
     result = invoke("report", finished_run.path, "--html", pictures=True)
     assert result.exit_code == 0, result.output
-    assert result.output == f"Written to {finished_run.path}: report.html.\n"
+    assert str(finished_run.path / "report.html") in result.output
     assert finished_run.html == before
     assert {p: p.stat().st_mtime_ns for p in marks} == marks
 

@@ -176,7 +176,7 @@ def test_a_sample_is_marked(run: Run) -> None:
 
 def test_one_untraced_algorithm_reports_without_costs(run: Run) -> None:
     alone = Run(run.configuration, {"bp": row(1.5)}, history=history("bp", [1.5]))
-    assert "–" in text.overview(Book(alone))
+    assert "–" in text.everything(Book(alone))
     assert Book(alone).comparison.empty
     assert pd.isna(counted(alone).loc[0, "flops"])
 
@@ -190,17 +190,17 @@ def test_a_run_whose_errors_were_never_taken_claims_none(run: Run) -> None:
     told = " ".join(findings(Book(bare)))
     assert "ended at unknown against 1.50 % test error" in told
     assert "untrained control" not in told
-    assert "nan" not in text.overview(Book(bare))
+    assert "nan" not in text.everything(Book(bare))
 
 
 def test_no_algorithm_at_all(run: Run) -> None:
     empty = Run(run.configuration).with_status("interrupted", "during Forward-Forward")
-    assert "not complete" in text.overview(Book(empty))
+    assert "not complete" in text.everything(Book(empty))
     assert "not complete" in markdown.page(Book(empty), sections(Book(empty)))
 
 
 def test_printed_lines_fit(run: Run) -> None:
-    assert max(map(len, text.overview(Book(run)).splitlines())) <= text.WIDTH
+    assert max(map(len, text.everything(Book(run)).splitlines())) <= text.WIDTH
 
 
 def test_a_wide_table_repeats_its_keys() -> None:

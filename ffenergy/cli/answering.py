@@ -1,0 +1,90 @@
+"""How a command answers: one screen, all tables, or JSON; and thresholds that fail it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ffenergy.cli.flags import Command
+from ffenergy.errors import ThresholdError
+from ffenergy.files.documents import plain
+from ffenergy.report import document, headline
+from ffenergy.report.book import Book
+from ffenergy.report.screen import screen
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What was asked of a command's output."""
+
+    quiet: bool
+    verbose: bool
+    as_json: bool
+    conditions: list[headline.Condition]
+
+    def tell(
+        self,
+        book: Book,
+        about: str,
+        after: Sequence[str],
+        path: str | None,
+        everything: Callable[[Book], str],
+    ) -> None:
+        """Print the answer; raises ThresholdError if a figure is where it should not be.
+
+        `about` heads the screen, `after` says where the rest is, `everything` prints all tables.
+        """
+        if self.as_json:
+            print_json(document.report(book, path))
+        elif not self.quiet:
+            if self.verbose:
+                click.echo(everything(book) + "\n")
+            click.echo(screen(book, about, after))
+        crossed = headline.crossed(book, self.conditions)
+        if crossed:
+            raise ThresholdError(f"--fail-if: {'; '.join(crossed)}")
+
+
+def where_it_is(path: Path) -> list[str]:
+    """Where the page of a run is, and how to see more."""
+    return [f"Page        {path / 'report.html'}", "All tables  --verbose, or the CSV files there"]
+
+
+def answer_flags(command: Command) -> Command:
+    """Add --verbose, --json and --fail-if; with --quiet the command receives an Answering."""
+
+    def read(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> Any:
+        return headline.checked(texts)
+
+    command = click.option(
+        "--fail-if",
+        "conditions",
+        multiple=True,
+        metavar="CONDITION",
+        callback=read,
+        help="End with exit code 6 if a figure is so, such as 'energy_ratio>1.2'; repeat it for "
+        "more. Figures: docs/json.md.",
+    )(command)
+    command = json_flag(command)
+    return click.option(
+        "--verbose", "-v", is_flag=True, help="Print every table, as the files have them."
+    )(command)
+
+
+def json_flag(command: Command) -> Command:
+    """Add --json."""
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print JSON with exact figures instead of the screen; its keys: docs/json.md.",
+    )(command)
+
+
+def print_json(found: Mapping[str, Any]) -> None:
+    """Print a document; what is not a number becomes null."""
+    click.echo(document.dumped(plain(found)))

@@ -1,0 +1,175 @@
+"""What changed from one run to another: settings, errors, bytes, energy, per layer and phase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import pandas as pd
+
+from ffenergy.costs.decomposition import UNITS as ENERGY_UNITS
+from ffenergy.costs.decomposition import energies, exact_total, of_run
+from ffenergy.report.columns import UNITS, Column, Table, amount, columns, table
+from ffenergy.report.numbers import fixed
+from ffenergy.report.style import ALGORITHM_NAMES, PHASES, in_order, layers_in_order
+from ffenergy.runs.directory import Run
+
+PLACE: Final = ["algorithm", "layer", "phase"]
+ACCOUNTING: Final = "eager"
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of the two runs: its name, the run, and its priced steps if it has any."""
+
+    name: str
+    run: Run
+    steps: pd.DataFrame | None = None
+    energy: pd.DataFrame | None = None
+
+    @property
+    def profile(self) -> str:
+        """Name of the headline profile; empty without prices."""
+        records = self.run.configuration.get("profiles") or []
+        return str(records[0]["name"]) if records and self.energy is not None else ""
+
+    @cached_property
+    def moved(self) -> dict[tuple[str, ...], int]:
+        """Bytes of the whole run, eager, by algorithm, layer and phase."""
+        traffic = self.run.traffic
+        moved = traffic.assign(bytes=traffic["bytes_read"] + traffic["bytes_written"])
+        groups = moved.groupby(PLACE, sort=False)["bytes"]
+        return {tuple(map(str, place)): int(rows.sum()) for place, rows in groups}
+
+    @cached_property
+    def spent(self) -> dict[tuple[str, ...], float]:
+        """Energy of the whole run, eager, under the headline profile, by the same places."""
+        if self.energy is None or self.steps is None:
+            return {}
+        rows = self.energy[
+            (self.energy["accounting"] == ACCOUNTING) & (self.energy["profile"] == self.profile)
+        ]
+        if rows.empty:
+            return {}
+        rows = rows.assign(value=energies(rows)[f"energy_{self.unit}"])
+        groups = of_run(rows, self.steps).groupby(PLACE, sort=False)["value"]
+        return {tuple(map(str, place)): exact_total(v.tolist()) for place, v in groups}
+
+    @cached_property
+    def unit(self) -> str:
+        """``joules`` or ``macs``; empty without prices."""
+        if self.energy is None:
+            return ""
+        rows = self.energy[self.energy["profile"] == self.profile]
+        names = [f"energy_compute_{unit}" for unit in ENERGY_UNITS]
+        known = [name for name in names if name in rows and rows[name].notna().all()]
+        return known[0].rpartition("_")[2] if known else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """Two runs side by side."""
+
+    before: Side
+    after: Side
+
+    @cached_property
+    def settings(self) -> dict[str, tuple[Any, Any]]:
+        """What is set otherwise, by name; data and profiles too."""
+        pairs = {
+            **self._pairs(*(side.run.settings.to_dict() for side in self.sides)),
+            **self._pairs(*(self._facts(side) for side in self.sides)),
+        }
+        return {name: (a, b) for name, (a, b) in pairs.items() if a != b}
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Both runs."""
+        return self.before, self.after
+
+    @staticmethod
+    def _facts(side: Side) -> dict[str, Any]:
+        data = side.run.configuration["data"]
+        found = {name: data[name] for name in ("train_images", "test_images", "is_sample")}
+        return {"data": data["name"], **found, "profile": side.profile}
+
+    @staticmethod
+    def _pairs(a: dict[str, Any], b: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+        return {name: (a.get(name), b.get(name)) for name in dict.fromkeys([*a, *b])}
+
+    @cached_property
+    def errors(self) -> pd.DataFrame:
+        """Test error and wall time of every algorithm: columns before, after, difference."""
+        names = in_order({n for side in self.sides for n in side.run.results}, ALGORITHM_NAMES)
+        rows = []
+        for name in names:
+            a, b = (side.run.results.get(name, {}).get("test_error") for side in self.sides)
+            gap = None if a is None or b is None else b - a
+            rows.append({"algorithm": name, "before": a, "after": b, "difference": gap})
+        return pd.DataFrame(rows, columns=["algorithm", "before", "after", "difference"])
+
+    @cached_property
+    def bytes(self) -> pd.DataFrame:
+        """Bytes by algorithm, layer and phase, where they differ; a row ``all`` per algorithm."""
+        return self._places(self.before.moved, self.after.moved)
+
+    @cached_property
+    def energy(self) -> pd.DataFrame:
+        """Energy by algorithm, layer and phase; empty unless both are under one profile."""
+        if self.before.profile != self.after.profile or not self.before.profile:
+            return self._places({}, {})
+        return self._places(self.before.spent, self.after.spent)
+
+    @staticmethod
+    def _places(a: dict[tuple[str, ...], Any], b: dict[tuple[str, ...], Any]) -> pd.DataFrame:
+        places = list(dict.fromkeys([*a, *b]))
+        algorithms = in_order({place[0] for place in places}, ALGORITHM_NAMES)
+        rows = []
+        for name in algorithms:
+            own = [place for place in places if place[0] == name]
+            total = [exact_total(v for p, v in side.items() if p[0] == name) for side in (a, b)]
+            rows.append((name, "all", "all", *total))
+            rows += [
+                (name, layer, phase, a.get((name, layer, phase), 0), b.get((name, layer, phase), 0))
+                for layer in layers_in_order({place[1] for place in own})
+                for phase in in_order({p[2] for p in own if p[1] == layer}, PHASES)
+            ]
+        table = pd.DataFrame(rows, columns=[*PLACE, "before", "after"])
+        table["difference"] = table["after"] - table["before"]
+        changed = (table["difference"] != 0) | (table["layer"] == "all")
+        return table[changed].reset_index(drop=True)
+
+    def tables(self) -> list[Table]:
+        """The tables to print."""
+        named = columns(["algorithm"])
+        shown = [
+            *named,
+            Column("before", "before", "%", fixed(2)),
+            Column("after", "after", "%", fixed(2)),
+            Column("difference", "change", "points", fixed(2, signed=True)),
+        ]
+        found = [table("errors", "Test error", "run.json", shown, self.errors)]
+        unit = UNITS.get(self.before.unit, "J")
+        for name, frame, symbol, caption in (
+            ("bytes", self.bytes, "B", "Bytes of the whole run, eager, where they changed"),
+            ("energy", self.energy, unit, "Energy of the whole run, eager, where it changed"),
+        ):
+            if not frame.empty:
+                amounts = [amount("before", "before", symbol), amount("after", "after", symbol)]
+                change = amount("difference", "change", symbol, signed=True)
+                by = [*named, *columns(["layer", "phase"]), *amounts, change]
+                found.append(table(name, caption, "", by, frame))
+        return found
+
+    def document(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        return {
+            "before": self.before.name,
+            "after": self.after.name,
+            "settings": {n: {"before": a, "after": b} for n, (a, b) in self.settings.items()},
+            "errors": self.errors.to_dict("records"),
+            "bytes": self.bytes.to_dict("records"),
+            "energy_unit": UNITS.get(self.before.unit),
+            "energy": self.energy.to_dict("records"),
+        }

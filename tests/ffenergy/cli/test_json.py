@@ -1,0 +1,124 @@
+"""What programs read: JSON held against the schemas in the package, and thresholds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from click.testing import Result
+
+from ffenergy.files.documents import plain
+from ffenergy.report import document
+from ffenergy.report.book import Book
+from ffenergy.report.headline import MEASURES
+
+Invoke = Callable[..., Result]
+SCHEMAS = resources.files("ffenergy.report").joinpath("schemas")
+MEASURE = ["measure", "--layer-sizes", "784,8", "--batch-size", "10"]
+
+
+def held(found: dict[str, Any], name: str) -> dict[str, Any]:
+    schema = json.loads(SCHEMAS.joinpath(f"{name}.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(found, schema)
+    return found
+
+
+def printed(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def test_a_run_as_json(finished_run: Any) -> None:
+    book = Book(finished_run.run, finished_run.prices)
+    found = held(json.loads(document.dumped(plain(document.report(book, "here")))), "report")
+    assert list(found["algorithms"]) == ["ff", "bp", "random"]
+    eager = book.summary[book.summary["accounting"] == "eager"].set_index("algorithm")
+    costs = found["algorithms"]["ff"]["scenarios"]["as it runs"]
+    assert costs["bytes_read"] == eager.loc["ff", "bytes_read"]
+    assert costs["bytedmd_tile"] == eager.loc["ff", "bytedmd_tile"]
+    assert set(found["ratios"]) <= set(MEASURES)
+
+
+def test_a_measurement_as_json_and_its_thresholds(invoke: Invoke) -> None:
+    found = held(printed(invoke(*MEASURE, "--json")), "report")
+    assert found["base"] == "training step"
+    assert found["path"] is None
+    assert found["algorithms"]["ff"]["test_error"] is None
+    failed = invoke(*MEASURE, "--json", "--fail-if", "bytes_ratio>0.5")
+    assert failed.exit_code == 6
+    assert json.loads(failed.stdout) == found
+    assert failed.stderr.startswith("Error: --fail-if: bytes_ratio is ")
+    assert invoke(*MEASURE, "-q", "--fail-if", "bytes_ratio<0.5").exit_code == 0
+    assert invoke(*MEASURE, "--fail-if", "bites>1").exit_code == 2
+
+
+def test_a_grid_as_json(invoke: Invoke) -> None:
+    found = held(printed(invoke("measure", "--layer-sizes", "784,8;784,9", "--json")), "grid")
+    assert {row["algorithm"] for row in found["rows"]} == {"ff", "bp"}
+
+
+def test_status_profiles_presets_and_data_as_json(invoke: Invoke, finished_run: Any) -> None:
+    state = held(printed(invoke("status", finished_run.path, "--json")), "status")
+    assert list(state["finished"]) == ["ff", "bp", "random"]
+    found = held(printed(invoke("profiles", "--json")), "profiles")
+    assert "jouppi-7nm-hbm2" in [profile["name"] for profile in found["profiles"]]
+    assert held(printed(invoke("presets", "--json")), "presets")["default"] == "quick"
+    data = held(printed(invoke("data", "--no-fetch", "--offline", "--json")), "data")
+    assert data["used"] is None
+    assert [source["used"] for source in data["sources"]].count(True) == 1
+
+
+def test_diff_says_what_changed(invoke: Invoke, finished_run: Any, copied_run: Path) -> None:
+    alike = invoke("diff", finished_run.path, copied_run)
+    assert alike.exit_code == 0, alike.output
+    assert "Settings are alike." in alike.stdout
+    found = held(printed(invoke("diff", finished_run.path, copied_run, "--json")), "diff")
+    assert found["settings"] == {}
+    assert {row["difference"] for row in found["bytes"]} == {0}
+    report = Path(__file__).parents[3] / "reports" / "greedy-quick"
+    found = held(printed(invoke("diff", finished_run.path, report, "--json")), "diff")
+    assert found["settings"]["n_epochs"] == {"before": 2, "after": 4}
+    for name, total in (("bytes", "bytes"), ("energy", "energy")):
+        rows = [row for row in found[name] if row["algorithm"] == "bp"]
+        whole = [row for row in rows if row["layer"] == "all"]
+        parts = sum(row["difference"] for row in rows if row["layer"] != "all")
+        assert len(whole) == 1, total
+        assert whole[0]["difference"] == pytest.approx(parts, rel=1e-9)
+    told = invoke("diff", finished_run.path, report)
+    assert "--layer-sizes: 784,24,16 → 784,500,500,500" in told.stdout
+    assert max(map(len, told.stdout.splitlines())) <= 100
+
+
+def test_presets_lists_their_differences(invoke: Invoke) -> None:
+    told = " ".join(invoke("presets").stdout.split())
+    assert "quick (the default): --layer-sizes 784,500,500,500, --n-epochs 4" in told
+    one = invoke("presets", "seed").stdout
+    assert "--lr" in one
+    assert "0.03" in one
+
+
+def test_options_stand_in_groups_and_choices_can_be_completed(invoke: Invoke) -> None:
+    told = invoke("compare", "--help").stdout
+    places = [
+        told.index(f"\n{name}:\n")
+        for name in ("Run", "Hardware", "Data", "Training", "Head", "Backprop")
+    ]
+    assert places == sorted(places)
+    assert "[adam|momentum|sgd]" in told
+    assert "[quick|seed|" in told
+    assert "..." not in invoke("--help").stdout.partition("Commands:")[2]
+
+
+def test_messages_name_the_flag(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("compare", "--n-epochs", "-3", "--outdir", tmp_path)
+    assert result.exit_code == 2
+    assert "Error: --n-epochs is -3; it must be at least 0" in result.stderr
+    result = invoke("measure", "--layer-sizes", "784,500", "--batch-size", "90000")
+    assert "--batch-size is 90000, larger than the 60000 training images" in result.stderr

@@ -1,0 +1,113 @@
+"""The first screen, its figures and its thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from ffenergy.costs.decomposition import decompose
+from ffenergy.errors import SettingsError
+from ffenergy.report import headline
+from ffenergy.report.answer import Answer, answer
+from ffenergy.report.book import Book
+from ffenergy.report.screen import about_run, comparison, screen
+
+
+@pytest.fixture
+def book(finished_run: Any) -> Book:
+    return Book(finished_run.run, finished_run.prices)
+
+
+def told(bp: dict[str, int], ff: dict[str, int]) -> Answer:
+    rows = [("bp", *item) for item in bp.items()] + [("ff", *item) for item in ff.items()]
+    table = pd.DataFrame(rows, columns=["algorithm", "phase", "energy"])
+    return answer(decompose(table, ["energy"]), "energy", "J", "here")
+
+
+def test_the_table_has_the_figures_of_the_summary(book: Book) -> None:
+    shown = comparison(book)
+    assert shown is not None
+    eager = book.summary[book.summary["accounting"] == "eager"].set_index("algorithm")
+    row = dict(zip([c.name for c in shown.columns], shown.rows[0], strict=True))
+    assert row["algorithm"].text == "Forward-Forward"
+    assert float(row["energy"].value) == eager.loc["ff", "energy_joules"]
+    assert int(row["bytes"].value) == eager.loc["ff", ["bytes_read", "bytes_written"]].sum()
+    assert int(row["peak_live"].value) == eager.loc["ff", "peak_live_bytes"]
+    foot = dict(zip([c.name for c in shown.columns], shown.foot, strict=True))
+    ratio = eager.loc["ff", "energy_joules"] / eager.loc["bp", "energy_joules"]
+    assert foot["energy"].text == f"{ratio:.2f}"
+
+
+def test_one_screen_of_24_lines_and_100_columns(book: Book) -> None:
+    lines = screen(book, about_run(book), ["Page        runs/x/report.html", "rest"]).splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 100
+
+
+BP = {"forward": 100, "backward": 80, "gradient": 90}
+
+
+@pytest.mark.parametrize(
+    ("ff", "says"),
+    [
+        # 80 saved, 100 + 90 + 20 added back: nothing is left
+        ({"forward": 200, "gradient": 180, "normalize": 20}, "so nothing of the saving is left"),
+        # 80 saved, 20 added back: 60 of 80
+        ({"forward": 100, "gradient": 90, "normalize": 20}, "so 75 % of the saving is left"),
+        ({"forward": 90, "gradient": 90}, "its other phases save 10.0 J more"),
+        ({"forward": 100, "gradient": 90, "backward": 80}, "no backward pass here"),
+    ],
+)
+def test_the_answer_in_short_sentences(
+    book: Book, monkeypatch: pytest.MonkeyPatch, ff: dict[str, int], says: str
+) -> None:
+    monkeypatch.setattr(headline, "short_answer", lambda _: told(BP, ff))
+    sentences = headline.sentences(book)
+    assert says in sentences[1]
+    assert all(len(sentence.split()) <= 25 for sentence in sentences)
+    assert not any("nan" in sentence for sentence in sentences)
+
+
+def test_figures_are_ratios_and_those_of_each_algorithm(book: Book) -> None:
+    figures = headline.figures(book)
+    assert figures["bytes_ratio"] == figures["ff.bytes"] / figures["bp.bytes"]
+    assert figures["ff.test_error"] == book.run.results["ff"]["test_error"]
+    assert figures["saving_left"] == book.answers["run", "eager"].kept_share
+
+
+def test_thresholds_are_crossed_or_not(book: Book) -> None:
+    ratio = headline.figures(book)["energy_ratio"]
+    conditions = headline.checked(
+        (f"energy_ratio>{ratio - 0.1}", f"energy_ratio < {ratio - 0.1}", "xx.energy>=1")
+    )
+    crossed = headline.crossed(book, conditions)
+    assert len(crossed) == 2
+    assert crossed[0].startswith(f"energy_ratio is {ratio:.4g}, > ")
+    assert crossed[1] == "xx.energy is not known of this run"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("energy_ratio", "write a figure, a comparison"),
+        ("energy_ratio>much", "write a figure, a comparison"),
+        ("energy_ratio>nan", "write a figure, a comparison"),
+        ("energy_ratio>>1", "write a figure, a comparison"),
+        ("speed_ratio>1", "no figure 'speed_ratio'"),
+        ("ff.speed>1", "no figure 'ff.speed'"),
+    ],
+)
+def test_thresholds_that_cannot_be_read(text: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        headline.checked((text,))
+
+
+def test_errors_no_better_than_untrained_are_said(book: Book) -> None:
+    results = {name: {**row, "test_error": 50.0} for name, row in book.run.results.items()}
+    warned = headline.warnings(Book(replace(book.run, results=results), book.prices))
+    assert warned == [
+        "Forward-Forward and backprop did no better than the untrained control (50.00 %)."
+    ]
