@@ -11,8 +11,10 @@ from ffenergy.report.book import AS_IT_RUNS, SCENARIOS, Book
 from ffenergy.report.columns import UNITS
 
 FORMAT: Final = 1
-ANSWER: tuple[str, ...] = ("backprop", "forward_forward", "saved", "added_back", "normalisation")
-ANSWER += ("kept", "kept_share", "normalisation_share")
+ANSWER: Final = (
+    *("backprop", "forward_forward", "saved", "added_back", "normalisation"),
+    *("kept", "kept_share", "normalisation_share"),
+)
 
 
 def report(book: Book, path: str | None) -> dict[str, Any]:
