@@ -211,7 +211,7 @@ BAD = {
     "layer sizes that start elsewhere": (["--layer-sizes", "100,10"], 2, "784 pixels"),
     "batch larger than the data": (["--n-train", "50"], 2, "larger than the 50"),
     "more images than there are": (["--n-train", "7000"], 2, "6000 training images"),
-    "unknown preset": (["--preset", "huge"], 2, "choose one of quick"),
+    "unknown preset": (["--preset", "huge"], 2, "'huge' is not one of 'quick'"),
     "a number that is none": (["--lr", "fast"], 2, "not a valid float"),
     "learning rate 0": (["--lr", "0"], 2, "greater than 0"),
     "more units than can be addressed": (["--layer-sizes", f"784,{'9' * 20}"], 2, "none above"),
