@@ -23,7 +23,7 @@ COMMAND = re.compile(r"^    (\S.*)$", re.MULTILINE)
 
 
 def test_there_are_recipes() -> None:
-    assert list(RECIPES) == ["Add a hardware profile"]
+    assert list(RECIPES) == ["Add a learning rule", "Add a hardware profile"]
 
 
 @pytest.mark.parametrize("title", RECIPES)
