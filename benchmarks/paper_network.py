@@ -61,7 +61,8 @@ def priced(algorithm: str, settings: Settings, grain: str, repeats: int) -> Row:
         accesses = analyse(trace.events, trace.buffers, grain=grain).accesses
         clocks.append((time.perf_counter(), time.process_time()))
         seconds.append(np.diff(clocks, axis=0).ravel())
-    return Row(*np.median(seconds, axis=0), accesses, peak_mebibytes())
+    medians = dict(zip(Row._fields, np.median(seconds, axis=0).tolist(), strict=False))
+    return Row(**medians, accesses=accesses, peak_mebibytes=peak_mebibytes())
 
 
 def main() -> None:

@@ -80,10 +80,11 @@ def run(name: str, folder: Path, tests: tuple[str, ...]) -> Outcome:
     constraints = folder / f"{name}.txt"
     constraints.write_text("\n".join(lower_bounds() if packages == "oldest" else []) + "\n")
     versions = "-"
-    for command in (
+    steps: list[list[str | Path]] = [
         [interpreter(version), "-m", "venv", place],
         [python, "-m", "pip", "install", "-q", "-c", constraints, "-e", ".[test]"],
-    ):
+    ]
+    for command in steps:
         code, told = said(command)
         if code:
             break

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 import click
-import threadpoolctl  # type: ignore[import-untyped]
+import threadpoolctl
 
 from ffenergy.data import Dataset
 from ffenergy.runs.document import FORMAT

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-import threadpoolctl  # type: ignore[import-untyped]
+import threadpoolctl
 
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import DataError, FfenergyError, OutputError

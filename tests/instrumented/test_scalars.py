@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_numpy_decides_what_is_a_scalar(make, dtype):
 
 
 def test_scalars_are_bound_anew_and_arrays_stay():
-    x = instrumented.Trace().array(np.array([1.0, 2.0, 3.0]))
+    x: Any = instrumented.Trace().array(np.array([1.0, 2.0, 3.0]))
     s = x[0]
     s += x[1]
     total = x.sum()
@@ -94,7 +95,7 @@ def test_an_integer_scalar_takes_a_fraction():
 
 
 def test_arrays_without_axes_are_arrays():
-    x = instrumented.Trace().array(np.array(1.0))
+    x: Any = instrumented.Trace().array(np.array(1.0))
     kept = x
     x += 1.0
     assert kept is x
@@ -135,7 +136,7 @@ def test_an_array_made_of_a_scalar_shows_its_bytes_and_cannot_change_it(traced):
 
 def test_shuffling_keeps_every_element():
     plain = np.arange(20.0)
-    x = instrumented.Trace().array(plain.copy())
+    x: Any = instrumented.Trace().array(plain.copy())
     with pytest.warns(UserWarning, match="not a subclass of 'Sequence'"):
         np.random.default_rng(1).shuffle(x)
     np.random.default_rng(1).shuffle(plain)

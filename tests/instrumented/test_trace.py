@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from instrumented import EscapeError, InstrumentError, Traffic, Work
 
 def test_scopes_nest_and_inherit():
     trace = instrumented.Trace()
-    x = trace.array(np.ones(4, np.float32))
+    x: Any = trace.array(np.ones(4, np.float32))
     with trace.scope(layer="layer1", phase="forward", makes="activation"):
         y = x + 1.0
         with trace.scope(phase="normalize"):
@@ -43,7 +44,7 @@ def test_a_scope_can_be_entered_again_and_recovers_from_errors():
 def test_tables_add_up_to_the_same_totals():
     trace = instrumented.Trace()
     w = trace.array(np.ones((3, 3)), role="weight")
-    x = trace.array(np.ones((2, 3)))
+    x: Any = trace.array(np.ones((2, 3)))
     for layer in ("layer1", "layer2"):
         with trace.scope(layer=layer, phase="forward", makes="activation"), trace.step("train"):
             x = np.maximum(x @ w, 0.0)
@@ -198,7 +199,8 @@ def test_a_step_that_raises_is_none():
     ],
 )
 def test_arrays_of_two_traces_do_not_mix(mix):
-    x, y = (instrumented.Trace().array(np.ones(3)) for _ in range(2))
+    arrays: list[Any] = [instrumented.Trace().array(np.ones(3)) for _ in range(2)]
+    x, y = arrays
     with pytest.raises(InstrumentError, match="two traces"):
         mix(x, y)
     assert y._array.tolist() == [1.0, 1.0, 1.0]

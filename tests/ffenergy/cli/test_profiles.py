@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -56,7 +57,7 @@ def test_one_profile_shows_its_notes_and_ranges(invoke: Invoke) -> None:
 
 @pytest.mark.parametrize("command", ["profiles", "measure", "report"])
 def test_an_unknown_profile_is_one_line(invoke: Invoke, command: str, tmp_path: Path) -> None:
-    arguments = {
+    arguments: dict[str, list[Any]] = {
         "profiles": ["abacus"],
         "measure": ["--profile", "abacus"],
         "report": [Path("reports/compare-quick"), "--profile", "abacus"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_what_forward_forward_adds_by_hand():
 def test_regimes_are_the_oracles(regime):
     capacity = regime["C"] * MIB
     price = prices(PROFILES[regime["eD"]], capacity, 0)
-    cases = {
+    cases: dict[str, tuple[str, Any]] = {
         "bp_lb": ("bp", bounds.least),
         "bp_ub": ("bp", schedules.best),
         "local": ("local", schedules.best),

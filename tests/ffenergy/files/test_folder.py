@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ffenergy.files import atomic, folder
+from ffenergy.files import folder
 from ffenergy.files.folder import ChangedError, Folder, StrangerError
 
 
@@ -47,7 +47,7 @@ def test_dying_at_any_rename_leaves_the_old_or_the_new_and_no_mixture(
         with monkeypatch.context() as patch:
             patch.setattr(Path, "replace", dying)
             patch.setattr(folder.Folder, "_settle", lambda self: None)  # nobody clears up
-            patch.setattr(atomic.Path, "unlink", lambda *_, **__: None)
+            patch.setattr(Path, "unlink", lambda *_, **__: None)
             try:
                 place.change({"version": "new"}, NEW)
                 finished = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -95,8 +96,12 @@ def energy_of(prices: Prices, algorithm: str, step: str, accounting: str) -> flo
     return float(rows[[c for c in rows if str(c).startswith("energy_")]].to_numpy().sum())
 
 
+def bars(ax: Axes) -> list[Any]:
+    return list(ax.patches)
+
+
 def widths(ax: Axes) -> list[float]:
-    return [patch.get_width() for patch in ax.patches]
+    return [bar.get_width() for bar in bars(ax)]
 
 
 def test_a_step_counts_by_its_share_of_the_samples_of_its_stage() -> None:
@@ -129,8 +134,8 @@ def test_waterfall_goes_from_backprop_to_forward_forward() -> None:
         drawn = widths(ax)
         assert [drawn[0], drawn[-1]] == pytest.approx(totals)
         assert sum(drawn[:-1]) == pytest.approx(drawn[-1])
-        ends = [patch.get_x() + patch.get_width() for patch in ax.patches]
-        assert [patch.get_x() for patch in ax.patches[1:-1]] == ends[:-2]
+        ends = [bar.get_x() + bar.get_width() for bar in bars(ax)]
+        assert [bar.get_x() for bar in bars(ax)[1:-1]] == ends[:-2]
     assert "µJ per training sample" in figure.get_supxlabel()
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert "L2 normalisation added" in names
@@ -142,16 +147,17 @@ def test_stacked_bars_add_up_to_the_energy_of_a_sample(unit: str, scale: float) 
     prices = made_prices(unit)
     figure = energy_figures.by_phase_and_role(book(prices))
     assert figure is not None
-    bars = list(itertools.product(("ff", "ff-greedy", "bp"), ACCOUNTINGS))
+    shown = list(itertools.product(("ff", "ff-greedy", "bp"), ACCOUNTINGS))
+    steps: dict[Any, float] = dict(weights(prices.steps))
     for ax in figure.axes:
         labels = [label.get_text() for label in ax.get_yticklabels()]
         assert labels[:2] == ["FF, eager", "FF, fused"]
-        assert len(labels) == len(bars)
-        lengths = np.array(widths(ax)).reshape(-1, len(bars)).sum(axis=0)
-        for length, (algorithm, accounting) in zip(lengths, bars, strict=True):
+        assert len(labels) == len(shown)
+        lengths = np.array(widths(ax)).reshape(-1, len(shown)).sum(axis=0)
+        for length, (algorithm, accounting) in zip(lengths, shown, strict=True):
             expected = sum(
                 energy_of(prices, algorithm, str(step), accounting) * weight
-                for (name, step), weight in weights(prices.steps).items()
+                for (name, step), weight in steps.items()
                 if name == algorithm
             )
             assert length == pytest.approx(expected * scale)
@@ -227,7 +233,7 @@ def test_histograms_hold_every_byte_read() -> None:
     sums = per_training_sample(reuse, prices.steps, ["bytes_read"], keys).set_index(keys)
     order = list(itertools.product(("ff", "ff-greedy", "bp"), ACCOUNTINGS))
     for ax, key in zip(figure.axes, order, strict=True):
-        drawn = sum(patch.get_height() for patch in ax.patches)
+        drawn = sum(bar.get_height() for bar in bars(ax))
         assert drawn == pytest.approx(sums.loc[key, "bytes_read"] / 1e6)
     labels = [label.get_text() for label in figure.axes[-1].get_xticklabels()]
     assert labels[-1] == "first\nread"

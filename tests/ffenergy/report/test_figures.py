@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -89,7 +90,8 @@ def test_bars_stack_to_the_traffic_and_wear_the_colours_of_their_phase() -> None
     figure = energy.traffic(Book(full_run()))
     assert figure is not None
     ff, bp = figure.axes
-    tops = [patch.get_y() + patch.get_height() for patch in ff.patches]
+    patches: list[Any] = list(ff.patches)
+    tops = [patch.get_y() + patch.get_height() for patch in patches]
     assert max(tops) == 2.0  # GB, layer1 and layer2 alike
     assert "4.00 GB" in ff.get_title()
     assert "GB" in ff.get_ylabel()

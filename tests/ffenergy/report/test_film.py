@@ -14,9 +14,9 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
-from ffenergy.cli import job
 from ffenergy.data import Dataset
 from ffenergy.errors import OutputError
+from ffenergy.report import files
 from ffenergy.report.pictures import film as drawing
 from ffenergy.report.pictures import moving as moving_pictures
 from ffenergy.settings import Settings
@@ -95,7 +95,8 @@ def test_a_gif_that_is_too_large_leaves_frames_out_and_takes_as_long(
     content, step = moving_pictures.gif(noise, fps=10)
     assert len(content) <= len(whole) // 2
     assert step == 3  # four frames of seven are more than half
-    with Image.open(io.BytesIO(whole)) as all_, Image.open(io.BytesIO(content)) as some:
+    with Image.open(io.BytesIO(whole)) as all_, Image.open(io.BytesIO(content)) as file:
+        some: Any = file
         assert some.n_frames == 3  # 0, 3 and 6
         assert some.info["duration"] == 3 * all_.info["duration"] == 300  # milliseconds
         some.seek(2)
@@ -143,7 +144,7 @@ def filmed(invoke: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("film")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(moving_pictures, "has_encoder", lambda: False)
-        patch.setattr(job.files, "report", lambda *_: {})  # it has tests of its own
+        patch.setattr(files, "report", lambda *_: {})  # it has tests of its own
         tiny = "--layer-sizes 784,16,16 --n-epochs 3 --softmax-epochs 1 --n-train 200 --offline"
         done = invoke(
             "animate", *tiny.split(), "--snapshot-every", "2", "--outdir", base / "run", "--quiet"

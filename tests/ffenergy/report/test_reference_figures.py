@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,9 @@ def a_run() -> Run:
             "test_error": [np.nan, np.nan, 4.0, 2.5],
         }
     )
-    examples = {f"goodness/layer1/{kind}": rng.random(50) for kind in ("real", "hybrid")}
+    examples: dict[str, Any] = {
+        f"goodness/layer1/{kind}": rng.random(50) for kind in ("real", "hybrid")
+    }
     examples |= {f"hybrid/{p}": rng.random((6, 28, 28)) for p in ("a", "b", "mask", "hybrid")}
     examples["preferred/layer1/images"] = rng.standard_normal((3, 28, 28))
     examples["preferred/layer1/units"] = np.arange(3)

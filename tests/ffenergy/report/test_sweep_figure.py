@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ffenergy.report.grids import of_trainings
 from ffenergy.report.pictures import sweep_errors as figure_module
+from ffenergy.report.pictures.drawing import saved
 from ffenergy.report.pictures.sweep_errors import render
 
 
@@ -37,7 +38,6 @@ def row(algorithm: str = "ff", error: float = 2.0, **settings: object) -> dict[s
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The figures as they are saved."""
     figures: list[Figure] = []
-    saved = figure_module.saved
 
     def keep(figure: Figure) -> dict[str, bytes]:
         figures.append(figure)

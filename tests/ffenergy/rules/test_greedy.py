@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,7 +83,8 @@ def test_stored_inputs_are_the_activities_of_the_layers_below():
     for layer in network.layers[:2]:  # each input at mean square 1, then ReLU
         scaled = activities / np.sqrt((activities**2).mean(axis=1, keepdims=True))
         activities = np.maximum(scaled @ layer.weights + layer.bias, 0)
-    real, hybrid = network.stored
+    stored: Any = network.stored
+    real, hybrid = stored
     np.testing.assert_allclose(real, activities, rtol=1e-4, atol=1e-5)
     assert hybrid.shape == real.shape == (250, 10)
     assert not np.allclose(hybrid, real)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -94,7 +96,7 @@ def test_traced_and_untraced_give_the_same_bits(algorithm, digits):
 
 @pytest.mark.parametrize("algorithm", ["ff", "bp"])
 def test_steps_times_signatures_are_the_totals(algorithm, digits):
-    result = train(algorithm, TINY, digits)
+    result: Any = train(algorithm, TINY, digits)
     training = [s for s in result.signatures if s["name"] == "train"]
     # 50 images in batches of 16: three full ones and one of 2, for 2 epochs
     assert sorted(s["steps"] for s in training) == [2, 6]

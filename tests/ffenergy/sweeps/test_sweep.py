@@ -135,7 +135,7 @@ def test_a_sweep_goes_on_where_it_was(
 
     def counting(algorithm: str, settings: Settings, *args: object, **kwargs: object) -> object:
         trained.append(f"{algorithm} {settings.lr} {settings.seed}")
-        return train(algorithm, settings, *args, **kwargs)  # type: ignore[arg-type]
+        return train(algorithm, settings, *args, **kwargs)
 
     monkeypatch.setattr(cells_module, "train", counting)
     more = GRID.replace("[1e-3, 3e-3]", "[1e-3, 3e-3, 9e-3]")
@@ -170,7 +170,7 @@ def test_a_cell_that_fails_is_recorded_and_tried_again(
     def fail(algorithm: str, settings: Settings, *args: object, **kwargs: object) -> object:
         if algorithm == "bp" and settings.seed == 1:
             raise MemoryError("too large")
-        return train(algorithm, settings, *args, **kwargs)  # type: ignore[arg-type]
+        return train(algorithm, settings, *args, **kwargs)
 
     monkeypatch.setattr(cells_module, "train", fail)
     result = sweep(HEAD, tmp_path)

@@ -169,7 +169,7 @@ few = st.lists(st.integers(0, 7), max_size=4)
 programs = st.lists(st.tuples(few, st.lists(st.integers(0, 7), max_size=3, unique=True)))
 
 
-def flat(instructions, part):
+def flat(instructions, part) -> tuple[np.ndarray, np.ndarray]:
     lists = [instruction[part] for instruction in instructions]
     pointers = np.cumsum([0] + [len(each) for each in lists])
     return np.array([block for each in lists for block in each], np.int64), pointers

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,7 +16,7 @@ def arrays(*shapes):
     return [rng.integers(-4, 5, shape).astype(float) for shape in shapes]
 
 
-CALLS = {
+CALLS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
     "sum of rows": (lambda x: x.sum(axis=0), [(3, 3)]),
     "sum of columns": (lambda x: x.sum(axis=1), [(3, 3)]),
     "sum, axis kept": (lambda x: np.sum(x, axis=0, keepdims=True), [(3, 3)]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -358,7 +359,8 @@ def test_full_like_reads_a_fill_value_in_memory(traced):
 
 def test_shapes_tell_arrays_apart_unread(traced):
     trace, x, y = traced((3, 4), (1, 4))
-    assert not np.array_equal(x, y).escape()
+    found: Any = np.array_equal(x, y)
+    assert not found.escape()
     assert (trace.traffic, trace.work.flops) == (Traffic(1, 1), 0)  # the answer and its escape
     np.array_equiv(x, y)  # broadcast: 12 comparisons, folded by 11
     assert (trace.traffic, trace.work.flops) == (Traffic(1 + 48 + 16, 2), 23)
