@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from ffenergy.rules import registry
+
 PAGE = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 RECIPES = dict(re.findall(r"^## (Add a.*?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 FILE = re.compile(r"^```\w+\n# ([\w.-]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -38,7 +40,9 @@ def test_recipe(
     for name, content in files:
         (tmp_path / name).write_text(content, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(registry, "_registered", dict(registry.rules()))
+    monkeypatch.setattr(registry, "_referenced", {})
     for program, *arguments in commands:
         if program == "ffenergy":
             result = invoke(*arguments)

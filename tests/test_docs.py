@@ -1,5 +1,7 @@
 """Every command and snippet of README.md and docs/*.md is executed, every link leads somewhere.
 
+Running them is slow; that the commands and flags exist, and the links, is checked every time.
+
 Blocks fenced as python run one after the other, a page being one session. Lines that call
 ffenergy, in blocks fenced as bash, console or sh and in indented blocks, are run in an empty
 directory that holds `runs/compare-quick`; trainings get the flags of SMALL, which change sizes
@@ -175,15 +177,24 @@ def done() -> set[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("block", SHELL, ids=lambda block: block.name)
+def test_commands_and_their_flags_exist(block: Block) -> None:
+    assert block.wish != "parse", "say why it cannot run: <!-- test: parse, REASON -->"
+    for words in typed(block):
+        text = " ".join(words)
+        if Path(words[0]).name == "ffenergy":
+            checked(words)
+        else:
+            assert any(text.startswith(known) for known in ELSEWHERE), f"who runs {text!r}?"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", SHELL, ids=lambda block: block.name)
 def test_commands_do_what_the_page_says(
     invoke: Callable[..., Result], block: Block, place: Path, done: set[tuple[str, ...]]
 ) -> None:
     reason = re.fullmatch(r"parse, (.+)", block.wish)
-    assert block.wish != "parse", "say why it cannot run: <!-- test: parse, REASON -->"
     for words in typed(block):
         if Path(words[0]).name != "ffenergy":
-            text = " ".join(words)
-            assert any(text.startswith(known) for known in ELSEWHERE), f"who runs {text!r}?"
             continue
         command = checked(words)
         words = [STANDS_FOR.get(word, word) for word in words]
@@ -206,6 +217,7 @@ PYTHON = {page.name: [b for b in BLOCKS if (b.page, b.language) == (page.name, "
           for page in PAGES}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [name for name, found in PYTHON.items() if found])
 def test_snippets_run(page: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     known = dict(registry.rules())
@@ -242,7 +254,10 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"\s", "-", head.strip()) for head in plain}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+PAPERS = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *PAPERS], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     broken = []

@@ -17,10 +17,3 @@ def test_python_in_the_readme_runs(code, capsys):
     # x @ w reads 100*784*4 + 784*10*4 = 344,960 bytes and writes 100*10*4 = 4,000
     assert "344960" in printed
     assert "4000" in printed
-
-
-def test_links_lead_somewhere():
-    root = Path(__file__).parent.parent
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert [link for link in links if not (root / link).exists()] == []

@@ -143,6 +143,7 @@ def test_the_picture_is_drawn_for_one_axis_and_for_two(table: pd.DataFrame) -> N
     assert render(table[table["algorithm"] == "bp"]) == {}
 
 
+@pytest.mark.slow
 def test_the_command_writes_one_table_and_the_picture(invoke: Invoke, tmp_path) -> None:
     out = tmp_path / "sweep"
     arguments = ["measure", "--layer-sizes", "16,8;16,4,4", "--batch-size", "4,8"]

@@ -321,6 +321,7 @@ def wait_for(folder: Path, count: int, process: subprocess.Popen[str], seconds: 
 SLOW = GRID.replace("n_epochs = 1", "n_epochs = 12").replace("n_train = 300", "n_train = 3000")
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     process = started(SLOW, tmp_path, "--workers", "2")
     wait_for(tmp_path, 1, process)
@@ -336,6 +337,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
         assert json.loads(path.read_text())["status"] == "complete"
 
 
+@pytest.mark.slow
 def test_a_killed_worker_of_this_machine_loses_nothing(tmp_path: Path) -> None:
     process = started(SLOW, tmp_path, "--workers", "2")
     wait_for(tmp_path, 1, process)
@@ -366,7 +368,9 @@ def _workers(parent: int) -> list[int]:
 LONG = GRID.replace("n_epochs = 1", "n_epochs = 100000")
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_workers_end_with_a_sweep_that_is_killed(tmp_path: Path, how: signal.Signals) -> None:
     process = started(LONG, tmp_path, "--workers", "2")
     deadline = time.monotonic() + 60
