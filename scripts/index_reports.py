@@ -20,10 +20,10 @@ import click
 import pandas as pd
 
 from ffenergy.files.atomic import write_text
-from ffenergy.report.style import ALGORITHM_NAMES, three_digits
 from ffenergy.rules import registry
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import PRESETS, Settings
+from ffenergy.style import ALGORITHM_NAMES, three_digits
 
 REPORTS = Path(__file__).parents[1] / "reports"
 ACCOUNTING = "eager"

@@ -16,12 +16,12 @@ from ffenergy.errors import FfenergyError, RunInterruptedError, TrainingError
 from ffenergy.progress import progress
 from ffenergy.report import files
 from ffenergy.report.book import Book
-from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.rules.kit.stages import Plan
 from ffenergy.rules.registry import rules
 from ffenergy.runs import progress as left
 from ffenergy.runs.directory import Run, RunDirectory
 from ffenergy.settings import Settings
+from ffenergy.style import ALGORITHM_NAMES
 from ffenergy.trained import examples
 from ffenergy.training import AfterEpoch, Checkpoints, Diverged, Interrupted
 from ffenergy.training import train as train_algorithm

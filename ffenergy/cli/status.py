@@ -12,9 +12,9 @@ from ffenergy.cli.answering import json_flag, print_json
 from ffenergy.cli.warning import warn
 from ffenergy.report.document import FORMAT
 from ffenergy.report.numbers import error_percent
-from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.runs import progress as left
 from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.style import ALGORITHM_NAMES
 
 
 @click.command()

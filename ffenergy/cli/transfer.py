@@ -19,9 +19,9 @@ from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, Tra
 from ffenergy.files.contents import as_csv
 from ffenergy.progress import progress
 from ffenergy.report import grids, text
-from ffenergy.report.style import ALGORITHM_NAMES, in_order, short_name
 from ffenergy.runs.directory import ELSEWHERE, Run, RunDirectory
 from ffenergy.settings import Settings
+from ffenergy.style import ALGORITHM_NAMES, in_order, short_name
 from ffenergy.training.outcomes import NotFiniteError
 from ffenergy.training.transfer import Task, train_head
 

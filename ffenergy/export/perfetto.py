@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ffenergy.export.timeline import GRAIN, Timeline
-from ffenergy.report.style import ALGORITHM_NAMES, layers_in_order
+from ffenergy.style import ALGORITHM_NAMES, layers_in_order
 from instrumented import Access, BufferInfo, Event
 from instrumented.books.operand import ROLES
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.report.numbers import Form, exact, fixed, prefixed, words
-from ffenergy.report.style import (
+from ffenergy.style import (
     ALGORITHM_COLOURS,
     ALGORITHM_NAMES,
     PART_COLOURS,

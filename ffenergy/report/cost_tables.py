@@ -14,7 +14,7 @@ from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Column, Table, amount, columns, pair, table
 from ffenergy.report.numbers import memory_size, words
 from ffenergy.report.per_sample import crossings
-from ffenergy.report.style import (
+from ffenergy.style import (
     ALGORITHM_NAMES,
     PHASES,
     ROLES,

@@ -12,8 +12,8 @@ from ffenergy.costs.decomposition import UNITS as ENERGY_UNITS
 from ffenergy.costs.decomposition import energies, exact_total, of_run
 from ffenergy.report.columns import UNITS, Column, Table, amount, columns, table
 from ffenergy.report.numbers import fixed
-from ffenergy.report.style import ALGORITHM_NAMES, PHASES, in_order, layers_in_order
 from ffenergy.runs.directory import Run
+from ffenergy.style import ALGORITHM_NAMES, PHASES, in_order, layers_in_order
 
 PLACE: Final = ["algorithm", "layer", "phase"]
 ACCOUNTING: Final = "eager"

@@ -11,8 +11,8 @@ from ffenergy.costs.prices import PRICED_GRAIN
 from ffenergy.report import tables
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import error_percent, percent, quantity, times
-from ffenergy.report.style import ACCOUNTING, ALGORITHM_NAMES, PHASES
 from ffenergy.runs.directory import Run
+from ffenergy.style import ACCOUNTING, ALGORITHM_NAMES, PHASES
 
 FUSED: Final = (
     "fused: a declared group of operations is one kernel; what is born and dies inside costs "

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ffenergy.report.columns import Column, Table, amount, columns, table
 from ffenergy.report.numbers import MISSING, decimal, fixed, words
-from ffenergy.report.style import short_name
+from ffenergy.style import short_name
 from ffenergy.sweeps.step_grids import swept as axes_of
 
 SAMPLE: Final = " · SAMPLE, not the full data set"

@@ -14,8 +14,8 @@ from ffenergy.errors import SettingsError
 from ffenergy.report.answer import Answer
 from ffenergy.report.book import AS_IT_RUNS, Book
 from ffenergy.report.numbers import error_percent, figure, quantity
-from ffenergy.report.style import ALGORITHM_NAMES, in_order
 from ffenergy.report.tables import ratio
+from ffenergy.style import ALGORITHM_NAMES, in_order
 
 MEASURES: Final = {
     "energy": "estimated energy of arithmetic and movement, joules or multiply-accumulates",

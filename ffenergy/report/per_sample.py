@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ffenergy.costs.prices import PRICED_GRAIN, Prices
-from ffenergy.report.style import ALGORITHM_NAMES, in_order
+from ffenergy.style import ALGORITHM_NAMES, in_order
 
 TRAIN = "train"
 SHORT = "-short"

@@ -14,8 +14,8 @@ from ffenergy.report import headline
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Cell, Column, Table, table
 from ffenergy.report.numbers import MISSING, fixed, prefixed
-from ffenergy.report.style import ALGORITHM_NAMES
 from ffenergy.report.text import grid, wrapped
+from ffenergy.style import ALGORITHM_NAMES
 
 TERMS: Final = (
     "As it runs: every NumPy operation streams its operands through memory. Commute ÷ compute: "

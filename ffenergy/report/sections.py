@@ -15,7 +15,7 @@ from ffenergy.report import cost_tables
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Column, Table, amount, columns, table
 from ffenergy.report.numbers import fixed
-from ffenergy.report.style import short_name
+from ffenergy.style import short_name
 
 UNPRICED: Final = "The run has no priced steps (trained without counting), so this is left out."
 ONE_SIDED: Final = "The run lacks Forward-Forward or backprop, so there is nothing to compare."

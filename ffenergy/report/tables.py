@@ -20,11 +20,8 @@ import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.costs.run_totals import RunTotals
-from ffenergy.report.style import PHASES, in_order, layers_in_order
 from ffenergy.runs.directory import Run
-
-TARGET_ERRORS = (5.0, 3.0, 2.0, 1.5)
-"""Percent of test errors up to which whole runs are compared."""
+from ffenergy.style import PHASES, TARGET_ERRORS, in_order, layers_in_order
 
 TOTALS = ["flops", "bytes_read", "bytes_written"]
 ERRORS = ("train_error", "test_error")

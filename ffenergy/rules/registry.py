@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
-import ffenergy.rules as home
 from ffenergy.errors import SettingsError
 from ffenergy.rules.kit.stages import Rule
 
 GROUP: Final = "ffenergy.rules"
 """The entry point group; an entry is ``name = "module:Class"``, or a module that has several."""
+HOME: Final = "ffenergy.rules"
+"""The package whose modules are rules."""
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
 
@@ -127,7 +128,7 @@ def reference(kind: type[Rule]) -> str:
 
 def is_own(kind: type[Rule]) -> bool:
     """Tell whether a rule is one of this package's."""
-    return kind.__module__.startswith(f"{home.__name__}.")
+    return kind.__module__.startswith(f"{HOME}.")
 
 
 def _place(kind: type[Rule]) -> tuple[int, str]:
@@ -140,8 +141,8 @@ def _read_all() -> None:
     if _read:
         return
     _read = True
-    for module in pkgutil.iter_modules(home.__path__):
-        importlib.import_module(f"{home.__name__}.{module.name}")
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"{HOME}.{module.name}")
     for entry in importlib.metadata.entry_points(group=GROUP):
         try:
             if ":" in entry.value:

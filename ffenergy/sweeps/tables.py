@@ -12,9 +12,9 @@ from ffenergy.costs.run_costs import price_run
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
-from ffenergy.report.style import ALGORITHM_NAMES, in_order
 from ffenergy.runs.document import SCALARS
 from ffenergy.settings import Settings
+from ffenergy.style import ALGORITHM_NAMES, in_order
 from ffenergy.sweeps.cells import COUNTS, Cell, Outcome
 
 ACCOUNTING: Final = "eager"

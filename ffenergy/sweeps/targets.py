@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ffenergy.report.tables import TARGET_ERRORS
+from ffenergy.style import TARGET_ERRORS
 from ffenergy.sweeps.tables import algorithms_of, described
 
 

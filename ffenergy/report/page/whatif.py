@@ -20,7 +20,7 @@ from ffenergy.report.answer import answer
 from ffenergy.report.book import SCOPES
 from ffenergy.report.columns import UNITS
 from ffenergy.report.numbers import memory_size
-from ffenergy.report.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_name
+from ffenergy.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_name
 
 KEYS: Final = ["scope", "algorithm", "accounting", "phase"]
 BIN: Final = "distance_to_bytes"

@@ -21,7 +21,7 @@ from ffenergy.report.book import Book
 from ffenergy.report.findings import accounting_line
 from ffenergy.report.numbers import figure as digits
 from ffenergy.report.numbers import quantity
-from ffenergy.report.style import (
+from ffenergy.style import (
     ALGORITHM_COLOURS,
     ALGORITHM_NAMES,
     PART_COLOURS,

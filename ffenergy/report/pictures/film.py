@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ffenergy.report.pictures.drawing import LOOK
-from ffenergy.report.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, layers_in_order
+from ffenergy.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, layers_in_order
 from ffenergy.trained.snapshots import Film
 
 SIZE: Final = (9.6, 6.08)  # inches; 960 x 608 pixels, both multiples of 16 for video encoders

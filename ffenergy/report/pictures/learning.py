@@ -14,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from ffenergy.report import tables
 from ffenergy.report.book import Book
 from ffenergy.report.pictures.drawing import LOOK, bare, plain_numbers, saved
-from ffenergy.report.style import (
+from ffenergy.runs.directory import Run
+from ffenergy.style import (
     ALGORITHM_COLOURS,
     ALGORITHM_NAMES,
     PAPER_LOCAL_TEST_ERROR,
@@ -23,7 +24,6 @@ from ffenergy.report.style import (
     layers_in_order,
     short_name,
 )
-from ffenergy.runs.directory import Run
 from ffenergy.trained.preferred_inputs import IMAGES
 from ffenergy.trained.snapshots import FIELDS
 

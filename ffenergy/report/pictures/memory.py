@@ -17,7 +17,7 @@ from ffenergy.report.book import Book
 from ffenergy.report.numbers import figure as digits
 from ffenergy.report.numbers import memory_size
 from ffenergy.report.per_sample import SHORT, TRAIN, crossings
-from ffenergy.report.style import (
+from ffenergy.style import (
     ALGORITHM_COLOURS,
     PHASE_COLOURS,
     PHASES,

@@ -13,7 +13,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from ffenergy.report.pictures.drawing import LOOK, saved
-from ffenergy.report.style import ROLE_COLOURS
+from ffenergy.style import ROLE_COLOURS
 from ffenergy.sweeps.step_grids import swept
 
 MEASURES = {

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from ffenergy.report.pictures.drawing import LOOK, saved
-from ffenergy.report.style import ALGORITHM_COLOURS, short_name
-from ffenergy.report.tables import TARGET_ERRORS
+from ffenergy.style import ALGORITHM_COLOURS, TARGET_ERRORS, short_name
 from ffenergy.sweeps.tables import algorithms_of
 
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ffenergy.report.pictures.drawing import LOOK, saved
-from ffenergy.report.style import ALGORITHM_COLOURS, short_name
+from ffenergy.style import ALGORITHM_COLOURS, short_name
 from ffenergy.sweeps.tables import algorithms_of, described
 
 MARKS: Final = ("o-", "s--", "^:", "D-.", "v-", "P--")

@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from ffenergy.report.pictures.drawing import LOOK, saved
-from ffenergy.report.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_name
+from ffenergy.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_name
 
 
 def render(summary: pd.DataFrame) -> dict[str, bytes]:

@@ -14,8 +14,8 @@ from ffenergy.report.book import Book
 from ffenergy.report.pictures import energy, learning
 from ffenergy.report.pictures.drawing import render
 from ffenergy.report.pictures.report import PICTURES
-from ffenergy.report.style import ALGORITHM_COLOURS, PHASE_COLOURS
 from ffenergy.runs.directory import Run
+from ffenergy.style import ALGORITHM_COLOURS, PHASE_COLOURS
 
 PNG = b"\x89PNG\r\n"
 

@@ -9,15 +9,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ffenergy.report import markdown, tables, text
+from ffenergy.report import markdown, text
 from ffenergy.report.book import Book
 from ffenergy.report.columns import Column
 from ffenergy.report.columns import table as laid_out
 from ffenergy.report.findings import data_line, findings
 from ffenergy.report.numbers import figure, fixed
 from ffenergy.report.sections import sections
-from ffenergy.report.style import layers_in_order
 from ffenergy.runs.directory import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run
+from ffenergy.style import TARGET_ERRORS, layers_in_order
 
 #           layer     phase        read     written    flops
 FF = [
@@ -185,7 +185,7 @@ def test_a_run_whose_errors_were_never_taken_claims_none(run: Run) -> None:
     results = {"ff": row(math.nan, head_steps=1), "bp": row(1.5), "random": row(math.nan)}
     bare = replace(run, results=results, history=run.history.drop(columns="test_error"))
     table = reached(bare)
-    assert len(table) == 3 * len(tables.TARGET_ERRORS)
+    assert len(table) == 3 * len(TARGET_ERRORS)
     assert not table["reached"].any()
     told = " ".join(findings(Book(bare)))
     assert "ended at unknown against 1.50 % test error" in told

@@ -1,4 +1,4 @@
-"""One name, one place in the order and one colour per algorithm, phase and layer, everywhere.
+"""One name, one place in the order and one colour per rule, phase and layer, everywhere.
 
 Colours are from the palette of Okabe and Ito (2008), which colour-blind readers can tell apart.
 """
@@ -59,6 +59,8 @@ PART_COLOURS = {
 LAYER_COLOURS = ("#D55E00", "#E69F00", "#CC79A7", "#009E73", "#56B4E9", "#000000")
 
 ACCOUNTING = {"eager": "eager: every operation streams its operands; no cache"}
+TARGET_ERRORS = (5.0, 3.0, 2.0, 1.5)
+"""Percent of test errors up to which whole runs are compared."""
 PAPER_TEST_ERROR = 1.37
 """Percent; Hinton 2022 (arXiv 2212.13345), 4 layers of 2000 units, 100 epochs."""
 PAPER_LOCAL_TEST_ERROR = 1.16
