@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 import numpy as np
-import threadpoolctl  # type: ignore[import-untyped]
+import threadpoolctl
 
 
 def deciding() -> dict[str, str]:
