@@ -17,6 +17,7 @@ from ffenergy.cli.diff import diff
 from ffenergy.cli.exit_codes import MEANINGS, exit_code
 from ffenergy.cli.export import export
 from ffenergy.cli.figures import figures
+from ffenergy.cli.map import map_command
 from ffenergy.cli.measure import measure
 from ffenergy.cli.presets import presets
 from ffenergy.cli.profiles import profiles
@@ -102,6 +103,7 @@ for command in (
     status,
     diff,
     measure,
+    map_command,
     report,
     figures,
     transfer,

@@ -104,6 +104,18 @@ def best_order(
     return min(finite, step_major(layers, capacity_bytes), key=lambda one: one.nbytes)
 
 
+def step_major_only(rule: str, network: Network, capacity_bytes: int) -> Schedule:
+    """The usual order of a local rule: one batch after the other through all layers.
+
+    Raises:
+        SettingsError: a rule without a closed form, or one that is not local.
+    """
+    layers = Layers(rule, network)
+    if not layers.shape.local or layers.shape.greedy:
+        raise SettingsError(f"{rule} has no step-major order beside others; name a local rule")
+    return step_major(layers, capacity_bytes)
+
+
 def _schedules(layers: Layers, capacity: int) -> Iterator[Schedule]:
     if layers.shape.greedy:
         yield greedy(layers, capacity)

@@ -8,20 +8,26 @@ on-chip level; it is never dearer than a byte from behind the chip.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
+from ffenergy.energy.model import GRID_WORD_BYTES
 from ffenergy.energy.profile import Profile
 from ffenergy.energy.uncertainty import FloatArray, factors
+
+NEAR: Final = 4 / 9
+"""Of the capacity: √(4/9), two thirds of the way to its edge, is the mean distance within it."""
 
 
 @dataclass(frozen=True)
 class Prices:
     """Energies in joules (or MAC under a relative profile), one figure per draw of the constants.
 
-    The first figure of each array is that of the constants as they stand.
+    The first figure of each array is that of the constants as they stand. ``off_chip_byte`` has
+    the shape of the amounts of data that it was asked for, then the draws.
     """
 
     add: FloatArray
@@ -36,68 +42,77 @@ class Prices:
         return self.add + self.multiply
 
 
-def prices(
-    profile: Profile, capacity_bytes: int, behind_bytes: int, dtype: str = "float32"
-) -> Prices:
-    """Prices with ``capacity_bytes`` on the chip and ``behind_bytes`` of data in all.
+class Chip:
+    """A profile whose on-chip memory may have any size; the constants are drawn once."""
 
-    ``behind_bytes`` matters where distances are priced: there an on-chip byte lies at the mean
-    distance within the capacity, two thirds of the way to its edge, and an off-chip byte at the
-    far end of the data, or of the capacity if that is farther.
+    def __init__(self, profile: Profile, dtype: str = "float32") -> None:
+        """Take the prices of arithmetic from the profile's ``dtype``.
 
-    Raises:
-        PricingError: a dtype without a price.
-    """
-    drawn = factors(profile)
-    operations = profile.operations(dtype)
-    served = profile.compute_as.get(dtype, dtype)
-    energy = {
-        kind: getattr(operations, kind).energy(profile.energy_unit)
-        * drawn[f"compute.{served}.{kind}"]
-        * profile.result_scale
-        for kind in ("add", "multiply", "special")
-    }
-    if profile.levels:
-        near, far = _levels(profile, drawn, capacity_bytes)
-    else:
-        behind = max(behind_bytes, capacity_bytes)
-        near = _at(profile, drawn, capacity_bytes * 4 / 9)  # √(4/9) = 2/3
-        far = _at(profile, drawn, behind)
-    return Prices(**energy, on_chip_byte=np.minimum(near, far), off_chip_byte=far)
+        Raises:
+            PricingError: a dtype without a price.
+        """
+        self.profile = profile
+        self.drawn = factors(profile)
+        operations = profile.operations(dtype)
+        served = profile.compute_as.get(dtype, dtype)
+        self.add, self.multiply, self.special = (
+            getattr(operations, kind).energy(profile.energy_unit)
+            * self.drawn[f"compute.{served}.{kind}"]
+            * profile.result_scale
+            for kind in ("add", "multiply", "special")
+        )
+        self.levels = self._levels()
 
+    def prices(self, capacity_bytes: int, behind_bytes: npt.ArrayLike = 0) -> Prices:
+        """Prices with ``capacity_bytes`` on the chip and ``behind_bytes`` of data in all.
 
-def _levels(
-    profile: Profile, drawn: Mapping[str, FloatArray], capacity: int
-) -> tuple[FloatArray, FloatArray]:
-    """Of the largest on-chip level, scaled to the capacity, and of the last level."""
-    word = None if profile.word_bytes is None else profile.word_bytes.bytes()
-    served: list[FloatArray] = []
-    for level in profile.levels:
-        own = level.read.energy_per_byte(profile.energy_unit, word)
-        passed = level.read_per_byte > own  # its figure comes on top of the faster levels'
-        below = served[-1] if passed else 0.0
-        served.append(own * drawn[f"levels.{level.name}.read"] + below)
-    near, far = served[-2] if len(served) > 1 else served[-1], served[-1]
-    own_size = profile.capacities_bytes[-1] if profile.capacities_bytes else capacity
-    scale = math.sqrt(capacity / own_size) * profile.result_scale
-    return near * scale, far * profile.result_scale
+        ``behind_bytes``, a number or an array of them, matters where distances are priced: there
+        an on-chip byte lies at the mean distance within the capacity, and an off-chip byte at the
+        far end of the data, or of the capacity if that is farther.
+        """
+        if self.profile.levels:
+            near, far = self.levels[-2:] if len(self.levels) > 1 else self.levels * 2
+            sizes = self.profile.capacities_bytes
+            near = near * math.sqrt(capacity_bytes / sizes[-1]) if sizes else near
+        else:
+            near = self._at(NEAR * capacity_bytes)
+            far = self._at(np.maximum(behind_bytes, capacity_bytes))
+        return Prices(
+            add=self.add,
+            multiply=self.multiply,
+            special=self.special,
+            on_chip_byte=np.minimum(near, far),
+            off_chip_byte=far,
+        )
 
+    def _levels(self) -> list[FloatArray]:
+        """A byte served by each level, fastest first."""
+        profile = self.profile
+        word = None if profile.word_bytes is None else profile.word_bytes.bytes()
+        served: list[FloatArray] = []
+        for level in profile.levels:
+            own = level.read.energy_per_byte(profile.energy_unit, word)
+            passed = level.read_per_byte > own  # its figure comes on top of the faster levels'
+            joules = own * self.drawn[f"levels.{level.name}.read"] * profile.result_scale
+            served.append(joules + served[-1] if passed else joules)
+        return served
 
-def _at(profile: Profile, drawn: Mapping[str, FloatArray], distance: float) -> FloatArray:
-    """A byte at a stack distance, on a wire or on Dally's grid."""
-    unit = profile.energy_unit
-    if profile.grid is not None:
-        least = profile.grid.least.energy_per_byte(unit) * drawn["grid.least"]
-        hop = profile.grid.hop.energy_per_byte(unit) * drawn["grid.hop"]
-        joules = np.maximum(least, math.ceil(math.sqrt(distance / 4)) * hop)
-    else:
-        wire = profile.wire
-        assert wire is not None  # noqa: S101  # a profile has levels, a wire or a grid
-        side = math.sqrt(distance * wire.area.mm2_per_byte())
-        length = side * wire.distance_factor.value * drawn["wire.distance_factor"]
-        density = wire.area.unit == "Mb/mm2"
-        length = length * drawn["wire.area"] ** (-0.5 if density else 0.5)
-        transport = wire.transport.energy_per_byte_mm(unit) * drawn["wire.transport"]
-        cell = wire.access_read.energy_per_byte(unit) * drawn["wire.access_read"]
-        joules = cell + length * transport
-    return np.asarray(joules * profile.result_scale, dtype=np.float64)
+    def _at(self, distance_bytes: npt.ArrayLike) -> FloatArray:
+        """A byte at a stack distance, on a wire or on Dally's grid."""
+        unit = self.profile.energy_unit
+        distance = np.asarray(distance_bytes, dtype=np.float64)[..., None]
+        grid, wire = self.profile.grid, self.profile.wire
+        if grid is not None:
+            least = grid.least.energy_per_byte(unit) * self.drawn["grid.least"]
+            hop = grid.hop.energy_per_byte(unit) * self.drawn["grid.hop"]
+            joules = np.maximum(least, np.ceil(np.sqrt(distance / GRID_WORD_BYTES)) * hop)
+        else:
+            assert wire is not None  # noqa: S101  # a profile has levels, a wire or a grid
+            length = np.sqrt(distance * wire.area.mm2_per_byte()) * wire.distance_factor.value
+            density = wire.area.unit == "Mb/mm2"
+            length = length * self.drawn["wire.distance_factor"]
+            length = length * self.drawn["wire.area"] ** (-0.5 if density else 0.5)
+            transport = wire.transport.energy_per_byte_mm(unit) * self.drawn["wire.transport"]
+            cell = wire.access_read.energy_per_byte(unit) * self.drawn["wire.access_read"]
+            joules = cell + length * transport
+        return np.asarray(joules * self.profile.result_scale, dtype=np.float64)

@@ -1,14 +1,13 @@
 """How far a profile's constants may be off, carried to an interval: an estimate, named so.
 
-Every constant is drawn from its own range (`Constant.range`), log-uniformly and each on its own,
-but for figures that a profile takes over from each other: a write is drawn with the read of its
-level, and special operations with the multiplications of their type. The draws are the same on
-every call.
+Every constant is drawn from its own range (`Constant.range`), half of the draws below its value and
+half above it, log-uniformly on either side. Each is drawn on its own, but for figures that a
+profile takes over from each other: a write is drawn with the read of its level, and special
+operations with the multiplications of their type. The draws are the same on every call.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -21,7 +20,7 @@ from ffenergy.energy.profile import Profile
 
 FloatArray = npt.NDArray[np.float64]
 
-DRAWS: Final = 401
+DRAWS: Final = 201
 SEED: Final = 0
 SHARE: Final = 0.9
 """Of all draws, those that an interval holds."""
@@ -48,8 +47,8 @@ def _drawn(
     places = {key: generator.random(draws) for key, _ in ends}
     found = {}
     for key, (low, high) in ends:
-        place = places[_tied(key, places)]
-        drawn = np.exp(math.log(low) + place * (math.log(high) - math.log(low)))
+        place = 2 * places[_tied(key, places)] - 1  # from -1, the low end, to 1
+        drawn = np.where(place < 0, low**-place, high ** np.maximum(place, 0))
         drawn[0] = 1.0
         drawn.setflags(write=False)
         found[key] = drawn
@@ -64,7 +63,7 @@ def _tied(key: str, keys: Mapping[str, object]) -> str:
     return key
 
 
-def interval(drawn: FloatArray) -> tuple[float, float]:
-    """The ends between which 90 % of the draws lie; along the last axis."""
+def interval(drawn: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The ends between which 90 % of the draws lie; draws along the last axis."""
     low, high = np.quantile(drawn, [(1 - SHARE) / 2, (1 + SHARE) / 2], axis=-1)
-    return float(low), float(high)
+    return low, high

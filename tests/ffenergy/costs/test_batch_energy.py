@@ -10,10 +10,13 @@ import pytest
 from ffenergy.costs import batch_energy, bounds, schedules
 from ffenergy.costs.network import Layers, Network
 from ffenergy.energy import load_profile
-from ffenergy.energy.chip import prices
+from ffenergy.energy.chip import Chip
 from tests.ffenergy.costs.test_bounds import MIB, NETWORKS, ORACLE, SEED
 
-PROFILES = {43.75: load_profile("jouppi-7nm-hbm2"), 162.5: load_profile("jouppi-7nm-ddr4")}
+CHIPS = {
+    43.75: Chip(load_profile("jouppi-7nm-hbm2")),
+    162.5: Chip(load_profile("jouppi-7nm-ddr4")),
+}
 
 
 def test_products_by_hand():
@@ -46,7 +49,7 @@ def test_what_forward_forward_adds_by_hand():
 )
 def test_regimes_are_the_oracles(regime):
     capacity = regime["C"] * MIB
-    price = prices(PROFILES[regime["eD"]], capacity, 0)
+    price = CHIPS[regime["eD"]].prices(capacity)
     cases: dict[str, tuple[str, Any]] = {
         "bp_lb": ("bp", bounds.least),
         "bp_ub": ("bp", schedules.best),
@@ -79,7 +82,7 @@ def test_ratios_are_the_oracles(row):
     work = {rule: batch_energy.work_of(rule, network) for rule in ("ff", "bp", "mono-forward")}
     for mib, to_bound, to_best, mono in row["C_ffub_over_bplb_over_bpub_monoub"]:
         capacity = int(mib * MIB)
-        price = prices(PROFILES[row["eD"]], capacity, 0)
+        price = CHIPS[row["eD"]].prices(capacity)
 
         def joules(rule, nbytes, price=price):
             return batch_energy.energy(work[rule], nbytes, price)[0]
@@ -102,7 +105,7 @@ def test_ratios_are_the_oracles(row):
 
 def compared(dram, network, sizes):
     """Bytes and joules of FF's schedule and of BP-1 at every size."""
-    chips = [prices(PROFILES[float(dram)], size, 0) for size in sizes]
+    chips = [CHIPS[float(dram)].prices(size) for size in sizes]
     found = []
     for rule, bytes_of in (("ff", schedules.best), ("bp", bounds.least)):
         work = batch_energy.work_of(rule, network)

@@ -18,7 +18,7 @@ from ffenergy.energy import (
     profiles,
     wire_movement_energy,
 )
-from ffenergy.energy.chip import prices
+from ffenergy.energy.chip import Chip
 from ffenergy.energy.uncertainty import DRAWS, factors, interval
 from instrumented.distances.grid import grid_energy_fj
 
@@ -28,17 +28,17 @@ JOUPPI = load_profile("jouppi-7nm-hbm2")
 
 def test_an_on_chip_byte_grows_with_the_side_of_the_memory():
     # 14 pJ/64bit at 1 MiB: 1.75 pJ/B, at 16 MiB 1.75 √16 = 7; behind it 350 / 8 = 43.75
-    found = prices(JOUPPI, 16 * MIB, 0)
+    found = Chip(JOUPPI).prices(16 * MIB, 0)
     assert found.on_chip_byte[0] == pytest.approx(7e-12)
     assert found.off_chip_byte[0] == pytest.approx(43.75e-12)
     assert found.multiply_add[0] == pytest.approx((0.38 + 1.31) * 1e-12)
     # √1024 · 1.75 = 56 would be dearer than the memory behind the chip, and is not
-    assert prices(JOUPPI, 1024 * MIB, 0).on_chip_byte[0] == pytest.approx(43.75e-12)
+    assert Chip(JOUPPI).prices(1024 * MIB, 0).on_chip_byte[0] == pytest.approx(43.75e-12)
 
 
 def test_increments_are_passed_on():
     # A100: 12.72 + 37.68 = 50.4 pJ/B in L2 at its own 40 MiB, + 104.88 from HBM
-    found = prices(load_profile("a100-measured"), 40 * MIB, 0)
+    found = Chip(load_profile("a100-measured")).prices(40 * MIB, 0)
     assert found.on_chip_byte[0] == pytest.approx(50.4e-12)
     assert found.off_chip_byte[0] == pytest.approx(155.28e-12)
 
@@ -46,24 +46,24 @@ def test_increments_are_passed_on():
 def test_distances_are_priced_where_they_lie():
     # The grid: 9 KiB on the chip, two thirds of √(9216 / 4) = 48 hops: 32, 64 fJ a word, 16 a byte.
     # Data of 1 MB in all at √250,000 = 500 hops: 1000 fJ a word.
-    found = prices(load_profile("dally-grid"), 9216, 1_000_000)
+    found = Chip(load_profile("dally-grid")).prices(9216, 1_000_000)
     assert found.on_chip_byte[0] == pytest.approx(16e-15)
     assert found.off_chip_byte[0] == pytest.approx(250e-15)
     wire = load_profile("dally-wire")
     one = pd.DataFrame({"distance_bytes": [10**6], "bytes_read": [1], "bytes_written": [0]})
     priced = wire_movement_energy(wire, one)["energy_read_joules"].iloc[0]
-    assert prices(wire, MIB // 4, 10**6).off_chip_byte[0] == pytest.approx(priced)
+    assert Chip(wire).prices(MIB // 4, 10**6).off_chip_byte[0] == pytest.approx(priced)
 
 
 @pytest.mark.parametrize("name", sorted(profiles()))
 def test_every_bundled_profile_is_a_chip(name):
-    found = prices(load_profile(name), 4 * MIB, 64 * MIB)
+    found = Chip(load_profile(name)).prices(4 * MIB, 64 * MIB)
     for energy in (found.multiply_add, found.special, found.on_chip_byte, found.off_chip_byte):
         assert energy.shape == (DRAWS,)
         assert (energy > 0).all()
     assert (found.on_chip_byte <= found.off_chip_byte).all()
     with pytest.raises(PricingError, match="no energies for dtype 'complex64'"):
-        prices(load_profile(name), MIB, MIB, "complex64")
+        Chip(load_profile(name), "complex64")
 
 
 def test_draws_lie_in_the_ranges_and_are_the_same_every_time():
@@ -72,7 +72,7 @@ def test_draws_lie_in_the_ranges_and_are_the_same_every_time():
     assert hbm[0] == 1
     assert hbm.min() >= 250 / 350
     assert hbm.max() <= 450 / 350
-    assert np.unique(hbm).size > 300
+    assert np.unique(hbm).size > 150
     multiply = drawn["compute.float32.multiply"]  # secondary, no range of its own: 1.25 either way
     assert multiply.min() >= 1 / 1.25
     assert multiply.max() <= 1.25
@@ -87,7 +87,7 @@ def test_draws_lie_in_the_ranges_and_are_the_same_every_time():
 
 
 def test_an_interval_holds_nine_draws_of_ten():
-    assert interval(np.arange(101.0)) == pytest.approx((5, 95))
+    np.testing.assert_allclose(interval(np.arange(101.0)), (5, 95))
 
 
 def test_a_range_is_the_sources_or_what_the_certainty_allows():

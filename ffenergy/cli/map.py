@@ -1,0 +1,256 @@
+"""`ffenergy map`: every on-chip size, batch, width and optimiser, and who wins there."""
+
+from __future__ import annotations
+
+import re
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ffenergy.cli.flags import profile_flags
+from ffenergy.cli.provenance import versions
+from ffenergy.cli.warning import warn
+from ffenergy.costs import map as whole_map
+from ffenergy.costs.network import SHAPES, Network
+from ffenergy.energy import DEFAULT_PROFILES, Profile, choose_profiles, profiles
+from ffenergy.errors import SettingsError
+from ffenergy.files.contents import as_csv
+from ffenergy.report import map_table
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.settings import Settings
+
+UNITS: Final = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+MOST_BYTES: Final = 2**40
+SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+HEADLINE: Final = {"batch_size": 100, "optimizer": "adam"}
+"""Of the line of chips, where no run says otherwise."""
+
+
+@click.command("map")
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--width", default="1000,2000", show_default=True, help="Units of every hidden layer, a list."
+)
+@click.option(
+    "--depth", default=4, show_default=True, type=click.IntRange(1, 64), help="Hidden layers."
+)
+@click.option(
+    "--batch-size",
+    default=",".join(map(str, whole_map.BATCHES)),
+    show_default=True,
+    help="Images in a batch, a list.",
+)
+@click.option(
+    "--optimizer",
+    default=",".join(whole_map.OPTIMIZERS),
+    show_default=True,
+    help="sgd, momentum, adam, a list.",
+)
+@click.option(
+    "--on-chip",
+    default="64KiB-256MiB",
+    show_default=True,
+    help="Memory on the chip: a range that is doubled through, or a list such as 4MiB,16MiB.",
+)
+@click.option(
+    "--rules",
+    default=",".join(whole_map.RULES),
+    show_default=True,
+    help=f"What is held against backprop, a list of {', '.join(r for r in SHAPES if r != 'bp')}.",
+)
+@profile_flags
+@click.option("--outdir", type=click.Path(path_type=Path), help="Where map.csv and pictures go.")
+@click.option("--force", is_flag=True, help="Replace an older map in the output directory.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole table as JSON.")
+@click.option("--csv", "as_table", is_flag=True, help="Print the whole table as CSV.")
+@click.option("--quiet", "-q", is_flag=True, help="Write the files, print nothing.")
+def map_command(
+    run: Path | None,
+    *,
+    width: str,
+    depth: int,
+    batch_size: str,
+    optimizer: str,
+    on_chip: str,
+    rules: str,
+    profile: tuple[str, ...],
+    outdir: Path | None,
+    force: bool,
+    as_json: bool,
+    as_table: bool,
+    quiet: bool,
+) -> None:
+    r"""Show where Forward-Forward spends less energy than backprop, and where that is proven.
+
+    Each rule runs in its best order of computation: batches in flight, groups of layers. A rule's
+    best order below backprop's lower bound is a proof; where no bound decides, the best known
+    orders are compared; where the uncertainty of a chip's constants does, it is undecided. All of
+    it is in closed form: nothing is trained or measured, and the memory on the chip is managed.
+
+    RUN, a run directory, sets the network, its batch and its optimiser.
+
+    With --outdir: map.csv (every place), map.png (regions), energy.png (energy against on-chip
+    memory), each also as SVG, and map.json (how they were made).
+
+    \b
+    Examples:
+      ffenergy map
+      ffenergy map --outdir runs/map
+      ffenergy map --profile tpuv4i --width 500,1000 --depth 3
+      ffenergy map --on-chip 4MiB,16MiB,64MiB --batch-size 100 --csv
+    """
+    if as_json and as_table:
+        raise SettingsError("--json and --csv both print the table; give one of the two")
+    chosen = choose_profiles(profile or every_profile(), "float32")
+    hardware = [one.profile for one in chosen]
+    sizes = parsed_sizes(on_chip)
+    asked = parsed_rules(rules)
+    batches, optimizers = numbers("--batch-size", batch_size), names(optimizer)
+    if run is not None:
+        shown = network_of(run)
+        found = [
+            shown.replace(batch_size=b, optimizer=o)
+            for o in dict.fromkeys([*optimizers, shown.optimizer])
+            for b in sorted({*batches, shown.batch_size})
+        ]
+    else:
+        found = whole_map.networks(numbers("--width", width), depth, batches, optimizers)
+        shown = headline(found)
+    directory = RunDirectory(outdir, "map.json") if outdir is not None else None
+    if directory is not None:
+        directory.check(force=force)
+    table = whole_map.rows(found, sizes, hardware, asked)
+    with directory.locked() if directory is not None else nullcontext():
+        if directory is not None:
+            directory.claim(force=force)
+            contents = {"map.csv": as_csv(table), **pictures(found, shown, hardware[0])}
+            document = {
+                "what": "closed forms, bytes and energy of a batch; nothing is measured",
+                "networks": sorted({"-".join(map(str, one.layer_sizes)) for one in found}),
+                "on_chip_bytes": sizes,
+                "rules": asked,
+                "profiles": [one.record() for one in chosen],
+                "versions": versions(),
+            }
+            directory.change(document, contents)
+    if quiet:
+        return
+    if as_json:
+        click.echo(table.to_json(orient="records", indent=1))
+    elif as_table:
+        click.echo(as_csv(table).decode(), nl=False)
+    else:
+        for line in map_table.screen(table, shown, hardware):
+            click.echo(line)
+        if directory is not None:
+            click.echo(f"Written to {directory.path}: map.csv, map.png, energy.png, map.json.")
+        else:
+            click.echo("All places: --csv, --json; pictures: --outdir DIR.")
+
+
+def every_profile() -> tuple[str, ...]:
+    """All bundled profiles, the headline first."""
+    return tuple(dict.fromkeys([*DEFAULT_PROFILES, *profiles()]))
+
+
+def pictures(found: list[Network], shown: Network, profile: Profile) -> dict[str, bytes]:
+    """Contents of the pictures' files by name."""
+    from ffenergy.report.pictures import energy_curves, regions  # matplotlib takes a second
+
+    layer_sizes = list(dict.fromkeys(one.layer_sizes for one in found))
+    drawn = {
+        "map": regions.render(layer_sizes, profile),
+        "energy": energy_curves.render(shown, profile),
+    }
+    return {
+        f"{name}.{kind}": content
+        for name, kinds in drawn.items()
+        for kind, content in kinds.items()
+    }
+
+
+def headline(found: list[Network]) -> Network:
+    """The network of the line of chips: Adam and a hundred images, or what comes nearest."""
+    return min(
+        found,
+        key=lambda one: (
+            one.optimizer != HEADLINE["optimizer"],
+            abs(one.batch_size - int(HEADLINE["batch_size"])),
+        ),
+    )
+
+
+def network_of(run: Path) -> Network:
+    """The network of a saved run. SettingsError for a network without closed forms."""
+    saved = RunDirectory(run).read(warn)
+    settings = Settings.from_saved(saved.configuration["settings"])
+    if settings.local_fields:
+        raise SettingsError(
+            f"{run}: locally connected layers have no closed form; name a dense run"
+        )
+    return Network(
+        tuple(settings.layer_sizes),
+        settings.batch_size,
+        settings.optimizer,
+        shared_halves=settings.negative_pairs == "shared",
+    )
+
+
+def numbers(flag: str, given: str) -> list[int]:
+    """A list of positive whole numbers. SettingsError."""
+    found = []
+    for one in given.split(","):
+        if not one.strip().isascii() or not one.strip().isdigit() or not 0 < int(one) <= 10**6:
+            raise SettingsError(
+                f"{flag} has {one.strip()!r}; give whole numbers from 1 to 1,000,000"
+            )
+        found.append(int(one))
+    return list(dict.fromkeys(found))
+
+
+def names(given: str) -> list[str]:
+    """Optimisers, in the order of the map. SettingsError."""
+    asked = [one.strip() for one in given.split(",")]
+    for one in asked:
+        if one not in whole_map.OPTIMIZERS:
+            raise SettingsError(
+                f"--optimizer has {one!r}; choose among {', '.join(whole_map.OPTIMIZERS)}"
+            )
+    return [one for one in whole_map.OPTIMIZERS if one in asked]
+
+
+def parsed_rules(given: str) -> list[str]:
+    """Rules held against backprop. SettingsError."""
+    asked = [one.strip() for one in given.split(",")]
+    known = [rule for rule in SHAPES if rule != "bp"]
+    for one in asked:
+        if one not in known or asked.count(one) > 1:
+            raise SettingsError(
+                f"--rules has {one!r}; name each of {', '.join(known)} at most once"
+            )
+    return asked
+
+
+def parsed_sizes(given: str) -> list[int]:
+    """On-chip sizes in bytes, from a range that is doubled through or a list. SettingsError."""
+    if "-" in given:
+        low, _, high = given.partition("-")
+        smallest, largest = size(low), size(high)
+        if smallest > largest:
+            raise SettingsError(f"--on-chip {given}: {low} is larger than {high}; turn them round")
+        return whole_map.on_chip_sizes(smallest, largest)
+    return sorted({size(one) for one in given.split(",")})
+
+
+def size(given: str) -> int:
+    """An amount of memory in bytes, such as 64KiB. SettingsError."""
+    found = SIZE.fullmatch(given)
+    scale = UNITS.get(found[2].upper()) if found else None
+    nbytes = float(found[1]) * scale if found and scale else 0.0
+    if not 1 <= nbytes <= MOST_BYTES:
+        raise SettingsError(
+            f"--on-chip has {given.strip()!r}; give a number with KiB, MiB or GiB, 1 TiB at most"
+        )
+    return int(nbytes)

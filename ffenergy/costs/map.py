@@ -1,0 +1,241 @@
+"""The map: every on-chip size, memory, batch, width and optimiser, and who wins there.
+
+Everything here is a closed form (`bounds`, `schedules`, `batch_energy`); measured ratios may be
+laid beside it. One row per network, on-chip size, rule and profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ffenergy.costs import batch_energy, bounds, schedules
+from ffenergy.costs.network import Layers, Network
+from ffenergy.costs.regions import SCALE, Verdict, by_bytes, by_energy, with_measurement
+from ffenergy.energy import Profile
+from ffenergy.energy.chip import Chip
+from ffenergy.energy.uncertainty import FloatArray, interval
+
+MIB: Final = 2**20
+SMALLEST: Final = 2**16
+LARGEST: Final = 256 * MIB
+WIDTHS: Final = (1000, 2000)
+DEPTH: Final = 4
+BATCHES: Final = (1, 10, 32, 100, 316, 1000)
+OPTIMIZERS: Final = ("sgd", "momentum", "adam")
+RULES: Final = ("ff", "ff-label", "mono-forward")
+"""Rules held against backprop."""
+IMAGES: Final = 60_000
+"""Training images: with the batch size they limit the batches in flight to those of an epoch."""
+
+PLACE: Final = ("layer_sizes", "optimizer", "batch_size", "on_chip_bytes", "rule")
+ORDER: Final = (
+    *("order", "groups", "in_flight", "bytes_best_order"),
+    *("bytes_bound", "bound", "bound_class", "bytes_winner"),
+)
+ENERGY: Final = (
+    *("profile", "energy_unit", "energy_best_order", "energy_bound"),
+    *("ratio_to_backprop", "ratio_low", "ratio_high", "ratio_to_backprop_bound", "energy_winner"),
+)
+COLUMNS: Final = (*PLACE, *ORDER, *ENERGY)
+"""Columns of the map. Bytes and energies are of a batch, energies in ``energy_unit``. Ratios are of
+energies, rule ÷ backprop, both in their best orders, with the interval of 90 % of the draws of the
+constants; ``ratio_to_backprop_bound`` sets the rule's best order against backprop's bound."""
+MEASURED: Final = ("ratio_cache", "ratio_managed")
+"""Columns of measured energy ratios, rule ÷ backprop, where a table of them is given."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One rule at one on-chip size, an entry per network."""
+
+    rule: str
+    orders: tuple[schedules.Schedule, ...]
+    bounds: tuple[bounds.Bound, ...]
+
+
+@dataclass(frozen=True)
+class Energies:
+    """Joules (or MAC) of best orders and bounds, (networks, draws)."""
+
+    best: FloatArray
+    bound: FloatArray
+
+
+def networks(
+    widths: Sequence[int] = WIDTHS,
+    depth: int = DEPTH,
+    batches: Sequence[int] = BATCHES,
+    optimizers: Sequence[str] = OPTIMIZERS,
+) -> list[Network]:
+    """Networks of MNIST's 784 pixels and ``depth`` equal layers, in every combination."""
+    return [
+        Network((784, *[width] * depth), batch, optimizer)
+        for width in widths
+        for optimizer in optimizers
+        for batch in batches
+    ]
+
+
+def on_chip_sizes(
+    smallest: int = SMALLEST, largest: int = LARGEST, an_octave: int = 1
+) -> list[int]:
+    """Sizes in bytes from ``smallest`` to ``largest``, so many in each doubling."""
+    steps = int(an_octave * np.log2(largest / smallest) + 1e-9)
+    return [round(smallest * 2 ** (k / an_octave)) for k in range(steps + 1)]
+
+
+def side(rule: str, found: Iterable[Network], on_chip_bytes: int) -> Side:
+    """Best orders that run, and bounds, of one rule with ``on_chip_bytes`` on the chip."""
+    orders, least = [], []
+    for network in found:
+        batches = max(IMAGES // network.batch_size, 1)
+        orders.append(schedules.best_order(rule, network, on_chip_bytes, batches=batches))
+        least.append(bounds.least(rule, network, on_chip_bytes))
+    return Side(rule, tuple(orders), tuple(least))
+
+
+class Work:
+    """What the batches of one rule compute, as arrays over networks: the same at every size."""
+
+    def __init__(self, rule: str, found: Sequence[Network]) -> None:
+        """Count the work of every network once."""
+        work = [batch_energy.work_of(rule, network) for network in found]
+        self.arithmetic = np.array(
+            [[one.multiply_adds, one.multiplies, one.specials] for one in work], dtype=np.float64
+        )
+        self.on_chip = np.array([[one.on_chip_bytes] for one in work], dtype=np.float64)
+        layers = [Layers(rule, network) for network in found]
+        self.behind = np.array([sum(one.states) + sum(one.activities) for one in layers])
+
+    def energies(self, chip: Chip, on_chip_bytes: int, found: Side) -> Energies:
+        """Energies of a side on a chip."""
+        price = chip.prices(on_chip_bytes, self.behind)
+        inside = self.arithmetic @ np.stack([price.multiply_add, price.multiply, price.special])
+        inside = inside + self.on_chip * price.on_chip_byte
+        best = np.array([[one.nbytes] for one in found.orders], dtype=np.float64)
+        bound = np.array([[one.nbytes] for one in found.bounds], dtype=np.float64)
+        return Energies(inside + best * price.off_chip_byte, inside + bound * price.off_chip_byte)
+
+
+def rows(
+    found: Sequence[Network],
+    sizes: Sequence[int],
+    profiles: Sequence[Profile],
+    rules: Sequence[str] = RULES,
+    measured: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """The map as a table, columns `COLUMNS`; backprop's own rows have no winner.
+
+    ``measured`` adds the columns `MEASURED`: a table with the columns `PLACE` and ``profile`` and
+    one or both of them, of programs that ran. Where it has a figure, that decides what no bound
+    does, a cache before a managed memory.
+
+    Raises:
+        SettingsError: a rule without a closed form.
+        PricingError: a profile without a price for float32.
+    """
+    chips = [Chip(profile) for profile in profiles]
+    work = {rule: Work(rule, found) for rule in ("bp", *rules)}
+    parts: list[dict[str, Any]] = []
+    for size in sizes:
+        sides = {rule: side(rule, found, size) for rule in work}
+        energies = [
+            {rule: work[rule].energies(chip, size, sides[rule]) for rule in work} for chip in chips
+        ]
+        for rule in (*rules, "bp"):
+            order = _order_columns(sides[rule], sides["bp"], found, size)
+            for chip, spent in zip(chips, energies, strict=True):
+                parts.append(order | _energy_columns(chip.profile, rule, spent))
+    table = pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})
+    table["in_flight"] = table["in_flight"].astype("Int64")
+    return table if measured is None else _with_measured(table, measured)
+
+
+def winners(
+    found: Sequence[Network], sizes: Sequence[int], profile: Profile, rule: str = "ff"
+) -> npt.NDArray[np.int64]:
+    """Who spends less energy: places on `SCALE`, (networks, on-chip sizes)."""
+    chip = Chip(profile)
+    work, against = Work(rule, found), Work("bp", found)
+    columns = []
+    for size in sizes:
+        ours = work.energies(chip, size, side(rule, found, size))
+        theirs = against.energies(chip, size, side("bp", found, size))
+        columns.append(by_energy(ours.best, ours.bound, theirs.best, theirs.bound))
+    return np.stack(columns, axis=1)
+
+
+def regimes(network: Network, rule: str = "ff") -> tuple[int, int]:
+    """On-chip bytes from which one layer fits with its state, and from which all fit."""
+    states = Layers(rule, network).states
+    return max(states), sum(states)
+
+
+def _order_columns(ours: Side, theirs: Side, found: Sequence[Network], size: int) -> dict[str, Any]:
+    """Columns that know no price."""
+    is_rule = ours.rule != "bp"
+    cells = list(zip(ours.orders, ours.bounds, theirs.orders, theirs.bounds, strict=True))
+    return {
+        "layer_sizes": ["-".join(map(str, network.layer_sizes)) for network in found],
+        "optimizer": [network.optimizer for network in found],
+        "batch_size": [network.batch_size for network in found],
+        "on_chip_bytes": [size] * len(found),
+        "rule": [ours.rule] * len(found),
+        "order": [order.order for order in ours.orders],
+        "groups": [written(order.groups) for order in ours.orders],
+        "in_flight": [order.in_flight or 1 for order in ours.orders],
+        "bytes_best_order": [order.nbytes for order in ours.orders],
+        "bytes_bound": [bound.nbytes for bound in ours.bounds],
+        "bound": [bound.name for bound in ours.bounds],
+        "bound_class": [bound.schedule_class for bound in ours.bounds],
+        "bytes_winner": [
+            str(by_bytes(order.nbytes, bound.nbytes, best.nbytes, least.nbytes)) if is_rule else ""
+            for order, bound, best, least in cells
+        ],
+    }
+
+
+def written(groups: schedules.Groups) -> str:
+    """Groups of layers as text: 1|2-3|4 are three groups."""
+    return "|".join(
+        str(group[0]) if len(group) == 1 else f"{group[0]}-{group[-1]}" for group in groups
+    )
+
+
+def _energy_columns(profile: Profile, rule: str, spent: Mapping[str, Energies]) -> dict[str, Any]:
+    """Columns under one profile."""
+    ours, theirs = spent[rule], spent["bp"]
+    ratio = ours.best / theirs.best
+    low, high = interval(ratio)
+    n = len(ratio)
+    verdicts = by_energy(ours.best, ours.bound, theirs.best, theirs.bound)
+    return {
+        "profile": [profile.name] * n,
+        "energy_unit": [profile.result_unit] * n,
+        "energy_best_order": ours.best[:, 0],
+        "energy_bound": ours.bound[:, 0],
+        "ratio_to_backprop": ratio[:, 0],
+        "ratio_low": low,
+        "ratio_high": high,
+        "ratio_to_backprop_bound": ours.best[:, 0] / theirs.bound[:, 0],
+        "energy_winner": [str(SCALE[one]) if rule != "bp" else "" for one in verdicts],
+    }
+
+
+def _with_measured(table: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+    keys = [*PLACE, "profile"]
+    there = [name for name in MEASURED if name in measured]
+    joined = table.merge(measured[[*keys, *there]], how="left", on=keys, validate="1:1")
+    ratio = joined[there].bfill(axis=1).iloc[:, 0]
+    known = ratio.notna() & (joined["rule"] != "bp")
+    joined.loc[known, "energy_winner"] = [
+        str(with_measurement(Verdict(verdict), float(value)))
+        for verdict, value in zip(joined.loc[known, "energy_winner"], ratio[known], strict=True)
+    ]
+    return joined

@@ -1,0 +1,124 @@
+"""The map on the screen: where Forward-Forward is cheaper, and what every chip says. 24 lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import pandas as pd
+
+from ffenergy.costs.map import rows
+from ffenergy.costs.network import Network
+from ffenergy.costs.regions import Verdict
+from ffenergy.energy import Profile
+from ffenergy.report import text
+from ffenergy.report.columns import Column, Table
+from ffenergy.report.columns import table as laid_out
+from ffenergy.report.numbers import MISSING
+
+MIB: Final = 2**20
+NAMES: Final = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
+SHORT: Final = {
+    Verdict.RULE_PROVEN: "FF *",
+    Verdict.RULE_MEASURED: "FF m",
+    Verdict.RULE_KNOWN: "FF",
+    Verdict.UNDECIDED: "?",
+    Verdict.BP_KNOWN: "BP",
+    Verdict.BP_MEASURED: "BP m",
+    Verdict.BP_PROVEN: "BP *",
+}
+"""Winners in few letters: * proven, m measured, ? undecided."""
+WITHOUT_SIZE: Final = MIB
+"""On-chip bytes of a profile that knows only distances."""
+
+
+def screen(table: pd.DataFrame, network: Network, profiles: Sequence[Profile]) -> Iterator[str]:
+    """The lines of `ffenergy map`: the answer of the first profile, then every chip's."""
+    yield text.table(where_cheaper(table, "-".join(map(str, network.layer_sizes)), profiles[0]))
+    yield ""
+    yield text.table(chips(network, profiles))
+    yield "* proven, ? undecided. Closed forms, nothing measured; each value computed once, managed"
+    yield "memory."
+
+
+def where_cheaper(table: pd.DataFrame, layer_sizes: str, profile: Profile) -> Table:
+    """A row per batch size; per optimiser the sizes of a proven win and the least ratio."""
+    found = table[
+        (table["rule"] == "ff")
+        & (table["layer_sizes"] == layer_sizes)
+        & (table["profile"] == profile.name)
+    ]
+    shown = [Column("batch", "batch")]
+    body: dict[str, list[str]] = {"batch": [f"{n:,}" for n in sorted(set(found["batch_size"]))]}
+    for optimizer, own in found.groupby("optimizer", sort=False):
+        name = str(optimizer)
+        shown += [Column(f"{name} proven", NAMES[name]), Column(f"{name} least", "least ratio at")]
+        batches = [one for _, one in own.groupby("batch_size")]
+        body[f"{name} proven"] = [_proven(one) for one in batches]
+        body[f"{name} least"] = [_least(one) for one in batches]
+    return laid_out(
+        "map",
+        f"{layer_sizes}, {profile.name}: MiB on the chip where FF (Forward-Forward) is proven to"
+        " spend less energy than BP (backprop), and the least FF ÷ BP",
+        "map.csv",
+        shown,
+        pd.DataFrame(body),
+    )
+
+
+def chips(network: Network, profiles: Sequence[Profile]) -> Table:
+    """Every chip at its own on-chip size, two to a line."""
+    cells = []
+    for profile in profiles:
+        sizes = profile.capacities_bytes
+        own = sizes[-1] if sizes else WITHOUT_SIZE
+        one = rows([network], [own], [profile], ["ff"]).iloc[0]
+        cells.append(
+            [
+                profile.name,
+                _mib(own),
+                f"{one['ratio_to_backprop']:.2f} ({one['ratio_low']:.2f}–{one['ratio_high']:.2f})",
+                SHORT[Verdict(one["energy_winner"])],
+            ]
+        )
+    half = -(-len(cells) // 2)
+    headings = ["chip", "MiB", "FF÷BP", "cheaper"]
+    shown, body = [], {}
+    for side, part in enumerate((cells[:half], cells[half:])):
+        part += [[""] * len(headings)] * (half - len(part))
+        for number, heading in enumerate(headings):
+            key = f"{heading} {side}"
+            shown.append(Column(key, heading, number=0 < number < len(headings) - 1))
+            body[key] = [one[number] for one in part]
+    layer_sizes = "-".join(map(str, network.layer_sizes))
+    return laid_out(
+        "chips",
+        f"Every chip at its own size, {layer_sizes}, {network.optimizer}, batch"
+        f" {network.batch_size} (90 % of draws)",
+        "map.csv",
+        shown,
+        pd.DataFrame(body),
+    )
+
+
+def _proven(places: pd.DataFrame) -> str:
+    """Ranges of neighbouring sizes."""
+    found: list[list[float]] = []
+    before = False
+    for size, winner in zip(places["on_chip_bytes"], places["energy_winner"], strict=True):
+        proven = winner == Verdict.RULE_PROVEN
+        if proven and before:
+            found[-1][1] = size
+        elif proven:
+            found.append([size, size])
+        before = proven
+    return ", ".join(f"{_mib(low)}–{_mib(high)}" for low, high in found) or MISSING
+
+
+def _least(places: pd.DataFrame) -> str:
+    least = places.loc[places["ratio_to_backprop"].idxmin()]
+    return f"{least['ratio_to_backprop']:.2f} at {_mib(least['on_chip_bytes'])}"
+
+
+def _mib(nbytes: float) -> str:
+    return f"{nbytes / MIB:.2g}" if nbytes < MIB else f"{nbytes / MIB:.3g}"

@@ -1,0 +1,139 @@
+"""Energy of a training batch against on-chip memory: as it runs, at its best, at the least."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from ffenergy.costs.map import LARGEST, MIB, Work, on_chip_sizes, regimes, side
+from ffenergy.costs.network import Network
+from ffenergy.costs.schedules import step_major_only
+from ffenergy.energy import Profile
+from ffenergy.energy.chip import Chip
+from ffenergy.report.pictures.drawing import LOOK, saved
+from ffenergy.report.style import ALGORITHM_COLOURS
+
+SMALLEST: Final = MIB
+AN_OCTAVE: Final = 8
+TICKS: Final = tuple(MIB * 2**k for k in range(9))
+SCALES: Final = {"joules": (1e3, "mJ"), "macs": (1e-9, "billion MAC")}
+
+CURVES: Final = ("bp", "bp-bound", "ff-as-it-runs", "ff", "ff-bound")
+"""Columns of `curves`."""
+
+
+def curves(
+    network: Network, profile: Profile, measured: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Energy of a batch by on-chip bytes (the index): columns `CURVES`, in the profile's unit.
+
+    Closed forms: ``ff-as-it-runs`` is step-major order, one batch after the other through all
+    layers. ``measured``, a table of ``on_chip_bytes`` with columns ``bp`` and ``ff``, puts
+    what the instrument counted of programs that ran in the place of ``bp`` and ``ff-as-it-runs``.
+    """
+    chip = Chip(profile)
+    sizes = on_chip_sizes(SMALLEST, LARGEST, AN_OCTAVE)
+    if measured is not None:
+        sizes = sorted(measured["on_chip_bytes"])
+    work = {rule: Work(rule, [network]) for rule in ("ff", "bp")}
+    table = pd.DataFrame(index=pd.Index(sizes, name="on_chip_bytes"), columns=CURVES, dtype=float)
+    for size in sizes:
+        for rule in work:
+            found = side(rule, [network], size)
+            spent = work[rule].energies(chip, size, found)
+            table.loc[size, [rule, f"{rule}-bound"]] = spent.best[0, 0], spent.bound[0, 0]
+            if rule == "ff":
+                usual = step_major_only(rule, network, size)
+                found = type(found)(rule, (usual,), found.bounds)
+                spent = work[rule].energies(chip, size, found)
+                table.loc[size, "ff-as-it-runs"] = spent.best[0, 0]
+    if measured is not None:
+        counted = measured.set_index("on_chip_bytes")
+        table["bp"] = counted["bp"]
+        table["ff-as-it-runs"] = counted["ff"]
+    return table
+
+
+def render(
+    network: Network, profile: Profile, measured: pd.DataFrame | None = None
+) -> dict[str, bytes]:
+    """Draw the curves of `curves`; PNG and SVG by format, the same bytes on every call."""
+    table = curves(network, profile, measured)
+    scale, unit = SCALES[profile.result_unit]
+    table = table * scale
+    with rc_context(LOOK):
+        figure = Figure(figsize=(9.5, 5.2), layout="constrained")
+        ax = figure.subplots()
+        _lines(ax, table, measured is not None)
+        _regimes(ax, network)
+        ax.set_ylabel(f"energy of a batch, {unit}")
+        ax.set_xlabel("memory on the chip, MiB")
+        sizes = "-".join(map(str, network.layer_sizes))
+        ax.set_title(
+            f"One training batch of {network.batch_size}, {sizes}, {network.optimizer}. "
+            f"{profile.title}",
+            loc="left",
+            pad=26,
+            fontsize=11,
+        )
+        return saved(figure)
+
+
+def _lines(ax: Axes, table: pd.DataFrame, is_measured: bool) -> None:
+    orange, blue = ALGORITHM_COLOURS["ff"], ALGORITHM_COLOURS["bp"]
+    places = table.index.to_numpy(float)
+    for rule, colour in (("bp", blue), ("ff", orange)):
+        ax.fill_between(
+            places,
+            table[f"{rule}-bound"],
+            table[["ff", "ff-as-it-runs"] if rule == "ff" else ["bp"]].min(axis=1),
+            color=colour,
+            alpha=0.18,
+            linewidth=0,
+        )
+        ax.plot(places, table[f"{rule}-bound"], color=colour, linewidth=0.8)
+    names = {
+        "bp": ("backprop, as it runs" if is_measured else "backprop", blue, "-"),
+        "ff-as-it-runs": (
+            f"Forward-Forward, {'as it runs' if is_measured else 'batch after batch'}",
+            orange,
+            (0, (5, 2)),
+        ),
+        "ff": ("Forward-Forward, best order", orange, "-"),
+    }
+    for name, (label, colour, style) in names.items():
+        ax.plot(places, table[name], color=colour, linestyle=style, linewidth=2.2, label=label)
+    ax.fill_between([], [], [], color="#999999", alpha=0.4, label="down to what any program moves")
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(FixedLocator([float(tick) for tick in TICKS]))
+    ax.set_xticklabels([f"{tick // MIB}" for tick in TICKS])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xlim(places[0], places[-1])
+    ax.set_ylim(0, 1.05 * float(table[["bp", "ff-as-it-runs"]].iloc[4:].max(axis=None)))
+    ax.legend(loc="upper right")
+
+
+def _regimes(ax: Axes, network: Network) -> None:
+    """The three regimes, named above the curves."""
+    one, every = regimes(network)
+    edges = (ax.get_xlim()[0], one, every, ax.get_xlim()[1])
+    for low, high, text in zip(
+        edges, edges[1:], ("no layer fits", "one layer fits", "all fit"), strict=False
+    ):
+        ax.annotate(
+            text,
+            (float(np.sqrt(low * high)), 1),
+            (0, 6),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            color="#444444",
+        )
+    for place in (one, every):
+        ax.axvline(place, color="black", linewidth=1, linestyle=(0, (4, 3)))

@@ -1,0 +1,259 @@
+"""The map as a picture: on-chip memory across, batch size up, and who spends less energy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+
+from ffenergy.costs.map import LARGEST, MIB, SMALLEST, on_chip_sizes, regimes, winners
+from ffenergy.costs.network import Network
+from ffenergy.costs.regions import SCALE, Verdict
+from ffenergy.energy import Profile, load_profile
+from ffenergy.report.pictures.drawing import LOOK, saved
+
+AN_OCTAVE: Final = 5
+BATCHES: Final = tuple(sorted({round(10 ** (k / 10)) for k in range(31)}))
+SMALLEST_NAMED: Final = 0.04
+"""Share of a panel that a region must have to carry its name."""
+MARGIN: Final = 4
+"""Steps of the grid at either side of a panel where no name stands."""
+TICKS: Final = {2**16: "64 KiB", 2**18: "¼ MiB", **{2**k * MIB: f"{2**k}" for k in range(0, 9, 2)}}
+BATCH_TICKS: Final = (1, 10, 32, 100, 316, 1000)
+
+# Dark is proven, light is not; backprop's are hatched, so the two differ without colours too.
+COLOURS: Final = {
+    Verdict.RULE_PROVEN: "#B34700",
+    Verdict.RULE_MEASURED: "#E07B39",
+    Verdict.RULE_KNOWN: "#F6C59B",
+    Verdict.UNDECIDED: "#FFFFFF",
+    Verdict.BP_KNOWN: "#BFDDF2",
+    Verdict.BP_MEASURED: "#5FA8D8",
+    Verdict.BP_PROVEN: "#0B5C94",
+}
+HATCHED: Final = (Verdict.BP_KNOWN, Verdict.BP_MEASURED, Verdict.BP_PROVEN)
+LEGEND: Final = {
+    Verdict.RULE_PROVEN: "FF cheaper, proven",
+    Verdict.RULE_MEASURED: "FF cheaper, measured",
+    Verdict.RULE_KNOWN: "FF cheaper, best known orders",
+    Verdict.UNDECIDED: "undecided",
+    Verdict.BP_KNOWN: "BP cheaper, best known orders",
+    Verdict.BP_MEASURED: "BP cheaper, measured",
+    Verdict.BP_PROVEN: "BP cheaper, proven",
+}
+WRITTEN: Final = {
+    Verdict.RULE_PROVEN: ("FF\nproven", "white"),
+    Verdict.UNDECIDED: ("?", "#444444"),
+    Verdict.BP_KNOWN: ("BP", "black"),
+    Verdict.BP_PROVEN: ("BP\nproven", "white"),
+}
+OPTIMIZERS: Final = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
+CHIPS: Final = {
+    "edge-7nm-lpddr5": "edge board",
+    "a100-measured": "A100",
+    "tpuv4i": "TPUv4i",
+}
+"""Profiles whose largest on-chip memory is marked on the axis."""
+SETTINGS: Final = {
+    ((784, 1000, 1000, 1000, 1000), "adam"): (100, "reference"),
+    ((784, 2000, 2000, 2000, 2000), "momentum"): (100, "paper"),
+}
+"""Batch size and name of the reference's and the paper's settings, by network and optimiser."""
+
+
+def render(networks: Sequence[tuple[int, ...]], profile: Profile) -> dict[str, bytes]:
+    """Draw the map of Forward-Forward against backprop; PNG and SVG by format.
+
+    A row per network (its layer sizes), a panel per optimiser, energies under ``profile``. The same
+    bytes on every call.
+    """
+    sizes = on_chip_sizes(SMALLEST, LARGEST, AN_OCTAVE)
+    with rc_context({**LOOK, "hatch.linewidth": 0.7, "hatch.color": "#FFFFFF"}):
+        figure = Figure(figsize=(12.5, 1.9 + 3.1 * len(networks)), layout="constrained")
+        panels = figure.subplots(
+            len(networks), len(OPTIMIZERS), sharex=True, sharey=True, squeeze=False
+        )
+        for layer_sizes, row in zip(networks, panels, strict=True):
+            for optimizer, ax in zip(OPTIMIZERS, row, strict=True):
+                found = [Network(layer_sizes, batch, optimizer) for batch in BATCHES]
+                _panel(ax, found[0], sizes, winners(found, sizes, profile))
+        for ax, name in zip(panels[0], OPTIMIZERS.values(), strict=True):
+            ax.annotate(
+                name,
+                (0.5, 1),
+                (0, 22),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                ha="center",
+                fontsize=14,
+                weight="bold",
+            )
+        for ax, layer_sizes in zip(panels[:, 0], networks, strict=True):
+            ax.set_ylabel(f"{'-'.join(map(str, layer_sizes))}\nimages a batch")
+        for ax in panels[-1]:
+            _chips(ax)
+        panels[-1, 1].set_xlabel("memory on the chip, MiB", labelpad=20)
+        figure.suptitle(
+            "Which costs less energy to train: Forward-Forward (FF) or backprop (BP)?\n"
+            f"each in its best order; {profile.title}",
+            fontsize=13,
+        )
+        handles = [
+            Patch(
+                facecolor=COLOURS[verdict],
+                edgecolor="#FFFFFF" if verdict in HATCHED else "#888888",
+                hatch="///" if verdict in HATCHED else None,
+                label=LEGEND[verdict],
+            )
+            for verdict in SCALE
+            if verdict not in (Verdict.RULE_MEASURED, Verdict.BP_MEASURED)
+        ]
+        handles.append(
+            Line2D(
+                *([], []),
+                marker="o",
+                color="black",
+                linestyle=":",
+                markerfacecolor="white",
+                label="published setting, on known chips",
+            )
+        )
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=10)
+        return saved(figure)
+
+
+def _panel(ax: Axes, network: Network, sizes: Sequence[int], codes: npt.NDArray[np.int64]) -> None:
+    """Regions of one optimiser, the three regimes above them."""
+    colours = ListedColormap([COLOURS[verdict] for verdict in SCALE])
+    norm = BoundaryNorm(np.arange(len(SCALE) + 1) - 0.5, len(SCALE))
+    ax.pcolormesh(
+        sizes, BATCHES, codes, cmap=colours, norm=norm, shading="nearest", zorder=0, rasterized=True
+    )
+    backprops = np.isin(codes, [SCALE.index(verdict) for verdict in HATCHED]).astype(float)
+    if backprops.any() and not backprops.all():
+        ax.contourf(
+            sizes, BATCHES, backprops, levels=[0.5, 1.5], colors="none", hatches=["///"], zorder=1
+        )
+        ax.contour(sizes, BATCHES, backprops, levels=[0.5], colors="#333333", linewidths=0.8)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.grid(visible=False)
+    setting = SETTINGS.get((network.layer_sizes, network.optimizer))
+    for verdict, (text, colour) in WRITTEN.items():
+        region = codes == SCALE.index(verdict)
+        _write(ax, region, sizes, text, colour, setting[0] if setting else None)
+    one, every = regimes(network)
+    edges = [
+        (sizes[0], one, "no layer fits"),
+        (one, every, "one fits"),
+        (every, sizes[-1], "all fit"),
+    ]
+    for low, high, text in edges:
+        if high < 2 * low:  # no room for the words
+            continue
+        ax.annotate(
+            text,
+            (np.sqrt(low * high), 1),
+            (0, 5),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color="#444444",
+            annotation_clip=False,
+        )
+    for place in (one, every):
+        ax.axvline(place, color="black", linewidth=1, linestyle=(0, (4, 3)))
+    if setting:
+        _setting(ax, *setting)
+    ax.xaxis.set_major_locator(FixedLocator(list(TICKS)))
+    ax.set_xticklabels(list(TICKS.values()))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_locator(FixedLocator(list(BATCH_TICKS)))
+    ax.set_yticklabels([f"{batch:,}" for batch in BATCH_TICKS])
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.set_xlim(SMALLEST, LARGEST)
+    ax.set_ylim(1, 1000)
+
+
+def _write(
+    ax: Axes,
+    region: npt.NDArray[np.bool_],
+    sizes: Sequence[int],
+    text: str,
+    colour: str,
+    kept_clear: int | None,
+) -> None:
+    """The name of a region in its middle, off the batch ``kept_clear``, if it is large enough."""
+    if region.mean() < SMALLEST_NAMED:
+        return
+    inside = region.copy()
+    inside[:, :MARGIN] = inside[:, -MARGIN:] = False  # words are wider than a step of the grid
+    if kept_clear is not None:
+        inside[[kept_clear / 2 < batch < 2 * kept_clear for batch in BATCHES]] = False
+    # peel the region, sides faster; what is left last is farthest from its edge
+    left = last = np.pad(inside, 2)
+    peels = -1
+    while left.any():
+        last, peels = left, peels + 1
+        left = left.copy()
+        for axis, step in ((0, -1), (0, 1), (1, -2), (1, 2), (1, -1), (1, 1)):
+            left &= np.roll(last, step, axis)
+    if peels < 1:
+        return
+    deepest = np.argwhere(last) - 2
+    row, column = deepest[np.abs(deepest - deepest.mean(axis=0)).sum(axis=1).argmin()]
+    ax.text(
+        sizes[column],
+        BATCHES[row],
+        text,
+        color=colour,
+        ha="center",
+        va="center",
+        weight="bold",
+        fontsize=10.5,
+        linespacing=0.95,
+    )
+
+
+def _setting(ax: Axes, batch: int, name: str) -> None:
+    """A line at the batch of a published setting, a point at every known chip."""
+    ax.axhline(batch, color="black", linewidth=0.9, linestyle=":")
+    places = [load_profile(chip).capacities_bytes[-1] for chip in CHIPS]
+    ax.plot(places, [batch] * len(places), "o", color="white", markeredgecolor="black", zorder=5)
+    ax.annotate(
+        name,
+        (SMALLEST * 1.15, batch),
+        (0, 4),
+        textcoords="offset points",
+        fontsize=10,
+        style="italic",
+    )
+
+
+def _chips(ax: Axes) -> None:
+    """Names of known chips at their on-chip sizes, below the axis."""
+    for chip, name in CHIPS.items():
+        place = load_profile(chip).capacities_bytes[-1]
+        ax.annotate(
+            name,
+            (place, 0),
+            (0, -18),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=8.5,
+            color="#444444",
+            arrowprops={"arrowstyle": "-", "color": "#444444", "linewidth": 0.8, "shrinkB": 0},
+        )

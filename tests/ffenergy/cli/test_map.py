@@ -1,0 +1,112 @@
+"""`ffenergy map` on the command line, and its pictures."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from ffenergy.cli import main
+from ffenergy.costs.network import Network
+from ffenergy.energy import load_profile, profiles
+from ffenergy.report.pictures import energy_curves, regions
+
+SMALL = ["--width", "100", "--depth", "2", "--batch-size", "10,100", "--on-chip", "64KiB-1MiB"]
+
+
+@pytest.fixture(autouse=True)
+def _coarse(monkeypatch):
+    """Pictures of few places, which take a second instead of ten."""
+    monkeypatch.setattr(regions, "AN_OCTAVE", 1)
+    monkeypatch.setattr(regions, "BATCHES", (1, 10, 100, 1000))
+    monkeypatch.setattr(energy_curves, "AN_OCTAVE", 1)
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["map", *map(str, arguments)])
+
+
+def test_the_screen_is_a_screen():
+    result = run()
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 100
+    for name in profiles():
+        assert name in result.output
+    assert lines[0].startswith("784-1000-1000-1000-1000, jouppi-7nm-hbm2: MiB on the chip where")
+
+
+def test_the_table_comes_as_csv_and_as_json():
+    table = pd.read_csv(io.StringIO(run(*SMALL, "--csv").output))
+    assert sorted(set(table["on_chip_bytes"])) == [2**k for k in range(16, 21)]
+    assert set(table["rule"]) == {"ff", "ff-label", "mono-forward", "bp"}
+    records = json.loads(run(*SMALL, "--json").output)
+    assert len(records) == len(table)
+    assert records[0]["layer_sizes"] == "784-100-100"
+
+
+def test_a_directory_holds_table_pictures_and_how_they_were_made(tmp_path):
+    out = tmp_path / "map"
+    arguments = [*SMALL, "--optimizer", "sgd", "--profile", "tpuv4i", "--outdir", out]
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    names = {path.name for path in out.iterdir()} - {".lock"}
+    assert names == {"map.csv", "map.json", "map.png", "map.svg", "energy.png", "energy.svg"}
+    document = json.loads((out / "map.json").read_text(encoding="utf-8"))
+    assert document["networks"] == ["784-100-100"]
+    assert [one["name"] for one in document["profiles"]] == ["tpuv4i"]
+    again = run(*arguments)
+    assert again.exit_code == 4
+    assert "--force" in again.output
+    assert run(*arguments, "--force", "--quiet").output == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--on-chip", "5 apples"], "--on-chip has '5 apples'; give a number with KiB"),
+        (["--on-chip", "16MiB-4MiB"], "16MiB is larger than 4MiB; turn them round"),
+        (["--on-chip", "2000GiB"], "1 TiB at most"),
+        (["--batch-size", "0"], "--batch-size has '0'; give whole numbers"),
+        (["--width", "ten"], "--width has 'ten'"),
+        (["--optimizer", "lion"], "--optimizer has 'lion'; choose among sgd, momentum, adam"),
+        (["--rules", "bp"], "--rules has 'bp'; name each of ff, "),
+        (["--json", "--csv"], "give one of the two"),
+        (["--profile", "nowhere"], "nowhere: neither a profile nor a file"),
+    ],
+)
+def test_a_bad_flag_is_one_line(arguments, message):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_curves_are_ordered_and_measurements_take_their_place():
+    network = Network((784, 1000, 1000, 1000, 1000), 100)
+    profile = load_profile("jouppi-7nm-hbm2")
+    table = energy_curves.curves(network, profile)
+    assert tuple(table.columns) == energy_curves.CURVES
+    for rule in ("ff", "bp"):
+        assert (table[f"{rule}-bound"] <= table[rule] * (1 + 1e-9)).all()
+    assert (table["ff"] <= table["ff-as-it-runs"] * (1 + 1e-9)).all()
+    measured = pd.DataFrame({"on_chip_bytes": [2**22, 2**24], "bp": [7e-3, 6e-3], "ff": [8e-3] * 2})
+    found = energy_curves.curves(network, profile, measured)
+    assert found["bp"].tolist() == [7e-3, 6e-3]
+    assert found["ff-as-it-runs"].tolist() == [8e-3] * 2
+    np.testing.assert_allclose(found.loc[2**24, "ff"], table.loc[2**24, "ff"])
+
+
+def test_pictures_are_the_same_bytes_every_time():
+    profile = load_profile("eyeriss-relative")
+    drawn = [regions.render([(784, 100, 100)], profile) for _ in range(2)]
+    assert drawn[0] == drawn[1]
+    assert drawn[0]["png"].startswith(b"\x89PNG")
+    network = Network((784, 100, 100), 10, "sgd")
+    drawn = [energy_curves.render(network, profile) for _ in range(2)]
+    assert drawn[0] == drawn[1]
