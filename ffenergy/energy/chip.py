@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from ffenergy.energy.constant import Constant
 from ffenergy.energy.model import GRID_WORD_BYTES
 from ffenergy.energy.profile import Profile
 from ffenergy.energy.uncertainty import FloatArray, factors
+
+Access = Literal["read", "write"]
 
 NEAR: Final = 4 / 9
 """Of the capacity: √(4/9), two thirds of the way to its edge, is the mean distance within it."""
@@ -61,7 +64,7 @@ class Chip:
             * profile.result_scale
             for kind in ("add", "multiply", "special")
         )
-        self.levels = self._levels()
+        self.levels = self._levels("read")
 
     def prices(self, capacity_bytes: int, behind_bytes: npt.ArrayLike = 0) -> Prices:
         """Prices with ``capacity_bytes`` on the chip and ``behind_bytes`` of data in all.
@@ -85,19 +88,29 @@ class Chip:
             off_chip_byte=far,
         )
 
-    def _levels(self) -> list[FloatArray]:
+    def byte_at(self, place: str | float, access: Access) -> FloatArray:
+        """A byte read or written at a level, by name, or at a stack distance in bytes."""
+        if isinstance(place, str):
+            names = self.profile.level_names
+            served = self.levels if access == "read" else self._levels(access)
+            return served[names.index(place)]
+        return self._at(place, access)
+
+    def _levels(self, access: Access) -> list[FloatArray]:
         """A byte served by each level, fastest first."""
         profile = self.profile
         word = None if profile.word_bytes is None else profile.word_bytes.bytes()
         served: list[FloatArray] = []
         for level in profile.levels:
-            own = level.read.energy_per_byte(profile.energy_unit, word)
-            passed = level.read_per_byte > own  # its figure comes on top of the faster levels'
-            joules = own * self.drawn[f"levels.{level.name}.read"] * profile.result_scale
+            constant: Constant = getattr(level, access)
+            own = constant.energy_per_byte(profile.energy_unit, word)
+            # its figure comes on top of the faster levels'
+            passed = getattr(level, f"{access}_per_byte") > own
+            joules = own * self.drawn[f"levels.{level.name}.{access}"] * profile.result_scale
             served.append(joules + served[-1] if passed else joules)
         return served
 
-    def _at(self, distance_bytes: npt.ArrayLike) -> FloatArray:
+    def _at(self, distance_bytes: npt.ArrayLike, access: Access = "read") -> FloatArray:
         """A byte at a stack distance, on a wire or on Dally's grid."""
         unit = self.profile.energy_unit
         distance = np.asarray(distance_bytes, dtype=np.float64)[..., None]
@@ -113,6 +126,7 @@ class Chip:
             length = length * self.drawn["wire.distance_factor"]
             length = length * self.drawn["wire.area"] ** (-0.5 if density else 0.5)
             transport = wire.transport.energy_per_byte_mm(unit) * self.drawn["wire.transport"]
-            cell = wire.access_read.energy_per_byte(unit) * self.drawn["wire.access_read"]
+            cell = getattr(wire, f"access_{access}").energy_per_byte(unit)
+            cell = cell * self.drawn[f"wire.access_{access}"]
             joules = cell + length * transport
         return np.asarray(joules * self.profile.result_scale, dtype=np.float64)

@@ -24,7 +24,7 @@ DRAWS: Final = 201
 SEED: Final = 0
 SHARE: Final = 0.9
 """Of all draws, those that an interval holds."""
-TIED: Final = {".write": ".read", ".special": ".multiply"}
+TIED: Final = {".write": ".read", "_write": "_read", ".special": ".multiply"}
 
 
 def factors(profile: Profile, draws: int = DRAWS) -> Mapping[str, FloatArray]:

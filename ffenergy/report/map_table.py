@@ -116,7 +116,7 @@ def _proven(places: pd.DataFrame) -> str:
 
 
 def _least(places: pd.DataFrame) -> str:
-    least = places.loc[places["ratio_to_backprop"].idxmin()]
+    least = places.sort_values("ratio_to_backprop", kind="stable").iloc[0]
     return f"{least['ratio_to_backprop']:.2f} at {_mib(least['on_chip_bytes'])}"
 
 

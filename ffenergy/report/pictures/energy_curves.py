@@ -17,7 +17,7 @@ from ffenergy.costs.schedules import step_major_only
 from ffenergy.energy import Profile
 from ffenergy.energy.chip import Chip
 from ffenergy.report.pictures.drawing import LOOK, saved
-from ffenergy.report.style import ALGORITHM_COLOURS
+from ffenergy.style import ALGORITHM_COLOURS
 
 SMALLEST: Final = MIB
 AN_OCTAVE: Final = 8
@@ -115,7 +115,7 @@ def _lines(ax: Axes, table: pd.DataFrame, is_measured: bool) -> None:
     ax.set_xticklabels([f"{tick // MIB}" for tick in TICKS])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(places[0], places[-1])
-    ax.set_ylim(0, 1.05 * float(table[["bp", "ff-as-it-runs"]].iloc[4:].max(axis=None)))
+    ax.set_ylim(0, 1.05 * float(table[["bp", "ff-as-it-runs"]].to_numpy().max()))
     ax.legend(loc="upper right")
 
 

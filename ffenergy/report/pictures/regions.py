@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
@@ -63,7 +64,7 @@ CHIPS: Final = {
     "tpuv4i": "TPUv4i",
 }
 """Profiles whose largest on-chip memory is marked on the axis."""
-SETTINGS: Final = {
+SETTINGS: Final[dict[tuple[tuple[int, ...], str], tuple[int, str]]] = {
     ((784, 1000, 1000, 1000, 1000), "adam"): (100, "reference"),
     ((784, 2000, 2000, 2000, 2000), "momentum"): (100, "paper"),
 }
@@ -107,7 +108,7 @@ def render(networks: Sequence[tuple[int, ...]], profile: Profile) -> dict[str, b
             f"each in its best order; {profile.title}",
             fontsize=13,
         )
-        handles = [
+        handles: list[Artist] = [
             Patch(
                 facecolor=COLOURS[verdict],
                 edgecolor="#FFFFFF" if verdict in HATCHED else "#888888",
