@@ -26,8 +26,8 @@ from instrumented.scopes import Fusion, Scope, Step
 class Trace:
     """Counts bytes read, bytes written and flops of the operations on the arrays it hands out.
 
-    The definitions are those of docs/metric.md, sections 1 to 3 (eager accounting: every
-    operation streams its operands in and its results out).
+    The definitions are those of docs/metric.md §2 "Bytes (eager accounting)" and the sections
+    beside it: every operation streams its operands in and its results out.
 
     Args:
         strict: refuse plain NumPy arrays as operands; otherwise they are counted with role

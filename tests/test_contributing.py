@@ -24,8 +24,8 @@ FILE = re.compile(r"^```\w+\n# ([\w.-]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^    (\S.*)$", re.MULTILINE)
 
 
-def test_there_are_recipes() -> None:
-    assert list(RECIPES) == ["Add a learning rule", "Add a hardware profile"]
+def test_there_are_three() -> None:
+    assert list(RECIPES) == ["Add a NumPy rule", "Add a learning rule", "Add a hardware profile"]
 
 
 @pytest.mark.parametrize("title", RECIPES)
@@ -49,6 +49,10 @@ def test_recipe(
             assert result.exit_code == 0, f"{arguments}\n{result.output}"
             continue
         assert program in ("python", "pytest"), f"who runs {program!r}?"
-        start = [sys.executable] if program == "python" else [sys.executable, "-m", "pytest", "-q"]
+        start = (
+            [sys.executable]
+            if program == "python"
+            else [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        )
         done = subprocess.run([*start, *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{program} {arguments}\n{done.stdout}{done.stderr}"

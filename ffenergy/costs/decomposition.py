@@ -1,4 +1,6 @@
-"""Backprop → Forward-Forward in signed parts that add up exactly (docs/metric.md, section 9).
+"""Backprop → Forward-Forward in signed parts that add up exactly.
+
+See docs/metric.md §12 "From backprop to Forward-Forward".
 
 Each part is the cost of Forward-Forward minus that of backprop over a fixed set of phases:
 

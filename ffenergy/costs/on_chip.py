@@ -1,7 +1,7 @@
 """A profile's memory with another on-chip size, priced from the bins of ``reuse.csv``.
 
 Bins of powers of two have an edge at every size that is a power of two, so what such a memory
-serves follows from them exactly (docs/metric.md, section 7). Other sizes count as the power of
+serves follows from them exactly (docs/metric.md §8 "Levels"). Other sizes count as the power of
 two below them.
 """
 

@@ -1,4 +1,4 @@
-"""Pure functions that price counts under a hardware profile (docs/metric.md, sections 4 and 8).
+"""Pure functions that price counts under a hardware profile (docs/metric.md §10 "Energy").
 
 Counts come in, energies go out in the unit of the profile's results: joules under a profile in
 pJ, multiples of one multiply-accumulate under a relative one. The unit is in every column name.
@@ -50,9 +50,9 @@ def movement_energy(profile: Profile, served: pd.DataFrame) -> pd.DataFrame:
 
     `served` is tidy: one row per level and whatever keys the caller has (algorithm, layer,
     phase, role, …), with columns ``level`` (a name of the profile), ``bytes_read`` and
-    ``bytes_written``: the bytes *served* by that level (METRIC section 7), not those passing it;
-    under a profile of increments the faster levels passed on the way are added here. Returns a
-    copy with ``energy_read_*``, ``energy_written_*`` and their sum ``energy_movement_*``.
+    ``bytes_written``: the bytes *served* by that level (docs/metric.md §8 "Levels"), not those
+    passing it; under a profile of increments the faster levels passed on the way are added here.
+    Returns a copy with ``energy_read_*``, ``energy_written_*`` and their sum ``energy_movement_*``.
     """
     _require(served, "level", "bytes_read", "bytes_written")
     if not profile.levels:
@@ -98,9 +98,9 @@ def wire_movement_energy(profile: Profile, histogram: pd.DataFrame) -> pd.DataFr
     `histogram` has one row per distance and whatever keys the caller has, with columns
     ``distance_bytes`` (≥ 1; 0 for a byte that stays where it was born), ``bytes_read`` and
     ``bytes_written``. Reads lie at their own stack distance; written bytes at the distance of
-    their next read (METRIC section 7), which the caller supplies. Distances may be real numbers
-    (bin centres); for exact sums use :func:`wire_energy`. Returns a copy with the same columns
-    as :func:`movement_energy`. A cold access (−1) has no distance and raises
+    their next read (docs/metric.md §8 "Levels"), which the caller supplies. Distances may be real
+    numbers (bin centres); for exact sums use :func:`wire_energy`. Returns a copy with the same
+    columns as :func:`movement_energy`. A cold access (−1) has no distance and raises
     :class:`PricingError`: place it at the footprint, or leave it out and say so.
     """
     distance, nbytes = _distances(histogram)

@@ -1,4 +1,4 @@
-"""A hardware profile: what an operation and a moved byte cost (docs/metric.md, section 8)."""
+"""A hardware profile: what an operation and a moved byte cost (docs/metric.md §10 "Energy")."""
 
 from __future__ import annotations
 

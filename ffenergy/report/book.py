@@ -27,7 +27,10 @@ SCOPES: Final = {TRAINING_STEP: "Per training step", RUN: "Over the whole run"}
 
 AS_IT_RUNS: Final = "as it runs"
 SCENARIOS: Final = {AS_IT_RUNS: "eager"}
-"""Scenarios of docs/metric.md, section 9, and the accounting that each is read under."""
+"""Scenarios, and the accounting that each is read under.
+
+See docs/metric.md §12 "From backprop to Forward-Forward".
+"""
 
 Say = Callable[[str], object]
 

@@ -1,8 +1,9 @@
 """The fused reading: what is left of the traffic when each fusion scope is one kernel.
 
 Inside a scope an array from outside is read once however often it is used, arrays born and dead
-inside cost nothing, and what survives is written once (docs/metric.md, section 5). Everything is
-decided block by block, so a scope that writes one half of an array and reads the other is exact.
+inside cost nothing, and what survives is written once (docs/metric.md §11 "Fused accounting").
+All of it is decided block by block, so a scope that writes one half of an array and reads the
+other is exact.
 At tile grain a matrix product still comes back to its operand tiles and keeps its accumulator
 tile: that is what a fused product does too; its epilogue works on the C tile in registers.
 """

@@ -2,7 +2,7 @@
 
 A block at stack distance d is served whole by the first level whose capacity is at least d. What
 is written travels to the level that serves its next read; what is never read again and dead stays
-where it was born, in the first level (docs/metric.md, section 7). Reads and writes stay apart.
+where it was born, in the first level (docs/metric.md §8 "Levels"). Reads and writes stay apart.
 """
 
 from __future__ import annotations

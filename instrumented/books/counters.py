@@ -12,7 +12,7 @@ class Work:
     ``add`` counts additions and everything an adder does (subtract, negate, compare, select,
     minimum, maximum, absolute value, bitwise logic), ``multiply`` multiplications, ``special``
     divisions, square roots, exponentials, logarithms and other transcendental functions.
-    A fused multiply-add is one of each of the first two: 2 flops (docs/metric.md, section 3).
+    A fused multiply-add is one of each of the first two: 2 flops (docs/metric.md §3 "Arithmetic").
     """
 
     add: int = 0

@@ -1,4 +1,4 @@
-"""Rules of NumPy's products: m×k by k×n is 2·m·k·n flops (docs/metric.md, section 3)."""
+"""Rules of NumPy's products: m×k by k×n is 2·m·k·n flops (docs/metric.md §3 "Arithmetic")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one element of every NumPy ufunc costs in arithmetic (docs/metric.md, section 3).
+"""What one element of every NumPy ufunc costs in arithmetic (docs/metric.md §3 "Arithmetic").
 
 Behaviour as data: each ufunc stands in exactly one of the tables below, or is refused by name.
 What a version of NumPy lacks is skipped; the completeness test holds the tables against its list.

@@ -1,4 +1,4 @@
-"""The example of docs/metric.md, section 11: normalisation as a part of the product after it.
+"""The example of docs/metric.md §11 "Fused accounting": normalisation in the product after it.
 
 Two rows x of three float32 (24 bytes) are normalised into xn (24) and go through W 3x2 (24), b (8)
 and ReLU to h (16).

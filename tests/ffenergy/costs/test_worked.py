@@ -1,4 +1,4 @@
-"""The worked example of docs/metric.md, sections 7 to 11: every figure by hand.
+"""The worked example of docs/metric.md §7 "How far the bytes travel" to §11: every figure by hand.
 
 One step is ``t = x * w; x = t + x`` on four float32 each (16 bytes), in one fusion scope.
 Steady state, stack from the top: before the product x, w (depths 16 and 32 bytes); before the

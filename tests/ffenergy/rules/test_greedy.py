@@ -124,6 +124,7 @@ def test_a_step_on_recomputed_inputs_passes_through_the_frozen_layers():
     assert ("layer3", "forward") not in moved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_every_step_of_a_run_is_priced(way):
     settings = SETTINGS.replace(greedy_input=way)
