@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from instrumented.books.booking import Booking
+from instrumented.books.traced import SLOTS
 from instrumented.errors import UncountedOperationError
 from instrumented.rules.indexing import convert, flat_view, read_item, reinterpret, store_item
 from instrumented.rules.ufuncs import power, run_ufunc
@@ -106,7 +107,7 @@ class TracedArray(TracedValues):
     directly.
     """
 
-    __slots__ = ()
+    __slots__ = SLOTS
 
     # ---- operators ---------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from instrumented.books.traced import Traced
+from instrumented.books.traced import SLOTS, Traced
 from instrumented.rules.indexing import read_scalar
 from instrumented.rules.scalars import run_operator
 from instrumented.rules.unwrap import IMMEDIATES
@@ -16,8 +16,8 @@ from instrumented.values import TracedValues
 
 
 def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
-    def method(self: TracedScalar, other: Any) -> Any:
-        if type(other) is TracedScalar or type(other) in IMMEDIATES:
+    def method(self: ScalarValues, other: Any) -> Any:
+        if isinstance(other, ScalarValues) or type(other) in IMMEDIATES:
             return run_operator(self._booking, function, ufunc, self, other)
         return ufunc(self, other)
 
@@ -25,7 +25,7 @@ def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
 
 
 def _backward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
-    def method(self: TracedScalar, other: Any) -> Any:
+    def method(self: ScalarValues, other: Any) -> Any:
         if type(other) in IMMEDIATES:
             return run_operator(self._booking, function, ufunc, other, self)
         return ufunc(other, self)
@@ -34,20 +34,14 @@ def _backward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
 
 
 def _alone(ufunc: np.ufunc, function: Callable[[Any], Any]) -> Any:
-    def method(self: TracedScalar) -> Any:
+    def method(self: ScalarValues) -> Any:
         return run_operator(self._booking, function, ufunc, self)
 
     return method
 
 
-class TracedScalar(TracedValues):
-    """A value without axes that an operation made: a sum, an element taken out, a mean.
-
-    As NumPy's scalars it cannot be changed: ``s += x`` makes a new scalar and binds it to
-    ``s``. Arithmetic between scalars is NumPy's scalar arithmetic, bit for bit. Counted like an
-    array of one element: itemsize read wherever it is an operand, itemsize written where it is
-    made.
-    """
+class ScalarValues(TracedValues):
+    """What traced scalars do, whatever class holds them."""
 
     __slots__ = ()
 
@@ -118,3 +112,15 @@ class TracedScalar(TracedValues):
 
     def __deepcopy__(self, memo: Any) -> Traced:
         return self
+
+
+class TracedScalar(TracedValues):
+    """A value without axes that an operation made: a sum, an element taken out, a mean.
+
+    As NumPy's scalars it cannot be changed: ``s += x`` makes a new scalar and binds it to
+    ``s``. Arithmetic between scalars is NumPy's scalar arithmetic, bit for bit. Counted like an
+    array of one element: itemsize read wherever it is an operand, itemsize written where it is
+    made.
+    """
+
+    __slots__ = SLOTS

@@ -44,7 +44,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
 
 
 def test_the_instrument_needs_numpy_and_little_else() -> None:
-    assert imported("instrumented") == {"instrumented", "numba", "numpy", "pandas"}
+    assert imported("instrumented") == {"click", "instrumented", "numba", "numpy", "pandas"}
 
 
 def test_every_dependency_has_its_reason() -> None:

@@ -25,6 +25,7 @@ from ffenergy.energy.model import (
     wire_millimetres,
     wire_movement_energy,
 )
+from ffenergy.energy.price import price
 from ffenergy.energy.profile import Grid, Level, Operations, Profile, Wire
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "load_profile",
     "movement_energy",
     "parse_profiles",
+    "price",
     "profiles",
     "restore_profiles",
     "tidy_levels",

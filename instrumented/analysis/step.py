@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -68,9 +69,21 @@ class Analysis:
         return histogram.miss_curve(self.reads)
 
 
+class Recorded(Protocol):
+    """A trace that has kept its events: ``Trace(record=True)``."""
+
+    @property
+    def events(self) -> list[Event]:
+        """Every operation in order."""
+
+    @property
+    def buffers(self) -> dict[int, BufferInfo]:
+        """Every buffer by number."""
+
+
 def analyse(
-    events: Sequence[Event],
-    buffers: Mapping[int, BufferInfo],
+    events: Recorded | Sequence[Event],
+    buffers: Mapping[int, BufferInfo] | None = None,
     *,
     grain: str = Grain.OPERATION,
     fast_memory: int = FAST_MEMORY,
@@ -81,9 +94,12 @@ def analyse(
 ) -> Analysis:
     """Price one training step of a recorded trace, in the steady state.
 
+    A record without steps is priced whole, as one program that starts with empty memories.
+
     Args:
-        events: events of at least three like steps, in order (``Trace(record=True).events``).
-        buffers: the buffers of the trace.
+        events: a trace made with ``record=True``, or its events in order: at least three like
+            steps, or none at all.
+        buffers: the buffers that the events name; a trace brings its own.
         grain: ``operation`` or ``tile``.
         fast_memory: bytes for which tiles and blocks are chosen (tile grain).
         tile: (m, n, k) of every matmul tile, to set it instead.
@@ -97,7 +113,8 @@ def analyse(
     """
     if grain not in tuple(Grain):
         raise InstrumentError(f"unknown grain {grain!r}; use operation or tile")
-    reported = steady_step(events) if step is None else step
+    events, buffers = _events_and_buffers(events, buffers)
+    reported = _reported(events, step)
     enabled: Collection[str] | None = scopes if fused else ()
     program = lower(
         events, buffers, grain=grain, fast_memory=fast_memory, tile=tile, scopes=enabled
@@ -134,6 +151,25 @@ def analyse_live(
     if fused:
         program = fuse(program, grain=Grain.OPERATION)
     return live_memory(program, buffers, reported)
+
+
+def _events_and_buffers(
+    recorded: Recorded | Sequence[Event], buffers: Mapping[int, BufferInfo] | None
+) -> tuple[Sequence[Event], Mapping[int, BufferInfo]]:
+    if not isinstance(recorded, Sequence):
+        return recorded.events, recorded.buffers
+    if buffers is None:
+        raise InstrumentError("events alone do not say what their buffers are; give both")
+    return recorded, buffers
+
+
+def _reported(events: Sequence[Event], step: int | None) -> int:
+    """Return the step to report; OUTSIDE, which is everything, where there are no steps."""
+    if step is not None:
+        return step
+    if not events:
+        raise InstrumentError("this trace recorded no operation; there is nothing to price")
+    return OUTSIDE if all(event.step == OUTSIDE for event in events) else steady_step(events)
 
 
 def steady_step(events: Sequence[Event]) -> int:

@@ -14,11 +14,18 @@ import numpy as np
 
 from instrumented.books.operand import Array
 
+NO_SLOTS: tuple[str, ...] = ()
+SLOTS = ("_array", "_booking", "_layout", "_memory")
+"""What a concrete class of traced values holds."""
+
 
 class Traced:
-    """A plain array or NumPy scalar, the number of its layout, and its booking."""
+    """A plain array or NumPy scalar, the number of its layout, and its booking.
 
-    __slots__ = ("_array", "_booking", "_layout", "_memory")
+    The concrete classes have the slots, so that one may inherit from a class of NumPy's as well.
+    """
+
+    __slots__ = NO_SLOTS
 
     _array: Any
     _booking: Any

@@ -11,7 +11,7 @@ import math
 import operator
 from array import array
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -31,9 +31,16 @@ class Recorder:
     Values are numbered from 0 as they come to be, so an instruction wrote what was added by it.
     """
 
-    __slots__ = ("read_ptr", "reads", "values", "values_after")
+    __slots__ = (
+        *("escapes", "phase", "phases", "read_ptr", "reads", "records_escapes"),
+        *("values", "values_after"),
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, *, records_escapes: bool = False) -> None:
+        self.records_escapes = records_escapes
+        self.escapes = 0
+        self.phase = 0
+        self.phases = array("q")
         self.reads = array("q")
         self.read_ptr = array("q", [0])
         self.values = 0
@@ -51,17 +58,25 @@ class Recorder:
         A nested call may have written values of its own by now: they belong to instructions
         already closed, because only what is tracked after this line is written by this one.
         """
-        self.reads.extend(reads)
-        self.read_ptr.append(len(self.reads))
+        self._read(reads)
         tracked = self._tracked(result)
         self.values_after.append(self.values)
         return tracked
 
     def look(self, reads: tuple[int, ...]) -> None:
         """A read whose outcome steers the program and leaves the stack: bool, index, hash."""
+        self._read(reads)
+        self.values_after.append(self.values)
+
+    def escaped(self, read: int) -> None:
+        """A read whose outcome leaves the trace as a plain number: what it makes looks free."""
+        self.escapes += 1
+        self.look((read,))
+
+    def _read(self, reads: tuple[int, ...]) -> None:
         self.reads.extend(reads)
         self.read_ptr.append(len(self.reads))
-        self.values_after.append(self.values)
+        self.phases.append(self.phase)
 
     def _tracked(self, result: object) -> Any:
         if type(result) is Tracked:
@@ -77,7 +92,10 @@ class Recorder:
 
 
 class Tracked:
-    """A number with an identity; `float`, `int`, `complex`, text and pickling are refused."""
+    """A number with an identity; text and pickling are refused, `float`, `int`, `complex` too.
+
+    The conversions are let through where the recorder records escapes.
+    """
 
     __slots__ = ("_identity", "_number", "_recorder")
 
@@ -109,14 +127,20 @@ class Tracked:
         return self
 
 
-def _refusal(name: str, advice: str) -> Method:
-    def refuse(self: Tracked, *_: object) -> NoReturn:
-        raise EscapeError(
-            f"{name} of a tracked scalar would leave the trace, and what is computed from it would "
-            f"look free; {advice}"
-        )
+def _way_out(name: str, advice: str) -> Method:
+    """A way out: refused, or read and recorded where the recorder says so."""
+    leave = CONVERSIONS.get(name)
 
-    return refuse
+    def method(self: Tracked, *operands: object) -> object:
+        if not self._recorder.records_escapes or leave is None:
+            raise EscapeError(
+                f"{name}() of a tracked scalar would leave the trace, and what is computed from it "
+                f"would look free; {advice}"
+            )
+        self._recorder.escaped(self._identity)
+        return leave(self._number, *operands)
+
+    return method
 
 
 def _operation(function: Method) -> Method:
@@ -186,7 +210,8 @@ ELEMENTARY = (
     *("arcsinh", "arccosh", "arctanh", "arctan2", "hypot", "fmod", "rint", "fabs"),
     *("degrees", "radians", "deg2rad", "rad2deg", "conjugate"),
 )
-REFUSED = {
+CONVERSIONS: dict[str, Method] = {"float": float, "int": int, "complex": complex}
+WAYS_OUT = {
     "float": "use np.sqrt, np.exp, … or the operators, which are tracked",
     "int": "use // or np.floor, which are tracked",
     "complex": "use complex arguments",
@@ -201,5 +226,5 @@ for _name, _function in BINARY.items():
     setattr(Tracked, f"__r{_name}__", _reflected(_function))
 for _name in ELEMENTARY:
     setattr(Tracked, _name, _operation(_elementary(_name)))
-for _name, _advice in REFUSED.items():
-    setattr(Tracked, f"__{_name}__", _refusal(f"{_name.removesuffix('_ex')}()", _advice))
+for _name, _advice in WAYS_OUT.items():
+    setattr(Tracked, f"__{_name}__", _way_out(_name.removesuffix("_ex"), _advice))

@@ -1,0 +1,119 @@
+"""Joules of any recorded trace in one line: ``price(trace, "jouppi-7nm-hbm2")``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ffenergy.energy.loading import load_profile
+from ffenergy.energy.model import compute_energy, movement_energy, wire_movement_energy
+from ffenergy.energy.profile import Profile
+from instrumented.analysis.reuse import COLD, NEVER
+from instrumented.analysis.step import Analysis, Recorded, analyse
+from instrumented.books.events import Event
+
+COMPUTE: Final = "compute"
+WIRE: Final = "wire"
+PLACE: Final = ["layer", "phase"]
+BYTES: Final = ["bytes_read", "bytes_written"]
+
+
+def price(
+    trace: Recorded,
+    profile: str | Profile,
+    *,
+    grain: str = "tile",
+    fused: bool = False,
+    step: int | None = None,
+) -> pd.DataFrame:
+    """Price one step of a recorded trace under a hardware profile.
+
+    Args:
+        trace: a trace made with ``record=True``: three like steps or more, of which one in the
+            steady state is priced, or no steps at all, and then the whole record.
+        profile: a bundled profile's name, a TOML file, or a profile.
+        grain: ``tile``, at which reports are priced, or ``operation``.
+        fused: read every fusion scope as one kernel.
+        step: the step to price; by default the last but one.
+
+    Returns:
+        One row per layer, phase and level, fastest first; the level of arithmetic is ``compute``,
+        that of a wire model ``wire``. Columns layer, phase, level, capacity_bytes (missing where
+        there is no bound), bytes_read, bytes_written, flops and energy_joules (energy_macs under
+        a relative profile). Bytes are those that the level serves; their sums are exact.
+
+    Raises:
+        ProfileError: the profile is unknown or broken.
+        PricingError: the profile does not price a type that the trace computes in.
+        InstrumentError: the trace kept no events, or one or two steps.
+    """
+    chosen = load_profile(profile) if isinstance(profile, str) else profile
+    found = analyse(trace, grain=grain, fused=fused, step=step)
+    events = [event for event in trace.events if event.step == found.step]
+    energy = chosen.column("movement").replace("_movement", "")
+    parts = [_arithmetic(events, chosen, energy), _movement(found, chosen, energy)]
+    table = pd.concat(parts, ignore_index=True)
+    levels = [COMPUTE, *(chosen.level_names or (WIRE,))]
+    order = {place: n for n, place in enumerate(dict.fromkeys((e.layer, e.phase) for e in events))}
+    rank = pd.DataFrame(
+        {
+            "place": [order[place] for place in zip(table["layer"], table["phase"], strict=True)],
+            "level": [levels.index(level) for level in table["level"]],
+        }
+    ).sort_values(["place", "level"], kind="stable")
+    table = table.loc[rank.index].reset_index(drop=True)
+    capacity = dict(zip(chosen.level_names, chosen.capacities_bytes, strict=False))
+    sizes = pd.array([capacity.get(level) for level in table["level"]], dtype="Int64")
+    counts = [*BYTES, "flops"]
+    table = table.assign(capacity_bytes=sizes).fillna(dict.fromkeys(counts, 0))
+    table = table[[*PLACE, "level", "capacity_bytes", *counts, energy]]
+    return table.astype(dict.fromkeys(counts, np.int64))
+
+
+def offer(profile: str) -> Callable[[Any], pd.DataFrame]:
+    """Return what ``instrumented run --profile`` prices a script with: at operation grain.
+
+    Raises:
+        ProfileError: the profile is unknown or broken.
+    """
+    chosen = load_profile(profile)
+    return lambda trace: price(trace, chosen, grain="operation")
+
+
+def _arithmetic(events: list[Event], profile: Profile, energy: str) -> pd.DataFrame:
+    rows = [
+        (e.layer, e.phase, e.dtype, e.work.add, e.work.multiply, e.work.special)
+        for e in events
+        if e.work.flops
+    ]
+    kinds = ["adds", "multiplies", "specials"]
+    work = pd.DataFrame(rows, columns=[*PLACE, "dtype", *kinds])
+    work = work.groupby([*PLACE, "dtype"], sort=False)[kinds].sum().reset_index()
+    work["flops"] = work[kinds].sum(axis=1)
+    work[energy] = compute_energy(profile, work)
+    summed = work.groupby(PLACE, sort=False)[["flops", energy]].sum().reset_index()
+    return summed.assign(level=COMPUTE)[[*PLACE, "level", "flops", energy]]
+
+
+def _movement(found: Analysis, profile: Profile, energy: str) -> pd.DataFrame:
+    if profile.wire is None:
+        served = found.levels(profile.capacities_bytes, profile.level_names)
+        priced = movement_energy(profile, served)
+    else:
+        priced = wire_movement_energy(profile, _along_the_wire(found))
+    priced = priced.rename(columns={profile.column("movement"): energy})
+    columns = [*BYTES, energy]
+    return priced.groupby([*PLACE, "level"], sort=False)[columns].sum().reset_index()
+
+
+def _along_the_wire(found: Analysis) -> pd.DataFrame:
+    """Return bytes by distance; what is cold lies as far as anything that is not."""
+    table = pd.concat([found.reads, found.writes], ignore_index=True)
+    table = table.fillna(dict.fromkeys(BYTES, 0))
+    distance = table["distance"].to_numpy(np.int64)
+    farthest = int(distance.max(initial=1))
+    distance = np.where(distance == COLD, farthest, np.where(distance == NEVER, 0, distance))
+    return table.assign(distance_bytes=distance, level=WIRE)

@@ -1,0 +1,1 @@
+"""`instrumented run`: somebody's NumPy script, unchanged, with its arrays traced."""

@@ -1,0 +1,154 @@
+"""The builtins of the user's modules: imports of NumPy, and what the marks of the source call."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from instrumented.books.traced import Traced
+from instrumented.script import rewriting
+from instrumented.script.numpy_modules import NumpyModules
+from instrumented.script.own import Ownership
+from instrumented.script.tracing import ScriptTrace
+
+READERS = frozenset("json json.encoder csv statistics pickle marshal struct math cmath".split())
+"""Modules whose functions read numbers in ways that no number can notice."""
+
+MOVERS = frozenset(
+    """
+    builtins functools itertools operator copy collections _collections heapq _heapq bisect _bisect
+    _functools _operator types typing weakref _weakref gc inspect abc contextlib threading
+    _thread queue _queue concurrent multiprocessing
+    """.split()
+)
+"""Modules whose functions hand values on without reading them."""
+
+MOVERS_AND_NUMPY = MOVERS | {"numpy"}
+
+SHOWN_ITEMS = 8
+"""Items of a tuple or list that a call returned which are looked at for arrays."""
+
+
+class Borders:
+    """What stands between the user's modules and everything else.
+
+    Args:
+        trace: where arrays come in and values leave.
+        ownership: whose a module is.
+    """
+
+    def __init__(self, trace: ScriptTrace, ownership: Ownership) -> None:
+        self._trace = trace
+        self._ownership = ownership
+        self._numpy = NumpyModules(trace)
+        self._standing_in: dict[Any, Any] = {}
+
+    def builtins(self) -> dict[str, Any]:
+        """Return the builtins of the user's modules."""
+        return {
+            **vars(builtins),
+            "__import__": self._import,
+            rewriting.CALLED: self._called,
+            rewriting.RETURNED: self._returned,
+            rewriting.FOUND: self._found,
+            rewriting.FORMATTED: self._formatted,
+            rewriting.TYPE: self._type,
+            rewriting.KIND: type,
+            rewriting.PLAIN_ARRAY: np.ndarray,
+        }
+
+    def _import(
+        self,
+        name: str,
+        globals: Any = None,  # noqa: A002 - the names that Python gives them
+        locals: Any = None,  # noqa: A002
+        fromlist: Any = (),
+        level: int = 0,
+    ) -> Any:
+        module = importlib.__import__(name, globals, locals, fromlist, level)
+        return self._numpy.stand_in(module)
+
+    # ---- what comes in -----------------------------------------------------------------
+
+    def _found(self, value: Any) -> Any:
+        return self._trace.enter(value) if type(value) is np.ndarray else value
+
+    def _returned(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is np.ndarray:
+            return self._trace.enter(value)
+        if kind is tuple or kind is list:
+            if any(type(item) is np.ndarray for item in value[:SHOWN_ITEMS]):
+                return kind(self._found(item) for item in value)
+        elif kind is ModuleType:
+            return self._numpy.stand_in(value)
+        return value
+
+    def _type(self, value: Any) -> type:
+        kind = type(value)
+        return self._trace.plain_type(value) if issubclass(kind, Traced) else kind
+
+    # ---- what leaves -------------------------------------------------------------------
+
+    def _called(self, function: Any) -> Any:
+        kind = type(function)
+        if kind is FunctionType:
+            if function.__module__ not in READERS:
+                return function
+        elif kind is MethodType:
+            return function
+        elif issubclass(kind, type):
+            if not issubclass(function, np.generic):
+                return function
+        elif kind is BuiltinFunctionType:
+            owner = function.__self__
+            module = owner.__name__ if type(owner) is ModuleType else type(owner).__module__
+            if module.partition(".")[0] in MOVERS or isinstance(owner, Traced):
+                return function
+        elif kind.__module__.partition(".")[0] in MOVERS_AND_NUMPY or runs_python(kind):
+            return function
+        return self._reader(function)
+
+    def _reader(self, function: Any) -> Any:
+        """Return a function that lets the traced values among its arguments out, then calls."""
+        try:
+            known = self._standing_in.get(function)
+        except TypeError:  # not hashable
+            known = None
+        if known is None:
+            known = self._leaving(function)
+            if getattr(function, "__self__", None) is None or isinstance(
+                function.__self__, ModuleType
+            ):
+                self._standing_in[function] = known
+        return known
+
+    def _leaving(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        how = _name(function)
+        let_out = self._trace.let_out
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            plain = [let_out(argument, how) for argument in args]
+            named = {key: let_out(argument, how) for key, argument in kwargs.items()}
+            return function(*plain, **named)
+
+        return call
+
+    def _formatted(self, value: Any) -> Any:
+        return self._trace.let_out(value, "formatting")
+
+
+def runs_python(kind: type) -> bool:
+    """Return whether calling an object of this type runs Python code, which can notice."""
+    return any(isinstance(base.__dict__.get("__call__"), FunctionType) for base in kind.__mro__)
+
+
+def _name(function: Any) -> str:
+    module = getattr(function, "__module__", None)
+    name = getattr(function, "__name__", type(function).__name__)
+    return f"{module}.{name}()" if module else f"{name}()"

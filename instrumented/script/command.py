@@ -1,0 +1,160 @@
+"""The command ``instrumented``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import pandas as pd
+
+from instrumented.analysis.step import analyse
+from instrumented.errors import InstrumentError
+from instrumented.script.page import page
+from instrumented.script.recording import PassingRecorder
+from instrumented.script.running import Finished, run_module, run_script
+from instrumented.script.screen import energy_text, levels_text, screen
+from instrumented.script.tables import SCOPES, Tables
+
+PRICING_GROUP = "instrumented.pricing"
+"""Entry points that price traces: called with a profile's name, each returns a function from a
+trace to a table with the columns layer, phase, level and energy_joules (or another unit)."""
+
+LEVELS = (32 << 10, 1 << 20, 32 << 20)
+LEVEL_NAMES = ("32 KiB", "1 MiB", "32 MiB", "beyond")
+USAGE_ERROR = 2
+
+
+@click.group()
+@click.version_option(package_name="ffenergy")
+def main() -> None:
+    """NumPy arrays that write down every byte they move."""
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("-m", "module", is_flag=True, help="SCRIPT is the name of a module.")
+@click.option(
+    "--scope", type=click.Choice(list(SCOPES)), default="line", show_default=True,
+    help="What a row of the tables stands for.",
+)  # fmt: skip
+@click.option("--json", "json_file", type=Path, help="Write everything to a JSON file.")
+@click.option("--csv", "csv_file", type=Path, help="Write the counts to a CSV file.")
+@click.option("--html", "html_file", type=Path, help="Write the tables to an HTML page.")
+@click.option("--profile", help="Price the script in joules under a hardware profile.")
+@click.option("--levels", is_flag=True, help="Tell which memory level serves what (LRU).")
+@click.argument("script")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run(
+    *,
+    module: bool,
+    scope: str,
+    json_file: Path | None,
+    csv_file: Path | None,
+    html_file: Path | None,
+    profile: str | None,
+    levels: bool,
+    script: str,
+    arguments: tuple[str, ...],
+) -> None:
+    """Run a NumPy SCRIPT, unchanged, and tell what it moved.
+
+    The script gets its ARGUMENTS, standard input and output as ever; the screen goes to standard
+    error. The exit code is the script's.
+    """
+    files = {"--json": json_file, "--csv": csv_file, "--html": html_file}
+    for option, file in files.items():
+        if file is not None and not file.absolute().parent.is_dir():
+            _stop(f"{option} {file}: there is no folder {file.absolute().parent}")
+    files = {option: file and file.absolute() for option, file in files.items()}
+    price = _pricing(profile) if profile else None
+    here = os.getpid()
+    try:
+        recorder = PassingRecorder() if levels or price else None
+        finished = (run_module if module else run_script)(script, arguments, recorder)
+    except InstrumentError as error:
+        _stop(str(error))
+    if os.getpid() != here:  # a child process that the script left running to its end
+        sys.exit(finished.exit_code)
+    sys.stdout.flush()
+    _tell(finished, scope, files, levels=levels, price=price)
+    sys.exit(finished.exit_code)
+
+
+def _tell(
+    finished: Finished,
+    scope: str,
+    files: dict[str, Any],
+    *,
+    levels: bool,
+    price: Callable[[Any], pd.DataFrame] | None,
+) -> None:
+    """Print the screen and write the files."""
+    tables = Tables(finished)
+    said = [screen(tables, scope)]
+    plain = tables.as_plain(scope)
+    extra: dict[str, pd.DataFrame] = {}
+    try:
+        if levels:
+            extra["levels"] = served_by(finished)
+            said.append(levels_text(extra["levels"], LEVEL_NAMES))
+        if price is not None:
+            extra["energy"] = price(finished.trace)
+            said.append(energy_text(extra["energy"]))
+    except Exception as error:  # noqa: BLE001 - the screen must not fail for an odd extra
+        said.append(f"\n  {error}")
+    click.echo("\n" + "\n".join(said), err=True)
+    for name, frame in extra.items():
+        plain[name] = frame.astype(object).to_dict("records")
+    if files["--json"]:
+        _write(files["--json"], json.dumps(plain, indent=2, default=_number) + "\n")
+    if files["--csv"]:
+        _write(files["--csv"], tables.by_scope(scope, operations=True).to_csv(index=False))
+    if files["--html"]:
+        _write(files["--html"], page(tables, scope, extra))
+
+
+def served_by(finished: Finished) -> pd.DataFrame:
+    """Return the bytes that each of the usual memory levels serves, per layer and phase.
+
+    One LRU stack over the whole script, at operation grain.
+    """
+    found = analyse(finished.trace)
+    return found.levels(LEVELS, LEVEL_NAMES)
+
+
+def _pricing(profile: str) -> Callable[[Any], pd.DataFrame]:
+    """Return what prices a trace under a profile: whoever offers it, found when it is asked for."""
+    offers = list(entry_points(group=PRICING_GROUP))
+    if not offers:
+        _stop("--profile: nothing that prices a trace is installed; install ffenergy")
+    try:
+        priced: Callable[[Any], pd.DataFrame] = offers[0].load()(profile)
+    except Exception as error:  # noqa: BLE001 - whatever the offer finds wrong with the name
+        _stop(f"--profile: {error}")
+    return priced
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(file)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        _stop(f"cannot write {file}: {error.strerror}", code=1)
+
+
+def _number(value: Any) -> Any:
+    """Return the Python number for a NumPy one."""
+    return value.item()
+
+
+def _stop(message: str, code: int = USAGE_ERROR) -> NoReturn:
+    click.echo(f"instrumented: {message}", err=True)
+    sys.exit(code)

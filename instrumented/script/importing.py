@@ -1,0 +1,68 @@
+"""Loads the user's modules with their borders marked; everything else loads as ever."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType
+from typing import Any
+
+from instrumented.script.own import Ownership
+from instrumented.script.rewriting import rewrite
+
+
+class UserLoader(SourceFileLoader):
+    """Compiles marked source (never from or to a cache) and gives it the borders' builtins."""
+
+    user_builtins: dict[str, Any]
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the marked code of a module."""
+        file = self.get_filename(fullname)
+        return compile_marked(self.get_data(file), file)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run a module under the borders' builtins."""
+        module.__dict__["__builtins__"] = self.user_builtins
+        exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - what a loader does
+
+
+class UserFinder(MetaPathFinder):
+    """Finds the user's modules, ahead of Python's own finders.
+
+    Args:
+        ownership: says which files are the user's.
+        user_builtins: builtins that their modules get.
+    """
+
+    def __init__(self, ownership: Ownership, user_builtins: dict[str, Any]) -> None:
+        self._ownership = ownership
+        self._builtins = user_builtins
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the spec of a module of the user's, None for any other."""
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is None or spec.origin is None or type(spec.loader) is not SourceFileLoader:
+            return None
+        if not self._ownership.is_users(spec.origin):
+            return None
+        loader = UserLoader(fullname, spec.origin)
+        loader.user_builtins = self._builtins
+        spec.loader = loader
+        return spec
+
+    def __enter__(self) -> None:
+        sys.meta_path.insert(0, self)
+
+    def __exit__(self, *_: object) -> None:
+        sys.meta_path.remove(self)
+
+
+def compile_marked(source: str | bytes, file: str) -> CodeType:
+    """Compile the source of one of the user's modules with its borders marked."""
+    code: CodeType = compile(rewrite(source, file), file, "exec", dont_inherit=True)
+    return code

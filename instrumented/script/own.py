@@ -1,0 +1,108 @@
+"""Whose source a file is: the user's, a library's, or NumPy's and the instrument's own."""
+
+from __future__ import annotations
+
+import enum
+import site
+import sys
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+
+import instrumented
+
+
+class Whose(enum.Enum):
+    """Who wrote a file, as far as a traced array is concerned."""
+
+    USER = "user"  # sees traced arrays
+    LIBRARY = "library"  # gets plain ones, and each way there is an escape
+    BETWEEN = "between"  # NumPy, the instrument, code without a file: ask who called it
+
+
+LIBRARY_FOLDERS = ("site-packages", "dist-packages")
+OWN_LIBRARIES = ("instrumented", "ffenergy")
+PARTS_FOR_PEOPLE = ("ma", "testing", "polynomial", "matrixlib", "f2py", "ctypeslib")
+"""Packages inside NumPy that are written like a library, on top of its arrays."""
+
+
+class Ownership:
+    """Tells the user's files from those of libraries.
+
+    The user's are those below the script's folder, and those found through any other entry of
+    ``sys.path`` that is no installation: not the standard library, not a folder that packages
+    are installed into.
+
+    Args:
+        folder: the folder of the script.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._known: dict[str, Whose] = {}
+        self._numpy = Path(np.__file__).resolve().parent
+        self._instrument = Path(instrumented.__file__).resolve().parent
+        self._libraries = tuple(sorted(_installation_folders()))
+
+    def whose(self, file: str) -> Whose:
+        """Return whose the source file of a code object is."""
+        known = self._known.get(file)
+        if known is None:
+            known = self._known[file] = self._judge(file)
+        return known
+
+    def is_users(self, file: str) -> bool:
+        """Return whether a source file is the user's."""
+        return self.whose(file) is Whose.USER
+
+    def shown(self, file: str) -> str:
+        """Return a file as the tables name it: relative to the script's folder if below it."""
+        try:
+            return Path(file).resolve().relative_to(self.folder).as_posix()
+        except ValueError:
+            return file
+
+    def _judge(self, file: str) -> Whose:
+        if file.startswith("<"):  # frozen importlib is a library; exec'd code is its caller's
+            return Whose.LIBRARY if file.startswith("<frozen importlib") else Whose.BETWEEN
+        path = Path(file).resolve()
+        if path.is_relative_to(self._instrument):
+            return Whose.BETWEEN
+        if path.is_relative_to(self._numpy):
+            part = path.relative_to(self._numpy).parts[0]
+            return Whose.LIBRARY if part in PARTS_FOR_PEOPLE else Whose.BETWEEN
+        if path.is_relative_to(self.folder):
+            inside = path.relative_to(self.folder).parts
+            return Whose.LIBRARY if self._is_installed(self.folder, inside) else Whose.USER
+        if any(part in LIBRARY_FOLDERS for part in path.parts):
+            return Whose.LIBRARY
+        if any(path.is_relative_to(folder) for folder in self._libraries):
+            return Whose.LIBRARY
+        return Whose.LIBRARY if self._in_target_folder(path) else Whose.USER
+
+    @staticmethod
+    def _is_installed(folder: Path, inside: tuple[str, ...]) -> bool:
+        """Return whether a file below the script's folder lies in an environment there."""
+        if any(part in LIBRARY_FOLDERS for part in inside):
+            return True
+        if inside[0] in OWN_LIBRARIES and (folder / inside[0] / "py.typed").exists():
+            return True
+        return (folder / inside[0] / "pyvenv.cfg").exists()
+
+    @staticmethod
+    def _in_target_folder(path: Path) -> bool:
+        """Return whether the entry of sys.path that holds the file is one that pip fills."""
+        for entry in sys.path:
+            folder = Path(entry or ".").resolve()
+            if path.is_relative_to(folder):
+                top = path.relative_to(folder).parts[0]
+                return top in OWN_LIBRARIES or any(folder.glob("*.dist-info"))
+        return False
+
+
+def _installation_folders() -> set[Path]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    folders = {sysconfig.get_path(name) for name in names} | {site.getusersitepackages()}
+    folders |= set(site.getsitepackages())
+    return {Path(folder).resolve() for folder in folders if folder}

@@ -1,0 +1,191 @@
+"""The user's source with its borders marked: where values come in from libraries or go out.
+
+Only what the compiler makes of the source changes, never a file. Line numbers stay, so that
+tracebacks show the user's own lines. The names that the marks call live in the builtins of the
+user's modules (:mod:`instrumented.script.borders`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+CALLED = "__instrumented_called__"
+"""Takes a function about to be called; returns it, or a stand-in that notes what leaves."""
+
+RETURNED = "__instrumented_returned__"
+"""Takes what a call returned; plain arrays in it come in."""
+
+FOUND = "__instrumented_found__"
+"""Takes an attribute or an item; a plain array comes in."""
+
+FORMATTED = "__instrumented_formatted__"
+"""Takes the operand of a format string; what is traced in it leaves."""
+
+TYPE = "__instrumented_type__"
+"""``type(x)``, which knows that a traced array is an ndarray."""
+
+KIND = "__instrumented_kind__"
+"""The builtin ``type``, whatever the module calls so."""
+
+PLAIN_ARRAY = "__instrumented_ndarray__"
+"""``numpy.ndarray``: what arrays that come in are tested against."""
+
+UNTOUCHED = frozenset(
+    """
+    abs all any bool callable classmethod complex delattr dict dir divmod enumerate eval exec
+    filter float format frozenset getattr globals hasattr hash id input int isinstance
+    issubclass iter len list locals map max min next object open ord pow print property range
+    repr reversed round set setattr slice sorted staticmethod str sum super tuple vars zip
+    """.split()
+)
+"""Builtins that call the methods of traced values, which note by themselves what leaves."""
+
+MAY_RETURN_ARRAYS = frozenset("eval getattr max min next pow sum".split())
+
+
+def rewrite(source: str | bytes, file: str) -> ast.Module:
+    """Parse the source of one of the user's modules and mark its borders.
+
+    Raises:
+        SyntaxError: as Python itself would for this source.
+    """
+    tree = ast.parse(source, file)
+    marked = _Marks(_assigned_names(tree)).visit(tree)
+    module: ast.Module = ast.fix_missing_locations(marked)
+    return module
+
+
+def _assigned_names(tree: ast.Module) -> set[str]:
+    """Names that the module binds anywhere: builtins of these names are not the builtins."""
+    names = {
+        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.ctx.__class__ != ast.Load
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name)
+    return names
+
+
+class _Marks(ast.NodeTransformer):
+    """Wraps calls, attributes and items; arrays given to functions and loops come in too."""
+
+    def __init__(self, assigned: set[str]) -> None:
+        self._assigned = assigned
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        name = node.func.id if isinstance(node.func, ast.Name) else None
+        node.args = [self.visit(argument) for argument in node.args]
+        node.keywords = [self.visit(keyword) for keyword in node.keywords]
+        if name is not None and name not in self._assigned:
+            if name == "type" and len(node.args) == 1 and not node.keywords:
+                node.func = _name(TYPE, node.func)
+                return node
+            if name in UNTOUCHED:
+                return _call(RETURNED, node) if name in MAY_RETURN_ARRAYS else node
+        if isinstance(node.func, ast.Attribute):
+            node.func.value = self.visit(node.func.value)
+        else:
+            node.func = self.visit(node.func)
+        node.func = _call(CALLED, node.func)
+        return _call(RETURNED, node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        node.value = self.visit(node.value)
+        return _call(FOUND, node) if isinstance(node.ctx, ast.Load) else node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        return _call(FOUND, node) if isinstance(node.ctx, ast.Load) else node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Mod) and _is_text(node.left):
+            node.right = _call(FORMATTED, node.right)
+        return node
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        self.generic_visit(node)
+        if not _counts(node.iter):
+            node.body = [*_entries(_names(node.target), node.body[0]), *node.body]
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return self._function(node)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
+        node.args.defaults = [self.visit(default) for default in node.args.defaults]
+        node.args.kw_defaults = [d and self.visit(d) for d in node.args.kw_defaults]
+        node.body = [self.visit(statement) for statement in node.body]
+        taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        given = [a.arg for a in taken if a.arg not in ("self", "cls")]
+        has_text = isinstance(node.body[0], ast.Expr) and _is_text(node.body[0].value)
+        at = 1 if has_text else 0
+        node.body[at:at] = _entries(given, node.body[0])
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        node.target = self.visit(node.target)
+        node.value = node.value and self.visit(node.value)
+        return node
+
+    def visit_Match(self, node: ast.Match) -> ast.AST:
+        node.subject = self.visit(node.subject)
+        for case in node.cases:  # patterns are no expressions: they stay as they are
+            case.guard = case.guard and self.visit(case.guard)
+            case.body = [self.visit(statement) for statement in case.body]
+        return node
+
+
+def _call(mark: str, node: ast.expr) -> ast.expr:
+    return ast.copy_location(ast.Call(_name(mark, node), [node], []), node)
+
+
+def _name(name: str, at: ast.AST) -> ast.Name:
+    return ast.copy_location(ast.Name(name, ast.Load()), at)
+
+
+def _entries(names: Iterable[str], at: ast.stmt) -> list[ast.stmt]:
+    """``if type(x) is ndarray: x = come_in(x)`` for each name: fast where nothing comes in."""
+    code = "\n".join(
+        f"if {KIND}({name}) is {PLAIN_ARRAY}: {name} = {FOUND}({name})" for name in names
+    )
+    statements = ast.parse(code).body
+    for statement in statements:
+        for node in ast.walk(statement):
+            if "lineno" in node._attributes:
+                ast.copy_location(node, at)
+    return statements
+
+
+def _names(target: ast.expr) -> list[str]:
+    if isinstance(target, ast.Name):
+        return [target.id]
+    if isinstance(target, ast.Tuple | ast.List):
+        return [name for element in target.elts for name in _names(element)]
+    return []
+
+
+def _counts(iterated: ast.expr) -> bool:
+    """Return whether a loop runs over ``range(…)``, whose numbers are no arrays."""
+    while isinstance(iterated, ast.Call) and isinstance(iterated.func, ast.Name):
+        if iterated.func.id == "range":
+            return True
+        if iterated.func.id not in (RETURNED, CALLED) or not iterated.args:
+            return False
+        iterated = iterated.args[0]
+    return False
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+    )

@@ -1,0 +1,208 @@
+"""Runs a script or a module as ``python`` would, with its arrays traced."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, ModuleType, TracebackType
+from typing import Any
+
+from instrumented.books.recorder import Recorder
+from instrumented.errors import InstrumentError
+from instrumented.script.borders import Borders
+from instrumented.script.callers import Callers
+from instrumented.script.importing import UserFinder, compile_marked
+from instrumented.script.own import Ownership
+from instrumented.script.tracing import ScriptTrace
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A script that has run: its trace, its exit code, what it is called."""
+
+    name: str
+    trace: ScriptTrace
+    ownership: Ownership
+    exit_code: int
+    processes: bool = False
+
+
+@dataclass(frozen=True)
+class _Program:
+    """What is to run as ``__main__``."""
+
+    name: str
+    file: str
+    folder: Path
+    argv: list[str]
+    first_path: str
+    spec: Any
+    package: str | None
+
+
+def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None = None) -> Finished:
+    """Run a script file with its arrays traced.
+
+    Raises:
+        InstrumentError: there is no such file.
+    """
+    path = Path(script)
+    if path.is_dir() and (path / "__main__.py").is_file():
+        path = path / "__main__.py"
+    if not path.is_file():
+        raise InstrumentError(f"there is no script {script}; give the path of a Python file")
+    folder = path.resolve().parent
+    program = _Program(
+        path.name,
+        str(path.absolute()),
+        folder,
+        [script, *arguments],
+        str(folder),
+        spec=None,
+        package=None,
+    )
+    return _run(program, recorder)
+
+
+def run_module(module: str, arguments: Sequence[str], recorder: Recorder | None = None) -> Finished:
+    """Run a module as ``python -m`` would, with its arrays traced.
+
+    Raises:
+        InstrumentError: there is no such module, or it has no source.
+    """
+    here = Path.cwd()
+    sys.path.insert(0, str(here))
+    try:
+        spec = importlib.util.find_spec(module)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(f"{module}.__main__")
+    except ImportError:
+        spec = None
+    finally:
+        sys.path.remove(str(here))
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        raise InstrumentError(f"there is no module {module} to run from {here}")
+    top = Path(spec.origin).resolve().parents[spec.name.count(".")]
+    program = _Program(
+        module, spec.origin, top, [spec.origin, *arguments], str(here), spec, spec.parent
+    )
+    return _run(program, recorder)
+
+
+def _run(program: _Program, recorder: Recorder | None) -> Finished:
+    ownership = Ownership(program.folder)
+    trace = ScriptTrace(Callers(ownership), recorder)
+    user_builtins = Borders(trace, ownership).builtins()
+    main = ModuleType("__main__")
+    main.__dict__.update(
+        __file__=program.file,
+        __builtins__=user_builtins,
+        __spec__=program.spec,
+        __package__=program.package,
+        __cached__=None,
+    )
+    with ExitStack() as stack:
+        stack.enter_context(UserFinder(ownership, user_builtins))
+        stack.enter_context(_Replaced(sys.modules, "__main__", main))
+        stack.enter_context(_Attribute(sys, "argv", program.argv))
+        stack.enter_context(_Attribute(sys, "path", [program.first_path, *sys.path[1:]]))
+        code = _exit_code(_exec, program, main, ownership)
+    return Finished(program.name, trace, ownership, code, _started_processes())
+
+
+def _started_processes() -> bool:
+    """Return whether the script had work done in processes of its own, which are not traced."""
+    if "multiprocessing.process" not in sys.modules:
+        return False
+    counter = getattr(sys.modules["multiprocessing.process"], "_process_counter", None)
+    return counter is not None and repr(counter) != "count(1)"
+
+
+def _exec(program: _Program, main: ModuleType) -> None:
+    code: CodeType = compile_marked(Path(program.file).read_bytes(), program.file)
+    exec(code, main.__dict__)  # noqa: S102 - running it is the point
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+
+
+def _exit_code(run: Any, program: _Program, main: ModuleType, ownership: Ownership) -> int:
+    """Run, and return the exit code that Python would end with; errors are shown as it would."""
+    try:
+        run(program, main)
+    except SystemExit as stop:
+        if stop.code is None or isinstance(stop.code, int):
+            return int(stop.code or 0)
+        print(stop.code, file=sys.stderr)  # noqa: T201
+        return 1
+    except BaseException as error:  # noqa: BLE001 - what Python does at the top
+        _show(error, ownership)
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+    return 0
+
+
+def _show(error: BaseException, ownership: Ownership) -> None:
+    """Print a traceback without the instrument's own lines, through the script's excepthook."""
+    shown = _users_part(error.__traceback__, ownership)
+    hook = sys.excepthook
+    if hook is not sys.__excepthook__:
+        hook(type(error), error, shown)
+        return
+    sys.stdout.flush()
+    text = traceback.TracebackException(type(error), error, shown)
+    _forget_own_lines(text, ownership)
+    print("".join(text.format()), end="", file=sys.stderr)  # noqa: T201
+
+
+def _users_part(shown: TracebackType | None, ownership: Ownership) -> TracebackType | None:
+    """Drop what stands above the script's first line."""
+    while shown is not None and not ownership.is_users(shown.tb_frame.f_code.co_filename):
+        shown = shown.tb_next
+    return shown
+
+
+def _forget_own_lines(text: traceback.TracebackException | None, ownership: Ownership) -> None:
+    """Drop the instrument's lines from a traceback and from those it was caused by."""
+    instrument = str(Path(__file__).resolve().parents[1])
+    while text is not None:
+        text.stack[:] = [line for line in text.stack if not (line.filename.startswith(instrument))]
+        for inner in text.exceptions or () if hasattr(text, "exceptions") else ():
+            _forget_own_lines(inner, ownership)
+        _forget_own_lines(text.__context__, ownership)
+        text = text.__cause__
+
+
+class _Replaced:
+    """Puts a value into a mapping for a while."""
+
+    def __init__(self, mapping: Any, key: str, value: Any) -> None:
+        self._mapping, self._key, self._value = mapping, key, value
+
+    def __enter__(self) -> None:
+        self._before = self._mapping.get(self._key)
+        self._mapping[self._key] = self._value
+
+    def __exit__(self, *_: object) -> None:
+        self._mapping[self._key] = self._before
+
+
+class _Attribute:
+    """Gives an object another attribute for a while."""
+
+    def __init__(self, owner: Any, name: str, value: Any) -> None:
+        self._owner, self._name, self._value = owner, name, value
+
+    def __enter__(self) -> None:
+        self._before = getattr(self._owner, self._name)
+        setattr(self._owner, self._name, self._value)
+
+    def __exit__(self, *_: object) -> None:
+        setattr(self._owner, self._name, self._before)

@@ -1,0 +1,306 @@
+"""The trace of a script: it records what leaves, and books every operation on its source line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from instrumented.books.booking import Booking
+from instrumented.books.counters import NO_WORK
+from instrumented.books.escapes import Line
+from instrumented.books.events import Kind
+from instrumented.books.ledger import Place
+from instrumented.books.recorder import Recorder
+from instrumented.books.traced import Traced
+from instrumented.errors import InstrumentError
+from instrumented.rules.functions import apply_function
+from instrumented.rules.unwrap import strip
+from instrumented.script.callers import NOWHERE, Callers, Site
+from instrumented.script.values import ScriptArray, handed, plain_kind, scalar_of
+from instrumented.trace import Trace
+
+TRACED_KINDS = "biufc"
+"""Kinds of elements that are traced: truth values, integers, floats, complex numbers."""
+
+
+class ScriptBooking(Booking):
+    """Books on the line of the user's source that is being run.
+
+    Args:
+        callers: knows that line.
+        recorder: where events go, or None.
+    """
+
+    def __init__(self, callers: Callers, recorder: Recorder | None) -> None:
+        self.callers = callers
+        self.sites: dict[int, Site] = {0: NOWHERE}
+        self._number_of: dict[Site, int] = {}
+        super().__init__(
+            ScriptArray,
+            scalar_of,  # type: ignore[arg-type]  # makes one of several classes
+            strict=False,
+            refuses_escapes=False,
+            recorder=recorder,
+            line_of_user=self.line,
+        )
+
+    def look(self) -> bool:
+        """Put the line being run in force; return whether a library asked.
+
+        Everything that the user or a library can call on a traced value begins with this.
+        """
+        site, by_library = self.callers.caller(sys._getframe(2))
+        number = self._number_of.get(site)
+        if number is None:
+            number = self._number_of[site] = self._open(site)
+        self.place = number
+        return by_library
+
+    def line(self) -> Line:
+        """Return file and line of the place in force."""
+        site = self.sites[self.place]
+        return site.file, site.line
+
+    def let_out(self, operand: Any, how: str, nbytes: int | None = None) -> Any:
+        """Record that an operand's values leave, and return them plain."""
+        self.look()
+        return super().let_out(operand, how, nbytes)
+
+    def sites_by_place(self) -> dict[Place, Site]:
+        """Return the line of source of every place that anything was booked on."""
+        return {self._places[number]: site for number, site in self.sites.items()}
+
+    def _open(self, site: Site) -> int:
+        place = Place(site.file, f"{site.function}:{site.line}", "temporary")
+        number = self.place_number(place.layer, place.phase, place.makes)
+        self.sites[number] = site
+        return number
+
+
+class ScriptTrace(Trace):
+    """A trace whose arrays behave, in the user's code, as NumPy's own.
+
+    Args:
+        callers: knows the line being run and who asks.
+        recorder: where events go; None keeps none.
+    """
+
+    def __init__(self, callers: Callers, recorder: Recorder | None = None) -> None:
+        self._callers = callers
+        self._booking = ScriptBooking(callers, recorder)
+        self._drawing = False
+
+    @property
+    def booking(self) -> ScriptBooking:
+        """The booking of this trace."""
+        booking: ScriptBooking = self._booking  # type: ignore[assignment]
+        return booking
+
+    # ---- in ----------------------------------------------------------------------------
+
+    def enter(self, value: Any, role: str = "data") -> Any:
+        """Trace a plain array of numbers that came from elsewhere; anything else stays."""
+        if type(value) is not np.ndarray or value.dtype.kind not in TRACED_KINDS:
+            return value
+        return self.array(value, role=role)
+
+    def _all(self, answer: Any, take: Callable[[Any], Any]) -> Any:
+        if isinstance(answer, (tuple, list)):
+            items = [self._all(item, take) for item in answer]
+            if isinstance(answer, list):
+                return items
+            return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
+        return take(answer)
+
+    def _made(self, answer: Any, operation: str) -> Any:
+        """Trace arrays that a call made: nothing read, their bytes written."""
+
+        def take(value: Any) -> Any:
+            if type(value) is np.ndarray and value.dtype.kind in TRACED_KINDS:
+                return self.made(value, operation=operation)
+            return value
+
+        return self._all(answer, take)
+
+    # ---- out ---------------------------------------------------------------------------
+
+    def let_out(self, value: Any, how: str) -> Any:
+        """Return a value without traced ones in it; each is an escape.
+
+        Lists and dicts stay the objects they are (somebody may change them): what is traced in
+        them is noted only.
+        """
+        kind = type(value)
+        if issubclass(kind, Traced):
+            return _out(value, how)
+        if kind is tuple:
+            return tuple(self.let_out(item, how) for item in value)
+        if kind is list:
+            for item in value:
+                self._note(item, how)
+        elif kind is dict:
+            for item in value.values():
+                self._note(item, how)
+        return value
+
+    def _note(self, value: Any, how: str) -> None:
+        kind = type(value)
+        if issubclass(kind, np.generic) and issubclass(kind, Traced):
+            _out(value, how)
+        elif kind in (tuple, list):
+            for item in value:
+                self._note(item, how)
+        elif kind is dict:
+            for item in value.values():
+                self._note(item, how)
+
+    @staticmethod
+    def plain_type(value: Any) -> type:
+        """Return the type that a traced value has in NumPy."""
+        return plain_kind(value)
+
+    # ---- NumPy's functions, called by the user -------------------------------------------
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        operation: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Run a function of NumPy's: counted on traced values, else what it makes is new."""
+        self.booking.look()
+        args, kwargs = self._entered(args, kwargs)
+        if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
+            return self._made(function(*args, **kwargs), operation)
+        try:
+            return handed(apply_function(self._booking, function, args, kwargs))
+        except InstrumentError:
+            return self._uncounted(function, operation, args, kwargs)
+
+    def ufunc(
+        self, ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Run a ufunc or a method of one; lists are arrays that are made first."""
+        self.booking.look()
+        args, kwargs = self._entered(args, kwargs)
+        if any(type(value) is list for value in args) and method != "at":
+            args = tuple(self._listed(value) for value in args)
+        if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
+            return self._made(getattr(ufunc, method)(*args, **kwargs), ufunc.__name__)
+        return getattr(ufunc, method)(*args, **kwargs)
+
+    def loaded(
+        self,
+        function: Callable[..., Any],
+        operation: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Run a function that brings in what was there before: its arrays enter for nothing."""
+        plain = [self.let_out(value, operation) for value in args]
+        return self._all(function(*plain, **kwargs), self.enter)
+
+    def allocated(
+        self,
+        function: Callable[..., Any],
+        operation: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Run a function that makes memory without content: nothing moves."""
+        plain, named = strip(args, []), strip(kwargs, [])
+        made = function(*plain, **named)
+        if made.dtype.kind not in TRACED_KINDS:
+            return made
+        return self._booking.wrap(made, "temporary")
+
+    def drawn(
+        self,
+        method: Callable[..., Any],
+        operation: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        in_place: bool = False,
+    ) -> Any:
+        """Run a method of a random number generator; what it draws is made."""
+        if self._drawing or self.booking.look():
+            return method(*args, **kwargs)
+        if in_place and not (args and isinstance(args[0], Traced)):
+            return method(*args, **kwargs)
+        inside: list[Traced] = []
+        plain, named = strip(args, inside), strip(kwargs, inside)
+        self._drawing = True
+        try:
+            answer = method(*plain, **named)
+        finally:
+            self._drawing = False
+        return self._booked_draw(answer, operation, inside, in_place=in_place)
+
+    def _booked_draw(
+        self, answer: Any, operation: str, operands: list[Traced], *, in_place: bool
+    ) -> Any:
+        """Book a draw: its operands are read, its result written, or shuffled in place."""
+        reads = [(operand, None) for operand in operands]
+        if in_place:
+            self._booking.record(operation, Kind.COPY, reads, [reads[0]], NO_WORK)
+            return answer
+        if type(answer) is not np.ndarray or answer.dtype.kind not in TRACED_KINDS:
+            for operand in operands:
+                _out(operand, operation)
+            return answer
+        made = self._booking.wrap_result(answer)
+        kind = Kind.COPY if reads else Kind.CREATE
+        self._booking.record(operation, kind, reads, [(made, None)], NO_WORK)
+        return made
+
+    # ---- within ------------------------------------------------------------------------
+
+    def _entered(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Let the plain arrays among the arguments of a call in."""
+        if any(type(value) is np.ndarray for value in args):
+            args = tuple(self.enter(value) for value in args)
+        if kwargs and any(type(value) is np.ndarray for value in kwargs.values()):
+            kwargs = {name: self.enter(value) for name, value in kwargs.items()}
+        return args, kwargs
+
+    def _listed(self, value: Any) -> Any:
+        return self.call(np.array, "array", (value,), {}) if type(value) is list else value
+
+    def _uncounted(
+        self,
+        function: Callable[..., Any],
+        operation: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Run a call that no rule counts: its operands leave, its result comes in written."""
+        inside: list[Traced] = []
+        plain, named = strip(args, inside), strip(kwargs, inside)
+        for operand in inside:
+            _out(operand, f"{operation}, which has no rule")
+        return self._made(function(*plain, **named), operation)
+
+
+def _holds(values: Any, depth: int = 3) -> bool:
+    """Return whether there is a traced value in nested tuples, lists and dicts."""
+    for value in values:
+        kind = type(value)
+        if issubclass(kind, Traced):
+            return True
+        if depth and (
+            (kind in (list, tuple) and _holds(value, depth - 1))
+            or (kind is dict and _holds(value.values(), depth - 1))
+        ):
+            return True
+    return False
+
+
+def _out(value: Any, how: str) -> Any:
+    return value._booking.let_out(value, how)

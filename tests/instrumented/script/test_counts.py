@@ -1,0 +1,135 @@
+"""What the screen, the tables and the files say of a script counted by hand."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from instrumented.script import command
+from instrumented.script.running import run_script
+from instrumented.script.screen import quantity, screen
+from instrumented.script.tables import Tables
+
+SCRIPTS = Path(__file__).parent / "scripts"
+STEPS = str(SCRIPTS / "steps.py")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return Tables(run_script(STEPS, []))
+
+
+def row(frame, **keys):
+    for name, value in keys.items():
+        frame = frame[frame[name] == value]
+    (only,) = frame.to_dict("records")
+    return only
+
+
+def test_lines(tables):
+    # line 12 twice: x 4·3 and w 3·2 float32 read (48 + 24), h 4·2 written (32), 2·4·3·2 flops
+    product = row(tables.counts, line=12)
+    assert product["operation"] == "matmul"
+    assert (product["bytes_read"], product["bytes_written"], product["flops"]) == (144, 64, 96)
+    # line 13 twice: h read and the result written, 8 comparisons
+    relu = row(tables.counts, line=13)
+    assert (relu["bytes_read"], relu["bytes_written"], relu["flops"]) == (64, 64, 16)
+    # line 7: 12 ones written
+    assert row(tables.counts, line=7)["bytes_written"] == 48
+
+
+def test_scopes_add_up_to_the_same_totals(tables):
+    whole = tables.moved
+    for scope in ("file", "function", "line"):
+        found = tables.by_scope(scope)
+        assert found["bytes_read"].sum() == whole.bytes_read
+        assert found["bytes_written"].sum() == whole.bytes_written
+        assert found["flops"].sum() == whole.flops
+    forward = row(tables.by_scope("function"), function="forward")
+    assert forward["bytes_read"] + forward["bytes_written"] == 336  # lines 12 and 13
+
+
+def test_every_way_out_is_a_row(tables):
+    # line 18: h.sum() > 1 leaves as a truth value (1 byte); line 20: an element as a float (4)
+    found = tables.escapes.set_index("line")
+    assert found.loc[18, ["calls", "bytes_read"]].tolist() == [1, 1]
+    assert found.loc[20, "how"] == "float()"
+    assert found.loc[20, "bytes_read"] == 4
+
+
+def test_single_numbers(tables):
+    # the comparison (4 read, 1 written), its answer leaving (1), the element (4, 4), leaving (4)
+    assert tables.single_numbers == (4, 18)
+    assert tables.steered == 2
+
+
+def test_screen(tables):
+    shown = screen(tables, "line")
+    assert shown.startswith("steps.py moved ")
+    assert "h = x @ w" in shown
+    assert "line 20: float(), once, 4 B" in shown
+    assert len(shown.splitlines()) < 40
+    assert max(map(len, shown.splitlines())) < 120
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(command.main, ["run", *arguments])
+
+
+def test_exit_code_output_and_files(tmp_path):
+    files = [tmp_path / name for name in ("a.json", "a.csv", "a.html")]
+    found = invoke(
+        *("--json", str(files[0]), "--csv", str(files[1]), "--html", str(files[2])),
+        *("--scope", "function", STEPS),
+    )
+    assert found.exit_code == 7
+    assert found.stdout == "0.0\n"
+    plain = json.loads(files[0].read_text())
+    assert plain["exit_code"] == 7
+    assert sum(row["bytes_read"] for row in plain["counts"]) == plain["bytes_read"]
+    rows = pd.read_csv(files[1])
+    assert rows["flops"].sum() == plain["flops"]
+    assert "<h1>steps.py moved" in files[2].read_text()
+
+
+def test_levels_serve_every_byte():
+    found = invoke("--levels", STEPS)
+    served = [line.split() for line in found.stderr.splitlines() if "iB" in line]
+    assert served[0][:2] == ["32", "KiB"]  # some hundred bytes all fit
+
+
+def test_joules_come_from_whoever_offers_them(monkeypatch):
+    offer = EntryPoint("ffenergy", "ffenergy.energy.price:offer", command.PRICING_GROUP)
+    monkeypatch.setattr(command, "entry_points", lambda group: [offer])
+    found = invoke("--profile", "jouppi-7nm-hbm2", STEPS)
+    assert "joules" in found.stderr
+    wrong = invoke("--profile", "no-such-chip", STEPS)
+    assert wrong.exit_code == 2
+    assert "no-such-chip" in wrong.stderr
+    assert wrong.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.py"], "there is no script nowhere.py"),
+        (["-m", "no_such_module"], "there is no module no_such_module"),
+        (["--csv", "nowhere/a.csv", STEPS], "there is no folder"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(arguments, message):
+    found = invoke(*arguments)
+    assert found.exit_code == 2
+    assert message in found.stderr
+    assert len(found.stderr.splitlines()) == 1
+
+
+def test_quantities():
+    assert [quantity(n, "B") for n in (0, 7, 999, 1000, 999_600, 1_240_000_000)] == [
+        *("0 B", "7 B", "999 B", "1.00 kB", "1.00 MB", "1.24 GB")
+    ]

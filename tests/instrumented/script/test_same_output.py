@@ -1,0 +1,76 @@
+"""Scripts of many styles do, traced, exactly what they do alone."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from instrumented.script.running import Finished, run_script
+from instrumented.script.tables import Tables
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def alone(name: str, monkeypatch) -> str:
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "argv", [name])
+    with contextlib.redirect_stdout(out):
+        runpy.run_path(str(SCRIPTS / name), run_name="__main__")
+    return out.getvalue()
+
+
+def traced(name: str) -> tuple[str, Finished]:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        finished = run_script(str(SCRIPTS / name), [])
+    return out.getvalue(), finished
+
+
+@pytest.mark.parametrize("name", ["classes", "functions", "files", "libraries", "scalars"])
+def test_output_is_equal(name, monkeypatch):
+    expected = alone(f"{name}.py", monkeypatch)
+    found, finished = traced(f"{name}.py")
+    assert found == expected
+    assert finished.exit_code == 0
+    moved = Tables(finished).moved
+    assert moved.flops > 50
+    assert moved.bytes_moved > 1000
+
+
+def in_a_process(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command], cwd=SCRIPTS, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_worker_processes_get_plain_arrays():
+    expected = in_a_process("processes.py")
+    found = in_a_process("-m", "instrumented", "run", "processes.py")
+    assert (found.stdout, found.returncode) == (expected.stdout, 0)
+    assert "other processes of the script did is not counted" in found.stderr
+
+
+def test_an_error_shows_the_scripts_own_lines():
+    expected = in_a_process("fails.py")
+    found = in_a_process("-m", "instrumented", "run", "fails.py")
+    assert (found.stdout, found.returncode) == (expected.stdout, 1)
+    assert found.stderr.startswith(expected.stderr)
+
+
+def test_a_module_runs_as_with_python_m():
+    expected = in_a_process("-m", "package", "--flag", "2")
+    found = in_a_process("-m", "instrumented", "run", "-m", "package", "--flag", "2")
+    assert (found.stdout, found.returncode) == (expected.stdout, 1)
+    assert found.stderr.startswith("stopped with a message\n")
+    assert "matmul" in found.stderr
