@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from ffenergy.energy.loading import load_profile
-from ffenergy.energy.model import compute_energy, movement_energy, wire_movement_energy
+from ffenergy.energy.model import compute_energy, distance_movement_energy, movement_energy
 from ffenergy.energy.profile import Profile
 from instrumented.analysis.reuse import COLD, NEVER
 from instrumented.analysis.step import Analysis, Recorded, analyse
 from instrumented.books.events import Event
 
 COMPUTE: Final = "compute"
-WIRE: Final = "wire"
+DISTANCE: Final = "distance"
 PLACE: Final = ["layer", "phase"]
 BYTES: Final = ["bytes_read", "bytes_written"]
 
@@ -41,7 +41,8 @@ def price(
 
     Returns:
         One row per layer, phase and level, fastest first; the level of arithmetic is ``compute``,
-        that of a wire model ``wire``. Columns layer, phase, level, capacity_bytes (missing where
+        that of a profile that prices distances
+        ``distance``. Columns layer, phase, level, capacity_bytes (missing where
         there is no bound), bytes_read, bytes_written, flops and energy_joules (energy_macs under
         a relative profile). Bytes are those that the level serves; their sums are exact.
 
@@ -56,7 +57,7 @@ def price(
     energy = chosen.column("movement").replace("_movement", "")
     parts = [_arithmetic(events, chosen, energy), _movement(found, chosen, energy)]
     table = pd.concat(parts, ignore_index=True)
-    levels = [COMPUTE, *(chosen.level_names or (WIRE,))]
+    levels = [COMPUTE, *(chosen.level_names or (DISTANCE,))]
     order = {place: n for n, place in enumerate(dict.fromkeys((e.layer, e.phase) for e in events))}
     rank = pd.DataFrame(
         {
@@ -99,21 +100,21 @@ def _arithmetic(events: list[Event], profile: Profile, energy: str) -> pd.DataFr
 
 
 def _movement(found: Analysis, profile: Profile, energy: str) -> pd.DataFrame:
-    if profile.wire is None:
+    if profile.levels:
         served = found.levels(profile.capacities_bytes, profile.level_names)
         priced = movement_energy(profile, served)
     else:
-        priced = wire_movement_energy(profile, _along_the_wire(found))
+        priced = distance_movement_energy(profile, _by_distance(found))
     priced = priced.rename(columns={profile.column("movement"): energy})
     columns = [*BYTES, energy]
     return priced.groupby([*PLACE, "level"], sort=False)[columns].sum().reset_index()
 
 
-def _along_the_wire(found: Analysis) -> pd.DataFrame:
+def _by_distance(found: Analysis) -> pd.DataFrame:
     """Return bytes by distance; what is cold lies as far as anything that is not."""
     table = pd.concat([found.reads, found.writes], ignore_index=True)
     table = table.fillna(dict.fromkeys(BYTES, 0))
     distance = table["distance"].to_numpy(np.int64)
     farthest = int(distance.max(initial=1))
     distance = np.where(distance == COLD, farthest, np.where(distance == NEVER, 0, distance))
-    return table.assign(distance_bytes=distance, level=WIRE)
+    return table.assign(distance_bytes=distance, level=DISTANCE)
