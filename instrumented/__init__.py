@@ -13,8 +13,9 @@ from instrumented.array import TracedArray
 from instrumented.books.counters import Traffic, Work
 from instrumented.books.events import Access, BufferInfo, Event, Kind
 from instrumented.distances.bytedmd import bytedmd_cost
-from instrumented.distances.scalar import bytedmd, bytedmd_trace
+from instrumented.distances.scalar import bytedmd, bytedmd_trace, phase
 from instrumented.distances.stack import LruStack, price_instructions, stack_distances
+from instrumented.distances.updates import update_cost
 from instrumented.errors import (
     BareArrayError,
     EscapeError,
@@ -49,6 +50,8 @@ __all__ = [
     "bytedmd",
     "bytedmd_cost",
     "bytedmd_trace",
+    "phase",
     "price_instructions",
     "stack_distances",
+    "update_cost",
 ]

@@ -9,7 +9,10 @@ For tiny programs: one Python call per scalar operation.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -22,6 +25,50 @@ from instrumented.distances.stack import price_instructions
 from instrumented.errors import EscapeError, InstrumentError, UncountedOperationError
 
 Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ScalarTrace:
+    """Every scalar read of a program, in order.
+
+    Attributes:
+        distances: `(reads,)` stack distances in elements, 1 for the top.
+        phases: `(reads,)` number of the phase that each read belongs to.
+        phase_names: names of the phases; the first is everything outside of them.
+        escapes: how many values left as plain numbers; what was computed from them looks free.
+        recorder: the instructions, as they were written down.
+        inputs: identities of the arguments, in the order of the signature and of their elements.
+        results: identities of what the program returned.
+    """
+
+    distances: Ints
+    phases: Ints
+    phase_names: tuple[str, ...]
+    escapes: int
+    recorder: Recorder
+    inputs: tuple[int, ...]
+    results: tuple[int, ...]
+
+
+_RECORDING: ContextVar[Recorder | None] = ContextVar("recording", default=None)
+
+
+@contextmanager
+def phase(name: str) -> Iterator[None]:
+    """Name the phase of an update (`forward`, `backward`, `update`) inside a measured program.
+
+    Does nothing where nothing is measured, so that one program runs both ways.
+    """
+    recorder = _RECORDING.get()
+    if recorder is None:
+        yield
+        return
+    outer = recorder.phase
+    recorder.phase = recorder.phase_number(name)
+    try:
+        yield
+    finally:
+        recorder.phase = outer
 
 
 def bytedmd(func: Callable[..., Any], args: Sequence[Any], bytes_per_element: int = 1) -> int:
@@ -54,20 +101,46 @@ def bytedmd_trace(func: Callable[..., Any], args: Sequence[Any]) -> Ints:
 
     Arguments and errors as in `bytedmd`. Returns `(reads,)` int64, 1 for the top of the stack.
     """
-    recorder = Recorder()
+    return scalar_trace(func, args).distances
+
+
+def scalar_trace(
+    func: Callable[..., Any], args: Sequence[Any], *, records_escapes: bool = False
+) -> ScalarTrace:
+    """Run `func(*args)` on tracked scalars; arguments and errors as in `bytedmd`.
+
+    With `records_escapes`, `float`, `int` and `complex` read a value and let it out, as in the
+    published ByteDMD, instead of raising EscapeError.
+    """
+    recorder = Recorder(records_escapes=records_escapes)
     preloader = _Preloader(recorder)
     # The first argument ends on top, and inside an argument the last element.
     tracked = [preloader.track(argument) for argument in reversed(args)][::-1]
     preloaded = recorder.values
-    result = _call(func, tracked)
+    token = _RECORDING.set(recorder)
+    try:
+        result = _call(func, tracked)
+    finally:
+        _RECORDING.reset(token)
     values_after = np.array([preloaded, *recorder.values_after], np.int64)
-    return price_instructions(
+    results = _identities(result)
+    read_ptr = np.array(recorder.read_ptr, np.int64)
+    distances = price_instructions(
         np.array(recorder.reads, np.int64),
-        np.array(recorder.read_ptr, np.int64),
+        read_ptr,
         np.arange(preloaded, recorder.values),
         values_after - preloaded,
         preload=np.arange(preloaded)[::-1],
-        keep=np.array(_identities(result), np.int64),
+        keep=np.array(results, np.int64),
+    )
+    return ScalarTrace(
+        distances,
+        np.repeat(np.array(recorder.phases, np.int64), np.diff(read_ptr)),
+        tuple(recorder.phase_names),
+        recorder.escapes,
+        recorder,
+        tuple(dict.fromkeys(_identities(tracked))),
+        tuple(results),
     )
 
 

@@ -32,19 +32,26 @@ class Recorder:
     """
 
     __slots__ = (
-        *("escapes", "phase", "phases", "read_ptr", "reads", "records_escapes"),
-        *("values", "values_after"),
+        *("escapes", "phase", "phase_names", "phases", "read_ptr", "reads"),
+        *("records_escapes", "values", "values_after"),
     )
 
     def __init__(self, *, records_escapes: bool = False) -> None:
         self.records_escapes = records_escapes
         self.escapes = 0
         self.phase = 0
+        self.phase_names = [""]
         self.phases = array("q")
         self.reads = array("q")
         self.read_ptr = array("q", [0])
         self.values = 0
         self.values_after = array("q")
+
+    def phase_number(self, name: str) -> int:
+        """The number of a phase, opened when it is first named."""
+        if name not in self.phase_names:
+            self.phase_names.append(name)
+        return self.phase_names.index(name)
 
     def value(self, number: object) -> Tracked:
         """A new value: preloaded before the first instruction, the last one's result after it."""

@@ -1,0 +1,74 @@
+"""The simplified explicit-communication model, by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+import instrumented
+from instrumented.distances.explicit import explicit_cost, parse, read_cost
+
+EXAMPLE = "1,2,3,4,5; mul 1,1,2; mul 2,3,4; add 1,1,2; add 1,5; 1"
+
+
+def example(a, b, c, d, e):
+    return a * b + c * d + e
+
+
+def test_cost_of_an_address():
+    assert [read_cost(a) for a in (1, 2, 4, 5, 9, 10)] == [1, 2, 2, 3, 3, 4]
+
+
+def test_the_published_example_costs_15():
+    # (1 + 2) + (2 + 2) + (1 + 2) + (1 + 3) + 1
+    program = parse(EXAMPLE)
+    assert program.cost == 15
+    assert program.run(2, 3, 4, 5, 6) == (2 * 3 + 4 * 5 + 6,)
+
+
+def test_ordinary_code_under_a_placement():
+    arguments = (2, 3, 4, 5, 6)
+    assert explicit_cost(example, arguments) == 15  # lowest free addresses: the same placement
+    assert explicit_cost(example, arguments, results=[1, 2, 1, 1]) == 15
+    # results far away: a·b at 100, c·d at 101 (read 10 + 11), sum at 1, result at 1
+    # (1 + 2) + (2 + 2) + (10 + 11) + (1 + 3) + 1
+    assert explicit_cost(example, arguments, results=[100, 101, 1, 1]) == 33
+    # e first at 1, the others one further: (2 + 2) + (2 + 3) + (2 + 2) + (2 + 1) + 1
+    placed = explicit_cost(example, arguments, inputs=[2, 3, 4, 5, 1], results=[2, 3, 2, 1])
+    assert placed == 17
+
+
+def test_writes_and_constants_are_free():
+    assert explicit_cost(lambda a: a * 2 + 1, (5,)) == 1 + 1 + 1
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"inputs": [1, 2]}, "inputs: give 5 addresses"),
+        ({"results": [1, 0, 1, 1]}, "results: give 4 addresses"),
+        ({"results": [5, 2, 1, 1]}, "address 5, where one that is still read lies"),
+    ],
+)
+def test_wrong_placements(keywords, message):
+    with pytest.raises(instrumented.InstrumentError, match=message):
+        explicit_cost(example, (1, 2, 3, 4, 5), **keywords)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("1", "a line of inputs"),
+        ("1;fly 2,1;2", "unknown operation"),
+        ("1;copy 2,1,1;2", "does not take 2 operands"),
+        ("0;copy 2,1;2", "addresses from 1 up"),
+    ],
+)
+def test_wrong_programs(code, message):
+    with pytest.raises(instrumented.InstrumentError, match=message):
+        parse(code)
+    assert parse("1; copy 2,1; 2").run(7) == (7,)
+
+
+def test_an_address_without_a_value():
+    with pytest.raises(instrumented.InstrumentError, match="before it holds"):
+        parse("1;add 2,3,1;2").run(1)
