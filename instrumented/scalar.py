@@ -114,7 +114,7 @@ class ScalarValues(TracedValues):
         return self
 
 
-class TracedScalar(TracedValues):
+class TracedScalar(ScalarValues):
     """A value without axes that an operation made: a sum, an element taken out, a mean.
 
     As NumPy's scalars it cannot be changed: ``s += x`` makes a new scalar and binds it to
