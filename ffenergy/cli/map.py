@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Final
 
 import click
+import pandas as pd
 
-from ffenergy.cli.flags import profile_flags
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.warning import warn
+from ffenergy.costs import as_it_runs
 from ffenergy.costs import map as whole_map
 from ffenergy.costs.network import SHAPES, Network
+from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import DEFAULT_PROFILES, Profile, choose_profiles, profiles
 from ffenergy.errors import SettingsError
 from ffenergy.files.contents import as_csv
@@ -60,7 +62,20 @@ HEADLINE: Final = ("adam", 100)
     show_default=True,
     help=f"What is held against backprop, a list of {', '.join(r for r in SHAPES if r != 'bp')}.",
 )
-@profile_flags
+@click.option(
+    "--profile",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Hardware profile, or a TOML file with your own; repeat it for more, the first is the "
+    "headline [default: every bundled one]. `ffenergy profiles` shows them.",
+)
+@click.option(
+    "--measure",
+    "measured",
+    is_flag=True,
+    help="Also count a step of RUN's network (else of the first: Adam, batch 100) as it runs, for "
+    "energy.png and measured.csv; about a minute.",
+)
 @click.option("--outdir", type=click.Path(path_type=Path), help="Where map.csv and pictures go.")
 @click.option("--force", is_flag=True, help="Replace an older map in the output directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole table as JSON.")
@@ -76,6 +91,7 @@ def map_command(
     on_chip: str,
     rules: str,
     profile: tuple[str, ...],
+    measured: bool,
     outdir: Path | None,
     force: bool,
     as_json: bool,
@@ -92,7 +108,8 @@ def map_command(
     RUN, a run directory, sets the network, its batch and its optimiser.
 
     With --outdir: map.csv (every place), map.png (regions), energy.png (energy against on-chip
-    memory), each also as SVG, and map.json (how they were made).
+    memory), each also as SVG, and map.json (how they were made). With --measure, energy.png shows
+    programs as they run, counted by the instrument (measured.csv: eager, the usual order).
 
     \b
     Examples:
@@ -101,6 +118,8 @@ def map_command(
       ffenergy map --profile tpuv4i --width 500,1000 --depth 3
       ffenergy map --on-chip 4MiB,16MiB,64MiB --batch-size 100 --csv
     """
+    if measured and outdir is None:
+        raise SettingsError("--measure writes measured.csv and energy.png; name --outdir")
     if as_json and as_table:
         raise SettingsError("--json and --csv both print the table; give one of the two")
     chosen = choose_profiles(profile or every_profile(), "float32")
@@ -125,7 +144,10 @@ def map_command(
     with directory.locked() if directory is not None else nullcontext():
         if directory is not None:
             directory.claim(force=force)
-            contents = {"map.csv": as_csv(table), **pictures(found, shown, hardware[0])}
+            counted = as_it_runs_of(shown, hardware[0]) if measured else None
+            contents = {"map.csv": as_csv(table), **pictures(found, shown, hardware[0], counted)}
+            if counted is not None:
+                contents["measured.csv"] = as_csv(counted)
             document = {
                 "what": "closed forms, bytes and energy of a batch; nothing is measured",
                 "networks": sorted({"-".join(map(str, one.layer_sizes)) for one in found}),
@@ -155,14 +177,26 @@ def every_profile() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*DEFAULT_PROFILES, *profiles()]))
 
 
-def pictures(found: list[Network], shown: Network, profile: Profile) -> dict[str, bytes]:
+def as_it_runs_of(network: Network, profile: Profile) -> pd.DataFrame:
+    """Energies of a step that the instrument counted, by on-chip size."""
+    settings = Settings.from_preset("quick").replace(
+        layer_sizes=",".join(map(str, network.layer_sizes)),
+        batch_size=network.batch_size,
+        optimizer=network.optimizer,
+    )
+    return as_it_runs.energies(price_steps(["ff", "bp"], settings, [profile]), network, profile)
+
+
+def pictures(
+    found: list[Network], shown: Network, profile: Profile, measured: pd.DataFrame | None
+) -> dict[str, bytes]:
     """Contents of the pictures' files by name."""
     from ffenergy.report.pictures import energy_curves, regions  # matplotlib takes a second
 
     layer_sizes = list(dict.fromkeys(one.layer_sizes for one in found))
     drawn = {
         "map": regions.render(layer_sizes, profile),
-        "energy": energy_curves.render(shown, profile),
+        "energy": energy_curves.render(shown, profile, measured),
     }
     return {
         f"{name}.{kind}": content

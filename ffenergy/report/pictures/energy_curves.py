@@ -24,7 +24,7 @@ AN_OCTAVE: Final = 8
 TICKS: Final = tuple(MIB * 2**k for k in range(9))
 SCALES: Final = {"joules": (1e3, "mJ"), "macs": (1e-9, "billion MAC")}
 
-CURVES: Final = ("bp", "bp-bound", "ff-as-it-runs", "ff", "ff-bound")
+CURVES: Final = ("bp-as-it-runs", "bp", "bp-bound", "ff-as-it-runs", "ff", "ff-bound")
 """Columns of `curves`."""
 
 
@@ -34,13 +34,14 @@ def curves(
     """Energy of a batch by on-chip bytes (the index): columns `CURVES`, in the profile's unit.
 
     Closed forms: ``ff-as-it-runs`` is step-major order, one batch after the other through all
-    layers. ``measured``, a table of ``on_chip_bytes`` with columns ``bp`` and ``ff``, puts
-    what the instrument counted of programs that ran in the place of ``bp`` and ``ff-as-it-runs``.
+    layers, and backprop has one order. ``measured``, a table of ``on_chip_bytes`` with columns
+    ``bp`` and ``ff`` (`costs.as_it_runs`), puts what the instrument counted of programs that ran in
+    the place of both curves "as it runs".
     """
     chip = Chip(profile)
     sizes = on_chip_sizes(SMALLEST, LARGEST, AN_OCTAVE)
     if measured is not None:
-        sizes = sorted(measured["on_chip_bytes"])
+        sizes = [one for one in sorted(measured["on_chip_bytes"]) if SMALLEST <= one <= LARGEST]
     work = {rule: Work(rule, [network]) for rule in ("ff", "bp")}
     table = pd.DataFrame(index=pd.Index(sizes, name="on_chip_bytes"), columns=CURVES, dtype=float)
     for size in sizes:
@@ -53,10 +54,10 @@ def curves(
                 found = type(found)(rule, (usual,), found.bounds)
                 spent = work[rule].energies(chip, size, found)
                 table.loc[size, "ff-as-it-runs"] = spent.best[0, 0]
+    table["bp-as-it-runs"] = table["bp"]
     if measured is not None:
         counted = measured.set_index("on_chip_bytes")
-        table["bp"] = counted["bp"]
-        table["ff-as-it-runs"] = counted["ff"]
+        table["bp-as-it-runs"], table["ff-as-it-runs"] = counted["bp"], counted["ff"]
     return table
 
 
@@ -92,14 +93,15 @@ def _lines(ax: Axes, table: pd.DataFrame, is_measured: bool) -> None:
         ax.fill_between(
             places,
             table[f"{rule}-bound"],
-            table[["ff", "ff-as-it-runs"] if rule == "ff" else ["bp"]].min(axis=1),
+            table[[rule, f"{rule}-as-it-runs"]].min(axis=1),
             color=colour,
             alpha=0.18,
             linewidth=0,
         )
         ax.plot(places, table[f"{rule}-bound"], color=colour, linewidth=0.8)
     names = {
-        "bp": ("backprop, as it runs" if is_measured else "backprop", blue, "-"),
+        **({"bp-as-it-runs": ("backprop, as it runs", blue, (0, (5, 2)))} if is_measured else {}),
+        "bp": ("backprop, best order" if is_measured else "backprop", blue, "-"),
         "ff-as-it-runs": (
             f"Forward-Forward, {'as it runs' if is_measured else 'batch after batch'}",
             orange,
@@ -115,7 +117,7 @@ def _lines(ax: Axes, table: pd.DataFrame, is_measured: bool) -> None:
     ax.set_xticklabels([f"{tick // MIB}" for tick in TICKS])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(places[0], places[-1])
-    ax.set_ylim(0, 1.05 * float(table[["bp", "ff-as-it-runs"]].to_numpy().max()))
+    ax.set_ylim(0, 1.05 * float(table.to_numpy().max()))
     ax.legend(loc="upper right")
 
 
