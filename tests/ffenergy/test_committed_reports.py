@@ -27,6 +27,8 @@ RUNS = sorted(path.parent for path in REPORTS.glob("**/run.json"))
 SWEEPS = sorted(
     p.parent for p in REPORTS.glob("**/sweep.json") if (p.parent / "cells.csv").exists()
 )
+OFTEN = ("compare-quick", "greedy-quick", "seed", "quick", "best")
+"""Reports that are held against their configurations every time, the others in the slow part."""
 PLACE = ["layer", "phase", "operation", "role"]
 NUMBERS = ["calls", "flops", "flops_special", "bytes_read", "bytes_written"]
 SMALL = Settings.from_preset("quick").replace(
@@ -108,7 +110,12 @@ def named(path: Path) -> str:
     return path.relative_to(REPORTS).as_posix()
 
 
-@pytest.mark.parametrize("folder", RUNS, ids=named)
+def marked(folders: list[Path]) -> list[Any]:
+    slow = [() if folder.name in OFTEN else (pytest.mark.slow,) for folder in folders]
+    return [pytest.param(f, id=named(f), marks=m) for f, m in zip(folders, slow, strict=True)]
+
+
+@pytest.mark.parametrize("folder", marked(RUNS))
 def test_committed_counts_follow_from_the_configuration(folder: Path) -> None:
     document = json.loads((folder / "run.json").read_text())
     assert document["status"] == "complete"
@@ -128,7 +135,7 @@ def test_committed_counts_follow_from_the_configuration(folder: Path) -> None:
             assert int(line[name]) == rebuilt[name].sum()
 
 
-@pytest.mark.parametrize("folder", SWEEPS, ids=named)
+@pytest.mark.parametrize("folder", marked(SWEEPS))
 def test_committed_sweeps_count_as_their_settings_say(folder: Path) -> None:
     """One seed of every combination: the others have the same counts."""
     document = json.loads((folder / "sweep.json").read_text())

@@ -117,7 +117,7 @@ TABLES = ["summary.csv", "normalize.csv", "report.md", *(f"{name}.csv" for name 
 @pytest.mark.parametrize(
     ("derived", "pictures"),
     [
-        (TABLES, False),
+        pytest.param(TABLES, False, marks=pytest.mark.slow),
         pytest.param([*TABLES, "report.html", "traffic.png"], True, marks=pytest.mark.slow),
     ],
     ids=["tables", "all"],
@@ -133,6 +133,18 @@ def test_report_rebuilds_the_same_bytes(
     assert {name: (copied_run / name).read_bytes() for name in derived} == before
     screen = result.stdout.replace(str(copied_run), str(finished_run.path))
     assert screen == finished_run.output
+
+
+def test_report_rebuilds_what_is_missing_as_it_was(invoke: Invoke, tmp_path: Path) -> None:
+    done = invoke("train", "bp", "--no-trace", *TINY, "--offline", "--outdir", tmp_path, "-q")
+    assert done.exit_code == 0, done.output
+    derived = ["summary.csv", "report.md", "report.html", "training-curves.png"]
+    before = {name: (tmp_path / name).read_bytes() for name in derived}
+    for name in derived:
+        (tmp_path / name).unlink()
+    again = invoke("report", tmp_path, "-q")
+    assert again.exit_code == 0, again.output
+    assert {name: (tmp_path / name).read_bytes() for name in derived} == before
 
 
 def test_training_untraced_gives_the_same_weights_and_no_counts(

@@ -149,6 +149,7 @@ def test_bytes_of_a_step_by_hand():
     }
 
 
+@pytest.mark.slow
 def test_every_step_of_a_run_is_priced():
     result = train("mono-forward", SETTINGS, DATA)
     warned = []

@@ -103,6 +103,7 @@ def ffenergy(*words: object, here: Path, path: Path | None = None) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_an_installed_rule_is_compared_priced_and_on_the_page(
     installed: Path, tmp_path: Path
 ) -> None:
