@@ -33,6 +33,7 @@ from typing import Final
 import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, PRICED_GRAIN
+from ffenergy.costs.step_kinds import full_batches, rows_of
 from ffenergy.errors import SettingsError
 
 PARTS: Final[dict[str, tuple[str, ...]]] = {
@@ -51,8 +52,6 @@ BACKPROP: Final = "bp"
 FORWARD_FORWARD: Final = "ff"
 TRAINING_STEP: Final = "training step"
 RUN: Final = "run"
-FULL_BATCH: Final = "train"
-"""The step kind of scope ``training step``."""
 KEYS: Final = ["algorithm", "step", "layer", "phase"]
 UNITS: Final = ("joules", "macs")
 
@@ -199,7 +198,7 @@ def decomposition(
     columns = list(COLUMNS["decomposition"])
     rows = []
     for measure in measures(reuse, energy):
-        scopes = {TRAINING_STEP: measure.table[measure.table["step"] == FULL_BATCH]}
+        scopes = {TRAINING_STEP: rows_of(measure.table, full_batches(steps))}
         if not {FORWARD_FORWARD, BACKPROP} <= set(scopes[TRAINING_STEP]["algorithm"]):
             continue
         if whole_run:

@@ -8,6 +8,7 @@ from typing import Final
 
 import pandas as pd
 
+from ffenergy.costs.step_kinds import COLUMNS as KIND_COLUMNS
 from instrumented.books.operand import ROLES
 
 ACCOUNTINGS: Final = ("eager", "fused", "fused-folded")
@@ -20,7 +21,7 @@ STEP_KEYS: Final = ("algorithm", "step")
 PLACE: Final = ("layer", "phase", "role")
 ENERGIES: Final = ("compute", "read", "written")
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
-    "steps": (*STEP_KEYS, "digest", "samples", "steps", "operations"),
+    "steps": (*STEP_KEYS, *KIND_COLUMNS, "digest", "samples", "steps", "operations"),
     "energy": (
         *(*STEP_KEYS, "accounting", "grain", "profile", *PLACE, "component"),
         *("bytes_read", "bytes_written"),
@@ -69,7 +70,8 @@ class Prices:
     Key columns: ``accounting`` is eager or fused, ``grain`` operation or tile.
 
     profiles: hardware profiles, the headline first.
-    steps: digest of the signature, positives per step (``samples``), steps in the run (1 for a
+    steps: what a step does and in which stage (``StepKind``), digest of the signature, positives
+        per step (``samples``), steps in the run (1 for a
         measurement), operations per step.
     energy: at tile grain; ``component`` is ``compute``, a level of the profile, or ``wire``.
     levels: bytes that each memory level serves; the last level has no ``capacity_bytes``.

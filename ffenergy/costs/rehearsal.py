@@ -67,8 +67,8 @@ class Rehearsed:
 class Recording:
     """A few like steps of one kind, in a trace of their own; ``buffers`` are what was in memory.
 
-    That is what the steps touch. A step that trains layers also finds all that its rule has made
-    for them, though not what earlier stages had for themselves.
+    That is what the steps touch. A step that trains layers, or stores what they will be trained on,
+    also finds all that its rule has made for them, though not what earlier stages had.
     """
 
     kind: StepKind
@@ -99,7 +99,7 @@ class Rehearsal:
         with suppress(_Over):
             _perform(self.algorithm, host)
         touched = {a.buffer for event in trace.events for a in (*event.reads, *event.writes)}
-        kept = host.kept() if rehearsed.kind.trains_layers else set()
+        kept = host.kept() if rehearsed.kind.serves_layers else set()
         buffers = {k: info for k, info in trace.buffers.items() if k in touched or k in kept}
         signature = trace.signatures[-1]
         operations = len(signature.program)
@@ -189,10 +189,10 @@ class _Stand(Host):
 
     def perform(self, plan: Plan) -> None:
         """Open a stage, and go through one epoch of it as through all."""
-        self._stage, self._part, self._what, self._times = plan.name, "", What.PREPARE, 1
+        self._stage, self._part, self._what, self._times = plan.name, plan.part, What.PREPARE, 1
         self._before_stage = self._met()
         stage = plan.open()
-        self._part, self._what, self._times = stage.part, What.EVALUATE, plan.n_epochs
+        self._what, self._times = What.EVALUATE, plan.n_epochs
         order = self._order(stage)
         self._batches(stage, order)
         found = dict.fromkeys(self._look(plan.name, stage), 0.0)

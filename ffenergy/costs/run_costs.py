@@ -14,7 +14,7 @@ from ffenergy.costs.prices import COLUMNS, Prices
 from ffenergy.costs.pricing import energy, levels
 from ffenergy.costs.rehearsal import Rehearsal, Rehearsed, Workload, rehearse
 from ffenergy.costs.step_costs import StepCosts, step_costs
-from ffenergy.costs.step_kinds import StepKind, What
+from ffenergy.costs.step_kinds import StepKind, What, trains_layers
 from ffenergy.energy import Profile
 from ffenergy.energy.errors import PricingError
 from ffenergy.settings import Settings
@@ -173,13 +173,14 @@ def tabulate(
 
 def _steps(kinds: Sequence[PricedKind]) -> pd.DataFrame:
     rows = [
-        (k.algorithm, k.kind.label, k.digest, k.kind.samples, k.steps, k.operations) for k in kinds
+        (k.algorithm, k.kind.label, *k.kind.row(), k.digest, k.kind.samples, k.steps, k.operations)
+        for k in kinds
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS["steps"]))
 
 
 def _live_tables(steps: pd.DataFrame, costs: Mapping[str, StepCosts]) -> dict[str, pd.DataFrame]:
-    trained = set(steps.loc[steps["step"].str.startswith("train"), "digest"])
+    trained = set(trains_layers(steps)["digest"])
     live, peak, alive = [], [], []
     for digest, step in costs.items():
         for accounting, memory in step.live.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -13,12 +13,11 @@ import pandas as pd
 
 from ffenergy.costs.decomposition import Measure, exact_total, measures, of_run
 from ffenergy.costs.prices import Prices
+from ffenergy.costs.step_kinds import What, rows_of, trains_layers
 from ffenergy.energy import commute_to_compute
 
 KEYS: Final = ["algorithm", "accounting", "layer", "phase"]
 COUNTS: Final = ["bytes_read", "bytes_written", "bytedmd_operation", "bytedmd_tile"]
-TRAINING: Final = ("train", "store", "features", "head")
-"""How the step kinds begin without which there is no trained network; ``features`` in ``head``."""
 
 
 def headline_unit(prices: Prices) -> str:
@@ -89,7 +88,7 @@ class RunTotals:
         """Most bytes alive in any training step; in any step, where only the head is trained."""
         peak = self.prices.peak
         peak = peak[(peak["algorithm"] == algorithm) & (peak["accounting"] == accounting)]
-        trained = peak[peak["step"].str.startswith("train")]
+        trained = rows_of(peak, trains_layers(self.prices.steps))
         peak = peak if trained.empty else trained
         return None if peak.empty else int(peak["peak_live_bytes"].max())
 
@@ -104,12 +103,11 @@ class RunTotals:
         Returns columns accounting, bytes_read, bytes_written and energy_* (joules or macs).
         """
         epochs = int(history.loc[history["stage"] == stage, "epoch"].max())
-        # a head of no epochs is in no history, though features were extracted for it
-        stages = list(dict.fromkeys([*history["stage"], "head"]))
         steps = self.prices.steps[self.prices.steps["algorithm"] == algorithm]
+        stages = list(dict.fromkeys(map(str, steps["stage"])))  # in the order of the run
+        now, done = stages.index(stage), Fraction(epoch, epochs)
         taken = [
-            _taken(str(row["step"]), int(row["steps"]), stages, stage, Fraction(epoch, epochs))
-            for row in steps.to_dict("records")
+            _taken(row, stages.index(row["stage"]) - now, done) for row in steps.to_dict("records")
         ]
         so_far = steps.assign(steps=taken)
         found: dict[str, dict[str, Any]] = {}
@@ -121,13 +119,14 @@ class RunTotals:
         return pd.DataFrame([{"accounting": name, **row} for name, row in found.items()])
 
 
-def _taken(label: str, steps: int, stages: Sequence[str], stage: str, done: Fraction) -> int:
-    """How many steps of a kind had been taken once a part of the epochs of `stage` was done."""
-    first, *rest = label.split("-")
-    if first not in TRAINING or label.startswith("features-test"):
-        return 0
-    own = next((name for name in rest if name in stages), stages[0])  # train-layer2 in layer2
-    place = stages.index("head" if first in ("features", "head") else own) - stages.index(stage)
-    if place == 0 and first in ("train", "head"):
+def _taken(row: Mapping[Hashable, Any], later: int, done: Fraction) -> int:
+    """How many steps of a kind had been taken once a part of a stage's epochs was done.
+
+    ``later`` is the number of stages from that stage to the kind's. What a network can be trained
+    without counts as none.
+    """
+    steps = int(row["steps"])
+    if row["what"] == What.TRAIN and later == 0:
         return int(steps * done)
-    return steps if place <= 0 else 0
+    prepares = row["what"] == What.PREPARE and row["images"] == "train"
+    return steps if later <= 0 and (prepares or row["what"] == What.TRAIN) else 0

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+import pandas as pd
 
 from ffenergy.rules.kit.stages import HEAD
+
+COLUMNS: Final = ("what", "stage", "part", "images", "short")
+"""What tables of steps say of a kind, beside its label and samples."""
 
 
 class What(StrEnum):
@@ -49,3 +55,30 @@ class StepKind:
     def trains_layers(self) -> bool:
         """Whether hidden layers learn in it."""
         return self.what is What.TRAIN and self.part != HEAD
+
+    @property
+    def serves_layers(self) -> bool:
+        """Whether hidden layers learn in it, or from what it makes."""
+        return self.what in (What.TRAIN, What.PREPARE) and self.part != HEAD
+
+    def row(self) -> tuple[str | bool, ...]:
+        """The values of ``COLUMNS``."""
+        return str(self.what), self.stage, self.part, self.images, self.short
+
+
+def trains_layers(steps: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``steps``, a table with ``COLUMNS``, in which hidden layers learn."""
+    return steps[(steps["what"] == What.TRAIN) & (steps["part"] != HEAD)]
+
+
+def full_batches(steps: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``steps`` in which all hidden layers learn from full batches."""
+    found = trains_layers(steps)
+    return found[(found["part"].fillna("") == "") & ~found["short"].astype(bool)]
+
+
+def rows_of(table: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table per algorithm and step that belong to those of ``steps``."""
+    keys = ["algorithm", "step"]
+    chosen = pd.MultiIndex.from_frame(steps[keys])
+    return table[pd.MultiIndex.from_frame(table[keys]).isin(chosen)]

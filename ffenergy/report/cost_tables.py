@@ -10,6 +10,7 @@ import pandas as pd
 from ffenergy.costs.decomposition import RUN, TOTAL, TRAINING_STEP, exact_total
 from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.pricing import COMPUTE, WIRE
+from ffenergy.costs.step_kinds import rows_of, trains_layers
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Column, Table, amount, columns, pair, table
 from ffenergy.report.numbers import memory_size, words
@@ -190,7 +191,7 @@ def peaks(book: Book) -> Table | None:
     if book.prices is None:
         return None
     rows = book.prices.peak
-    rows = rows[rows["accounting"].isin(SHOWN) & rows["step"].str.startswith("train")]
+    rows = rows_of(rows[rows["accounting"].isin(SHOWN)], trains_layers(book.prices.steps))
     if rows.empty:
         return None
     names = ["algorithm", "step", "accounting", "peak_live_bytes", "peak_activation_bytes"]

@@ -13,29 +13,26 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ffenergy.costs.prices import PRICED_GRAIN, Prices
+from ffenergy.costs.step_kinds import trains_layers
 from ffenergy.style import ALGORITHM_NAMES, in_order
 
-TRAIN = "train"
-SHORT = "-short"
 STEP = ["algorithm", "step"]
 
 
 def trained_algorithms(prices: Prices) -> list[str]:
     """The algorithms that train a network, in the order of all pictures."""
-    steps = prices.steps[prices.steps["step"].str.startswith(TRAIN)]
-    return in_order(steps["algorithm"].unique(), ALGORITHM_NAMES)
+    return in_order(trains_layers(prices.steps)["algorithm"].unique(), ALGORITHM_NAMES)
 
 
 def weights(steps: pd.DataFrame) -> pd.Series[float]:
     """What one training step of each kind counts per training sample, by algorithm and step.
 
-    A sum over steps of cost x weight is the cost per training sample. Kinds other than `train…`
-    have no weight.
+    A sum over steps of cost x weight is the cost per training sample. Kinds in which no hidden
+    layer learns have no weight.
     """
-    training = steps[steps["step"].str.startswith(TRAIN) & (steps["samples"] > 0)]
-    stage = training["step"].str.removesuffix(SHORT)
+    training = trains_layers(steps)
     seen = training["samples"] * training["steps"]
-    in_stage = seen.groupby([training["algorithm"], stage]).transform("sum")
+    in_stage = seen.groupby([training["algorithm"], training["stage"]]).transform("sum")
     share = (training["steps"] / in_stage).astype(float)
     return share.set_axis(pd.MultiIndex.from_frame(training[STEP]))
 

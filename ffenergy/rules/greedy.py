@@ -133,7 +133,7 @@ class GreedyRule(ForwardForwardRule):
         """Layer after layer, then the head."""
         epochs = self.host.settings.n_epochs
         layers = [
-            Plan(layer.name, epochs, partial(self._open_layer, k))
+            Plan(layer.name, epochs, partial(self._open_layer, k), part=layer.name)
             for k, layer in enumerate(self.network.layers)
         ]
         return [*layers, self.head_stage.plan()]
@@ -153,7 +153,6 @@ class GreedyRule(ForwardForwardRule):
             batch_size=settings.batch_size,
             shuffle="shuffle",
             read=read,
-            part=network.layers[k].name,
             passing=network.stored or (),
             counts_samples=k == 0,
         )

@@ -122,7 +122,7 @@ class Session(Host):
         for number in range(per_epoch):
             index = order[seen : seen + stage.batch_size]
             stage.step(index, learning_rate(schedule, rate, epoch * per_epoch + number, total))
-            self._count(stage, index)
+            self._count(plan, stage, index)
             seen += index.shape[0]
             if (number + 1) % every and number + 1 < per_epoch:
                 continue
@@ -135,9 +135,9 @@ class Session(Host):
             reported = seen
         return {key: value / count for key, value in sums.items()}
 
-    def _count(self, stage: Stage, index: Array) -> None:
+    def _count(self, plan: Plan, stage: Stage, index: Array) -> None:
         rows = index.shape[0] if stage.counts_samples else 0
-        if stage.part == HEAD:
+        if plan.part == HEAD:
             self.head_steps += 1
             self.head_samples += rows
         else:

@@ -12,9 +12,10 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.costs import on_chip
-from ffenergy.costs.decomposition import FULL_BATCH, PARTS, RUN, TRAINING_STEP, decompose, of_run
+from ffenergy.costs.decomposition import PARTS, RUN, TRAINING_STEP, decompose, of_run
 from ffenergy.costs.prices import PRICED_GRAIN, SHOWN, Prices
 from ffenergy.costs.pricing import COMPUTE
+from ffenergy.costs.step_kinds import full_batches, rows_of
 from ffenergy.energy import PricingError, Profile, compute_energy
 from ffenergy.report.answer import answer
 from ffenergy.report.book import SCOPES
@@ -118,7 +119,7 @@ def _by_scope(
     prices: Prices, table: pd.DataFrame, keys: list[str], values: Iterable[str]
 ) -> pd.DataFrame:
     """Sum a table per step over one full training step and over the run."""
-    step = table[table["step"] == FULL_BATCH].assign(scope=TRAINING_STEP)
+    step = rows_of(table, full_batches(prices.steps)).assign(scope=TRAINING_STEP)
     run = table.assign(scope=RUN)
     for name in values:
         run[name] = of_run(run.assign(value=run[name]), prices.steps)["value"]

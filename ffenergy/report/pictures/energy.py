@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ffenergy.costs.decomposition import FULL_BATCH, TOTAL, TRAINING_STEP
+from ffenergy.costs.decomposition import TOTAL, TRAINING_STEP
 from ffenergy.costs.prices import SHOWN
+from ffenergy.costs.step_kinds import full_batches
 from ffenergy.report.book import Book
 from ffenergy.report.findings import accounting_line
 from ffenergy.report.numbers import figure as digits
@@ -100,7 +101,7 @@ def _parts(book: Book, accounting: str) -> pd.DataFrame:
     table = book.parts(TRAINING_STEP, accounting)
     if book.prices is None or table.empty:
         return pd.DataFrame()
-    steps = book.prices.steps[book.prices.steps["step"] == FULL_BATCH]
+    steps = full_batches(book.prices.steps)
     scale = SCALES[book.unit][0] / float(steps["samples"].max()) if len(steps) else 1.0
     numbers = ["backprop", "forward_forward", "difference"]
     return table.set_index("part")[numbers].astype(float) * scale

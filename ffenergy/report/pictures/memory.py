@@ -13,10 +13,11 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from ffenergy.costs.prices import SHOWN
+from ffenergy.costs.step_kinds import full_batches, rows_of, trains_layers
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import figure as digits
 from ffenergy.report.numbers import memory_size
-from ffenergy.report.per_sample import SHORT, TRAIN, crossings
+from ffenergy.report.per_sample import crossings
 from ffenergy.style import (
     ALGORITHM_COLOURS,
     PHASE_COLOURS,
@@ -127,8 +128,9 @@ def live_memory(book: Book) -> Figure | None:
     """Bytes alive over one training step, stacked by role; the data set is left out."""
     if book.prices is None:
         return None
-    steps = book.prices.live["step"]
-    live = book.prices.live[steps.str.startswith(TRAIN) & ~steps.str.endswith(SHORT)]
+    steps = trains_layers(book.prices.steps)
+    whole = set(full_batches(book.prices.steps)["step"])
+    live = rows_of(book.prices.live, steps[~steps["short"].astype(bool)])
     chosen = {}
     for algorithm in book.trained:
         own = live[live["algorithm"] == algorithm]
@@ -145,7 +147,7 @@ def live_memory(book: Book) -> Figure | None:
             moments = table[table["accounting"] == accounting].sort_values("moment")
             _areas(ax, moments)
             name = short_name(algorithm)
-            where = "" if step == TRAIN else f", step {step}"
+            where = "" if step in whole else f", step {step}"
             ax.set_title(f"{name}{where}, {accounting}")
         row[0].set_ylabel("live memory (MiB)")
     top = max(float(table["total"].max()) for _, table in chosen.values()) / MIB

@@ -20,7 +20,7 @@ class HeadStage:
 
     def plan(self) -> Plan:
         """Return the stage to come."""
-        return Plan(HEAD, self.host.settings.softmax_epochs, self._open)
+        return Plan(HEAD, self.host.settings.softmax_epochs, self._open, part=HEAD)
 
     @property
     def layers(self) -> list[DenseLayer]:
@@ -48,7 +48,6 @@ class HeadStage:
             read=lambda: {"loss": head.read_losses()},
             close=head.average if settings.head_averaging else None,
             assess=assess,
-            part=HEAD,
         )
 
     def _features(self, examples: Examples, phase: str) -> Array:

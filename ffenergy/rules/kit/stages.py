@@ -35,7 +35,6 @@ class Stage:
         is ``loss``.
     close: ends an epoch, before it is assessed; one step of the trace.
     assess: turns the mean values of an epoch into those of its history row, after the epoch.
-    part: the one layer that learns, such as ``layer2`` or ``head``; empty where all of them do.
     passing: arrays that batches are gathered from, and that were in use before the stage began.
     counts_samples: whether the images of this stage count among the run's samples: once per
         epoch of a network, however many stages its layers take.
@@ -48,18 +47,21 @@ class Stage:
     read: Callable[[], Values]
     close: Callable[[], None] | None = None
     assess: Callable[[Values], Values] = unchanged
-    part: str = ""
     passing: Sequence[Array] = ()
     counts_samples: bool = True
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A stage to come: its name and length, and what opens it once those before are over."""
+    """A stage to come: its name and length, and what opens it once those before are over.
+
+    ``part`` is the one layer that learns in it, such as ``layer2`` or ``head``; empty: all do.
+    """
 
     name: str
     n_epochs: int
     open: Callable[[], Stage]
+    part: str = ""
 
 
 class Rule(ABC):

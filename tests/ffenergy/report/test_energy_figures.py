@@ -15,6 +15,7 @@ from matplotlib.patches import StepPatch
 
 from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.prices import Prices
+from ffenergy.costs.step_kinds import COLUMNS, StepKind, What
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import figure as digits
 from ffenergy.report.numbers import memory_size
@@ -42,21 +43,27 @@ PHASES = {
     "bp": ["forward", "backward", "gradient", "optimizer"],
 }
 SAMPLES = 10
+FULL, SHORT = (StepKind("train", stage="all", samples=n, short=n < SAMPLES) for n in (SAMPLES, 5))
+ALONE = [
+    StepKind(f"train-{layer}", stage=layer, part=layer, samples=SAMPLES)
+    for layer in ("layer1", "layer2")
+]
 STEPS = [
-    ("ff", "train", SAMPLES, 6),
-    ("ff", "train-short", 5, 2),
-    ("ff", "evaluate", 100, 3),
-    ("ff-greedy", "train-layer1", SAMPLES, 6),
-    ("ff-greedy", "train-layer2", SAMPLES, 6),
-    ("bp", "train", SAMPLES, 6),
-    ("bp", "train-short", 5, 2),
+    ("ff", FULL, 6),
+    ("ff", SHORT, 2),
+    ("ff", StepKind("evaluate", What.EVALUATE, samples=100), 3),
+    ("ff-greedy", ALONE[0], 6),
+    ("ff-greedy", ALONE[1], 6),
+    ("bp", FULL, 6),
+    ("bp", SHORT, 2),
 ]
 
 
 def made_prices(unit: str = "joules", algorithms: tuple[str, ...] = tuple(PHASES)) -> Prices:
     rng = np.random.default_rng(7)
-    kinds = [row for row in STEPS if row[0] in algorithms]
-    steps = pd.DataFrame(kinds, columns=["algorithm", "step", "samples", "steps"])
+    kinds = [(name, kind.label, kind, n) for name, kind, n in STEPS if name in algorithms]
+    rows = [(name, label, *kind.row(), kind.samples, n) for name, label, kind, n in kinds]
+    steps = pd.DataFrame(rows, columns=["algorithm", "step", *COLUMNS, "samples", "steps"])
     steps = steps.assign(digest="d", operations=3)
     energy, reuse, misses, live = [], [], [], []
     for (algorithm, step, *_), accounting in itertools.product(kinds, ACCOUNTINGS):
