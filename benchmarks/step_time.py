@@ -74,7 +74,7 @@ def negatives_share(settings: Settings, steps: int) -> tuple[float, float]:
     trainer = ForwardForward(trace, settings, images, rng, rng)
     index = np.arange(settings.batch_size)
     trainer.step(index, 1e-4)
-    batch = trainer.batches[settings.batch_size]
+    batch = trainer.room(settings.batch_size)
     seconds = interleaved(
         lambda: trainer.hybrids.fill(batch.negatives, batch.positives),
         lambda: trainer.step(index, 1e-4),

@@ -18,6 +18,7 @@ from ffenergy.network.fields import Fields, local_layers
 from ffenergy.network.negatives import NEGATIVE_PAIRS, image_shape
 from ffenergy.network.normalization import NORMALIZATIONS
 from ffenergy.network.optimizers import OPTIMIZERS, SCHEDULES
+from ffenergy.network.orders import LAYER_MAJOR, ORDERS, STEP_MAJOR, layer_groups
 
 _TABLES: Final[dict[str, dict[str, Any]]] = tomllib.loads(
     resources.files("ffenergy").joinpath("presets.toml").read_text(encoding="utf-8")
@@ -61,6 +62,11 @@ class Settings:
     hybrid_loss: str  # of bp-hybrid: the losses of all layers, or of the top one
     label_answer: str  # of ff-label: by a head, or by the goodness of ten labels
     passes: str  # joined: positives and negatives in one matmul; separate: one each
+    order: str  # step-major or layer-major, of rules whose layers do not wait for each other
+    in_flight: int  # batches that go through a group of layers before the next group sees any
+    layer_groups: str  # layers in each group, such as 2,1,1; empty: one layer a group
+    gradient: str  # of a layer's weights: stored whole, or consumed at-once, block by block
+    bp_activations: str  # of backprop: stored, or recomputed on the way back
     bp_lr: float  # of backprop and Mono-Forward
     bp_weight_decay: float  # of backprop and Mono-Forward; -1: that of weight_decay
     head_layers: int  # the head sees this many of the last hidden layers
@@ -83,6 +89,7 @@ class Settings:
         for name, (holds, wanted) in _RANGES.items():
             if not holds(getattr(self, name)):
                 raise SettingsError(f"{name} is {getattr(self, name)!r}; it must be {wanted}")
+        self._check_order()
         sizes = (self.layer_sizes[0], *(fields.width for fields in self.fields))
         if self.fields and self.layer_sizes != sizes:
             raise SettingsError(
@@ -96,6 +103,30 @@ class Settings:
         if not self.local_fields:
             return ()
         return local_layers(self.local_fields, image_shape(self.layer_sizes[0]))
+
+    @property
+    def groups(self) -> tuple[range, ...]:
+        """The hidden layers, from 0, that a batch passes in one go in layer-major order."""
+        return layer_groups(self.layer_groups, self.n_layers)
+
+    @property
+    def batches_in_flight(self) -> int:
+        """Batches in a training step of rules whose layers do not wait for each other."""
+        return self.in_flight if self.order == LAYER_MAJOR else 1
+
+    def _check_order(self) -> None:
+        """Raise SettingsError for an order of computation that cannot be."""
+        groups = self.groups
+        if self.order == STEP_MAJOR and (self.in_flight > 1 or self.layer_groups):
+            raise SettingsError(
+                f"order is {STEP_MAJOR}, with in_flight {self.in_flight} and {len(groups)} groups "
+                f"of layers; choose order {LAYER_MAJOR}, or leave in_flight and layer_groups out"
+            )
+        if self.gradient == "at-once" and self.passes == "separate":
+            raise SettingsError(
+                "gradient is 'at-once', but with separate passes it is the sum of two; "
+                "choose passes joined, or gradient stored"
+            )
 
     @property
     def n_layers(self) -> int:
@@ -181,6 +212,9 @@ CHOICES: Final = {
     "hybrid_loss": ("all", "top"),
     "label_answer": ("head", "goodness"),
     "passes": ("joined", "separate"),
+    "order": ORDERS,
+    "gradient": ("stored", "at-once"),
+    "bp_activations": ("stored", "recomputed"),
     "head_feature_scale": NORMALIZATIONS,
     "head_optimizer": OPTIMIZERS,
     "head_schedule": SCHEDULES,
@@ -201,6 +235,7 @@ _RANGES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     **{name: _at_least(0) for name in ("seed", "n_train", "n_validation", "n_epochs")},
     **{name: _at_least(0) for name in ("softmax_epochs", "n_blur")},
     "head_layers": _at_least(1),
+    "in_flight": _at_least(1),
     **dict.fromkeys(
         ("batch_size", "head_batch_size"),
         (lambda value: 1 <= value <= _MOST, f"at least 1 and at most {_MOST:,}"),

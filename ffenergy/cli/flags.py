@@ -48,6 +48,14 @@ HELP = {
     "hybrid_loss": "Loss of bp-hybrid: that of all layers, or of the top one alone.",
     "label_answer": "Who answers in ff-label: a softmax head, or the goodness of ten labels.",
     "passes": "Positives and negatives in one matmul (joined) or one each (separate).",
+    "order": "step-major: a batch goes through all layers before the next one; layer-major: "
+    "--in-flight batches go through a group of layers, then through the next group: the same "
+    "numbers, for rules whose layers do not wait for each other.",
+    "in_flight": "Batches in flight in layer-major order.",
+    "layer_groups": "Layers in each group of layer-major order, such as 2,1,1; empty: one each.",
+    "gradient": "Gradient of a layer's weights: stored whole, or consumed at-once, block by block, "
+    "by the optimiser.",
+    "bp_activations": "Backprop's activations: stored, or recomputed on the way back.",
     "bp_lr": "Learning rate of backprop and of Mono-Forward.",
     "bp_weight_decay": "L2 decay of the weights of backprop and of Mono-Forward; -1: as "
     "--weight-decay.",

@@ -235,16 +235,17 @@ class _Stand(Host):
         return order
 
     def _batches(self, stage: Stage, order: Array) -> None:
-        for rows, steps, short in _parts(self.train.count, stage.batch_size):
+        for rows, steps, short in _parts(self.train.count, stage.rows):
             with _Site(self, What.TRAIN, steps, "train", short, rows) as pace:
                 for array in stage.passing if pace else ():
                     self.trace.escape(array)
+                rates = [RATE] * math.ceil(rows / stage.batch_size)
                 for number in range(pace):
-                    stage.step(order[_rows(number, rows, self.train.count)], RATE)
+                    stage.take(order[_rows(number, rows, self.train.count)], rates)
 
     def _look(self, name: str, stage: Stage) -> Values:
         """Read losses and right answers; where that is left out, know at least their names."""
-        steps = math.ceil(self.train.count / stage.batch_size)
+        steps = math.ceil(self.train.count / stage.rows)
         looks = math.ceil(steps / steps_between_looks(steps))
         with _Site(self, What.REPORT, looks) as pace:
             for _ in range(pace):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.normalization import row_scales
-from ffenergy.network.optimizers import Optimizer, make_optimizer
+from ffenergy.network.optimizers import BLOCK, Optimizer, make_optimizer
 
 INIT_STD: dict[str, Callable[[int], float]] = {
     "sqrt2": lambda fan_in: math.sqrt(2),
@@ -86,16 +86,35 @@ class DenseLayer:
     def gather(self, below: Array, x: Array) -> None:
         """Bring ``below`` into ``x``, made by :meth:`input_room`: nothing to do."""
 
-    def prepare_training(self, optimizer: str, weight_decay: float) -> None:
-        """Make the gradient vector and the optimiser; frozen layers do without."""
-        self.gradient = self.trace.array(
-            np.zeros_like(self.plain), role="gradient", name=f"{self.name} gradient"
-        )
-        self.weights_gradient = self.gradient[: -self.width].reshape(self.weights_shape)
-        self.bias_gradient = self.gradient[-self.width :]
-        self.optimizer = make_optimizer(optimizer, self.trace, self.values, self.gradient)
+    def prepare_training(
+        self, optimizer: str, weight_decay: float, gradient: str = "stored"
+    ) -> None:
+        """Make the gradient vector and the optimiser; frozen layers do without.
+
+        A gradient that is consumed ``at-once`` needs the memory of one block alone.
+        """
         self.weight_decay = weight_decay
-        self.spare: Array | None = None  # a second weights-shaped array, if something needs it
+        self.spare: Array | None = None  # a second array like the gradient's, if something needs it
+        self.parts: list[slice] | None = None
+        sizes: list[int] = []
+        if gradient == "at-once":
+            self.parts, sizes = self._parts()
+        room = np.zeros(max(sizes, default=self.plain.size), self.plain.dtype)
+        self.gradient = self.trace.array(room, role="gradient", name=f"{self.name} gradient")
+        self.optimizer = make_optimizer(optimizer, self.trace, self.values, self.gradient, sizes)
+        if self.parts is None:
+            self.weights_gradient = self.gradient[: -self.width].reshape(self.weights_shape)
+            self.bias_gradient = self.gradient[-self.width :]
+
+    def _parts(self) -> tuple[list[slice], list[int]]:
+        """Cut the weights along their first axis into blocks; return those, and all sizes.
+
+        The last block, of the bias, is in the sizes alone.
+        """
+        length, each = self.weights_shape[0], math.prod(self.weights_shape[1:])
+        at_once = max(BLOCK // each, 1)
+        ends = [slice(k, min(k + at_once, length)) for k in range(0, length, at_once)]
+        return ends, [*((part.stop - part.start) * each for part in ends), self.width]
 
     def normalized(self, x: Array, length: float, out: Array) -> Array:
         """Scale the rows of ``x`` to ``length`` into ``out``; phase ``normalize``."""
@@ -141,8 +160,41 @@ class DenseLayer:
                 decay = np.multiply(self.weights, self.weight_decay, out=self.spare_weights())
                 self.weights_gradient += decay
 
-    def _products(self, x: Array, delta: Array, out: Array) -> Array:
-        return np.matmul(x.T, delta, out=out)
+    def _products(self, x: Array, delta: Array, out: Array, part: slice = slice(None)) -> Array:
+        """Put a part of dLoss / d weights, along their first axis, into ``out``."""
+        return np.matmul(x.T[part], delta, out=out)
+
+    def learn(self, x: Array, delta: Array, rate: float) -> None:
+        """Take a step from the layer's input and dLoss/d(x @ W + b), however the gradient is found.
+
+        Phases ``gradient`` and ``optimizer``.
+        """
+        if self.parts is None:
+            self.find_gradient(x, delta)
+            self.update(rate)
+            return
+        assert self.optimizer is not None  # noqa: S101  # prepare_training made it
+        with self.scope["optimizer"]:
+            self.optimizer.update(rate, lambda number: self._find_block(number, x, delta))
+
+    def _find_block(self, number: int, x: Array, delta: Array) -> None:
+        """Put block ``number`` of the gradient, the last of which is the bias's, where it goes."""
+        assert self.parts is not None  # noqa: S101
+        with self.scope["gradient"]:
+            if number == len(self.parts):
+                np.sum(delta, axis=0, out=self.gradient[: self.width])
+                return
+            part = self.parts[number]
+            weights = self.weights[part]
+            found = self.gradient[: weights.size].reshape(weights.shape)
+            self._products(x, delta, found, part)
+            if self.weight_decay:
+                if self.spare is None:
+                    self.spare = self.trace.array(
+                        np.empty(self.gradient.size, self.plain.dtype), role="gradient"
+                    )
+                spare = self.spare[: weights.size].reshape(weights.shape)
+                found += np.multiply(weights, self.weight_decay, out=spare)
 
     def pass_back(self, delta: Array, out: Array) -> None:
         """Put dLoss / d inputs into ``out`` (rows, fan_in), given dLoss / d(x @ W + b)."""

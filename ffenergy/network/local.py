@@ -84,8 +84,9 @@ class LocalLayer(DenseLayer):
         for seen, field in self._fields_of(out, spread):
             seen += field
 
-    def _products(self, x: Array, delta: Array, out: Array) -> Array:
-        return np.matmul(x.mT, self._by_location(delta), out=out)
+    def _products(self, x: Array, delta: Array, out: Array, part: slice = slice(None)) -> Array:
+        """Put a part of dLoss / d weights, some locations, into ``out``."""
+        return np.matmul(x.mT[part], self._by_location(delta)[part], out=out)
 
     def _by_location(self, units: Array) -> Array:
         """View ``units`` (rows, width) as (locations, rows, channels)."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Final, Protocol
 
 import numpy as np
@@ -28,18 +29,29 @@ def learning_rate(schedule: str, rate: float, step: int, steps: int) -> float:
     )
 
 
-def blocks(flat: Array, size: int = BLOCK) -> list[Array]:
-    """Cut a flat array into the fewest views of at most ``size`` elements, nearly equal in size."""
-    count = math.ceil(flat.size / size)
-    length = math.ceil(flat.size / count)
-    return [flat[i * length : (i + 1) * length] for i in range(count)]
+def even_sizes(total: int, size: int = BLOCK) -> list[int]:
+    """Cut ``total`` elements into the fewest blocks of at most ``size``, nearly equal in size."""
+    length = math.ceil(total / math.ceil(total / size))
+    return [min(length, total - start) for start in range(0, total, length)]
+
+
+def blocks(flat: Array, sizes: Sequence[int]) -> list[Array]:
+    """Cut a flat array into views of the given sizes."""
+    return [flat[end - size : end] for size, end in zip(sizes, accumulate(sizes), strict=True)]
+
+
+def nothing_more(number: int) -> None:
+    """The gradient is complete: nothing is found block by block."""
 
 
 class Optimizer(Protocol):
-    """Updates parameters in place from a gradient, which it may overwrite."""
+    """Updates parameters in place, block by block, from a gradient, which it may overwrite."""
 
-    def update(self, rate: float) -> None:
-        """Take one step of size ``rate``."""
+    def update(self, rate: float, find: Callable[[int], None] = nothing_more) -> None:
+        """Take one step of size ``rate``; ``find`` puts the gradient of a block, by number, there.
+
+        A gradient that is found so needs the memory of one block, the first of its array.
+        """
 
     def state(self) -> dict[str, np.ndarray]:
         """Return copies of everything the next step depends on besides the parameters."""
@@ -66,6 +78,7 @@ class Adam:
         trace: Tracer,
         values: Array,
         gradient: Array,
+        sizes: Sequence[int],
         *,
         beta1: float = 0.9,
         beta2: float = 0.999,
@@ -76,23 +89,25 @@ class Adam:
         self.steps = 0
         self.first = np.zeros(values.shape, values.dtype)
         self.second = np.zeros(values.shape, values.dtype)
-        first = blocks(trace.array(self.first, role="optimizer_state", name="first moment"))
-        second = blocks(trace.array(self.second, role="optimizer_state", name="second moment"))
-        scratch = trace.array(np.empty_like(self.first[: first[0].size]), role="temporary")
+        first = trace.array(self.first, role="optimizer_state", name="first moment")
+        second = trace.array(self.second, role="optimizer_state", name="second moment")
+        scratch = trace.array(np.empty_like(self.first[: max(sizes)]), role="temporary")
+        parts = (blocks(values, sizes), gradients(gradient, sizes))
+        moments = (blocks(first, sizes), blocks(second, sizes))
         self.blocks = [
-            (w, g, m, v, scratch[: w.size])
-            for w, g, m, v in zip(blocks(values), blocks(gradient), first, second, strict=True)
+            (w, g, m, v, scratch[: w.size]) for w, g, m, v in zip(*parts, *moments, strict=True)
         ]
         self.fusion = trace.fuse("adam")
 
-    def update(self, rate: float) -> None:
+    def update(self, rate: float, find: Callable[[int], None] = nothing_more) -> None:
         """Take one Adam step with learning rate ``rate``."""
         self.steps += 1
         correction = math.sqrt((1 - self.beta2) / (1 - self.beta2**self.steps))
         step_size = rate * (1 - self.beta1) / (1 - self.beta1**self.steps) / correction
         epsilon = self.epsilon / correction
-        for w, g, m, v, t in self.blocks:
+        for number, (w, g, m, v, t) in enumerate(self.blocks):
             with self.fusion:
+                find(number)
                 m *= self.beta1
                 m += g
                 g *= g
@@ -126,21 +141,30 @@ class Momentum:
     and keeps no state. The gradient is overwritten.
     """
 
-    def __init__(self, trace: Tracer, values: Array, gradient: Array, *, beta: float = 0.9) -> None:
+    def __init__(
+        self,
+        trace: Tracer,
+        values: Array,
+        gradient: Array,
+        sizes: Sequence[int],
+        *,
+        beta: float = 0.9,
+    ) -> None:
         self.beta = beta
         self.smooth = np.zeros(values.shape if beta else 0, values.dtype)
-        smooth = (
-            blocks(trace.array(self.smooth, role="optimizer_state", name="momentum"))
-            if beta
-            else blocks(gradient)
-        )
-        self.blocks = list(zip(blocks(values), blocks(gradient), smooth, strict=True))
+        found = gradients(gradient, sizes)
+        smooth = found
+        if beta:
+            state = trace.array(self.smooth, role="optimizer_state", name="momentum")
+            smooth = blocks(state, sizes)
+        self.blocks = list(zip(blocks(values, sizes), found, smooth, strict=True))
         self.fusion = trace.fuse("momentum")
 
-    def update(self, rate: float) -> None:
+    def update(self, rate: float, find: Callable[[int], None] = nothing_more) -> None:
         """Take one step with learning rate ``rate``."""
-        for w, g, s in self.blocks:
+        for number, (w, g, s) in enumerate(self.blocks):
             with self.fusion:
+                find(number)
                 if self.beta:
                     s *= self.beta
                     s += g
@@ -157,8 +181,22 @@ class Momentum:
             self.smooth[...] = state["smooth"]
 
 
-def make_optimizer(kind: str, trace: Tracer, values: Array, gradient: Array) -> Optimizer:
-    """Return the optimiser named ``kind`` over flat ``values`` and ``gradient``."""
+def gradients(gradient: Array, sizes: Sequence[int]) -> list[Array]:
+    """Return a view of the gradient for every block: its own, or the first of a smaller array."""
+    if gradient.size == sum(sizes):
+        return blocks(gradient, sizes)
+    return [gradient[:size] for size in sizes]
+
+
+def make_optimizer(
+    kind: str, trace: Tracer, values: Array, gradient: Array, sizes: Sequence[int] = ()
+) -> Optimizer:
+    """Return the optimiser named ``kind`` over flat ``values`` and ``gradient``.
+
+    ``sizes`` are those of its blocks; without them they are even. A ``gradient`` with room for the
+    largest block alone is found block by block, see ``Optimizer.update``.
+    """
+    sizes = sizes or even_sizes(values.size)
     if kind == "adam":
-        return Adam(trace, values, gradient)
-    return Momentum(trace, values, gradient, beta=0.9 if kind == "momentum" else 0.0)
+        return Adam(trace, values, gradient, sizes)
+    return Momentum(trace, values, gradient, sizes, beta=0.9 if kind == "momentum" else 0.0)

@@ -66,7 +66,8 @@ class Backprop:
         self.head = DenseLayer(trace, "head", fan_in, CLASSES, std, settings.dtype, init_rng)
         self.layers = [*self.hidden, self.head]
         for layer in self.layers:
-            layer.prepare_training(settings.optimizer, settings.supervised_decay)
+            layer.prepare_training(settings.optimizer, settings.supervised_decay, settings.gradient)
+        self.recomputes = settings.bp_activations == "recomputed"
         self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
         self.losses = self._meter("losses")
         self.right = self._meter("right answers")
@@ -88,26 +89,35 @@ class Backprop:
             self._backward(room, delta, rate)
 
     def _forward(self, room: Room) -> Array:
+        self._activate(len(self.hidden), room)
+        with self.head.scope["forward"]:
+            return self.head.linear(room.x[-1], room.scores)
+
+    def _activate(self, depth: int, room: Room) -> None:
+        """Bring the activities of the first ``depth`` layers up to date."""
         below = room.inputs
-        for layer, x, h in zip(self.hidden, room.x, room.h, strict=False):
+        for layer, x, h in zip(self.hidden[:depth], room.x, room.h, strict=False):
             with layer.scope["forward"]:
                 layer.gather(below, x)
                 below = layer.relu(x, h)
-        with self.head.scope["forward"]:
-            return self.head.linear(below, room.scores)
 
     def _backward(self, room: Room, delta: Array, rate: float) -> None:
-        """From the output down: each layer passes its delta on, then takes its own step."""
+        """From the output down: each layer passes its delta on, then takes its own step.
+
+        Where activities are recomputed, those below a layer are made anew when its turn comes, by
+        weights that have not learned yet: the same numbers, which need not be held.
+        """
         for k in reversed(range(len(self.layers))):
             layer, above = self.layers[k], delta
+            if self.recomputes and k < len(self.hidden):
+                self._activate(k, room)
             if k:
                 delta = room.delta[k - 1]
                 with layer.scope["backward"]:
                     layer.pass_back(above, delta)
                 with self.layers[k - 1].scope["backward"]:
                     delta *= np.greater(room.h[k - 1], 0, out=room.active[k - 1])
-            layer.find_gradient(room.x[k], above)
-            layer.update(rate)
+            layer.learn(room.x[k], above, rate)
 
     def _count(self, loss: Array, right: Array) -> None:
         rows = loss.shape[0]

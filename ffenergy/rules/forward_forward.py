@@ -14,7 +14,7 @@ negatives, is twice this one; Adam does not see the difference. No gradient pass
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -81,9 +81,9 @@ class ForwardForward(NormalizedNetwork):
         self.fuse_goodness = trace.fuse("goodness")
         self.losses = [self._meter("losses") for _ in self.layers]
         self.right = [self._meter("right answers") for _ in self.layers]
-        self.batches: dict[int, Batch] = {}
+        self.batches: dict[tuple[int, int], Batch] = {}  # by rows, and place in flight
         for layer in self.layers:
-            layer.prepare_training(settings.optimizer, settings.weight_decay)
+            layer.prepare_training(settings.optimizer, settings.weight_decay, settings.gradient)
         self.sharpness = [  # d logit / d (sum of squares), per layer
             1 / (settings.temperature * (layer.width if settings.goodness == "mean" else 1))
             for layer in self.layers
@@ -107,11 +107,30 @@ class ForwardForward(NormalizedNetwork):
 
     def step(self, index: Array, rate: float) -> None:
         """Train every layer on the images at ``index`` (rows,) and as many fresh negatives."""
+        self.together(index, [rate])
+
+    def together(self, index: Array, rates: Sequence[float]) -> None:
+        """Train on several batches in a row, with a learning rate each.
+
+        All of them go through one group of layers before the next group sees any.
+        """
         with self.trace.step("train"):
-            batch = self.room(index.shape[0])
-            self.present(index, batch)
-            for k in range(len(self.layers)):
-                self._train_layer(k, batch, rate)
+            self._go_through(self.settings.groups, index, rates)
+
+    def _go_through(self, groups: Sequence[range], index: Array, rates: Sequence[float]) -> None:
+        size = self.settings.batch_size
+        for group in groups:
+            for place, rate in enumerate(rates):
+                own = index[place * size : (place + 1) * size]
+                batch = self.room(own.shape[0], place)
+                if group is groups[0]:
+                    self.present(own, batch)
+                for k in group:
+                    self._visit(k, batch, rate)
+
+    def _visit(self, k: int, batch: Batch, rate: float) -> None:
+        """Do what a batch has to do at layer ``k``."""
+        self._train_layer(k, batch, rate)
 
     def present(self, index: Array, batch: Batch) -> None:
         """Put the images at ``index`` (rows,) and as many fresh negatives into ``batch``."""
@@ -121,13 +140,25 @@ class ForwardForward(NormalizedNetwork):
 
     def _train_layer(self, k: int, batch: Batch, rate: float) -> None:
         """Let layer ``k`` learn from what the layer below makes of the batch."""
-        layer, total = self.layers[k], sum(cases.signs.shape[0] for cases in batch.passes)
+        total = sum(cases.signs.shape[0] for cases in batch.passes)
         for number, cases in enumerate(batch.passes):
             self._activate(k, cases)
             coefficient = self._judge(k, cases, total)
             delta = self._descend(k, cases, coefficient, total)
-            layer.find_gradient(cases.x[k], delta, add=number > 0)
-        layer.update(rate)  # after this layer's forward pass: layers above see old weights
+            self._learn(k, batch, number, delta, rate)
+
+    def _learn(self, k: int, batch: Batch, number: int, delta: Array, rate: float) -> None:
+        """Learn from pass ``number``: add to the gradient, and take the step with the last one.
+
+        That is after the layer's forward pass: layers above see what old weights have made.
+        """
+        layer, x = self.layers[k], batch.passes[number].x[k]
+        if len(batch.passes) == 1:
+            layer.learn(x, delta, rate)
+            return
+        layer.find_gradient(x, delta, add=number > 0)
+        if number + 1 == len(batch.passes):
+            layer.update(rate)
 
     def _activate(self, k: int, cases: Pass) -> None:
         """Bring layer ``k``'s normalised inputs and its activities up to date."""
@@ -207,11 +238,33 @@ class ForwardForward(NormalizedNetwork):
             meter[...] = 0
         return total
 
-    def room(self, rows: int) -> Batch:
-        """Return the workspaces of a batch of ``rows`` positives, made once per batch size."""
-        return self.batches.get(rows) or self._room_for(rows)
+    def room(self, rows: int, place: int = 0) -> Batch:
+        """Return the workspaces of a batch of ``rows`` positives, made once.
 
-    def _room_for(self, rows: int) -> Batch:
+        Batches in flight at the same time differ in ``place``: each has its own activities between
+        two groups of layers, and shares all else with the first.
+        """
+        known = self.batches.get((rows, place))
+        if known is None:
+            known = self._make_room(rows) if place == 0 else self._room_beside(rows, place)
+            self.batches[rows, place] = known
+        return known
+
+    def _room_beside(self, rows: int, place: int) -> Batch:
+        first = self.room(rows)
+        kept = {group[-1] for group in self.settings.groups[:-1]}
+        passes = []
+        for cases in first.passes:
+            h = [
+                self._room(room.shape, "activation", f"batch {place + 1} {layer.name} h")
+                if k in kept
+                else room
+                for k, (room, layer) in enumerate(zip(cases.h, self.layers, strict=True))
+            ]
+            passes.append(replace(cases, h=h))
+        return replace(first, passes=passes)
+
+    def _make_room(self, rows: int) -> Batch:
         joined = self.settings.passes == "joined"
         labels = [("both", rows, rows)] if joined else [("real", rows, 0), ("hybrid", 0, rows)]
         passes = []
@@ -221,13 +274,11 @@ class ForwardForward(NormalizedNetwork):
             passes.append(self._pass(name, positives, count, slice(start, start + count)))
             start += count
         first, last = passes[0].inputs, passes[-1].inputs
-        self.batches[rows] = Batch(first[:rows], last[-rows:], passes)
-        return self.batches[rows]
+        return Batch(first[:rows], last[-rows:], passes)
 
     def _pass(self, name: str, positives: int, rows: int, columns: slice) -> Pass:
         def room(shape: tuple[int, ...], role: str, what: str) -> Array:
-            empty = np.zeros(shape, self.dtype)
-            return self.trace.array(empty, role=role, name=f"{name} {what}")
+            return self._room(shape, role, f"{name} {what}")
 
         signs = np.ones(rows, self.dtype)
         signs[positives:] = -1
@@ -241,6 +292,9 @@ class ForwardForward(NormalizedNetwork):
             losses=[meter[columns] for meter in self.losses],
             right=[meter[columns] for meter in self.right],
         )
+
+    def _room(self, shape: tuple[int, ...], role: str, name: str) -> Array:
+        return self.trace.array(np.zeros(shape, self.dtype), role=role, name=name)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return copies of all parameters, optimiser state and running means."""
@@ -315,6 +369,8 @@ class ForwardForwardRule(Rule):
             shuffle="shuffle",
             read=read,
             assess=self.assess,
+            in_flight=settings.batches_in_flight if self.local else 1,
+            together=network.together if self.local else None,
         )
 
     def assess(self, values: Values) -> Values:

@@ -15,7 +15,7 @@ import numpy as np
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.chunks import Chunks
 from ffenergy.network.negatives import HybridMaker
-from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule
+from ffenergy.rules.forward_forward import Batch, ForwardForward, ForwardForwardRule
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.stages import Plan, Stage, Values
 from ffenergy.rules.registry import rule
@@ -51,25 +51,36 @@ class GreedyForwardForward(ForwardForward):
             for depth in range(1 if self.stored is None else k, k + 1):
                 self._store(depth, chunks)
 
-    def step(self, index: Array, rate: float) -> None:
-        """Train one layer on the images at ``index`` (rows,) and as many hybrids."""
-        k = self.learning
-        with self.trace.step(f"train-{self.layers[k].name}"):
-            rows = index.shape[0]
-            batch = self.room(rows)
-            if self.stored:
-                self._recall(index, rows, *self.stored)
-            else:
-                self.present(index, batch)
-                for below in range(k):
-                    for cases in batch.passes:
-                        self._activate(below, cases)
-            self._train_layer(k, batch, rate)
+    def together(self, index: Array, rates: Sequence[float]) -> None:
+        """Train one layer on several batches in a row, the images at ``index`` and their hybrids.
 
-    def _recall(self, index: Array, rows: int, real: Array, hybrid: Array) -> None:
+        They go through the frozen layers below it group by group, as in Forward-Forward.
+        """
+        k = self.learning
+        groups = [range(group.start, min(group.stop, k + 1)) for group in self.settings.groups]
+        groups = [range(k, k + 1)] if self.stored else [group for group in groups if group]
+        with self.trace.step(f"train-{self.layers[k].name}"):
+            self._go_through(groups, index, rates)
+
+    def present(self, index: Array, batch: Batch) -> None:
+        """Gather the images at ``index`` (rows,) with their hybrids, or what is stored of them."""
+        if self.stored:
+            self._recall(index, batch, *self.stored)
+        else:
+            super().present(index, batch)
+
+    def _visit(self, k: int, batch: Batch, rate: float) -> None:
+        """Pass a frozen layer, or train the one that learns."""
+        if k == self.learning:
+            self._train_layer(k, batch, rate)
+        else:
+            for cases in batch.passes:
+                self._activate(k, cases)
+
+    def _recall(self, index: Array, batch: Batch, real: Array, hybrid: Array) -> None:
         """Gather stored inputs (n, width) at ``index`` to where the layer below would put them."""
-        below = self.layers[self.learning - 1]
-        passes = self.batches[rows].passes
+        below, rows = self.layers[self.learning - 1], index.shape[0]
+        passes = batch.passes
         first, last = (cases.h[self.learning - 1] for cases in (passes[0], passes[-1]))
         with below.scope["forward"]:
             np.take(real, index, axis=0, out=first[:rows], mode="clip")
@@ -155,4 +166,6 @@ class GreedyRule(ForwardForwardRule):
             read=read,
             passing=network.stored or (),
             counts_samples=k == 0,
+            in_flight=settings.batches_in_flight,
+            together=network.together,
         )

@@ -69,9 +69,7 @@ class HybridBackprop(ForwardForward):
                 for k in reversed(range(len(self.layers))):
                     delta = self._merge(k, cases, slopes.get(k), delta, total)
                     passed = self._pass_back(k, cases, scales[k], delta) if k else None
-                    self.layers[k].find_gradient(cases.x[k], delta, add=number > 0)
-                    if cases is batch.passes[-1]:
-                        self.layers[k].update(rate)
+                    self._learn(k, batch, number, delta, rate)
                     delta = passed
 
     def _ascend(self, k: int, cases: Pass) -> Array:

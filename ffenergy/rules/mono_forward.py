@@ -11,7 +11,7 @@ layer's. All layers learn in every step, and what a layer passes on is computed 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -23,7 +23,7 @@ from ffenergy.network.layers import hidden_layers
 from ffenergy.network.optimizers import make_optimizer
 from ffenergy.rules.backprop import INIT
 from ffenergy.rules.kit.host import Host
-from ffenergy.rules.kit.stages import Values
+from ffenergy.rules.kit.stages import Stage, Values
 from ffenergy.rules.kit.supervised import Supervised
 from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
@@ -119,30 +119,51 @@ class MonoForward:
         self.images, self.targets, self.labels = images, targets, labels
         self.layers = hidden_layers(trace, settings, INIT, init_rng)
         for layer in self.layers:
-            layer.prepare_training(settings.optimizer, settings.supervised_decay)
+            layer.prepare_training(settings.optimizer, settings.supervised_decay, settings.gradient)
         self.projections = [Projection(trace, layer, settings, init_rng) for layer in self.layers]
         self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
         self.losses = [self._meter("losses") for _ in self.layers]
         self.right = self._meter("right answers")
-        self.rooms: dict[int, Room] = {}
+        self.rooms: dict[tuple[int, int], Room] = {}  # by rows, and place in flight
 
     def step(self, index: Array, rate: float) -> None:
         """Train every layer on the images at ``index`` (rows,)."""
-        with self.trace.step("train"):
-            rows = index.shape[0]
-            room = self.rooms.get(rows) or self._make_room(rows)
-            with self.gather_scope:
-                np.take(self.images, index, axis=0, out=room.inputs, mode="clip")
-                targets = np.take(self.targets, index, axis=0)
-                labels = np.take(self.labels, index)
-            for k in range(len(self.layers)):
-                scores = self._train_layer(k, room, targets, rate)
-            with self.layers[-1].scope["evaluate"]:  # the last layer's scores are the answer
-                right = self.right[:rows]
-                right += np.equal(np.argmax(scores, axis=1), labels)
+        self.together(index, [rate])
 
-    def _train_layer(self, k: int, room: Room, targets: Array, rate: float) -> Array:
-        """Forward, loss, gradient, step; return the scores (rows, 10), each row's largest at 0."""
+    def together(self, index: Array, rates: Sequence[float]) -> None:
+        """Train on several batches in a row, with a learning rate each.
+
+        All of them go through one group of layers before the next group sees any.
+        """
+        size, groups = self.settings.batch_size, self.settings.groups
+        taught: list[tuple[Array, Array]] = []
+        with self.trace.step("train"):
+            for group in groups:
+                for place, rate in enumerate(rates):
+                    own = index[place * size : (place + 1) * size]
+                    room = self._room_for(own.shape[0], place)
+                    if group is groups[0]:
+                        taught.append(self._bring_in(own, room))
+                    targets, labels = taught[place]
+                    for k in group:
+                        self._train_layer(k, room, targets, rate)
+                    if group is groups[-1]:
+                        self._count_right(room.scores, labels)
+
+    def _bring_in(self, index: Array, room: Room) -> tuple[Array, Array]:
+        """Gather the images at ``index`` (rows,); return their targets and labels."""
+        with self.gather_scope:
+            np.take(self.images, index, axis=0, out=room.inputs, mode="clip")
+            return np.take(self.targets, index, axis=0), np.take(self.labels, index)
+
+    def _count_right(self, scores: Array, labels: Array) -> None:
+        """Add up right answers; the last layer's ``scores`` are the answer."""
+        with self.layers[-1].scope["evaluate"]:
+            right = self.right[: labels.shape[0]]
+            right += np.equal(np.argmax(scores, axis=1), labels)
+
+    def _train_layer(self, k: int, room: Room, targets: Array, rate: float) -> None:
+        """Forward, loss, gradient, step; leave the scores in ``room``, each row's largest at 0."""
         layer, projection = self.layers[k], self.projections[k]
         x, h, delta = room.x[k], room.h[k], room.delta[k]
         with layer.scope["forward"]:
@@ -157,11 +178,14 @@ class MonoForward:
         with layer.scope["backward"]:  # through M and ReLU, no further
             np.matmul(error, projection.weights.T, out=delta)
             delta *= np.greater(h, 0, out=room.active[k])
-        layer.find_gradient(x, delta)
-        projection.find_gradient(h, error)
-        layer.update(rate)
+        if self.settings.gradient == "stored":
+            layer.find_gradient(x, delta)
+            projection.find_gradient(h, error)
+            layer.update(rate)
+        else:
+            layer.learn(x, delta, rate)
+            projection.find_gradient(h, error)
         projection.update(rate)
-        return scores
 
     def scores(self, images: Array) -> Array:
         """Return the last layer's scores (rows, 10) of ``images``; phase ``evaluate``."""
@@ -197,9 +221,31 @@ class MonoForward:
         empty = np.zeros(self.settings.batch_size, self.settings.dtype)
         return self.trace.array(empty, role="temporary", name=name)
 
-    def _make_room(self, rows: int) -> Room:
-        """Make the workspaces of a batch of ``rows`` images; once per batch size."""
+    def _room_for(self, rows: int, place: int) -> Room:
+        """Return the workspaces of a batch of ``rows`` images, made once.
 
+        Batches in flight at the same time differ in ``place``: each has its own activities between
+        two groups of layers, and shares all else with the first.
+        """
+        known = self.rooms.get((rows, place))
+        if known is None:
+            known = self._make_room(rows) if place == 0 else self._room_beside(rows, place)
+            self.rooms[rows, place] = known
+        return known
+
+    def _room_beside(self, rows: int, place: int) -> Room:
+        first = self._room_for(rows, 0)
+        h, x = list(first.h), list(first.x)
+        for group in self.settings.groups[:-1]:
+            k = group[-1]
+            empty = np.zeros(h[k].shape, self.settings.dtype)
+            name = f"batch {place + 1} {self.layers[k].name} h"
+            h[k] = self.trace.array(empty, role="activation", name=name)
+            if first.x[k + 1] is first.h[k]:  # read as it is
+                x[k + 1] = h[k]
+        return replace(first, h=h, x=x)
+
+    def _make_room(self, rows: int) -> Room:
         def room(width: int, role: str, name: str, dtype: str = self.settings.dtype) -> Array:
             return self.trace.array(np.zeros((rows, width), dtype), role=role, name=name)
 
@@ -209,7 +255,7 @@ class MonoForward:
         inputs = room(self.settings.layer_sizes[0], "data", "input")
         h = rooms("activation", "h")
         below = (inputs, *h[:-1])
-        self.rooms[rows] = Room(
+        return Room(
             inputs=inputs,
             x=[layer.input_room(b) for layer, b in zip(self.layers, below, strict=True)],
             h=h,
@@ -217,7 +263,6 @@ class MonoForward:
             active=rooms("temporary", "active", "bool"),
             scores=room(CLASSES, "activation", "scores"),
         )
-        return self.rooms[rows]
 
 
 @rule("mono-forward", title="Mono-Forward", colour="#CC79A7", order=4)
@@ -254,6 +299,11 @@ class MonoForwardRule(Supervised):
         """Return copies of the parameters: ``layer1/W``, ``layer1/b``, ``layer1/M`` and so on."""
         projections = [p.plain_parameters() for p in self.network.projections]
         return super().weights() | {key: m for p in projections for key, m in p.items()}
+
+    def open(self) -> Stage:
+        """All layers; several batches may be in flight."""
+        in_flight = self.host.settings.batches_in_flight
+        return replace(super().open(), in_flight=in_flight, together=self.network.together)
 
     def read(self) -> Values:
         """The mean of the layers' losses, each of them, and the last layer's right answers."""

@@ -92,9 +92,9 @@ class Session(Host):
     ) -> None:
         """Train the epochs of a stage after the first ``done`` ones; call ``after(epoch)`` each.
 
-        Epochs count from 1. The last batch of an epoch may be short.
+        Epochs count from 1. The last step of an epoch may have fewer images.
         """
-        per_epoch = math.ceil(self.train.count / stage.batch_size)
+        per_epoch = math.ceil(self.train.count / stage.rows)
         if self.progress:
             self.progress.start(plan.name, plan.n_epochs * per_epoch)
             if done:
@@ -113,15 +113,15 @@ class Session(Host):
     def _epoch(self, plan: Plan, stage: Stage, epoch: int) -> Values:
         """Train one epoch; return the mean values over it."""
         count = self.train.count
-        per_epoch = math.ceil(count / stage.batch_size)
-        total, every = plan.n_epochs * per_epoch, steps_between_looks(per_epoch)
-        schedule, rate = stage.rate
+        per_epoch = math.ceil(count / stage.rows)
+        every = steps_between_looks(per_epoch)
+        rates = self._rates(plan, stage, epoch)
         order = self.shuffled(stage.shuffle)
         sums: Values = {}
         seen = reported = 0
         for number in range(per_epoch):
-            index = order[seen : seen + stage.batch_size]
-            stage.step(index, learning_rate(schedule, rate, epoch * per_epoch + number, total))
+            index = order[seen : seen + stage.rows]
+            stage.take(index, rates[number * stage.in_flight :][: stage.in_flight])
             self._count(plan, stage, index)
             seen += index.shape[0]
             if (number + 1) % every and number + 1 < per_epoch:
@@ -134,6 +134,12 @@ class Session(Host):
                 self.progress.advance(done, loss=fresh["loss"] / (seen - reported))
             reported = seen
         return {key: value / count for key, value in sums.items()}
+
+    def _rates(self, plan: Plan, stage: Stage, epoch: int) -> list[float]:
+        """Return the learning rate of every batch of an epoch."""
+        batches = math.ceil(self.train.count / stage.batch_size)
+        done, total = epoch * batches, plan.n_epochs * batches
+        return [learning_rate(*stage.rate, done + number, total) for number in range(batches)]
 
     def _count(self, plan: Plan, stage: Stage, index: Array) -> None:
         rows = index.shape[0] if stage.counts_samples else 0

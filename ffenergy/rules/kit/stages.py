@@ -28,7 +28,9 @@ def unchanged(values: Values) -> Values:
 class Stage:
     """Epochs of like steps over the training images.
 
-    step: trains on the images at an index (rows,) with a learning rate.
+    step: trains on a batch, the images at an index (rows,), with a learning rate.
+    in_flight: batches in a step of the trace. together: where there are several, trains on the
+        images of all of them at once, with a learning rate each.
     rate: (schedule, base rate), see ``learning_rate``.
     shuffle: the random stream that orders the images.
     read: returns sums over all cases since the last call, keyed as in history.csv; one of them
@@ -49,6 +51,20 @@ class Stage:
     assess: Callable[[Values], Values] = unchanged
     passing: Sequence[Array] = ()
     counts_samples: bool = True
+    in_flight: int = 1
+    together: Callable[[Array, Sequence[float]], None] | None = None
+
+    @property
+    def rows(self) -> int:
+        """Images in a step of the trace."""
+        return self.batch_size * self.in_flight
+
+    def take(self, index: Array, rates: Sequence[float]) -> None:
+        """Take one step of the trace: train on the images at ``index``, batch after batch."""
+        if self.together is None:
+            self.step(index, rates[0])
+        else:
+            self.together(index, rates)
 
 
 @dataclass(frozen=True)

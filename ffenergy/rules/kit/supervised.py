@@ -32,7 +32,7 @@ class Supervised(Rule):
 
     def plans(self) -> Sequence[Plan]:
         """The whole network at once."""
-        return [Plan(self.stage, self.host.settings.n_epochs, self._open)]
+        return [Plan(self.stage, self.host.settings.n_epochs, self.open)]
 
     @abstractmethod
     def read(self) -> Values:
@@ -44,7 +44,8 @@ class Supervised(Rule):
         host = self.host
         host.train_error = host.error_rate(self._answering.scores, host.train.images, host.train)
 
-    def _open(self) -> Stage:
+    def open(self) -> Stage:
+        """Return the stage of the whole network."""
         settings = self.host.settings
         return Stage(
             step=self._answering.step,

@@ -142,7 +142,7 @@ def test_forward_forward_gradient(passes):
 
         def loss(k=k, layer=layer):
             total = 0.05 * np.sum(layer.weights**2)
-            for cases in ff.batches[ROWS].passes:
+            for cases in ff.room(ROWS).passes:
                 below = cases.h[k - 1] if k else cases.inputs
                 x = below * np.sqrt(below.shape[1] / np.sum(below**2, axis=1, keepdims=True))
                 h = np.maximum(x @ equivalent(layer) + layer.bias, 0)

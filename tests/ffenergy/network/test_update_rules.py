@@ -7,7 +7,7 @@ import pytest
 
 from ffenergy.errors import SettingsError
 from ffenergy.network.negatives import HybridMaker
-from ffenergy.network.optimizers import Momentum, learning_rate
+from ffenergy.network.optimizers import learning_rate, make_optimizer
 from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.settings import Settings
 from instrumented import Untraced
@@ -27,7 +27,7 @@ def test_schedules_over_four_steps(schedule, rates):
 
 def test_momentum_smooths_the_gradient():
     w, g = np.zeros(1), np.empty(1)
-    momentum = Momentum(Untraced(), w, g)
+    momentum = make_optimizer("momentum", Untraced(), w, g)
     smooth = expected = 0.0
     for gradient in (1.0, -2.0, 0.5):
         g[:] = gradient
@@ -49,9 +49,9 @@ def test_peer_normalisation_pulls_every_positive_case_towards_its_peers():
             Untraced(), settings, images, np.random.default_rng(0), np.random.default_rng(1)
         )
         ff.step(np.array([0, 4, 7]), 0.0)
-        deltas.append(ff.batches[3].passes[0].delta[0].copy())
+        deltas.append(ff.room(3).passes[0].delta[0].copy())
     # m = 0.9 * 0.5 + 0.1 * mean activity of the 3 positives
-    means = 0.45 + 0.1 * ff.batches[3].passes[0].h[0][:3].mean(axis=0)
+    means = 0.45 + 0.1 * ff.room(3).passes[0].h[0][:3].mean(axis=0)
     # descent adds strength * (mean(m) - m), scaled by d logit / d h = 2 h / temperature and 2 B = 6
     pull = -2 / 2.0 / 6 * 0.5 * (means.mean() - means)
     np.testing.assert_allclose(deltas[1][:3] - deltas[0][:3], np.tile(pull, (3, 1)), atol=1e-15)

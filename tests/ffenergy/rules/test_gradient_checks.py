@@ -71,7 +71,7 @@ def test_forward_forward(goodness, normalization, passes, weight_decay):
 
         def loss(k=k, layer=layer):
             total = 0.0
-            for cases in ff.batches[ROWS].passes:
+            for cases in ff.room(ROWS).passes:
                 h = np.maximum(cases.x[k] @ layer.weights + layer.bias, 0)
                 good = np.sum(h**2, axis=1) if goodness == "sum" else np.mean(h**2, axis=1)
                 threshold = 0.4 * layer.width if goodness == "sum" else 0.4

@@ -10,7 +10,7 @@ import pytest
 from ffenergy.data import Dataset
 from ffenergy.errors import SettingsError
 from ffenergy.network.negatives import HybridMaker
-from ffenergy.network.optimizers import Adam
+from ffenergy.network.optimizers import make_optimizer
 from ffenergy.settings import Settings
 from ffenergy.training import Diverged, train
 from instrumented import Untraced
@@ -55,7 +55,7 @@ def test_hybrids_take_every_pixel_from_one_of_two_images(pairs):
 def test_adam_equals_the_textbook_form():
     rng = np.random.default_rng(0)
     w, g = rng.normal(size=50), np.empty(50)
-    adam = Adam(Untraced(), w, g)
+    adam = make_optimizer("adam", Untraced(), w, g)
     expected, m, v = w.copy(), np.zeros(50), np.zeros(50)
     for t in range(1, 21):
         gradient = rng.normal(size=50)

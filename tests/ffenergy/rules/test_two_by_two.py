@@ -61,7 +61,7 @@ def test_gradients_pass_through_every_layer(normalization, passes, hybrid_loss, 
 
     def loss():
         total = 0.0
-        for cases in network.batches[ROWS].passes:
+        for cases in network.room(ROWS).passes:
             h = cases.inputs
             for k, layer in enumerate(network.layers):
                 x = h * (network.lengths[k] / (np.linalg.norm(h, axis=1, keepdims=True) + 1e-8))

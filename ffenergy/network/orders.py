@@ -1,0 +1,34 @@
+"""Orders of computation: which layers a batch passes before the next batch passes any.
+
+In step-major order a batch goes through all layers before the next one begins. A layer that learns
+by itself does not wait for the layers above it, so several batches may be in flight instead: all
+of them pass the first group of layers, then the second, and so on. Every layer sees the same
+batches in the same order, and learns the same numbers bit for bit, while its weights and optimiser
+state are needed for several batches in a row.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate, pairwise
+from typing import Final
+
+from ffenergy.errors import SettingsError
+
+STEP_MAJOR: Final = "step-major"
+LAYER_MAJOR: Final = "layer-major"
+ORDERS: Final = (STEP_MAJOR, LAYER_MAJOR)
+
+
+def layer_groups(text: str, n_layers: int) -> tuple[range, ...]:
+    """Return the layers, from 0, of each group; ``text`` says how many each has, such as 2,1,1.
+
+    Without text every layer is a group. Raises SettingsError unless all layers are in a group.
+    """
+    parts = text.split(",") if text else ["1"] * n_layers
+    sizes = [int(part) if part.strip().isdecimal() else 0 for part in parts]
+    if min(sizes) < 1 or sum(sizes) != n_layers:
+        raise SettingsError(
+            f"layer_groups is {text!r}; write how many layers each group has, {n_layers} in all, "
+            f"such as {','.join(['1'] * n_layers)}"
+        )
+    return tuple(range(start, end) for start, end in pairwise((0, *accumulate(sizes))))
