@@ -76,6 +76,7 @@ class Settings:
     head_init_std: float
     head_batch_size: int
     head_weight_decay: float
+    ridge_strength: float  # of ridge: added to the mean squares of the features
     head_averaging: float  # η of the mean of the head's parameters over its epochs; 0: no mean
     softmax_lr: float
     softmax_epochs: int
@@ -246,7 +247,7 @@ _RANGES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
         lambda value: value >= 0 or value == -1,
         "at least 0, or -1 for that of weight_decay",
     ),
-    **dict.fromkeys(("temperature", "lr", "bp_lr", "softmax_lr"), _POSITIVE),
+    **dict.fromkeys(("temperature", "lr", "bp_lr", "softmax_lr", "ridge_strength"), _POSITIVE),
 }
 
 

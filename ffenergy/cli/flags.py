@@ -66,6 +66,7 @@ HELP = {
     "head_init_std": "Standard deviation of the head's initial weights.",
     "head_batch_size": "Images in a step of the head.",
     "head_weight_decay": "L2 decay of the head's weights.",
+    "ridge_strength": "Of ridge: what is added to the mean squares of the features.",
     "head_averaging": "η of the polynomial-decay mean of the head's weights over its epochs; 0: "
     "the last weights answer.",
     "softmax_lr": "Learning rate of the softmax head.",

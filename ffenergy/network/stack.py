@@ -38,10 +38,11 @@ class NormalizedNetwork:
         )
         for rows in chunks:
             with self.trace.step("features"):
-                self._extract(images[rows], features[rows], phase)
+                self.extract(images[rows], features[rows], phase)
         return features
 
-    def _extract(self, activities: Array, out: Array, phase: str) -> None:
+    def extract(self, activities: Array, out: Array, phase: str) -> None:
+        """Put the features of ``activities`` (rows, pixels) into ``out`` (rows, n_features)."""
         column = 0
         for layer, length in zip(self.layers, self.lengths, strict=False):
             rows = activities.shape[0]

@@ -58,11 +58,12 @@ class LabelForwardForward(ForwardForward):
             wrong %= CLASSES
             np.copyto(batch.negatives[:, :CLASSES], np.take(self.one_hot, wrong, axis=0))
 
-    def _extract(self, activities: Array, out: Array, phase: str) -> None:
+    def extract(self, activities: Array, out: Array, phase: str) -> None:
+        """Put the features of ``activities`` (rows, pixels), with a neutral label, into ``out``."""
         with self.layers[0].scope[phase]:
             neutral = activities.copy()
             neutral[:, :CLASSES] = NEUTRAL
-        super()._extract(neutral, out, phase)
+        super().extract(neutral, out, phase)
 
     def scores(self, images: Array) -> Array:
         """Return the goodness (rows, 10) of ``images`` (rows, pixels) with each label."""
