@@ -104,7 +104,7 @@ class RidgeRule(Rule):
 
     def plans(self) -> Sequence[Plan]:
         """One epoch: each image is seen once."""
-        return [Plan(STAGE, 1, self._open)]
+        return [Plan(STAGE, 1, self._open, part=HEAD)]
 
     @property
     def layers(self) -> Sequence[DenseLayer]:
@@ -120,7 +120,6 @@ class RidgeRule(Rule):
             read=lambda: {"loss": self.ridge.read_loss()},
             close=self.ridge.solve,
             assess=self._assess,
-            part=HEAD,
         )
 
     def _assess(self, values: Values) -> Values:
