@@ -15,6 +15,7 @@ from ffenergy.cli.flags import (
     data_flags,
     flags_named,
     memory_flag,
+    met_flag,
     output_flags,
     profile_flags,
     resume_flags,
@@ -53,6 +54,7 @@ def _algorithms(ctx: click.Context, parameter: click.Parameter, value: str) -> t
 @resume_flags
 @memory_flag
 @profile_flags
+@met_flag
 @data_flags
 @settings_flags
 @click.pass_context
@@ -102,6 +104,7 @@ def compare(ctx: click.Context, /, *, algorithms: tuple[str, ...], **flags: Any)
 @resume_flags
 @memory_flag
 @profile_flags
+@met_flag
 @data_flags
 @settings_flags
 @click.pass_context
@@ -131,6 +134,7 @@ def _carry_out(
     preset: str,
     outdir: Path | None,
     profile: tuple[str, ...],
+    met: str | None,
     force: bool,
     resume: bool,
     checkpoint_seconds: float,
@@ -165,11 +169,11 @@ def _carry_out(
         memory.check_training(settings, used)
         records = [chosen.record() for chosen in profiles]
         begun = {**configuration(ctx, preset, settings, data, used), "traced": traced}
-        fresh = Run(begun).with_profiles(records)
+        fresh = Run(begun).with_profiles(records).in_memory(met)
         if earlier:
             same_origin(earlier, fresh)
             earlier = same_bits(earlier, fresh, different=allow_different_bits)
-            earlier = earlier.with_profiles(records)
+            earlier = earlier.with_profiles(records).in_memory(met)
         else:
             stack.enter_context(directory.locked())
             directory.claim(force=force)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from ffenergy import memory
+from ffenergy.costs.prices import MEMORIES
 from ffenergy.energy import DEFAULT_PROFILES
 from ffenergy.errors import SettingsError
 from ffenergy.settings import CHOICES, PRESETS, Settings
@@ -197,6 +198,17 @@ def resume_flags(command: Command) -> Command:
         help="Go on with the run in --outdir, bit for bit as if it had never stopped, on a like "
         "machine with as many BLAS threads; settings are those it began with, and so are profiles "
         "unless --profile names others. Where there is no run, begin it.",
+    )(command)
+
+
+def met_flag(command: Command) -> Command:
+    """Add --memory; the command receives `met`, None where the user left it open."""
+    return click.option(
+        "--memory",
+        "met",
+        type=click.Choice(MEMORIES),
+        help="What the bytes meet: a scratchpad, which drops what is dead, or a cache with "
+        f"write-backs, which does not know (products as BLAS packs them) [default: {MEMORIES[0]}].",
     )(command)
 
 

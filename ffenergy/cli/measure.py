@@ -14,6 +14,7 @@ from ffenergy.cli.answering import Answering, answer_flags, print_json
 from ffenergy.cli.flags import (
     flags_named,
     memory_flag,
+    met_flag,
     output_flags,
     profile_flags,
     settings_flags,
@@ -24,7 +25,7 @@ from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.cli.rule_flags import known, named, rule_flags
 from ffenergy.costs.decomposition import TRAINING_STEP
 from ffenergy.costs.measuring import measure as measure_algorithm
-from ffenergy.costs.prices import SHOWN
+from ffenergy.costs.prices import MEMORIES, SHOWN
 from ffenergy.costs.run_costs import MEASURED_IMAGES, price_steps
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
@@ -63,6 +64,7 @@ def measurable(kind: type[Rule]) -> bool:
 @memory_flag
 @answer_flags
 @profile_flags
+@met_flag
 @list_flags
 @settings_flags
 def measure(
@@ -72,6 +74,7 @@ def measure(
     preset: str,
     outdir: Path | None,
     profile: tuple[str, ...],
+    met: str | None,
     force: bool,
     quiet: bool,
     verbose: bool,
@@ -123,9 +126,9 @@ def measure(
         directory.check(force=force)
     if len(cells) > 1:
         with directory.locked() if directory is not None else nullcontext():
-            _sweep(cells, names, profiles, directory, asked, force=force)
+            _sweep(cells, names, profiles, directory, asked, met or MEMORIES[0], force=force)
     else:
-        _step(cells[0], names, steps, profiles, directory, asked, force=force)
+        _step(cells[0], names, steps, profiles, directory, asked, met or MEMORIES[0], force=force)
 
 
 def _step(
@@ -135,18 +138,20 @@ def _step(
     profiles: list[ChosenProfile],
     directory: RunDirectory | None,
     asked: Answering,
+    met: str,
     *,
     force: bool,
 ) -> None:
     """One combination in every detail."""
     found = [measure_algorithm(name, settings, steps) for name in names]
     hardware = [chosen.profile for chosen in profiles]
-    prices = price_steps(names, settings, hardware)
+    prices = price_steps(names, settings, hardware, met)
     book = step_tables.book(found, prices, hardware, settings)
     if directory is not None:
         document = {
             "per": "training step",
             "accounting": ACCOUNTING,
+            "memory": met,
             "settings": settings.to_dict(),
             "versions": versions(),
             "profiles": [chosen.record() for chosen in profiles],
@@ -170,6 +175,7 @@ def _sweep(
     profiles: list[ChosenProfile],
     directory: RunDirectory | None,
     asked: Answering,
+    met: str,
     *,
     force: bool,
 ) -> None:
@@ -189,7 +195,8 @@ def _sweep(
     if bar is not None:
         bar.start("sweep", len(cells))
     try:
-        sweep(cells, names, [chosen.profile for chosen in profiles], done)
+        hardware = [chosen.profile for chosen in profiles]
+        sweep(cells, names, hardware, done, memory=met)
     except KeyboardInterrupt:
         stopped = True
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ffenergy.cli.answering import Answering, answer_flags, where_it_is
-from ffenergy.cli.flags import profile_flags
+from ffenergy.cli.flags import met_flag, profile_flags
 from ffenergy.cli.warning import warn
 from ffenergy.energy import choose_profiles
 from ffenergy.report import files, headline
@@ -20,6 +20,7 @@ from ffenergy.runs.directory import RunDirectory
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @profile_flags
+@met_flag
 @click.option(
     "--html", is_flag=True, help="Only the tables and report.html, which holds its own pictures."
 )
@@ -29,6 +30,7 @@ def report(
     run: Path,
     *,
     profile: tuple[str, ...],
+    met: str | None,
     html: bool,
     quiet: bool,
     verbose: bool,
@@ -40,12 +42,12 @@ def report(
     Nothing is trained. The measurement (run.json, traffic.csv, history.csv, weights.npz,
     examples.npz) is read, never changed; all other tables, the reports and the pictures are written
     anew. One step of every kind is recorded again on random pixels and priced under the profiles
-    of the run, or under those that --profile names. A run that was interrupted gets a report of
-    what it finished.
+    of the run, or under those that --profile names, in the memory of the run or --memory. A run
+    that was interrupted gets a report of what it finished.
     """
     directory = RunDirectory(run)
     with directory.locked_run():
-        saved = directory.read(warn)
+        saved = directory.read(warn).in_memory(met)
         profiles = choose_profiles(profile) if profile else saved_profiles(saved)
         book = Book.of(saved, profiles, warn)
         build = files.page_alone if html else files.report

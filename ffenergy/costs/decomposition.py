@@ -32,7 +32,7 @@ from typing import Final
 
 import pandas as pd
 
-from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, PRICED_GRAIN
+from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, MEMORIES, PRICED_GRAIN
 from ffenergy.costs.step_kinds import full_batches, rows_of
 from ffenergy.errors import SettingsError
 
@@ -139,6 +139,7 @@ class Measure:
 
     name: str
     accounting: str
+    memory: str
     grain: str
     profile: str
     table: pd.DataFrame
@@ -153,15 +154,17 @@ def measures(reuse: pd.DataFrame, energy: pd.DataFrame) -> Iterator[Measure]:
         "bytedmd_tile": ("tile", "bytedmd"),
     }
     for accounting in ACCOUNTINGS:
-        rows = reuse[reuse["accounting"] == accounting]
+        counting = reuse["memory"] == MEMORIES[0]  # bytes of operations, and ByteDMD
+        rows = reuse[(reuse["accounting"] == accounting) & counting]
         for name, (grain, column) in counted.items():
             chosen = rows[rows["grain"] == grain]
-            yield Measure(name, accounting, grain, "", _valued(chosen, chosen[column]))
+            yield Measure(name, accounting, MEMORIES[0], grain, "", _valued(chosen, chosen[column]))
         priced = energy[energy["accounting"] == accounting]
-        for profile, rows in priced.groupby("profile", sort=False):
+        for whose, rows in priced.groupby(["memory", "profile"], sort=False):
+            memory, profile = map(str, whose)
             for name, values in energies(rows).items():
                 table = _valued(rows, values)
-                yield Measure(name, accounting, PRICED_GRAIN, str(profile), table)
+                yield Measure(name, accounting, memory, PRICED_GRAIN, profile, table)
 
 
 def energies(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
@@ -205,11 +208,16 @@ def decomposition(
             scopes[RUN] = of_run(measure.table, steps)
         for scope, table in scopes.items():
             parts = decompose(table.rename(columns={"value": measure.name}), [measure.name])
-            keys = {"accounting": measure.accounting, "grain": measure.grain}
-            rows.append(parts.assign(**keys, profile=measure.profile, scope=scope))
+            keys = {
+                "accounting": measure.accounting,
+                "memory": measure.memory,
+                "grain": measure.grain,
+                "profile": measure.profile,
+            }
+            rows.append(parts.assign(**keys, scope=scope))
     if not rows:
         return pd.DataFrame(columns=columns)
-    exact = [part.astype(dict.fromkeys(columns[6:9], object)) for part in rows]
+    exact = [part.astype(dict.fromkeys(columns[7:10], object)) for part in rows]
     return pd.concat(exact, ignore_index=True)[columns]
 
 

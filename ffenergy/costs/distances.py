@@ -11,13 +11,14 @@ import pandas as pd
 
 from ffenergy.costs.prices import PLACE
 from ffenergy.costs.step_costs import StepCosts
-from instrumented.analysis.reuse import COLD, NEVER
+from instrumented.distances.marks import COLD, NEVER
 
 PER_OCTAVE: Final = 4
 CAPACITIES: Final = tuple(
     round(2 ** (10 + k / PER_OCTAVE)) for k in range(PER_OCTAVE * 24 + 1)
 )  # 1 KiB to 16 GiB
-WHOSE: Final = ["digest", "accounting", "grain"]
+WHOSE: Final = ["digest", "accounting", "memory", "grain"]
+ALLOCATED: Final = "bytes_allocated"
 MOVED: Final = ["bytes_read", "bytes_written"]
 
 
@@ -25,9 +26,9 @@ MOVED: Final = ["bytes_read", "bytes_written"]
 class Distances:
     """Exact sums per place and distance.
 
-    ``places`` has digest, accounting, grain, layer, phase, role, a row per place; ``sums`` has
-    ``place`` (a row of places), ``distance`` (bytes; COLD, or NEVER for a write never read),
-    ``bytes_read``, ``bytes_written``, ``bytedmd``.
+    ``places`` has digest, accounting, memory, grain, layer, phase, role, a row per place; ``sums``
+    has ``place`` (a row of places), ``distance`` (bytes; COLD, or NEVER for a write never read),
+    ``bytes_read``, ``bytes_allocated``, ``bytes_written``, ``bytedmd``.
     """
 
     places: pd.DataFrame
@@ -38,28 +39,30 @@ class Distances:
         places = self.places.iloc[table["place"].to_numpy()].reset_index(drop=True)
         return pd.concat([places, table.drop(columns="place").reset_index(drop=True)], axis=1)
 
-    def at(self, grain: str) -> Distances:
-        """The distances of one grain."""
-        chosen = (self.places["grain"] == grain).to_numpy()
-        return Distances(self.places, self.sums[chosen[self.sums["place"].to_numpy()]])
+    def at(self, grain: str, memory: str) -> Distances:
+        """The distances of one grain in one memory."""
+        return self._only((self.places["grain"] == grain) & (self.places["memory"] == memory))
+
+    def of(self, *memories: str) -> Distances:
+        """The distances in some of the memories."""
+        return self._only(self.places["memory"].isin(memories))
+
+    def _only(self, chosen: pd.Series[bool]) -> Distances:
+        mine = chosen.to_numpy()[self.sums["place"].to_numpy()]
+        return Distances(self.places, self.sums[mine])
 
 
 def distances(costs: Mapping[str, StepCosts]) -> Distances:
-    """Put the read and write tables of all analyses, by digest, into one."""
+    """Put the tables of all analyses, by digest, into one."""
+    sums = [*MOVED, ALLOCATED, "bytedmd"]
     parts = [
-        table[[*PLACE, "distance", *columns]].assign(
-            digest=digest, accounting=accounting, grain=grain
+        analysis.table[[*PLACE, "distance", *sums]].assign(
+            digest=digest, accounting=accounting, memory=memory, grain=grain
         )
         for digest, step in costs.items()
-        for (accounting, grain), analysis in step.analyses.items()
-        for table, columns in (
-            (analysis.reads, ["bytes_read", "bytedmd"]),
-            (analysis.writes, ["bytes_written"]),
-        )
+        for (accounting, memory, grain), analysis in step.analyses.items()
     ]
-    sums = [*MOVED, "bytedmd"]
-    table = pd.concat(parts, ignore_index=True).fillna(dict.fromkeys(sums, 0))
-    table = table.astype(dict.fromkeys(sums, np.int64))
+    table = pd.concat(parts, ignore_index=True)
     keys = [*WHOSE, *PLACE]
     place = table.groupby(keys, sort=False).ngroup()
     places = table[keys].drop_duplicates(ignore_index=True)
@@ -77,16 +80,19 @@ def reuse(found: Distances) -> pd.DataFrame:
         "distance_from_bytes": np.where(special, distance, low),
         "distance_to_bytes": np.where(special, distance, high),
     }
-    table = found.sums.assign(**bins).groupby(["place", *bins])[[*MOVED, "bytedmd"]].sum()
+    sums = [*MOVED, ALLOCATED, "bytedmd"]
+    table = found.sums.assign(**bins).groupby(["place", *bins])[sums].sum()
     return found.named(table.reset_index())
 
 
 def misses(found: Distances) -> pd.DataFrame:
     """What travels beyond an on-chip memory, for sizes up to the first that holds all reuse.
 
-    A read at distance d misses a memory smaller than d, a cold one misses all; a written byte
-    travels to where its next read finds it.
+    A read, or an allocation of a cache, at distance d misses a memory smaller than d, a cold one
+    misses all; a written byte travels to where the farthest access before it is overwritten is.
     """
+    fills = found.sums["bytes_read"] + found.sums[ALLOCATED]
+    found = Distances(found.places, found.sums.assign(bytes_read=fills))
     whose = found.places.groupby(WHOSE, sort=False).ngroup().to_numpy()
     names = found.places[WHOSE].drop_duplicates(ignore_index=True)
     tables = []

@@ -15,7 +15,9 @@ ACCOUNTINGS: Final = ("eager", "fused", "fused-folded")
 SHOWN: Final = ACCOUNTINGS[:2]  # in pictures and in the tables on the screen
 GRAINS: Final = ("operation", "tile")
 PRICED_GRAIN: Final = "tile"
-"""The grain at which levels and energy are taken."""
+"""The grain at which levels and energy are taken. In a cache, eager products run packed."""
+MEMORIES: Final = ("scratchpad", "cache")
+"""What a step may be priced in; the first is the one if nobody chooses, and that of ByteDMD."""
 
 STEP_KEYS: Final = ("algorithm", "step")
 PLACE: Final = ("layer", "phase", "role")
@@ -23,20 +25,21 @@ ENERGIES: Final = ("compute", "read", "written")
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "steps": (*STEP_KEYS, *KIND_COLUMNS, "digest", "samples", "steps", "operations"),
     "energy": (
-        *(*STEP_KEYS, "accounting", "grain", "profile", *PLACE, "component"),
+        *(*STEP_KEYS, "accounting", "memory", "grain", "profile", *PLACE, "component"),
         *("bytes_read", "bytes_written"),
         *(f"energy_{what}_joules" for what in ENERGIES),
     ),
     "levels": (
-        *(*STEP_KEYS, "accounting", "grain", "profile", *PLACE, "level"),
+        *(*STEP_KEYS, "accounting", "memory", "grain", "profile", *PLACE, "level"),
         *("capacity_bytes", "bytes_read", "bytes_written"),
     ),
     "reuse": (
-        *(*STEP_KEYS, "accounting", "grain", *PLACE),
-        *("distance_from_bytes", "distance_to_bytes", "bytes_read", "bytes_written", "bytedmd"),
+        *(*STEP_KEYS, "accounting", "memory", "grain", *PLACE),
+        *("distance_from_bytes", "distance_to_bytes"),
+        *("bytes_read", "bytes_allocated", "bytes_written", "bytedmd"),
     ),
     "misses": (
-        *(*STEP_KEYS, "accounting", "grain"),
+        *(*STEP_KEYS, "accounting", "memory", "grain"),
         *("capacity_bytes", "bytes_read", "bytes_written"),
     ),
     "live": (
@@ -49,7 +52,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "alive": (*(*STEP_KEYS, "accounting", "role", "name", "layer", "phase", "operation", "bytes"),),
     "decomposition": (
-        *("accounting", "grain", "profile", "scope", "measure", "part"),
+        *("accounting", "memory", "grain", "profile", "scope", "measure", "part"),
         *("backprop", "forward_forward", "difference", "share_of_backprop"),
     ),
     "work": (*STEP_KEYS, *PLACE, "dtype", "adds", "multiplies", "specials"),
@@ -67,7 +70,9 @@ class Prices:
     (the last, shorter batch). All figures but those of ``decomposition`` are of one step in its
     own steady state; times ``steps.steps``, added over kinds, they are those of the run. Byte
     and ByteDMD columns are integers, energies are in the unit that ends the column's name.
-    Key columns: ``accounting`` is eager or fused, ``grain`` operation or tile.
+    Key columns: ``accounting`` is eager or fused, ``grain`` operation or tile, ``memory`` what a
+    step met. ``memory`` below is the one that levels and energies are of; the distances of all
+    tables but ``misses``, which has every memory, are of that one and of the scratchpad's ByteDMD.
 
     profiles: hardware profiles, the headline first.
     steps: what a step does and in which stage (``StepKind``), digest of the signature, positives
@@ -76,8 +81,10 @@ class Prices:
     energy: at tile grain; ``component`` is ``compute``, a level of the profile, or ``wire``.
     levels: bytes that each memory level serves; the last level has no ``capacity_bytes``.
     reuse: bins of powers of two, ``distance_from_bytes < distance <= distance_to_bytes``; both
-        bounds are -1 for first reads (cold), 0 for what is written and never read.
-    misses: what travels beyond an on-chip memory of ``capacity_bytes``.
+        bounds are -1 for first reads (cold) and for what lives on, 0 for what is written and never
+        read. ``bytes_allocated`` is what a cache reads in only to overwrite it.
+    misses: what travels beyond an on-chip memory of ``capacity_bytes``, what a cache allocates
+        among the bytes read.
     live, peak, alive: live memory moment by moment (``train…`` kinds only), its peak, and who is
         alive there; the data set stands apart.
     decomposition: measures of one full training step and of the run, in signed parts.
@@ -95,6 +102,7 @@ class Prices:
     alive: pd.DataFrame
     decomposition: pd.DataFrame
     work: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS["work"]))
+    memory: str = MEMORIES[0]
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Every table with its name, in the order of the fields."""

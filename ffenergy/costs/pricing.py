@@ -8,25 +8,31 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ffenergy.costs.distances import MOVED, Distances
+from ffenergy.costs.distances import ALLOCATED, MOVED, Distances
 from ffenergy.costs.prices import ACCOUNTINGS, PLACE, PRICED_GRAIN
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile, compute_energy, distance_movement_energy, movement_energy
-from instrumented.analysis.levels import serving
-from instrumented.analysis.reuse import COLD, NEVER
+from instrumented.analysis.levels import allocated, serving
+from instrumented.distances.marks import COLD, NEVER
 
 COMPUTE: Final = "compute"
 WIRE: Final = "wire"
 GRID: Final = "grid"
 
 
-def levels(found: Distances, profile: Profile) -> pd.DataFrame:
+def levels(found: Distances, profile: Profile, memory: str) -> pd.DataFrame:
     """Bytes that each level of the profile serves, per place; empty where distances are priced."""
     if not profile.levels:
         return pd.DataFrame()
-    sums = found.at(PRICED_GRAIN).sums
+    sums = found.at(PRICED_GRAIN, memory).sums
     level = serving(sums["distance"], profile.capacities_bytes)
-    served = sums.assign(level=level).groupby(["place", "level"])[MOVED].sum().reset_index()
+    fills = sums["bytes_read"] + allocated(sums, level)
+    served = (
+        sums.assign(level=level, bytes_read=fills)
+        .groupby(["place", "level"])[MOVED]
+        .sum()
+        .reset_index()
+    )
     names = [profile.level_names[number] for number in served["level"]]
     capacity = dict(zip(profile.level_names, profile.capacities_bytes, strict=False))
     sizes = pd.array([capacity.get(name) for name in names], dtype="Int64")
@@ -34,7 +40,11 @@ def levels(found: Distances, profile: Profile) -> pd.DataFrame:
 
 
 def energy(
-    found: Distances, costs: Mapping[str, StepCosts], served: pd.DataFrame, profile: Profile
+    found: Distances,
+    costs: Mapping[str, StepCosts],
+    served: pd.DataFrame,
+    profile: Profile,
+    memory: str,
 ) -> pd.DataFrame:
     """Energy of arithmetic and of movement per place and component, reads and writes apart.
 
@@ -43,16 +53,16 @@ def energy(
     if profile.levels:
         moved = movement_energy(profile, served).rename(columns={"level": "component"})
     else:
-        moved = _by_distance(found, costs, profile)
+        moved = _by_distance(found, costs, profile, memory)
     numbers = [*MOVED, *(profile.column(what) for what in ("compute", "read", "written"))]
-    table = pd.concat([_arithmetic(costs, profile), moved], ignore_index=True)
-    keys = ["digest", "accounting", "grain", *PLACE, "component"]
+    table = pd.concat([_arithmetic(costs, profile, memory), moved], ignore_index=True)
+    keys = ["digest", "accounting", "memory", "grain", *PLACE, "component"]
     table = table.reindex(columns=[*keys, *numbers]).fillna(dict.fromkeys(numbers, 0))
     summed = table.groupby(keys, sort=False)[numbers].sum().reset_index()
     return summed.astype(dict.fromkeys(MOVED, np.int64))
 
 
-def _arithmetic(costs: Mapping[str, StepCosts], profile: Profile) -> pd.DataFrame:
+def _arithmetic(costs: Mapping[str, StepCosts], profile: Profile, memory: str) -> pd.DataFrame:
     """Energy of the arithmetic; it is the same eager and fused."""
     work = pd.concat(
         [
@@ -63,14 +73,16 @@ def _arithmetic(costs: Mapping[str, StepCosts], profile: Profile) -> pd.DataFram
         ignore_index=True,
     )
     joules = compute_energy(profile, work)
-    return work.assign(component=COMPUTE, grain=PRICED_GRAIN, **{str(joules.name): joules})
+    keys = {"component": COMPUTE, "memory": memory, "grain": PRICED_GRAIN}
+    return work.assign(**keys, **{str(joules.name): joules})
 
 
 def _by_distance(
-    found: Distances, costs: Mapping[str, StepCosts], profile: Profile
+    found: Distances, costs: Mapping[str, StepCosts], profile: Profile, memory: str
 ) -> pd.DataFrame:
     """Price each distance; cold bytes lie at the far end of the step's footprint."""
-    table = found.named(found.at(PRICED_GRAIN).sums)
+    table = found.named(found.at(PRICED_GRAIN, memory).sums)
+    table["bytes_read"] += table[ALLOCATED]
     whose = zip(table["digest"], table["accounting"], strict=True)
     sizes = {(d, a): step.footprint(a) for d, step in costs.items() for a in ACCOUNTINGS}
     footprint = np.array([sizes[key] for key in whose], np.int64)

@@ -35,7 +35,7 @@ from instrumented import BufferInfo, Event, InstrumentError, Trace
 from instrumented.books.frames import by_role
 from instrumented.books.ledger import Ledger, Signature
 
-STEPS: Final = 3  # one warms the stack up, one is priced, one shows what comes back
+STEPS: Final = 5  # two warm the memories up, one is priced, two show what comes back
 RANDOM_ROWS: Final = 4096  # rows with random pixels; all others are zeros
 RATE: Final = 1e-4  # nothing is learned, costs do not depend on it
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.distances import distances, misses, reuse
-from ffenergy.costs.prices import COLUMNS, Prices
+from ffenergy.costs.prices import COLUMNS, MEMORIES, Prices
 from ffenergy.costs.pricing import energy, levels
 from ffenergy.costs.rehearsal import Rehearsal, Rehearsed, Workload, rehearse
 from ffenergy.costs.step_costs import StepCosts, step_costs
@@ -106,6 +106,7 @@ def price_run(
     profiles: Sequence[Profile],
     say: Say,
     analysed: dict[str, StepCosts] | None = None,
+    memory: str = MEMORIES[0],
 ) -> Prices:
     """Price a run from its signatures.
 
@@ -118,10 +119,11 @@ def price_run(
         say: takes one line per step kind that cannot be reproduced.
         analysed: analyses by digest, used and added to; runs that share one analyse a step that
             they have in common once.
+        memory: the one that levels and energies are of.
 
     Raises:
         SettingsError: an unknown algorithm.
-        PricingError: a profile that lacks a figure, or a step too large to analyse.
+        PricingError: a profile that lacks a figure.
     """
     analyst = StepAnalyst(Workload(settings, *images), analysed)
     kinds = [
@@ -129,11 +131,14 @@ def price_run(
         for algorithm, row in results.items()
         for kind in analyst.of_run(algorithm, row.get("signatures") or (), say)
     ]
-    return tabulate(kinds, profiles, whole_run=True)
+    return tabulate(kinds, profiles, whole_run=True, memory=memory)
 
 
 def price_steps(
-    algorithms: Sequence[str], settings: Settings, profiles: Sequence[Profile]
+    algorithms: Sequence[str],
+    settings: Settings,
+    profiles: Sequence[Profile],
+    memory: str = MEMORIES[0],
 ) -> Prices:
     """Price one full training step of each algorithm (of the head for ``random``).
 
@@ -141,24 +146,32 @@ def price_steps(
     """
     analyst = StepAnalyst(Workload(settings, settings.n_train or MEASURED_IMAGES, 0))
     kinds = [kind for algorithm in algorithms for kind in analyst.of_step(algorithm)]
-    return tabulate(kinds, profiles, whole_run=False)
+    return tabulate(kinds, profiles, whole_run=False, memory=memory)
 
 
 def tabulate(
-    kinds: Sequence[PricedKind], profiles: Sequence[Profile], *, whole_run: bool
+    kinds: Sequence[PricedKind],
+    profiles: Sequence[Profile],
+    *,
+    whole_run: bool,
+    memory: str = MEMORIES[0],
 ) -> Prices:
     """Put priced kinds into tables; ``whole_run``: they are all that a run did."""
     names = tuple(profile.name for profile in profiles)
     if not kinds:
         empty = {name: pd.DataFrame(columns=columns) for name, columns in COLUMNS.items()}
-        return Prices(profiles=names, **empty)
+        return Prices(profiles=names, **empty, memory=memory)
     steps = _steps(kinds)
     costs = {kind.digest: kind.costs for kind in kinds}
     found = distances(costs)
-    tables: dict[str, pd.DataFrame] = {"reuse": reuse(found), "misses": misses(found)}
-    served = {profile.name: levels(found, profile) for profile in profiles}
+    tables: dict[str, pd.DataFrame] = {
+        "reuse": reuse(found.of(MEMORIES[0], memory)),
+        "misses": misses(found),
+    }
+    served = {profile.name: levels(found, profile, memory) for profile in profiles}
     energies = {
-        profile.name: energy(found, costs, served[profile.name], profile) for profile in profiles
+        profile.name: energy(found, costs, served[profile.name], profile, memory)
+        for profile in profiles
     }
     tables["levels"] = _joined(served)
     tables["energy"] = _joined(energies)
@@ -168,7 +181,7 @@ def tabulate(
     )
     by_algorithm = {name: _of_steps(name, steps, table) for name, table in tables.items()}
     split = decomposition(steps, by_algorithm["reuse"], by_algorithm["energy"], whole_run=whole_run)
-    return Prices(profiles=names, steps=steps, **by_algorithm, decomposition=split)
+    return Prices(profiles=names, steps=steps, **by_algorithm, decomposition=split, memory=memory)
 
 
 def _steps(kinds: Sequence[PricedKind]) -> pd.DataFrame:

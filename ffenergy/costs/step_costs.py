@@ -9,25 +9,27 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ffenergy.costs.prices import ACCOUNTINGS, GRAINS, PLACE
+from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES, PLACE, PRICED_GRAIN
 from ffenergy.costs.rehearsal import Recording
 from ffenergy.network.dense import NORMALIZE_FOLDED
-from instrumented import Analysis, Event, analyse, analyse_live
+from instrumented import Analysis, Event, analyse_live
 from instrumented.analysis.live import LiveMemory
-from instrumented.analysis.step import steady_step
+from instrumented.analysis.step import analyses, steady_step
+from instrumented.lowering.kinds import Grain
 
 WORK: Final = ("adds", "multiplies", "specials")
 
 
 @dataclass(frozen=True)
 class StepCosts:
-    """One step in its steady state, under every accounting and grain.
+    """One step in its steady state, under every accounting, memory and grain.
 
     ``work`` has a row per layer, phase, role and dtype with adds, multiplies and specials; fusion
-    leaves arithmetic as it is. ``live`` is by accounting.
+    leaves arithmetic as it is. ``analyses`` is by accounting, memory and grain, ``live`` by
+    accounting.
     """
 
-    analyses: dict[tuple[str, str], Analysis]
+    analyses: dict[tuple[str, str, str], Analysis]
     work: pd.DataFrame
     live: dict[str, LiveMemory]
 
@@ -41,21 +43,39 @@ def step_costs(recording: Recording) -> StepCosts:
     """Analyse a recording at every grain and under every accounting."""
     events, buffers = recording.events, recording.buffers
     scopes = fusion_scopes(events)
-    analyses: dict[tuple[str, str], Analysis] = {}
+    found: dict[tuple[str, str, str], Analysis] = {}
     live: dict[str, LiveMemory] = {}
     known: dict[frozenset[str], str] = {}
     for accounting in ACCOUNTINGS:
         enabled = scopes[accounting]
         like = known.setdefault(enabled, accounting)
         if like != accounting:  # nothing in this step tells the two apart
-            analyses |= {(accounting, grain): analyses[like, grain] for grain in GRAINS}
+            found |= {(accounting, *k[1:]): one for k, one in found.items() if k[0] == like}
             live[accounting] = live[like]
             continue
         fusing: Any = {"fused": bool(enabled), "scopes": enabled}
-        for grain in GRAINS:
-            analyses[accounting, grain] = analyse(events, buffers, grain=grain, **fusing)
+        for (memory, grain), one in _in_memories(recording, fusing).items():
+            found[accounting, memory, grain] = one
         live[accounting] = analyse_live(events, buffers, **fusing)
-    return StepCosts(analyses, _work(events), live)
+    return StepCosts(found, _work(events), live)
+
+
+def _in_memories(recording: Recording, fusing: Any) -> dict[tuple[str, str], Analysis]:
+    """Analyse one reading of a recording: by memory and grain.
+
+    A cache is there for the program as it runs: eager products in it are packed, as BLAS does.
+    """
+    recorded = recording.events, recording.buffers
+    operation = analyses(*recorded, grain=Grain.OPERATION, **fusing)
+    if fusing["fused"]:
+        tiled = analyses(*recorded, grain=Grain.TILE, memories=MEMORIES, **fusing)
+    else:
+        tiled = analyses(*recorded, grain=Grain.TILE, **fusing)
+        packed = analyses(*recorded, grain=Grain.PACKED, memories=("cache",), **fusing)
+        tiled |= packed
+    return {(memory, "operation"): one for memory, one in operation.items()} | {
+        (memory, PRICED_GRAIN): one for memory, one in tiled.items()
+    }
 
 
 def fusion_scopes(events: Sequence[Event]) -> dict[str, frozenset[str]]:

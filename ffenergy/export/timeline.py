@@ -12,9 +12,9 @@ from ffenergy.costs.step_kinds import StepKind, What
 from ffenergy.energy import Profile, compute_energy, distance_movement_energy, movement_energy
 from ffenergy.errors import SettingsError
 from instrumented import BufferInfo, Event, analyse, analyse_live
-from instrumented.analysis.reuse import COLD, NEVER
 from instrumented.analysis.step import steady_step
 from instrumented.books.operand import ROLES
+from instrumented.distances.marks import COLD, NEVER
 
 GRAIN = "tile"  # at which the tables of energy are taken too
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.costs.decomposition import RUN, TRAINING_STEP, energies, of_run
-from ffenergy.costs.prices import PRICED_GRAIN, SHOWN, Prices
+from ffenergy.costs.prices import MEMORIES, PRICED_GRAIN, SHOWN, Prices
 from ffenergy.costs.run_costs import price_run
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.energy import ChosenProfile, Profile, choose_profiles, restore_profiles
@@ -55,7 +55,8 @@ class Book:
         hardware = tuple(chosen.profile for chosen in profiles)
         data = run.configuration["data"]
         images = (data["train_images"], data["test_images"])
-        prices = price_run(run.results, run.settings, images, hardware, say)
+        memory = str(run.configuration.get("memory", MEMORIES[0]))
+        prices = price_run(run.results, run.settings, images, hardware, say, memory=memory)
         return cls(run, None if prices.steps.empty else prices, hardware)
 
     # ---- what was counted ------------------------------------------------------------------------
@@ -229,7 +230,9 @@ class Book:
         keys = ["algorithm", "accounting", "role", "distance_to_bytes"]
         if self.prices is None:
             return pd.DataFrame(columns=[*keys, "bytes_read"])
-        reuse = self.prices.reuse[self.prices.reuse["grain"] == PRICED_GRAIN]
+        reuse = self.prices.reuse
+        chosen = (reuse["grain"] == PRICED_GRAIN) & (reuse["memory"] == self.prices.memory)
+        reuse = reuse[chosen]
         table = per_sample.per_training_sample(reuse, self.prices.steps, ["bytes_read"], keys)
         return table[table["bytes_read"] > 0]
 

@@ -56,6 +56,7 @@ def miss_curves(prices: Prices, accounting: str) -> pd.DataFrame:
     """
     misses = prices.misses
     misses = misses[(misses["accounting"] == accounting) & (misses["grain"] == PRICED_GRAIN)]
+    misses = misses[misses["memory"] == prices.memory]
     moved = misses.assign(bytes=misses["bytes_read"] + misses["bytes_written"])
     by_step = moved.pivot_table(index="capacity_bytes", columns=STEP, values="bytes").ffill()
     weight = weights(prices.steps)

@@ -94,6 +94,12 @@ class Run:
         """The same run priced under other profiles; a record of each as `run.json` keeps it."""
         return replace(self, configuration={**self.configuration, "profiles": list(records)})
 
+    def in_memory(self, memory: str | None) -> Run:
+        """The same run priced in another memory, unless it is None."""
+        if memory is None:
+            return self
+        return replace(self, configuration={**self.configuration, "memory": memory})
+
     def with_result(self, result: AlgorithmResult) -> Run:
         """The run with one more algorithm finished."""
         row = {name: getattr(result, name) for name in SCALARS}

@@ -33,6 +33,7 @@ DOCUMENT: Final = {
     "status": str,
     "command": str,
     "accounting": str,
+    "memory?": str,
     "preset": str,
     "seed": int,
     "settings": dict,

@@ -13,7 +13,7 @@ import pandas as pd
 from ffenergy import memory
 from ffenergy.costs.decomposition import energies
 from ffenergy.costs.measuring import measure
-from ffenergy.costs.prices import SHOWN, Prices
+from ffenergy.costs.prices import MEMORIES, SHOWN, Prices
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import Profile, commute_to_compute
 from ffenergy.energy.errors import PricingError
@@ -29,7 +29,7 @@ EXACT: Final = ("parameters", "bytes_read", "bytes_written", *COMPARED[1:])
 """Columns of integers, which stay so where a figure is missing."""
 DIGITS: Final = 100  # of a number in a list; Python itself reads no more than 4300
 
-Pricing = Callable[[Sequence[str], Settings, Sequence[Profile]], Prices]
+Pricing = Callable[[Sequence[str], Settings, Sequence[Profile], str], Prices]
 
 
 def grid(
@@ -69,19 +69,21 @@ def sweep(
     profiles: Sequence[Profile],
     done: Callable[[pd.DataFrame], object] = lambda table: None,
     pricing: Pricing = price_steps,
+    *,
+    memory: str = MEMORIES[0],
 ) -> pd.DataFrame:
     """Price one training step of every algorithm for every combination of settings.
 
     Returns a row per combination, algorithm and accounting (eager, fused): settings, counts and
-    energies per training step under the first profile, bytes and energy per training sample, and
-    ratios to backprop under the same settings and accounting (empty without ``bp``). Where the
-    profile has no price for the dtype energies are empty, where a step is too large to analyse
-    all figures of the combination; ``note`` says so. ``done`` is given the table so far after
-    every combination.
+    energies per training step under the first profile, in ``memory``, bytes and energy per
+    training sample, and ratios to backprop under the same settings and accounting (empty without
+    ``bp``). Where the profile has no price for the dtype energies are empty, where a step cannot be
+    analysed all figures of the combination; ``note`` says so. ``done`` is given the table so far
+    after every combination.
     """
     rows: list[dict[str, Any]] = []
     for settings in grid:
-        cell = _cell(settings, algorithms, profiles[0], pricing)
+        cell = _cell(settings, algorithms, profiles[0], pricing, memory)
         baseline = {row["accounting"]: row for row in cell if row["algorithm"] == "bp"}
         rows += [row | _ratios(row, baseline.get(row["accounting"])) for row in cell]
         done(_table(rows))
@@ -109,7 +111,11 @@ def swept(table: pd.DataFrame) -> list[str]:
 
 
 def _cell(
-    settings: Settings, algorithms: Sequence[str], profile: Profile, pricing: Pricing
+    settings: Settings,
+    algorithms: Sequence[str],
+    profile: Profile,
+    pricing: Pricing,
+    memory: str,
 ) -> list[dict[str, Any]]:
     note = _why_unpriced(settings, profile)
     sizes = settings.layer_sizes
@@ -130,7 +136,7 @@ def _cell(
         for algorithm, accounting in product(algorithms, SHOWN)
     ]
     try:
-        priced = pricing(algorithms, settings, [] if note else [profile])
+        priced = pricing(algorithms, settings, [] if note else [profile], memory)
     except PricingError as error:
         return [row | {"note": error.message} for row in cell]
     flops = {algorithm: _flops(algorithm, settings) for algorithm in algorithms}
@@ -145,6 +151,7 @@ def _counts(
     prices: Prices, settings: Settings, algorithm: str, accounting: str
 ) -> dict[str, int | float]:
     reuse = _rows(prices.reuse, algorithm, accounting)
+    reuse = reuse[reuse["memory"] == MEMORIES[0]]
     sums = reuse.groupby("grain")[["bytes_read", "bytes_written", "bytedmd"]].sum().to_dict()
     read, written = (int(sums[f"bytes_{way}"]["operation"]) for way in ("read", "written"))
     live = _rows(prices.live, algorithm, accounting)

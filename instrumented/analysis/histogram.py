@@ -1,4 +1,4 @@
-"""Reuse-distance tables: exact sums per place and distance, and logarithmic bins of them."""
+"""What follows from exact sums per place and distance: logarithmic bins, miss curves."""
 
 from __future__ import annotations
 
@@ -6,45 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from instrumented.analysis.fused import PLACE
-from instrumented.analysis.reuse import COLD
-from instrumented.distances.bytedmd import access_costs
-from instrumented.lowering.program import NO_VALUE, Flags, Program
-from instrumented.lowering.uses import Ints
+from instrumented.distances.marks import COLD
+
+Ints = npt.NDArray[np.int64]
+PLACE = ["layer", "phase", "operation", "role"]
+
 
 UNBOUNDED = np.iinfo(np.int64).max
-
-
-def read_table(
-    program: Program, places: pd.DataFrame, distance: Ints, chosen: Flags
-) -> pd.DataFrame:
-    """Sum the chosen reads per place and exact distance.
-
-    Args:
-        program: the lowered trace.
-        places: layer, phase, operation and role of every operand (``operand_places``).
-        distance: stack distance of every access.
-        chosen: which accesses to count.
-
-    Returns:
-        Columns layer, phase, operation, role, distance (bytes, COLD for first reads), bytes_read,
-        bytedmd. Tables add up: concatenate them and sum the last two columns.
-    """
-    reads = np.flatnonzero(chosen & ~program.write & (program.nbytes > 0))
-    moved = {"bytes_read": program.nbytes[reads], "bytedmd": _costs(program, distance, reads)}
-    return _table(program, places, distance, reads, moved)
-
-
-def write_table(
-    program: Program, places: pd.DataFrame, distance: Ints, chosen: Flags
-) -> pd.DataFrame:
-    """Sum the chosen writes per place and distance of the next read of what they wrote.
-
-    Columns as in ``read_table``, bytes_written instead of the last two; distance NEVER where the
-    value dies unread.
-    """
-    writes = np.flatnonzero(chosen & program.write & (program.nbytes > 0))
-    return _table(program, places, distance, writes, {"bytes_written": program.nbytes[writes]})
 
 
 def binned(table: pd.DataFrame) -> pd.DataFrame:
@@ -96,26 +64,3 @@ def _by_distance(table: pd.DataFrame) -> tuple[Ints, Ints]:
     total = np.zeros(found.size, np.int64)
     np.add.at(total, at, table["bytes_read"].to_numpy(np.int64))
     return found, total
-
-
-def _table(
-    program: Program, places: pd.DataFrame, distance: Ints, accesses: Ints, moved: dict[str, Ints]
-) -> pd.DataFrame:
-    """Sum columns of some accesses per place and distance."""
-    place = places.groupby(PLACE, sort=False).ngroup().to_numpy()
-    names = places[PLACE].drop_duplicates(ignore_index=True)
-    frame = pd.DataFrame(
-        {"place": place[program.operand[accesses]], "distance": distance[accesses], **moved}
-    )
-    summed = frame.groupby(["place", "distance"])[list(moved)].sum().reset_index()
-    named = names.iloc[summed.pop("place").to_numpy()].reset_index(drop=True)
-    return pd.concat([named, summed], axis=1)
-
-
-def _costs(program: Program, distance: Ints, reads: Ints) -> Ints:
-    """Return the ByteDMD cost of some reads; a partial read pays its share of its block."""
-    moved = program.nbytes[reads]
-    value = program.value[reads]
-    whole = np.where(value == NO_VALUE, moved, program.contents.sizes[value])
-    costs = access_costs(distance[reads], whole)
-    return np.where(whole == moved, costs, costs // whole * moved + costs % whole * moved // whole)

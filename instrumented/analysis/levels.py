@@ -1,8 +1,8 @@
 """Bytes served by each memory level, for any capacities, from one set of stack distances.
 
 A block at stack distance d is served whole by the first level whose capacity is at least d. What
-is written travels to the level that serves its next read; what is never read again and dead stays
-where it was born, in the first level (docs/metric.md §8 "Levels"). Reads and writes stay apart.
+is written travels to the level that serves the farthest of its reads; what is never read again and
+dead stays where it was born, in the first level (docs/metric.md). Reads and writes stay apart.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from instrumented.analysis.reuse import COLD
+from instrumented.distances.marks import COLD
 from instrumented.errors import InstrumentError
 
 DRAM = "dram"
@@ -24,22 +24,18 @@ def level_names(capacities: Sequence[int]) -> list[str]:
 
 
 def serve(
-    reads: pd.DataFrame,
-    writes: pd.DataFrame,
-    capacities: Sequence[int],
-    names: Sequence[str] | None = None,
+    table: pd.DataFrame, capacities: Sequence[int], names: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Say which level serves what.
 
     Args:
-        reads: a read table (``histogram.read_table``).
-        writes: a write table (``histogram.write_table``).
+        table: sums per place and distance, as in ``Analysis.table``.
         capacities: bytes of every level but the last, rising.
         names: one name per capacity and one for the unbounded level; ``level_names`` if left out.
 
     Returns:
-        One row per layer, phase, operation, role and level with bytes_read and bytes_written;
-        levels that serve nothing there are left out.
+        One row per layer, phase, operation, role and level with bytes_read (what a cache brings
+        in to be written included) and bytes_written; levels that serve nothing are left out.
 
     Raises:
         InstrumentError: capacities that do not rise, or a wrong number of names.
@@ -56,19 +52,18 @@ def serve(
             "name every level and the unbounded one after them"
         )
     columns = ["layer", "phase", "operation", "role", "level"]
-    tables = [
-        table.assign(level=serving(table["distance"], capacities)) for table in (reads, writes)
-    ]
-    summed = (
-        pd.concat(tables, ignore_index=True)
-        .fillna({"bytes_read": 0, "bytes_written": 0})
-        .groupby(columns, sort=False)[["bytes_read", "bytes_written"]]
-        .sum()
-        .astype(np.int64)
-        .reset_index()
-        .sort_values(columns, kind="stable", ignore_index=True)
-    )
-    return summed.assign(level=[named[level] for level in summed["level"]])
+    level = serving(table["distance"], capacities)
+    moved = table.assign(level=level, bytes_read=table["bytes_read"] + allocated(table, level))
+    summed = moved.groupby(columns, sort=False)[["bytes_read", "bytes_written"]].sum()
+    summed = summed[(summed != 0).any(axis=1)].reset_index()
+    summed = summed.sort_values(columns, kind="stable", ignore_index=True)
+    return summed.assign(level=[named[number] for number in summed["level"]])
+
+
+def allocated(table: pd.DataFrame, level: np.ndarray) -> pd.Series[int]:
+    """Bytes that are read only to be overwritten, none where they lie in the first level."""
+    found: pd.Series[int] = table["bytes_allocated"].where(level > 0, 0)
+    return found
 
 
 def serving(distance: pd.Series[int], capacities: Sequence[int]) -> np.ndarray:

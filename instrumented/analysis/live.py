@@ -7,17 +7,23 @@ but stand apart in a column of their own: they lie in bulk storage, and every al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from instrumented.analysis.reuse import holding, lifetimes
 from instrumented.books.events import BufferInfo, Event
 from instrumented.books.operand import ROLES
-from instrumented.lowering.program import NO_VALUE, Program
-from instrumented.lowering.uses import Ints
+
+if TYPE_CHECKING:
+    from instrumented.lowering.stream import Stream
+    from instrumented.lowering.table import Table
+    from instrumented.lowering.values import Values
+
+Ints = npt.NDArray[np.int64]
 
 DATA_SET = "data_set"
 
@@ -51,20 +57,20 @@ class LiveMemory:
         return row
 
 
-def live_memory(program: Program, buffers: Mapping[int, BufferInfo], step: int) -> LiveMemory:
-    """Follow the live bytes through one step of a program at operation grain, eager or fused.
+def live_memory(stream: Stream, buffers: Mapping[int, BufferInfo], step: int) -> LiveMemory:
+    """Follow the live bytes through one step of a stream at operation grain, eager or fused.
 
     The record should hold a step before and a step after, so that what crosses steps is known.
     """
-    contents = program.contents
-    born, last = lifetimes(program)
-    owner = [buffers[buffer] for buffer in contents.buffer.tolist()]
-    always = holding(program, buffers)
+    from instrumented.lowering.values import values_of  # brings numba, which takes its time
+
+    table, values = stream.table, values_of(stream)
+    born, last = _lifetimes(values)
+    owner = [buffers[buffer] for buffer in values.buffer.tolist()]
+    always = holding(table.events, buffers, step)
     own = np.array([not any(i.buffer in kept for kept in always.values()) for i in owner], np.bool_)
-    maker = _makers(program)
-    steps = np.array([program.events[event].step for event in program.event.tolist()], np.int64)
-    moments = np.flatnonzero(steps == step)
-    start, stop = int(moments[0]), int(moments[-1]) + 1
+    maker = _makers(values)
+    start, stop = table.span(step)
     held = dict.fromkeys((*ROLES, DATA_SET), 0)
     held[DATA_SET] = sum(buffers[buffer].nbytes for buffer in always["data_set"])
     for buffer in always["state"]:
@@ -72,12 +78,9 @@ def live_memory(program: Program, buffers: Mapping[int, BufferInfo], step: int) 
 
     present = np.flatnonzero(own & (last >= start) & (born < stop))
     roles = np.array(
-        [
-            program.operands[m][1].role if m >= 0 else owner[v].role
-            for v, m in _pairs(present, maker)
-        ]
+        [table.operands[m][1].role if m >= 0 else owner[v].role for v, m in _pairs(present, maker)]
     )
-    events = [program.events[event] for event in program.event[start:stop].tolist()]
+    events = [table.first_event(group) for group in range(start, stop)]
     series = pd.DataFrame(
         {
             "moment": np.arange(stop - start),
@@ -89,20 +92,59 @@ def live_memory(program: Program, buffers: Mapping[int, BufferInfo], step: int) 
     for role in ROLES:
         mine = present[roles == role]
         series[role] = held[role] + _bytes_alive(
-            born[mine] - start, last[mine] - start, contents.sizes[mine], stop - start
+            born[mine] - start, last[mine] - start, values.sizes[mine], stop - start
         )
     series["total"] = series[list(ROLES)].sum(axis=1)
     series[DATA_SET] = held[DATA_SET]
     peak = start + int(series["total"].to_numpy().argmax())
     there = present[(born[present] <= peak) & (peak <= last[present])]
-    return LiveMemory(series, _who(program, buffers, there, maker))
+    return LiveMemory(series, _who(table, values, buffers, always["state"], there, maker))
 
 
-def _makers(program: Program) -> Ints:
+def holding(
+    events: Sequence[Event], buffers: Mapping[int, BufferInfo], step: int
+) -> dict[str, set[int]]:
+    """Return the preloaded buffers that are held all the time, whoever uses them when.
+
+    ``data_set``: data that no event writes; ``state``: weights and optimiser state. All other
+    buffers (workspaces too) are alive as far as their values are. What was used before the step
+    and is not used in it or after it is dead.
+    """
+    written: set[int] = set()
+    before: set[int] = set()
+    since: set[int] = set()
+    for event in events:
+        written.update(access.buffer for access in event.writes)
+        touched = since if event.step >= step else before
+        touched.update(access.buffer for access in (*event.reads, *event.writes))
+    dead = before - since
+    preloaded = [i for i in buffers.values() if i.preloaded and i.buffer not in dead]
+    return {
+        "data_set": {i.buffer for i in preloaded if i.role == "data" and i.buffer not in written},
+        "state": {i.buffer for i in preloaded if i.role in ("weight", "optimizer_state")},
+    }
+
+
+def _lifetimes(values: Values) -> tuple[Ints, Ints]:
+    """Return the instruction in which each value is born and that of its last read.
+
+    A value that is there from the start is born in -1; one that is never read ends where it began.
+    """
+    held = values.value >= 0
+    born = np.full(values.sizes.size, -1, np.int64)
+    written = np.flatnonzero(held & values.write)
+    born[values.value[written]] = values.instruction[written]
+    last = born.copy()
+    read = np.flatnonzero(held & ~values.write)
+    last[values.value[read]] = values.instruction[read]
+    return born, last
+
+
+def _makers(values: Values) -> Ints:
     """Return the operand that wrote each value, -1 for those there from the start."""
-    maker = np.full(program.contents.sizes.size, -1, np.int64)
-    written = np.flatnonzero(program.write & (program.value != NO_VALUE))
-    maker[program.value[written]] = program.operand[written]
+    maker = np.full(values.sizes.size, -1, np.int64)
+    written = np.flatnonzero(values.write & (values.value >= 0))
+    maker[values.value[written]] = values.operand[written]
     return maker
 
 
@@ -118,21 +160,26 @@ def _bytes_alive(born: Ints, last: Ints, sizes: Ints, moments: int) -> Ints:
 
 
 def _who(
-    program: Program, buffers: Mapping[int, BufferInfo], values: Ints, maker: Ints
+    table: Table,
+    values: Values,
+    buffers: Mapping[int, BufferInfo],
+    state: Collection[int],
+    alive: Ints,
+    maker: Ints,
 ) -> pd.DataFrame:
     """List the buffers alive, the largest first: state whole, others their live part."""
     rows: dict[tuple[object, ...], int] = {}
-    for buffer in sorted(holding(program, buffers)["state"]):
+    for buffer in sorted(state):
         info = buffers[buffer]
         rows[info.buffer, info.role, info.name or "", "", "", ""] = info.nbytes
-    for value, operand in _pairs(values, maker):
-        info = buffers[int(program.contents.buffer[value])]
+    for value, operand in _pairs(alive, maker):
+        info = buffers[int(values.buffer[value])]
         role, birth = info.role, ("", "", "")
         if operand >= 0:
-            index, access = program.operands[operand]
-            role, birth = access.role, _birth(program.events[index])
+            index, access = table.operands[operand]
+            role, birth = access.role, _birth(table.events[index])
         key = (info.buffer, role, info.name or "", *birth)
-        rows[key] = rows.get(key, 0) + int(program.contents.sizes[value])
+        rows[key] = rows.get(key, 0) + int(values.sizes[value])
     columns = ["buffer", "role", "name", "layer", "phase", "operation"]
     frame = pd.DataFrame([(*key, size) for key, size in rows.items()], columns=[*columns, "bytes"])
     return frame.sort_values("bytes", ascending=False, kind="stable", ignore_index=True)

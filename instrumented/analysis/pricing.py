@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from instrumented.analysis.histogram import PLACE
 from instrumented.books.events import BufferInfo
 from instrumented.distances.memories import FOLLOW, PRICE, WARM, Memory
 from instrumented.distances.sums import COLUMNS
+from instrumented.lowering.kinds import MemoryKind
 from instrumented.lowering.scopes import scope_of
 from instrumented.lowering.stream import Stream
 from instrumented.lowering.table import Table
 from instrumented.lowering.uses import Ints
 
-PLACE = ["layer", "phase", "operation", "role"]
 
+class Priced(NamedTuple):
+    """A table per memory, and how large the step is that they are of."""
 
-class MemoryKind(StrEnum):
-    """What kind of memory a stream runs through (``distances/memories.py``, ``managed.py``)."""
-
-    CACHE = "cache"
-    SCRATCHPAD = "scratchpad"
-    MANAGED = "managed"
+    tables: dict[str, pd.DataFrame]
+    instructions: int
+    accesses: int
 
 
 def distances(
@@ -33,7 +33,7 @@ def distances(
     step: int,
     memories: Sequence[str],
     scopes: Collection[str] | None = (),
-) -> dict[str, pd.DataFrame]:
+) -> Priced:
     """Run a stream through memories of all sizes at once and sum up one step.
 
     Args:
@@ -45,19 +45,24 @@ def distances(
         scopes: names of the fusion scopes that are one operation; None: all.
 
     Returns:
-        Per memory a row per layer, phase, operation, role and distance (bytes; COLD, and for
+        For every memory a row per layer, phase, operation, role and distance (bytes; COLD, and for
         writes NEVER) with bytes_read, bytes_allocated (cache: what a write brings in first),
         bytes_written (by how far their value goes) and bytedmd (scratchpad), all exact integers.
     """
     names, places = places_of(stream.table, scopes)
+    numbers = [0, 0]
     made = {kind: _memory(kind, stream, buffers, places) for kind in memories}
-    bounds = stream.table.first_group(step), stream.table.first_group(step + 1)
-    for passed, part in stream.parts(*bounds):
+    for passed, part in stream.parts(*stream.table.span(step)):
         if passed == FOLLOW and all(memory.settled for memory in made.values()):
             break
         for memory in made.values():
             memory.run(part, (WARM, PRICE, FOLLOW)[passed])
-    return {kind: _frame(memory, stream, names) for kind, memory in made.items()}
+        if passed == PRICE:
+            instruction = part.chunk.instruction
+            numbers[0] += int(np.count_nonzero(np.diff(instruction))) + bool(instruction.size)
+            numbers[1] += instruction.size
+    tables = {kind: _frame(memory, stream, names) for kind, memory in made.items()}
+    return Priced(tables, *numbers)
 
 
 def places_of(table: Table, scopes: Collection[str] | None) -> tuple[pd.DataFrame, Ints]:

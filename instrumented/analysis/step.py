@@ -8,38 +8,58 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from instrumented.analysis import histogram
-from instrumented.analysis.fused import PLACE, fuse, operand_places, traffic_of
+from instrumented.analysis.histogram import PLACE
 from instrumented.analysis.levels import serve
 from instrumented.analysis.live import LiveMemory, live_memory
-from instrumented.analysis.reuse import distances
+from instrumented.analysis.traffic import with_work
 from instrumented.books.events import OUTSIDE, BufferInfo, Event
 from instrumented.errors import InstrumentError
-from instrumented.lowering.lower import FAST_MEMORY, Grain, lower
+from instrumented.lowering.kinds import Grain, MemoryKind
 
 STEPS_NEEDED = 3
+ATOM = 16
 
 
 @dataclass(frozen=True)
 class Analysis:
     """What one training step moves, and how far, in the steady state.
 
-    ``reads`` and ``writes`` are the exact tables of ``histogram.read_table`` and ``write_table``;
-    everything else is derived from them. ``traffic`` has calls, flops and bytes per layer, phase,
-    operation and role. ``instructions`` and ``accesses`` say how large the lowered step is.
+    ``table`` has exact sums per layer, phase, operation, role and distance in bytes: bytes_read;
+    bytes_allocated (read in by a cache only to be overwritten); bytes_written, at the distance of
+    the farthest access before they are overwritten or die; bytedmd (scratchpad). COLD is farther
+    than any memory, NEVER (written, dead) nearer. Everything else is derived from it. ``traffic``
+    has calls, flops and bytes per layer, phase, operation and role. ``instructions`` and
+    ``accesses`` say how large the lowered step is, ``atom`` how many multiply-adds an instruction
+    of a product does along each of its loops.
     """
 
     grain: str
+    memory: str
     fused: bool
-    fast_memory: int
+    atom: int
     step: int
-    reads: pd.DataFrame
-    writes: pd.DataFrame
+    table: pd.DataFrame
     traffic: pd.DataFrame
     instructions: int
     accesses: int
+
+    @cached_property
+    def reads(self) -> pd.DataFrame:
+        """Rows of ``table`` that read: PLACE, distance, bytes_read, bytedmd."""
+        columns = ["bytes_read", "bytedmd"]
+        chosen = (self.table[columns] != 0).any(axis=1)
+        return self.table.loc[chosen, [*PLACE, "distance", *columns]].reset_index(drop=True)
+
+    @cached_property
+    def writes(self) -> pd.DataFrame:
+        """Rows of ``table`` that write: PLACE, distance, bytes_written."""
+        chosen = self.table["bytes_written"] != 0
+        columns = [*PLACE, "distance", "bytes_written"]
+        return self.table.loc[chosen, columns].reset_index(drop=True)
 
     @cached_property
     def histogram(self) -> pd.DataFrame:
@@ -54,13 +74,13 @@ class Analysis:
     @property
     def total_bytedmd(self) -> int:
         """ByteDMD of the step."""
-        return sum(self.reads["bytedmd"].tolist())
+        return sum(self.table["bytedmd"].tolist())
 
     def levels(self, capacities: Sequence[int], names: Sequence[str] | None = None) -> pd.DataFrame:
         """Bytes read from and written to every memory level (``levels.serve``)."""
-        return serve(self.reads, self.writes, capacities, names)
+        return serve(self.table, capacities, names)
 
-    def misses(self, capacities: Sequence[int]) -> np.ndarray:
+    def misses(self, capacities: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Bytes read per step that miss a memory of each capacity (``histogram.misses``)."""
         return histogram.misses(self.reads, capacities)
 
@@ -86,8 +106,8 @@ def analyse(
     buffers: Mapping[int, BufferInfo] | None = None,
     *,
     grain: str = Grain.OPERATION,
-    fast_memory: int = FAST_MEMORY,
-    tile: tuple[int, int, int] | None = None,
+    memory: str = MemoryKind.SCRATCHPAD,
+    atom: int = ATOM,
     fused: bool = False,
     scopes: Collection[str] | None = None,
     step: int | None = None,
@@ -98,59 +118,92 @@ def analyse(
 
     Args:
         events: a trace made with ``record=True``, or its events in order: at least three like
-            steps, or none at all.
+            steps (five for a cache, which does not know what is dead), or none at all.
         buffers: the buffers that the events name; a trace brings its own.
-        grain: ``operation`` or ``tile``.
-        fast_memory: bytes for which tiles and blocks are chosen (tile grain).
-        tile: (m, n, k) of every matmul tile, to set it instead.
+        grain: ``operation``, ``tile`` or ``packed`` (``lowering/kinds.py``).
+        memory: ``scratchpad`` or ``cache``.
+        atom: multiply-adds of one instruction of a product along each of its loops (tile grain).
         fused: read every fusion scope as one kernel.
         scopes: which fusion scopes, by name; None: all.
-        step: the step to report; by default the last but one. The steps before it warm the stack
-            up, the one after it shows what it leaves behind is read again.
+        step: the step to report; by default the middle one (of an even number the later). The
+            steps before it warm the stack up, those after it show what becomes of its writes.
 
     Raises:
-        InstrumentError: an unknown grain, too few steps, or a fast memory that holds no tile.
+        InstrumentError: an unknown grain or memory, too few steps, or nothing recorded.
     """
+    return analyses(
+        events,
+        buffers,
+        grain=grain,
+        memories=(memory,),
+        atom=atom,
+        fused=fused,
+        scopes=scopes,
+        step=step,
+    )[memory]
+
+
+def analyses(
+    events: Recorded | Sequence[Event],
+    buffers: Mapping[int, BufferInfo] | None = None,
+    *,
+    grain: str = Grain.OPERATION,
+    memories: Sequence[str] = (MemoryKind.SCRATCHPAD,),
+    atom: int = ATOM,
+    fused: bool = False,
+    scopes: Collection[str] | None = None,
+    step: int | None = None,
+) -> dict[str, Analysis]:
+    """Price one step in several memories at once, as ``analyse`` does in one: by memory."""
     if grain not in tuple(Grain):
-        raise InstrumentError(f"unknown grain {grain!r}; use operation or tile")
+        raise InstrumentError(f"unknown grain {grain!r}; use {', '.join(Grain)}")
+    for memory in memories:
+        if memory not in (MemoryKind.CACHE, MemoryKind.SCRATCHPAD):
+            raise InstrumentError(f"unknown memory {memory!r}; use cache or scratchpad")
+    from instrumented.analysis.pricing import distances
+    from instrumented.lowering.cells import ATOM as DEFAULT
+    from instrumented.lowering.lower import lower
+    from instrumented.lowering.stream import Stream
+
     events, buffers = _events_and_buffers(events, buffers)
     reported = _reported(events, step)
     enabled: Collection[str] | None = scopes if fused else ()
-    program = lower(
-        events, buffers, grain=grain, fast_memory=fast_memory, tile=tile, scopes=enabled
-    )
-    if fused:
-        program = fuse(program, grain=grain)
-    places = operand_places(program, enabled)
-    distance = distances(program, buffers)
-    chosen = program.in_step(reported)
-    return Analysis(
-        grain=str(grain),
-        fused=fused,
-        fast_memory=fast_memory,
-        step=reported,
-        reads=histogram.read_table(program, places, distance, chosen),
-        writes=histogram.write_table(program, places, distance, chosen),
-        traffic=traffic_of(program, scopes=enabled, step=reported),
-        instructions=int(np.unique(program.instruction[chosen]).size),
-        accesses=int(chosen.sum()),
-    )
+    cells = DEFAULT._replace(product=atom, rows=atom, columns=atom, block=atom * atom)
+    stream = Stream(lower(events, buffers, grain=grain, scopes=enabled, atom=cells))
+    priced = distances(stream, buffers, reported, memories, enabled)
+    chosen = [event for event in events if event.step == reported]
+    return {
+        memory: Analysis(
+            grain=str(grain),
+            memory=str(memory),
+            fused=fused,
+            atom=atom,
+            step=reported,
+            table=table,
+            traffic=with_work(table, chosen, enabled),
+            instructions=priced.instructions,
+            accesses=priced.accesses,
+        )
+        for memory, table in priced.tables.items()
+    }
 
 
 def analyse_live(
-    events: Sequence[Event],
-    buffers: Mapping[int, BufferInfo],
+    events: Recorded | Sequence[Event],
+    buffers: Mapping[int, BufferInfo] | None = None,
     *,
     fused: bool = False,
     scopes: Collection[str] | None = None,
     step: int | None = None,
 ) -> LiveMemory:
     """Follow live memory through one training step; arguments as in ``analyse``."""
-    reported = steady_step(events) if step is None else step
-    program = lower(events, buffers, scopes=scopes if fused else ())
-    if fused:
-        program = fuse(program, grain=Grain.OPERATION)
-    return live_memory(program, buffers, reported)
+    from instrumented.lowering.lower import lower
+    from instrumented.lowering.stream import Stream
+
+    events, buffers = _events_and_buffers(events, buffers)
+    reported = _reported(events, step)
+    stream = Stream(lower(events, buffers, scopes=scopes if fused else ()))
+    return live_memory(stream, buffers, reported)
 
 
 def _events_and_buffers(
@@ -173,7 +226,7 @@ def _reported(events: Sequence[Event], step: int | None) -> int:
 
 
 def steady_step(events: Sequence[Event]) -> int:
-    """Return the last but one step of a record: warmed up before it, and read again after it.
+    """Return the middle step of a record: warmed up before it, and seen through after it.
 
     Raises:
         InstrumentError: fewer than three steps.
@@ -184,4 +237,4 @@ def steady_step(events: Sequence[Event]) -> int:
             f"{len(steps)} recorded steps show no steady state; record at least {STEPS_NEEDED}, "
             "or name the step to report"
         )
-    return steps[-2]
+    return steps[len(steps) // 2]

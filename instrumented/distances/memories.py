@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instrumented.compiling import compiled
+from instrumented.distances.marks import COLD, NEVER
 from instrumented.distances.stack_kernels import (
     ABSENT,
     BYTES,
@@ -36,10 +37,6 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Bits = npt.NDArray[np.uint8]
 
-COLD = -1
-"""Distance of a first access: farther than any capacity."""
-NEVER = 0
-"""Distance of a write whose value is dead before anyone reads it."""
 NOBODY = -1
 WARM, PRICE, FOLLOW = range(3)
 """Before the step in question: only the order of the stack counts. In it: what it moves is summed

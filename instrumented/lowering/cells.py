@@ -33,6 +33,8 @@ class Atom(NamedTuple):
 
 
 ATOM = Atom()
+PACKED_ATOM = Atom(rows=4, columns=1 << 12, block=1 << 12)
+"""Blocks of four whole rows: the slices of a packed product's kernel are unions of them."""
 
 
 class CutNest(NamedTuple):

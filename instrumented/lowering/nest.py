@@ -10,10 +10,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from instrumented.books.events import Access, Axes, Event, Kind
+from instrumented.lowering.packed import KERNEL_ROWS, is_kernel
 
 WHOLE = -1
 
@@ -55,9 +56,19 @@ class Nest:
 
 
 def data_sets(events: Sequence[Event]) -> set[int]:
-    """Return the buffers that are gathered from and never written: data sets read at random."""
-    gathered = {event.reads[0].buffer for event in events if event.kind is Kind.GATHER}
-    return gathered - {access.buffer for event in events for access in event.writes}
+    """Return the buffers that are only gathered from, never written: data sets read at random.
+
+    What leaves the trace whole (an escape) only passes by.
+    """
+    gathered: set[int] = set()
+    otherwise: set[int] = set()
+    for event in events:
+        rows = event.reads[:1] if event.kind is Kind.GATHER else ()
+        gathered.update(access.buffer for access in rows)
+        if event.kind is not Kind.ESCAPE:
+            otherwise.update(access.buffer for access in event.reads[len(rows) :])
+        otherwise.update(access.buffer for access in event.writes)
+    return gathered - otherwise
 
 
 def whole(event: Event, data: Collection[int]) -> Nest:
@@ -76,6 +87,9 @@ def nests(event: Event, data: Collection[int]) -> list[Nest]:
     """Return the loop nests of an operation: one, or one per operand if it streams."""
     if event.reads and event.writes and not _is_empty(event):
         nest: Nest | None = None
+        if is_kernel(event):
+            nest = _said(event)
+            return [] if nest is None else [replace(nest, steps=(KERNEL_ROWS, *nest.loops[1:]))]
         if event.kind in (Kind.MATMUL, Kind.REDUCTION) and not event.operation.endswith("reduce"):
             nest = _product(event)
         if nest is None:

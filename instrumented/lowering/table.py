@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instrumented.books.events import Access, BufferInfo, Event
+from instrumented.errors import InstrumentError
 from instrumented.lowering.blocks import partition
 from instrumented.lowering.cells import CutNest, use_of
 from instrumented.lowering.nest import Operand, Touch
@@ -103,14 +104,24 @@ class Table:
         """Index of the event of every operand."""
         return np.array([event for event, _ in self.operands], np.int64)
 
-    def first_group(self, step: int) -> int:
-        """Return the first group of a step or of any later one; the number of groups if none."""
-        for group, first in enumerate(self.group_start[:-1].tolist()):
-            slot = int(self.nests[first, NestColumn.FIRST])
-            operand = int(self.slots[slot, SlotColumn.OPERAND])
-            if self.events[self.operands[operand][0]].step >= step:
-                return group
-        return self.group_start.size - 1
+    def first_event(self, group: int) -> Event:
+        """Return the event with which a group begins."""
+        slot = self.nests[self.group_start[group], NestColumn.FIRST]
+        number, _ = self.operands[int(self.slots[slot, SlotColumn.OPERAND])]
+        return self.events[number]
+
+    def span(self, step: int) -> tuple[int, int]:
+        """Return the groups of a step: the first, and the one after the last of them.
+
+        Raises:
+            InstrumentError: no group is of that step.
+        """
+        first = self.slots[self.nests[self.group_start[:-1], NestColumn.FIRST], SlotColumn.OPERAND]
+        steps = np.array([event.step for event in self.events], np.int64)
+        mine = np.flatnonzero(steps[self.event_of_operand[first]] == step)
+        if not mine.size:
+            raise InstrumentError(f"no operation of step {step} was recorded")
+        return int(mine[0]), int(mine[-1]) + 1
 
 
 def tabulate(

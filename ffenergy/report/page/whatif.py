@@ -32,8 +32,10 @@ WORK: Final = ("adds", "multiplies", "specials")
 def histogram(prices: Prices) -> pd.DataFrame:
     """Bytes by scope, algorithm, accounting, phase and reuse distance: exact Python integers."""
     reuse = prices.reuse
-    chosen = (reuse["grain"] == PRICED_GRAIN) & reuse["accounting"].isin(SHOWN)
+    chosen = (reuse["grain"] == PRICED_GRAIN) & (reuse["memory"] == prices.memory)
+    chosen &= reuse["accounting"].isin(SHOWN)
     tile = reuse[chosen]
+    tile = tile.assign(bytes_read=tile["bytes_read"] + tile["bytes_allocated"])
     return _by_scope(prices, tile, [*KEYS, BIN], MOVED)
 
 

@@ -115,9 +115,10 @@ def test_levels_energy_and_misses_add_up_to_the_distances(priced: Priced) -> Non
 
 @pytest.mark.parametrize("capacity", [1024, 4096])
 def test_misses_are_what_lies_farther_away(priced: Priced, capacity: int) -> None:
-    keys = ["algorithm", "step", "accounting", "grain"]
+    keys = ["algorithm", "step", "accounting", "memory", "grain"]
     moved = ["bytes_read", "bytes_written"]
     curve = priced.prices.misses
+    curve = curve[curve["memory"] == priced.prices.memory]
     curve = curve[curve["capacity_bytes"] == capacity].set_index(keys)[moved]
     reuse = priced.prices.reuse
     far = (reuse["distance_from_bytes"] >= capacity) | (reuse["distance_to_bytes"] == -1)

@@ -90,7 +90,7 @@ def test_backprop():
 def test_a_step_is_analysed_at_both_grains(make, fused):
     trace = train(make, 3, record=True)
     coarse, fine = (
-        analyse(trace.events, trace.buffers, grain=grain, fast_memory=64, fused=fused)
+        analyse(trace.events, trace.buffers, grain=grain, atom=2, fused=fused)
         for grain in ("operation", "tile")
     )
     assert fine.traffic["flops"].sum() == coarse.traffic["flops"].sum()

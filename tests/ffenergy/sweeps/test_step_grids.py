@@ -16,7 +16,6 @@ from ffenergy.costs.run_costs import price_steps
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import SettingsError
-from ffenergy.report import grids
 from ffenergy.report.pictures.step_grid import render
 from ffenergy.settings import Settings
 from ffenergy.sweeps.step_grids import grid, sweep, swept
@@ -185,26 +184,6 @@ def test_locally_connected_layers_are_measured(invoke: Invoke) -> None:
     ran = invoke("measure", *flags.split())
     assert ran.exit_code == 0, ran.output
     assert "784-128" in ran.output
-
-
-def test_a_step_too_large_to_analyse_leaves_its_rows_empty_and_says_so(
-    table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("instrumented.lowering.lower.MOST_ACCESSES", 1000)
-    found = sweep(grid(SMALL, {"batch_size": "4,8", "width": "8,300"}), ("ff", "bp"), PROFILES)
-    large = found["width"] == 300
-    assert found.loc[large, "note"].str.contains("more than 1,000 block accesses").all()
-    assert (
-        found.loc[large, ["bytes_read", "energy_joules", "energy_ratio_to_bp"]]
-        .isna()
-        .all(axis=None)
-    )
-    pd.testing.assert_frame_equal(
-        found[~large].reset_index(drop=True)[table.columns],
-        table[table["width"] == 8].reset_index(drop=True),
-        check_dtype=False,
-    )
-    assert "300" in "".join(cell.text for row in grids.of_steps(found).rows for cell in row)
 
 
 def test_an_interrupted_sweep_keeps_the_combinations_it_has(

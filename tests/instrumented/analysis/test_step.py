@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from instrumented import InstrumentError, Trace
-from instrumented.analysis.fused import fused_traffic
 from instrumented.analysis.step import analyse, analyse_live
-from instrumented.lowering.tile import choose_tile, cut
+from instrumented.analysis.traffic import fused_traffic
 
 f32 = np.float32
 
@@ -48,12 +47,35 @@ def network(steps, *, rows=10, inputs=24, width=40):
     return trace
 
 
+def test_partial_reads_count_as_their_union():
+    # 2 of 400 elements gathered (8 bytes, and 16 of the index), then all of them: each byte once
+    trace = Trace(record=True)
+    x = trace.array(np.ones(400, f32), role="activation")
+    for _ in range(3):
+        with trace.step("s"), trace.fuse("scope"):
+            index = trace.array(np.array([3, 5]), role="data")
+            trace.escape(x[index])
+            trace.escape(x.sum())
+    frame = fused_traffic(trace.events, trace.buffers, step=1)
+    assert frame["bytes_read"].sum() == 1600 + 16
+
+
+def test_a_dead_preloaded_buffer_is_not_alive():
+    trace = Trace(record=True)
+    old, w = (trace.array(np.ones(n, f32), role="weight") for n in (100, 4))
+    for number in range(5):
+        with trace.step("s"):
+            w += old[:4] if number == 0 else 1.0
+    assert analyse_live(trace.events, trace.buffers).peak_bytes == 16
+    assert analyse_live(trace.events, trace.buffers, step=0).peak_bytes == 416
+
+
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("grain", ["operation", "tile"])
-def test_three_and_thirty_steps_agree(grain, fused):
+def test_five_and_thirty_steps_agree(grain, fused):
     few, many = (
-        analyse(t.events, t.buffers, grain=grain, fast_memory=2048, fused=fused)
-        for t in (network(3), network(30))
+        analyse(t.events, t.buffers, grain=grain, atom=4, fused=fused)
+        for t in (network(5), network(30))
     )
     assert few.reads.equals(many.reads)
     assert few.writes.equals(many.writes)
@@ -73,8 +95,7 @@ def test_operation_grain_moves_what_the_trace_counts():
 def test_tile_grain_reads_no_less_and_computes_the_same():
     trace = network(3)
     coarse, fine = (
-        analyse(trace.events, trace.buffers, grain=g, fast_memory=2048)
-        for g in ("operation", "tile")
+        analyse(trace.events, trace.buffers, grain=g, atom=4) for g in ("operation", "tile")
     )
     assert fine.traffic["flops"].sum() == coarse.traffic["flops"].sum()
     assert fine.traffic["bytes_read"].sum() >= coarse.traffic["bytes_read"].sum()
@@ -93,11 +114,12 @@ def test_hand_worked_distances_levels_and_live_memory():
     analysis = analyse(trace.events, trace.buffers)
     table = analysis.reads.groupby("distance")["bytes_read"].sum().to_dict()
     assert table == {16: 4 * 16, 32: 16}
-    # misses(16) = the one read at 32; every write is next read at 16 (b, c, a of the next step)
+    # misses(16) = the one read at 32; b and c are read at 16, but the farthest
+    # read of a, in the next step, is the one at 32: it goes out of a memory of 16 bytes
     assert analysis.misses([15, 16, 31, 32]).tolist() == [80, 16, 16, 0]
     levels = analysis.levels([16, 64]).groupby("level")[["bytes_read", "bytes_written"]].sum()
-    assert levels.loc["level1"].tolist() == [64, 48]
-    assert levels.loc["level2"].tolist() == [16, 0]
+    assert levels.loc["level1"].tolist() == [64, 32]
+    assert levels.loc["level2"].tolist() == [16, 16]
     live = analyse_live(trace.events, trace.buffers)
     assert live.series["total"].tolist() == [32, 48, 32]  # a b; a b c; a c
     assert live.peak_bytes == 48
@@ -127,26 +149,27 @@ def product(n, **options):
 
 
 def test_matmul_reads_follow_the_formula():
-    # 8x8, tile 4x3x2: A once per column of tiles (3), B once per row (2), C 4 - 1 times: floats
-    analysis = product(8, tile=(4, 3, 2))
-    assert analysis.reads["bytes_read"].sum() == 4 * 64 * (3 + 2 + 3)
-    assert analysis.writes["bytes_written"].sum() == 4 * 64 * 4
+    # 8x8 in micro-tiles of 4: A once per column of tiles (2), B once per row (2), C 2 - 1 times
+    analysis = product(8, atom=4)
+    assert analysis.reads["bytes_read"].sum() == 4 * 64 * (2 + 2 + 1)
+    assert analysis.writes["bytes_written"].sum() == 4 * 64 * 2
 
 
-def test_matmul_stays_between_the_lower_bound_and_1_4_times_it():
-    n, elements = 1024, 65536
-    bound = 2 * n**3 / elements**0.5 - 2 * elements
-    analysis = product(n, fast_memory=4 * elements)
-    words = int(analysis.misses([4 * elements])[0]) // 4 + n * n  # C leaves once
-    assert bound <= words <= 1.4 * bound
-
-
-def test_tile_fits_and_cuts_are_exact():
-    for shape in [(100, 2000, 784), (7, 5, 3), (1, 1000, 10)]:
-        tile = choose_tile(*shape, 65536)
-        assert tile.m * tile.n + tile.k * (tile.m + tile.n) <= 65536
-    assert cut(10, 4) == (0, 4, 8, 10)
-    assert cut(10, 4, (3, 1)) == (0, 1, 4, 7, 10)
+def test_the_folded_axis_of_a_square_array_is_known():
+    # x.sum(axis=0) in blocks of 2x2: a row of blocks at a time, so each partial sum comes back
+    # after three others (16 + 8 bytes each); x.sum(axis=1) has its partial sum at hand
+    far = {}
+    for axis in (0, 1):
+        trace = Trace(record=True)
+        x = trace.array(np.ones((8, 8), f32), role="weight")
+        for _ in range(3):
+            with trace.step("s"):
+                x.sum(axis=axis)
+        reads = analyse(trace.events, trace.buffers, grain="tile", atom=2).reads
+        partial = reads[reads["role"] == "temporary"]
+        assert partial["bytes_read"].sum() == 3 * 8 * 4  # four visits, the first reads none
+        far[axis] = partial["distance"].max()
+    assert far == {0: 3 * (16 + 8) + 8, 1: 8}
 
 
 def test_gathered_rows_come_from_the_bottom():

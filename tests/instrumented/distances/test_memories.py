@@ -9,7 +9,7 @@ from instrumented import Trace
 from instrumented.distances.memories import COLD, FOLLOW, PRICE, WARM, Memory
 from instrumented.distances.sums import ALLOCATED, BYTEDMD, READ, WRITTEN
 from instrumented.lowering.cells import Atom
-from instrumented.lowering.lowered import lowered
+from instrumented.lowering.lower import lower
 from instrumented.lowering.stream import Stream
 
 STEPS, MIDDLE = 5, 2
@@ -51,7 +51,7 @@ def random_program(seed):
 
 def stream_of(seed, *, fused=False, grain="tile"):
     trace = random_program(seed)
-    table = lowered(
+    table = lower(
         trace.events,
         trace.buffers,
         grain=grain,
@@ -64,7 +64,7 @@ def stream_of(seed, *, fused=False, grain="tile"):
 def accesses(stream):
     """Every access as (phase, instruction, block, write, bytes, marked)."""
     table = stream.table
-    bounds = table.first_group(MIDDLE), table.first_group(MIDDLE + 1)
+    bounds = table.span(MIDDLE)
     return [
         (phase, *row)
         for phase, (chunk, marked) in stream.parts(*bounds)
@@ -84,7 +84,7 @@ def priced(stream, *, cache):
     live = None if cache else np.flatnonzero(stream.initial)[::-1]
     places = np.zeros(len(table.operands), np.int64)
     memory = Memory(table.sizes, places, rows=table.sizes.size, data_bytes=0, live=live)
-    bounds = table.first_group(MIDDLE), table.first_group(MIDDLE + 1)
+    bounds = table.span(MIDDLE)
     for phase, part in stream.parts(*bounds):
         memory.run(part, (WARM, PRICE, FOLLOW)[phase])
     return memory.finish(stream.kept).rows()

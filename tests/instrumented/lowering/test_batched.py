@@ -27,13 +27,13 @@ def test_every_matrix_of_a_stack_is_tiled_by_itself(strided):
     for _ in range(3):
         with trace.step("train"):
             np.matmul(x, w, out=out.swapaxes(0, 1) if strided else out)
-    found = analyse(trace.events, trace.buffers, grain="tile", tile=(2, 1, 3))
-    # per location, tiles of 2x1x3: A once per column of tiles, B once per row of tiles, C back
-    # at every depth but the first; C written at every depth
-    read = M * K * 2 + K * N * 2 + M * N * 1
+    found = analyse(trace.events, trace.buffers, grain="tile", atom=2)
+    # per location, micro-tiles of 2x2x2: A once per column of tiles (1), B once per row of tiles
+    # (2), C back at every depth but the first (2 of 3); C written at every depth
+    read = M * K * 1 + K * N * 2 + M * N * 2
     assert found.reads["bytes_read"].sum() == LOCATIONS * read * 4
-    assert found.writes["bytes_written"].sum() == LOCATIONS * M * N * 2 * 4
-    assert found.instructions == LOCATIONS * 2 * 2 * 2
+    assert found.writes["bytes_written"].sum() == LOCATIONS * M * N * 3 * 4
+    assert found.instructions == LOCATIONS * 2 * 1 * 3
     assert found.traffic["flops"].sum() == 2 * LOCATIONS * M * N * K
 
 
@@ -52,6 +52,6 @@ def test_a_stack_costs_what_its_matrices_cost_one_after_another():
                 else:
                     for k in range(LOCATIONS):
                         np.matmul(x[k], w[k], out=out[k])
-        found = analyse(trace.events, trace.buffers, grain="tile", tile=(2, 2, 3))
+        found = analyse(trace.events, trace.buffers, grain="tile", atom=2)
         results.append((found.reads["bytes_read"].sum(), found.total_bytedmd))
     assert results[0] == results[1]

@@ -25,7 +25,7 @@ def linear(*, fold):
 def test_fused_product_keeps_tile_reuse_and_drops_the_epilogue():
     # tile 4x4x4 on 8x8x8: x and w twice each, C once more (2 depths), b once; h read by escape
     trace = linear(fold=False)
-    analysis = analyse(trace.events, trace.buffers, grain="tile", tile=(4, 4, 4), fused=True)
+    analysis = analyse(trace.events, trace.buffers, grain="tile", atom=4, fused=True)
     fused = analysis.traffic[analysis.traffic["operation"] == "linear"]
     assert fused["bytes_read"].sum() == 4 * (64 * 2 + 64 * 2 + 64 + 8)
     assert fused["bytes_written"].sum() == 4 * (64 + 64)  # C after the first depth, then h
@@ -34,7 +34,7 @@ def test_fused_product_keeps_tile_reuse_and_drops_the_epilogue():
 
 def test_operand_made_in_the_scope_is_read_from_its_source():
     folded, plain = (
-        analyse(t.events, t.buffers, grain="tile", tile=(4, 4, 4), fused=True).traffic
+        analyse(t.events, t.buffers, grain="tile", atom=4, fused=True).traffic
         for t in (linear(fold=True), linear(fold=False))
     )
     assert folded["bytes_read"].sum() == plain["bytes_read"].sum()

@@ -12,7 +12,7 @@ import pytest
 from instrumented import Trace
 from instrumented.distances.memories import COLD, PRICE, Memory
 from instrumented.distances.sums import READ, WRITTEN
-from instrumented.lowering.lowered import lowered
+from instrumented.lowering.lower import lower
 from instrumented.lowering.stream import Stream
 from instrumented.lowering.walk import micro_tiles
 
@@ -74,7 +74,7 @@ def product(m, n, k, *, cache, transposed=(False, False)):
         sides.append(array.T if turned else array)
     out = trace.array(np.zeros((m, n), np.float32), role="activation")
     np.matmul(*sides, out=out)
-    stream = Stream(lowered(trace.events, trace.buffers, grain="tile"))
+    stream = Stream(lower(trace.events, trace.buffers, grain="tile"))
     table = stream.table
     nothing = np.empty(0, np.int64)
     memory = Memory(

@@ -1,0 +1,203 @@
+"""The model held against a simulated cache: python -m validation.callgrind --help
+
+callgrind simulates a cache with write-backs under one real, untraced training step, products by
+OpenBLAS. The model's `cache` reading of the recorded step (five steps, the middle one; products
+packed) predicts its read fills, write-allocate fills and write-backs. `check` compares the model
+with the committed figures and needs no valgrind; `simulate` adds a figure (about 45 seconds of
+processor time each; needs valgrind and gcc).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from unittest.mock import patch
+
+import pandas as pd
+
+from ffenergy.costs import rehearsal
+from ffenergy.settings import Settings, parse_layer_sizes
+from instrumented.analysis.pricing import distances
+from instrumented.distances.marks import COLD
+from instrumented.lowering.kinds import Grain, MemoryKind
+from instrumented.lowering.lower import lower
+from instrumented.lowering.stream import Stream
+
+FIGURES = Path(__file__).parent / "callgrind.csv"
+IMAGES = 6000
+STEPS, MIDDLE = 5, 2
+LINE = 64
+NEAR = 0.1
+"""A footprint within a tenth of the capacity is decided by conflict misses, which no LRU model
+has: such a point counts for its total but not for a ratio."""
+ENVIRONMENT = {
+    "OPENBLAS_CORETYPE": "HASWELL",
+    "OPENBLAS_NUM_THREADS": "1",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+}
+CLIENT = """
+#include <valgrind/callgrind.h>
+void begin(void) { CALLGRIND_START_INSTRUMENTATION; }
+void end(void) { CALLGRIND_STOP_INSTRUMENTATION; }
+"""
+
+
+@dataclass(frozen=True)
+class Point:
+    """What a cache of ``capacity_kib`` KiB moves in one step of a network, in 10^6 bytes."""
+
+    algorithm: str
+    layer_sizes: str
+    batch_size: int
+    optimizer: str
+    capacity_kib: int
+    read_fills_mb: float
+    write_allocate_fills_mb: float
+    write_backs_mb: float
+
+    @property
+    def network(self) -> tuple[str, str, int, str]:
+        """Algorithm, layer sizes (joined by hyphens), batch size and optimiser."""
+        return self.algorithm, self.layer_sizes, self.batch_size, self.optimizer
+
+    @property
+    def moved(self) -> tuple[float, float, float]:
+        """Read fills, write-allocate fills and write-backs."""
+        return self.read_fills_mb, self.write_allocate_fills_mb, self.write_backs_mb
+
+
+def committed(path: Path = FIGURES) -> list[Point]:
+    """Return the committed figures of the simulator."""
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
+    return [
+        Point(*(kind(row[name]) for name, kind in TYPES.items())) for row in csv.DictReader(lines)
+    ]
+
+
+TYPES = {
+    field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Point)
+}
+
+
+class Model:
+    """The prediction for one network: its recorded step, priced once for all capacities."""
+
+    def __init__(self, algorithm: str, layer_sizes: str, batch_size: int, optimizer: str) -> None:
+        sizes = parse_layer_sizes(layer_sizes.replace("-", ","))
+        settings = Settings.from_preset("quick").replace(
+            layer_sizes=sizes, batch_size=batch_size, optimizer=optimizer, n_train=IMAGES
+        )
+        with patch.object(rehearsal, "STEPS", STEPS):
+            known = rehearsal.rehearse(algorithm, rehearsal.Workload(settings, IMAGES, 1000))
+            kind = next(kind for kind in known.kinds if kind.kind.trains_layers)
+            recording = known.record(kind)
+        events, buffers = recording.events, recording.buffers
+        stream = Stream(lower(events, buffers, grain=Grain.PACKED))
+        self.footprint = int(stream.table.sizes[: stream.table.rows].sum())
+        found = distances(stream, buffers, MIDDLE, [MemoryKind.CACHE]).tables
+        self.table: pd.DataFrame = found[MemoryKind.CACHE]
+
+    def moved(self, capacity: int) -> tuple[float, float, float]:
+        """Return what crosses the boundary of a cache of so many bytes, in 10^6 bytes."""
+        distance = self.table["distance"]
+        far = self.table[(distance > capacity) | (distance == COLD)]
+        names = ("bytes_read", "bytes_allocated", "bytes_written")
+        read, allocated, written = (float(far[name].sum()) / 1e6 for name in names)
+        return read, allocated, written
+
+    def decided_by_conflicts(self, capacity: int) -> bool:
+        """Whether the footprint of the step lies within a tenth of a capacity."""
+        return abs(self.footprint - capacity) <= NEAR * capacity
+
+
+def compared(points: Sequence[Point]) -> Iterator[tuple[Point, tuple[float, float, float], bool]]:
+    """Yield every point, what the model predicts, and whether conflict misses decide it."""
+    models: dict[tuple[str, str, int, str], Model] = {}
+    for point in points:
+        if point.network not in models:
+            models[point.network] = Model(*point.network)
+        model, capacity = models[point.network], point.capacity_kib * 1024
+        yield point, model.moved(capacity), model.decided_by_conflicts(capacity)
+
+
+def simulate(
+    algorithm: str, layer_sizes: str, batch_size: int, optimizer: str, capacity_kib: int
+) -> Point:
+    """Run one step under callgrind with a last-level cache of so many KiB."""
+    overrides = {
+        "layer_sizes": layer_sizes.replace("-", ","),
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        library, out = Path(folder, "client.so"), Path(folder, "out")
+        Path(folder, "client.c").write_text(CLIENT, encoding="utf-8")
+        compiler = ["gcc", "-O1", "-shared", "-fPIC", "-o", str(library), f"{folder}/client.c"]
+        subprocess.run(compiler, check=True)
+        command = [
+            *("valgrind", "--tool=callgrind", "--instr-atstart=no", "--cache-sim=yes"),
+            *("--simulate-wb=yes", "--D1=32768,8,64", f"--LL={capacity_kib * 1024},16,64"),
+            *(f"--callgrind-out-file={out}", sys.executable, "-m", "validation.simulated_step"),
+            *(algorithm, json.dumps(overrides), str(library)),
+        ]
+        subprocess.run(command, check=True, env=os.environ | ENVIRONMENT, stderr=subprocess.DEVNULL)
+        moved = _misses(out.read_text(encoding="utf-8"))
+    return Point(algorithm, layer_sizes, batch_size, optimizer, capacity_kib, *moved)
+
+
+def _misses(text: str) -> tuple[float, float, float]:
+    """Read fills, write-allocate fills and write-backs from callgrind's totals, in 10^6 bytes."""
+    names = re.findall(r"^events: (.*)$", text, re.MULTILINE)[0].split()
+    totals = re.findall(r"^(?:totals|summary): (.*)$", text, re.MULTILINE)[-1].split()
+    count = dict(zip(names, map(int, totals), strict=False))
+    backs = sum(count.get(name, 0) for name in ("ILdmr", "DLdmr", "DLdmw"))
+    lines = count.get("DLmr", 0), count.get("DLmw", 0), backs
+    read, allocated, written = (round(number * LINE / 1e6, 3) for number in lines)
+    return read, allocated, written
+
+
+def check(points: Sequence[Point]) -> None:
+    """Print model and simulator side by side."""
+    print(f"{'':>48} {'read':>15} {'allocated':>15} {'written back':>15} {'model/sim':>10}")
+    for point, model, conflicts in compared(points):
+        name = f"{point.algorithm} {point.layer_sizes} {point.optimizer} b{point.batch_size}"
+        pairs = " ".join(f"{m:7.2f}/{s:7.2f}" for m, s in zip(model, point.moved, strict=True))
+        ratio = sum(model) / sum(point.moved)
+        note = "  footprint near capacity" if conflicts else ""
+        print(f"{name:>37} {point.capacity_kib:>6} KiB {pairs} {ratio:10.3f}{note}")
+
+
+def main() -> None:
+    """Compare, or simulate a point and append it to the committed figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("check", help="the model against the committed figures")
+    one = commands.add_parser("simulate", help="a new figure, appended to callgrind.csv")
+    one.add_argument("algorithm")
+    one.add_argument("layer_sizes", help="joined by hyphens: 784-500-500-500")
+    one.add_argument("batch_size", type=int)
+    one.add_argument("optimizer")
+    one.add_argument("capacity_kib", type=int, nargs="+")
+    arguments = parser.parse_args()
+    if arguments.command == "check":
+        check(committed())
+        return
+    network = (arguments.algorithm, arguments.layer_sizes, arguments.batch_size)
+    for capacity in arguments.capacity_kib:
+        point = simulate(*network, arguments.optimizer, capacity)
+        with FIGURES.open("a", encoding="utf-8") as file:
+            file.write(",".join(map(str, astuple(point))) + "\n")
+        print(point)
+
+
+if __name__ == "__main__":
+    main()

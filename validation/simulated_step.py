@@ -1,0 +1,46 @@
+"""One untraced training step, to be run under callgrind (``callgrind.py`` does).
+
+Takes two steps to warm up, switches the instrumentation on for the third, and ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import sys
+
+import numpy as np
+
+from ffenergy.rules import registry
+from ffenergy.rules.kit.examples import Examples
+from ffenergy.rules.kit.host import Host
+from ffenergy.settings import Settings
+from instrumented import Untraced
+
+WARM_UP = 2
+IMAGES = 6000
+
+
+def main() -> None:
+    """Take the steps; the settings come as JSON, then the client request library's path."""
+    algorithm, overrides, library = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+    settings = Settings.from_preset("quick").replace(n_train=IMAGES, **overrides)
+    trace, rng = Untraced(), np.random.default_rng(0)
+    pixels = rng.random((IMAGES, settings.layer_sizes[0]), np.float32)
+    labels = rng.integers(0, 10, IMAGES)
+    train = Examples(trace, "train", pixels, labels)  # type: ignore[arg-type]
+    test = Examples(trace, "test", pixels[:1000], labels[:1000])  # type: ignore[arg-type]
+    rule = registry.find(algorithm)(Host(settings, trace, train, test))
+    stage = next(iter(rule.plans())).open()
+    order = rng.permutation(IMAGES)
+    client = ctypes.CDLL(library)
+    rows = settings.batch_size
+    for number in range(WARM_UP):
+        stage.step(order[number * rows : (number + 1) * rows], 1e-4)
+    client.begin()
+    stage.step(order[WARM_UP * rows : (WARM_UP + 1) * rows], 1e-4)
+    client.end()
+
+
+if __name__ == "__main__":
+    main()
