@@ -11,9 +11,9 @@ import pandas as pd
 from ffenergy.energy.loading import load_profile
 from ffenergy.energy.model import compute_energy, distance_movement_energy, movement_energy
 from ffenergy.energy.profile import Profile
-from instrumented.analysis.reuse import COLD, NEVER
 from instrumented.analysis.step import Analysis, Recorded, analyse
 from instrumented.books.events import Event
+from instrumented.distances.marks import COLD, NEVER
 
 COMPUTE: Final = "compute"
 DISTANCE: Final = "distance"
