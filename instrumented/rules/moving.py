@@ -37,11 +37,11 @@ traffic_rule(
 )(_nothing)
 
 traffic_rule(
-    "array2string(a: array, max_line_width, precision, suppress_small, separator, prefix, *, "
-    "formatter, threshold, edgeitems, sign, floatmode, suffix, legacy)",
+    "array2string(a: array, max_line_width, precision, suppress_small, separator, prefix, style, "
+    "*, formatter, threshold, edgeitems, sign, floatmode, suffix, legacy)",
     "array_repr(arr: array, max_line_width, precision, suppress_small)",
     "array_str(a: array, max_line_width, precision, suppress_small)",
-    "save(file, arr: array, allow_pickle)",
+    "save(file, arr: array, allow_pickle, fix_imports)",
     "savetxt(fname, X: array, fmt, delimiter, newline, header, footer, comments, encoding)",
     "savez(file, *args: array, allow_pickle, **kwds: array)",
     "savez_compressed(file, *args: array, allow_pickle, **kwds: array)",
@@ -98,7 +98,7 @@ VIEWS = (
     "broadcast_arrays(*args: array, subok)",
     "broadcast_to(array: array, shape, subok)",
     "meshgrid(*xi: array, copy, sparse, indexing)",
-    "reshape(a: array, shape, order, *, copy)",
+    "reshape(a: array, shape, order, *, newshape, copy)",
     "ravel(a: array, order)",
     "expand_dims(a: array, axis)",
     "matrix_transpose(x: array)",

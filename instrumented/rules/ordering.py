@@ -55,7 +55,8 @@ def _partition(call: Call) -> Moved:
 
 
 _QUANTILE = (
-    "a: array, q: array, axis, out: out, overwrite_input, method, keepdims, *, weights: array"
+    "a: array, q: array, axis, out: out, overwrite_input, method, keepdims, *, weights: array, "
+    "interpolation"
 )
 _MEDIAN = "a: array, axis, out: out, overwrite_input, keepdims"
 
@@ -118,10 +119,13 @@ def _sets(call: Call) -> Moved:
     return streaming(Kind.COPY, Work(add=comparisons_to_sort(n) + max(0, n - 1)))(call)
 
 
-@traffic_rule("isin(element: array, test_elements: array, assume_unique, invert, *, kind)")
+@traffic_rule(
+    "isin(element: array, test_elements: array, assume_unique, invert, *, kind)",
+    "in1d(ar1: array, ar2: array, assume_unique, invert, *, kind)",
+)
 def _isin(call: Call) -> Moved:
     """The tests are sorted, then every element is looked up."""
-    tests = int(np.size(call.get("test_elements")))
+    tests = int(np.size(call.get("test_elements", call.get("ar2"))))
     work = comparisons_to_sort(tests) + call.size_out * _steps(tests)
     return streaming(Kind.GATHER, Work(add=work))(call)
 

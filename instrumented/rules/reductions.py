@@ -153,7 +153,7 @@ for _name, _work in {
 
 @traffic_rule(
     "cov(m: array, y: array, rowvar, bias, ddof, fweights: array, aweights: array, *, dtype)",
-    "corrcoef(x: array, y: array, rowvar, *, dtype)",
+    "corrcoef(x: array, y: array, rowvar, bias, ddof, *, dtype)",
 )
 def _covariance(call: Call) -> Moved:
     """Means and deviations of v variables, v·v products over the n observations, scaled.

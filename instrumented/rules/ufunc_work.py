@@ -98,6 +98,11 @@ CONTRACTIONS = frozenset(
 """Ufuncs that sum products."""
 
 
+def has_work(ufunc: np.ufunc) -> bool:
+    """Return whether a ufunc is in the tables above."""
+    return ufunc in _WORK_OF
+
+
 def element_work(ufunc: np.ufunc, method: str = "") -> Work:
     """Return the arithmetic of one result element.
 

@@ -16,7 +16,7 @@ from instrumented.books.operand import Array
 from instrumented.books.traced import Operand, Traced, plainly
 from instrumented.rules.indexing import selected_elements
 from instrumented.rules.loops import of_ufunc
-from instrumented.rules.ufunc_work import CONTRACTIONS, element_work
+from instrumented.rules.ufunc_work import CONTRACTIONS, element_work, has_work
 from instrumented.rules.unwrap import IMMEDIATES, let_settings_out, unwrap, unwrap_index
 
 COUNTED_BY_INDEX = ("at", "reduceat")
@@ -51,10 +51,11 @@ def run_ufunc(
 
 def power(base: Any, exponent: Any, target: Any) -> Any:
     """Raise to a power as NumPy's own ``**`` does, which squares for an exponent of 2."""
-    if type(exponent) in (int, float):
-        ufunc, takes_exponent = _power_ufunc(base.dtype, exponent)
+    plain = plainly(exponent)
+    if type(plain) in IMMEDIATES:
+        ufunc, takes_exponent = _power_ufunc(base.dtype, plain)
         inputs = (base, exponent) if takes_exponent else (base,)
-    elif not (type(exponent) in IMMEDIATES or isinstance(exponent, (Traced, np.ndarray))):
+    elif not isinstance(plain, np.ndarray):
         return NotImplemented
     else:
         ufunc, inputs = np.power, (base, exponent)
@@ -69,9 +70,11 @@ class _Probe(np.ndarray[Any, Any]):
 
 
 @lru_cache(maxsize=256, typed=True)
-def _power_ufunc(dtype: np.dtype[Any], exponent: float) -> tuple[np.ufunc, bool]:
+def _power_ufunc(dtype: np.dtype[Any], exponent: Any) -> tuple[np.ufunc, bool]:
     chosen: Any = np.empty(1, dtype).view(_Probe) ** exponent
     ufunc, takes_exponent = chosen
+    if not has_work(ufunc) or (np.dtype(type(exponent)).kind in "fc" and dtype.kind in "iu"):
+        return np.power, True  # older versions of NumPy make ones of x**0, and convert first
     return ufunc, takes_exponent
 
 

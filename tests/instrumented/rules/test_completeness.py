@@ -29,14 +29,24 @@ from instrumented.rules.registry import (
 NEWEST = "2.4."
 """The version of NumPy whose signatures the declarations follow to the letter."""
 
+FORMER = {"style", "fix_imports", "newshape", "interpolation", "bias", "ddof"}
+"""Parameters that NumPy 2.1 to 2.3 have and later versions have not."""
+
 REFUSED = functions_named(REFUSED_NAMES)
 OVERRIDABLE = get_overridable_numpy_array_functions()
 
 
 def parameters_of(function):
-    """Names and kinds of a signature: positional, *name, keyword only, **name."""
+    """Names and kinds of a signature: positional, *name, keyword only, **name.
+
+    None of a function in C whose signature this version of NumPy does not tell.
+    """
     found = []
-    for parameter in inspect.signature(function).parameters.values():
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return None
+    for parameter in signature.parameters.values():
         kind = parameter.kind
         if kind is parameter.POSITIONAL_ONLY:
             kind = parameter.POSITIONAL_OR_KEYWORD
@@ -63,9 +73,13 @@ def declared(parameters):
 def test_functions_are_counted_or_refused():
     assert not REFUSED & RULES.keys()
     covered = REFUSED | RULES.keys()
-    assert sorted(map(name_of, covered - OVERRIDABLE)) == []
-    # NumPy lists functions with like= twice, as the public one and as its inner dispatcher
+    # NumPy lists functions with like= as the public one, as its inner dispatcher, or as both
     names = set(map(name_of, covered))
+    made_like = {name_of(f) for f in RULES if "like" in RULES[f].parameters.roles}
+    readers = {
+        f"numpy.{name}" for name in REFUSED_NAMES if name.startswith(("from", "gen", "load"))
+    }
+    assert names - set(map(name_of, OVERRIDABLE)) <= made_like | readers
     assert [
         name_of(function)
         for function in OVERRIDABLE - covered
@@ -77,16 +91,22 @@ def test_functions_are_counted_or_refused():
 def test_a_rule_declares_the_parameters_of_numpys_signature(function):
     """Every parameter that this NumPy has, in its order; of later versions there may be more."""
     theirs, ours = parameters_of(function), declared(RULES[function].parameters)
+    if theirs is None:
+        assert not np.__version__.startswith(NEWEST), "the newest NumPy says every signature"
+        return
     missing = [name for name, _ in theirs if name not in dict(ours)]
     assert missing == [], "declare their roles"
-    assert [pair for pair in ours if pair[0] in dict(theirs)] == theirs
+    assert [name for name, _ in ours if name in dict(theirs)] == [name for name, _ in theirs]
     if np.__version__.startswith(NEWEST):
-        assert ours == theirs
+        assert [pair for pair in ours if pair[0] in dict(theirs)] == theirs
+        assert {name for name, _ in ours} - {name for name, _ in theirs} <= FORMER
 
 
 @pytest.mark.parametrize("function", sorted(RULES, key=name_of), ids=name_of)
 def test_no_parameter_that_takes_arrays_is_a_setting(function):
     """NumPy itself says which arguments may be arrays: those its dispatcher asks for overrides."""
+    if parameters_of(function) is None:
+        return
     asked = dispatched_arguments(function)
     roles = RULES[function].parameters.roles
     settings = {name for name in asked if roles[name] == Role.SETTING}
@@ -157,7 +177,9 @@ def test_tables_of_ufuncs_are_disjoint_and_cover_numpys_list():
     ]
     names = {ufunc.__name__ for ufunc in get_overridable_numpy_ufuncs()}
     assert sum(map(len, tables)) == len(set().union(*tables))
-    assert set().union(*tables) == names
+    # NumPy before 2.3 has fewer
+    assert names <= set().union(*tables)
+    assert set().union(*tables) - names <= {"matvec", "vecmat", "_slice"}
 
 
 @pytest.mark.parametrize("function", sorted(REFUSED, key=name_of), ids=name_of)

@@ -28,8 +28,6 @@ CALLS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
     "batched": (np.matmul, [(2, 3, 4), (4, 2)]),
     "matrix and vector": (lambda x, y: x @ y, [(3, 3), (3,)]),
     "vector and matrix": (lambda x, y: x @ y, [(3,), (3, 3)]),
-    "matvec": (np.matvec, [(2, 3, 3), (3,)]),
-    "vecmat": (np.vecmat, [(2, 3), (3, 3)]),
     "dot": (np.dot, [(3, 3), (3, 3)]),
     "dot of more axes": (np.dot, [(2, 3), (4, 3, 2)]),
     "inner": (np.inner, [(3, 3), (3, 3)]),
@@ -46,6 +44,11 @@ CALLS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
     "einsum": (lambda x, y: np.einsum("ij,kj->ki", x, y), [(3, 3), (3, 3)]),
     "einsum with dots": (lambda x, y: np.einsum("...ij,j", x, y), [(2, 3, 3), (3,)]),
 }
+
+
+if hasattr(np, "matvec"):  # since NumPy 2.2
+    CALLS["matvec"] = (np.matvec, [(2, 3, 3), (3,)])
+    CALLS["vecmat"] = (np.vecmat, [(2, 3), (3, 3)])
 
 
 @pytest.mark.parametrize("name", CALLS)
