@@ -13,7 +13,6 @@ from instrumented.errors import UncountedOperationError
 from instrumented.rules.indexing import convert, flat_view, read_item, reinterpret, store_item
 from instrumented.rules.ufuncs import power, run_ufunc
 from instrumented.rules.unwrap import IMMEDIATES
-from instrumented.scalar import TracedScalar
 from instrumented.values import TracedValues
 
 _new = object.__new__
@@ -25,7 +24,7 @@ def _forward(ufunc: np.ufunc) -> Any:
     def method(self: TracedArray, other: Any) -> Any:
         booking = self._booking
         kind = type(other)
-        if kind is TracedArray and other._booking is booking:
+        if kind is type(self) and other._booking is booking:
             known = booking.shortcuts.get((booking.place, ufunc, self._layout, other._layout))
             if known is not None:
                 return _counted(booking, known, ufunc(self._array, other._array), self, other)
@@ -60,7 +59,30 @@ def _in_place(ufunc: np.ufunc) -> Any:
     """Make the operator that writes its result into its first operand."""
 
     def method(self: TracedArray, other: Any) -> Any:
-        return ufunc(self, other, out=(self,))
+        booking = self._booking
+        kind = type(other)
+        if kind is type(self) and other._booking is booking:
+            part, right = other._layout, other._array
+        elif kind in IMMEDIATES:
+            part, right = kind, other
+        else:
+            return ufunc(self, other, out=(self,))
+        key = (booking.place, ufunc, "out", self._layout, part)
+        known = booking.shortcuts.get(key)
+        if known is None:
+            _, entry, axes = run_ufunc(booking, ufunc, "__call__", (self, other), {"out": (self,)})
+            booking.remember(key, (entry, axes))
+            return self
+        ufunc(self._array, right, out=self._array)
+        entry, axes = known
+        if booking.recorder is None:
+            entry.calls += 1
+            if booking.program is not None:
+                booking.program.append(entry.index)
+        else:
+            operands = (self, other) if isinstance(other, TracedArray) else (self,)
+            booking.count(entry, operands, [self], axes)
+        return self
 
     return method
 
@@ -75,10 +97,16 @@ def _alone(ufunc: np.ufunc) -> Any:
 def _counted(booking: Booking, known: Any, values: Any, *operands: TracedArray) -> Any:
     """Count one more call of a known operation and trace its result."""
     entry, layout, axes = known
-    result: Any = _new(TracedArray if type(values) is np.ndarray else TracedScalar)
-    result._booking = booking
-    result._array = values
-    result._layout = layout
+    result: Any
+    if type(values) is not np.ndarray:
+        result = booking.scalar_type(booking, values, layout)
+    elif booking.array_type is TracedArray:  # as its constructor does, at half the time
+        result = _new(TracedArray)
+        result._booking = booking
+        result._array = values
+        result._layout = layout
+    else:
+        result = booking.array_type(booking, values, layout)
     if booking.recorder is None:
         entry.calls += 1
         if booking.program is not None:

@@ -17,9 +17,28 @@ from instrumented.values import TracedValues
 
 def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
     def method(self: ScalarValues, other: Any) -> Any:
-        if isinstance(other, ScalarValues) or type(other) in IMMEDIATES:
-            return run_operator(self._booking, function, ufunc, self, other)
-        return ufunc(self, other)
+        booking = self._booking
+        kind = type(other)
+        if kind in IMMEDIATES:
+            part: Any = kind
+            right = other
+        elif isinstance(other, ScalarValues) and other._booking is booking:
+            part, right = other._layout, other._array
+        else:
+            return ufunc(self, other)
+        key = (booking.place, ufunc, "scalar", self._layout, part)
+        known = booking.shortcuts.get(key)
+        if known is None or booking.recorder is not None:
+            result, entry = run_operator(booking, function, ufunc, self, other)
+            if isinstance(result, Traced):
+                booking.remember(key, (entry, result._layout))
+            return result
+        entry, layout = known
+        values = function(self._array, right)
+        entry.calls += 1
+        if booking.program is not None:
+            booking.program.append(entry.index)
+        return booking.scalar_type(booking, values, layout)
 
     return method
 
@@ -27,7 +46,7 @@ def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
 def _backward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
     def method(self: ScalarValues, other: Any) -> Any:
         if type(other) in IMMEDIATES:
-            return run_operator(self._booking, function, ufunc, other, self)
+            return run_operator(self._booking, function, ufunc, other, self)[0]
         return ufunc(other, self)
 
     return method
@@ -35,7 +54,7 @@ def _backward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
 
 def _alone(ufunc: np.ufunc, function: Callable[[Any], Any]) -> Any:
     def method(self: ScalarValues) -> Any:
-        return run_operator(self._booking, function, ufunc, self)
+        return run_operator(self._booking, function, ufunc, self)[0]
 
     return method
 
@@ -105,7 +124,7 @@ class ScalarValues(TracedValues):
         return self._converted(self._array.view(dtype), "view")
 
     def _converted(self, plain: Any, name: str) -> Any:
-        return run_operator(self._booking, lambda _: plain, name, self)
+        return run_operator(self._booking, lambda _: plain, name, self)[0]
 
     def __copy__(self) -> Traced:
         return self

@@ -13,6 +13,13 @@ from instrumented.rules.registry import RULES, Role, Rule
 from instrumented.rules.ufuncs import COUNTED_BY_INDEX, run_ufunc
 from instrumented.rules.unwrap import IMMEDIATES
 
+_SETTING, _COUNTS, _ARRAY, _ARRAYS, _OUT = (
+    Role.SETTING,
+    Role.COUNTS,
+    Role.ARRAY,
+    Role.ARRAYS,
+    Role.OUT,
+)
 _SETTINGS = frozenset((int, bool, str, float, type(None), type))
 
 
@@ -98,20 +105,32 @@ class TracedValues(Traced):
             return apply_function(booking, function, args, kwargs)
         parts: list[Any] = [booking.place, function]
         plain: list[Any] = []
-        roles = rule.parameters.by_position
+        roles, roles_by_name = rule.parameters.by_position, rule.parameters.roles
         if len(args) > len(roles):
             return apply_function(booking, function, args, kwargs)
+        array_type = booking.array_type
         for role, value in zip(roles, args, strict=False):
-            if not self._is_known(rule, role, value, parts, plain):
+            kind = type(value)
+            if kind is array_type and role is not _SETTING and value._booking is booking:
+                parts.append(value._layout)
+                plain.append(value._array)
+            elif kind in _SETTINGS and role is _SETTING:
+                parts += kind, value
+                plain.append(value)
+            elif not self._is_known(rule, role, value, parts, plain):
                 return apply_function(booking, function, args, kwargs)
         named: dict[str, Any] = {}
-        if kwargs:
-            for name, value in kwargs.items():
-                role = rule.parameters.roles.get(name, Role.OUT)
-                parts.append(name)
-                if not self._is_known(rule, role, value, parts, plain):
-                    return apply_function(booking, function, args, kwargs)
+        for name, value in kwargs.items():
+            kind = type(value)
+            role = roles_by_name.get(name, _OUT)
+            parts.append(name)
+            if kind in _SETTINGS and role is _SETTING:
+                parts += kind, value
+                named[name] = value
+            elif self._is_known(rule, role, value, parts, plain):
                 named[name] = plain.pop()
+            else:
+                return apply_function(booking, function, args, kwargs)
         key = tuple(parts)
         known = booking.shortcuts.get(key)
         if known is None:
@@ -136,7 +155,7 @@ class TracedValues(Traced):
         return self.__array_function__(function, (), (self, *args), kwargs)
 
     def _is_known(
-        self, rule: Rule, role: int, value: Any, parts: list[Any], plain: list[Any]
+        self, rule: Rule, role: Role, value: Any, parts: list[Any], plain: list[Any]
     ) -> bool:
         """Add an argument to a shortcut's key and to the plain ones; False where it has no place.
 
@@ -144,16 +163,16 @@ class TracedValues(Traced):
         """
         kind = type(value)
         if isinstance(value, Traced):
-            if role == Role.SETTING or value._booking is not self._booking:
+            if role is _SETTING or value._booking is not self._booking:
                 return False
             if rule.views and kind is not self._booking.array_type:
                 return False
             parts.append(value._layout)
             plain.append(value._array)
             return True
-        if role == Role.SETTING or role == Role.COUNTS or value is None or kind is str:
+        if role is _SETTING or role is _COUNTS or value is None or kind is str:
             if kind in _SETTINGS or isinstance(value, np.dtype) or _is_axes(value):
-                parts.append((kind, value))
+                parts += kind, value
                 plain.append(value)
                 return True
             return False
@@ -161,10 +180,10 @@ class TracedValues(Traced):
             parts.append(kind)
             plain.append(value)
             return True
-        if role == Role.ARRAYS and kind in (list, tuple):
+        if role is _ARRAYS and kind in (list, tuple):
             inside: list[Any] = []
             layouts: list[Any] = [kind]
-            known = all(self._is_known(rule, Role.ARRAY, item, layouts, inside) for item in value)
+            known = all(self._is_known(rule, _ARRAY, item, layouts, inside) for item in value)
             parts.append(tuple(layouts))
             plain.append(kind(inside))
             return known

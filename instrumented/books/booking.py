@@ -68,7 +68,7 @@ class Booking:
         self._place_numbers = {self._places[0]: 0}
         self._outer_places: list[int] = []
         self._layouts: list[Layout] = []
-        self._layout_numbers: tuple[dict[Layout, int], dict[Layout, int]] = ({}, {})
+        self._layout_numbers: tuple[dict[Any, int], dict[Any, int]] = ({}, {})
 
     # ---- traced values -----------------------------------------------------------------
 
@@ -83,9 +83,9 @@ class Booking:
 
     def layout_number(self, plain: Any, role: str) -> int:
         """Return the number of the layout of a plain array or NumPy scalar."""
-        layout = Layout(plain.shape, plain.strides, plain.dtype, role)
         # a scalar and an array without axes have one layout, but functions treat them differently
         numbers = self._layout_numbers[type(plain) is np.ndarray]
+        layout = (plain.shape, plain.strides, plain.dtype, role)
         number = numbers.get(layout)
         if number is None:
             if plain.dtype.hasobject:
@@ -93,7 +93,7 @@ class Booking:
                     "elements of dtype object have no bytes to count; use a numeric dtype"
                 )
             number = numbers[layout] = len(self._layouts)
-            self._layouts.append(layout)
+            self._layouts.append(Layout(*layout))
         return number
 
     def layout(self, operand: Operand) -> Layout:

@@ -11,22 +11,29 @@ from instrumented.books.booking import Booking, Moved
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.books.operand import Array
-from instrumented.books.traced import Traced, layout_of, plain_of
+from instrumented.books.traced import Operand, Traced, booking_of, layout_of, plain_of
 from instrumented.errors import UncountedOperationError
 from instrumented.rules.unwrap import unwrap, unwrap_index
 
 _BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
+_NO_INDICES: list[Operand] = []
+
+
+def _is_basic(index: Any) -> bool:
+    kind = type(index)
+    return kind in _BASIC or (kind is tuple and _BASIC.issuperset(map(type, index)))
 
 
 def read_item(booking: Booking, source: Traced, index: Any) -> Any:
     """Return ``source[index]``: a free view, one element copied out, or a counted gather."""
     array = plain_of(source)
-    kind = type(index)
-    if kind in _BASIC or (kind is tuple and _BASIC.issuperset(map(type, index))):
+    if _is_basic(index):
         found = array[index]
         if type(found) is np.ndarray:
             return booking.wrap(found, booking.role(source))
         return _element(booking, source, index, found)
+    if isinstance(index, Traced) and booking_of(index) is booking and np.ndim(plain_of(index)):
+        return _gather(booking, source, index)
     plain, indices = unwrap_index(booking, index, "indexing")
     if _selects_by_copy(plain):
         found = array[plain]
@@ -48,6 +55,24 @@ def read_item(booking: Booking, source: Traced, index: Any) -> Any:
         if isinstance(position, Traced):
             booking.want_out(position, "the position of a view")
     return booking.wrap(found, booking.role(source))
+
+
+def _gather(booking: Booking, source: Traced, index: Traced) -> Any:
+    """Take what one traced index array selects."""
+    array, positions = plain_of(source), plain_of(index)
+    found = array[positions]
+    result = booking.wrap_result(found)
+    key = (booking.place, "gather", layout_of(source), layout_of(index), layout_of(result))
+    entry = booking.shortcuts.get(key)
+    if entry is not None:
+        booking.count(entry, [source, index], [result])
+        return result
+    reads: list[Moved] = [(source, found.size * array.itemsize), (index, None)]
+    entry = booking.record("gather", Kind.GATHER, reads, [(result, None)], NO_WORK)
+    if positions.dtype == bool:
+        booking.ledger.data_dependent.add(entry.index)
+    booking.remember(key, entry)
+    return result
 
 
 def _element(
@@ -81,7 +106,9 @@ def read_scalar(booking: Booking, source: Traced, index: Any) -> Any:
 def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None:
     """Do ``target[index] = value`` and count what was read and stored."""
     array = plain_of(target)
-    plain, indices = unwrap_index(booking, index, "storing")
+    plain, indices = index, _NO_INDICES
+    if not _is_basic(index):
+        plain, indices = unwrap_index(booking, index, "storing")
     values, operand = unwrap(booking, value, "storing")
     if indices or _has_mask(plain):
         _scatter(booking, target, plain, indices, values, operand)
@@ -90,31 +117,47 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
     if operand is not None and _is_same(view, values):
         return  # the tail of `a[i] += b`: NumPy skips the copy of values onto themselves
     view[...] = values
-    written = booking.wrap(view, booking.role(target))
+    role = booking.role(target)
+    if booking.recorder is None and (operand is None or isinstance(operand, Traced)):
+        source = None if operand is None else layout_of(operand)
+        key = (booking.place, "store", booking.layout_number(view, role), source)
+        entry = booking.shortcuts.get(key)
+        if entry is not None:
+            booking.count(entry, (), ())
+            return
+    else:
+        key = None
+    written = booking.wrap(view, role)
     reads: list[Moved] = [] if operand is None else [(operand, None)]
-    if not (operand is None or isinstance(operand, Traced)):
-        booking.record("store", Kind.COPY, reads, [(written, None)], NO_WORK)
-        return
-    source = None if operand is None else layout_of(operand)
-    key = (booking.place, "store", layout_of(written), source)
-    entry = booking.shortcuts.get(key)
-    if entry is not None:
-        booking.count(entry, [operand for operand, _ in reads], [written])
-        return
     kind = Kind.COPY if reads else Kind.CREATE
-    booking.remember(key, booking.record("store", kind, reads, [(written, None)], NO_WORK))
+    entry = booking.record("store", kind, reads, [(written, None)], NO_WORK)
+    if key is not None:
+        booking.remember(key, entry)
 
 
 def _scatter(
     booking: Booking, target: Traced, index: Any, indices: list[Any], values: Any, operand: Any
 ) -> None:
     array = plain_of(target)
+    has_mask = _has_mask(index)
+    is_known = not has_mask and len(indices) == 1 and not isinstance(index, tuple)
+    is_known &= isinstance(operand, Traced | None) and isinstance(indices[0], Traced)
+    if is_known:
+        source = None if operand is None else layout_of(operand)
+        key = (booking.place, "scatter", layout_of(target), layout_of(indices[0]), source)
+        entry = booking.shortcuts.get(key)
+        if entry is not None:
+            array[index] = values
+            booking.count(entry, [i for i in (operand, *indices) if i is not None], [target])
+            return
     stored = selected_elements(array.shape, index) * array.itemsize
     array[index] = values
     reads: list[Moved] = [] if operand is None else [(operand, None)]
     reads += [(i, None) for i in indices]
     entry = booking.record("scatter", Kind.SCATTER, reads, [(target, stored)], NO_WORK)
-    if _has_mask(index):
+    if is_known:
+        booking.remember(key, entry)
+    if has_mask:
         booking.ledger.data_dependent.add(entry.index)
 
 

@@ -10,14 +10,15 @@ import numpy as np
 from instrumented.books.booking import Booking
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
+from instrumented.books.ledger import Entry
 from instrumented.books.traced import Traced, booking_of, layout_of, plain_of
 from instrumented.rules.ufunc_work import element_work
 
 
 def run_operator(
     booking: Booking, function: Callable[..., Any], ufunc: np.ufunc | str, *operands: Any
-) -> Any:
-    """Run an operator on scalars, traced ones and constants, and book it.
+) -> tuple[Any, Entry]:
+    """Run an operator on scalars, traced ones and constants; return its answer and its entry.
 
     ``ufunc`` names the operation: a ufunc with its arithmetic, or a conversion by name.
     """
@@ -41,4 +42,4 @@ def run_operator(
             work = element_work(ufunc)
             entry = booking.record(ufunc.__name__, Kind.ELEMENTWISE, reads, writes, work)
         booking.remember(key, entry)
-    return results if type(answer) is tuple else results[0]
+    return (results if type(answer) is tuple else results[0]), entry
