@@ -26,7 +26,7 @@ def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
             part, right = other._layout, other._array
         else:
             return ufunc(self, other)
-        key = (booking.place, ufunc, "scalar", self._layout, part)
+        key = (booking.place, ufunc, "pair", self._layout, part)
         known = booking.shortcuts.get(key)
         if known is None or booking.recorder is not None:
             result, entry = run_operator(booking, function, ufunc, self, other)
