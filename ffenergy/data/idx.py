@@ -72,7 +72,10 @@ def decode(data: bytes, origin: str, ndim: int) -> Bytes:
             f"{origin}: {size - promised} trailing bytes after the {promised} values that the"
             f" header announces; {_REMEDY}"
         )
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+    try:
+        return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+    except ValueError as error:  # no values, in dimensions too large for an array
+        raise DataError(f"{origin}: {error}; {_REMEDY}") from None
 
 
 def size(shape: tuple[int, ...]) -> int:

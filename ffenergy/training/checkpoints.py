@@ -20,12 +20,22 @@ from ffenergy import memory
 from ffenergy.errors import OutputError
 from ffenergy.files.atomic import replacing, sweep
 from ffenergy.files.contents import as_npz, from_npz
+from ffenergy.files.documents import check, parse_json
 from ffenergy.training import bits
 from ffenergy.training.snapshot import Snapshot
 
 VERSION: Final = 2
 KEPT: Final = 2
 ENDING: Final = ".checkpoint"
+HEAD: Final = {
+    "identity": str,
+    "bits": {str: str},
+    "algorithm": str,
+    "stage": int,
+    "epoch": int,
+    "values": dict,
+}
+"""What is kept beside the arrays, see `documents.check`."""
 
 
 class BadCheckpointError(Exception):
@@ -138,9 +148,15 @@ def _read(path: Path, identity: str, *, any_bits: bool) -> Snapshot:
     payload = content[len(line) + 1 :]
     if _first_line(payload) != line + b"\n":
         raise BadCheckpointError("its checksum does not fit: it is cut short or damaged")
+    return parsed(payload, identity, any_bits=any_bits)
+
+
+def parsed(payload: memoryview, identity: str, *, any_bits: bool = False) -> Snapshot:
+    """Return the snapshot in what follows a checkpoint's first line. Raises BadCheckpointError."""
     try:
         arrays = from_npz(payload, memory.most())
-        head = json.loads(arrays.pop("values").tobytes())
+        head = parse_json(arrays.pop("values").tobytes().decode("utf-8"))
+        check(head, HEAD)
     except (ValueError, KeyError) as error:
         raise BadCheckpointError(f"it cannot be read: {error}") from error
     if head["identity"] != identity:

@@ -155,14 +155,9 @@ def begun(tmp_path: Path) -> Callable[[str, Path], None]:
     return begin
 
 
-EVERY = [
-    pytest.param(kind, None, marks=pytest.mark.slow) for kind in ("compare", "sweep", "report")
-]
-
-
 @pytest.mark.parametrize(
     ("kind", "events"),
-    [("train", FEW), pytest.param("train", None, marks=pytest.mark.slow), *EVERY],
+    [("train", FEW), *(slowly(kind, None) for kind in ("train", "compare", "sweep", "report"))],
 )
 def test_a_kill_at_any_rename_lock_or_removal_loses_and_doubles_nothing(
     kind: str, events: tuple[int, ...] | None, tmp_path: Path, begun: Callable[[str, Path], None]
