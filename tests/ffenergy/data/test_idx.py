@@ -105,3 +105,9 @@ def test_the_catalogue_holds_the_published_shapes() -> None:
     assert files["train_images"].shape == (60000, 28, 28)
     assert files["test_labels"].shape == (10000,)
     assert all(len(file.sha256) == 64 for file in files.values())
+
+
+def test_no_values_in_dimensions_that_no_array_has_is_damage() -> None:
+    """Found by scripts/fuzz.py: nothing is promised, and nothing is there."""
+    with pytest.raises(DataError, match="cannot reshape"):
+        idx.decode(bytes.fromhex("00000803" + "989781ff" + "fdd6ffff" + "00000000"), "x", 3)

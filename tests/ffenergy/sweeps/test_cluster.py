@@ -13,6 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ffenergy.files.locks import is_held
+
 pytestmark = pytest.mark.slow
 
 SPEC = """
@@ -65,6 +67,7 @@ def cluster(
         assert time.monotonic() < deadline, "no scheduler started"
         time.sleep(0.05)
     time.sleep(0.1)
+    told.with_name("scheduler.pid").write_text(str(processes[0].pid))
     yield str(pd.read_json(told, typ="series")["address"]), processes[1:]
     for process in processes:
         process.kill()
@@ -132,3 +135,65 @@ def test_an_address_where_nobody_answers_is_one_line(
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert "no cluster with workers answers" in line
     assert "Traceback" not in done.stderr
+
+
+def begun(
+    folder: Path, environment: dict[str, str], address: str, spec: str, started: int
+) -> subprocess.Popen[str]:
+    """A sweep on the cluster, as soon as so many of its cells are claimed by a worker."""
+    arguments = command(folder, "cluster", "--scheduler", address)
+    (folder / "spec.toml").write_text(spec)
+    pipe = subprocess.PIPE
+    swept = subprocess.Popen(arguments, env=environment, stdout=pipe, stderr=pipe, text=True)
+    deadline = time.monotonic() + 60
+    while len(list((folder / "cluster" / "cells").glob("*/.lock"))) < started:
+        assert time.monotonic() < deadline, "no cell was begun in time"
+        assert swept.poll() is None, swept.communicate()
+        time.sleep(0.05)
+    return swept
+
+
+def free(folder: Path) -> bool:
+    """Whether no worker has a cell of the sweep any more."""
+    return not any(is_held(claim) for claim in (folder / "cluster" / "cells").glob("*/.lock"))
+
+
+def test_workers_of_a_cluster_stop_when_the_sweep_is_killed(
+    tmp_path: Path,
+    environment: dict[str, str],
+    cluster: tuple[str, list[subprocess.Popen[bytes]]],
+) -> None:
+    address, workers = cluster
+    endless = SPEC.replace("n_epochs = 4", "n_epochs = 100000")
+    swept = begun(tmp_path, environment, address, endless, 2)
+    swept.kill()
+    swept.communicate()
+    deadline = time.monotonic() + 30
+    while not free(tmp_path):
+        assert time.monotonic() < deadline, "a worker trains on for nobody"
+        time.sleep(0.1)
+    assert all(worker.poll() is None for worker in workers)  # they wait for the next sweep
+
+
+def test_a_scheduler_that_is_killed_is_one_line_and_the_cells_are_kept(
+    tmp_path: Path,
+    environment: dict[str, str],
+    cluster: tuple[str, list[subprocess.Popen[bytes]]],
+) -> None:
+    address, _ = cluster
+    swept = begun(tmp_path, environment, address, SPEC, 4)  # two are done
+    kept = len(list((tmp_path / "cluster" / "cells").glob("*/outcome.json")))
+    os.kill(int((tmp_path / "scheduler.pid").read_text()), signal.SIGKILL)
+    _, said = swept.communicate(timeout=90)
+    assert swept.returncode == 1, said
+    (line,) = [line for line in said.splitlines() if line.startswith("Error: ")]
+    assert "the cluster at" in line
+    assert "is gone" in line
+    deadline = time.monotonic() + 30
+    while not free(tmp_path):
+        assert time.monotonic() < deadline, "a worker trains on for nobody"
+        time.sleep(0.1)
+    assert len(list((tmp_path / "cluster" / "cells").glob("*/outcome.json"))) >= kept
+    again = command(tmp_path, "cluster", "--workers", "1", "-q")
+    assert subprocess.run(again, env=environment, check=False).returncode == 0
+    assert set(pd.read_csv(tmp_path / "cluster" / "cells.csv")["status"]) == {"complete"}

@@ -1,0 +1,71 @@
+"""A long run of a tiny network: time per epoch, memory and files must not grow with its length.
+
+    python benchmarks/long_run.py [EPOCHS]
+
+Trains backprop on 100 random images, traced, with `progress.json` and a checkpoint at most once a
+second; prints a line per tenth of the run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ffenergy.costs.measuring import random_dataset
+from ffenergy.rules.kit.stages import Plan
+from ffenergy.runs import progress
+from ffenergy.settings import Settings
+from ffenergy.training import Checkpoints, train
+
+EPOCHS = 10_000
+
+
+def main(epochs: int) -> None:
+    """Train, and print what grows."""
+    settings = Settings.from_preset("quick").replace(
+        layer_sizes="16,8", n_epochs=epochs, batch_size=50, head_batch_size=50
+    )
+    data = random_dataset(settings, 100)
+    data = dataclasses.replace(
+        data, test_images=data.train_images[:50], test_labels=data.train_labels[:50]
+    )
+    last = time.perf_counter()
+    print(
+        f"{'epoch':>8}{'ms an epoch':>14}{'peak, MiB':>14}{'progress, B':>14}{'checkpoint, B':>16}"
+    )
+    with tempfile.TemporaryDirectory() as base:
+        folder = Path(base)
+
+        def watch(plans: Sequence[Plan], history: Sequence[Mapping[str, Any]]) -> None:
+            nonlocal last
+            done = len(history)
+            if done % (epochs // 10):
+                return
+            progress.leave(folder, "bp", {plan.name: plan.n_epochs for plan in plans}, history)
+            now = time.perf_counter()
+            sizes = [path.stat().st_size for path in folder.glob("checkpoints/*")]
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            size = (folder / progress.FILE).stat().st_size
+            each = 1e3 * (now - last) / (epochs // 10)
+            print(
+                f"{done:8}{each:14.2f}{peak:14.1f}{size:14}{max(sizes, default=0):16}", flush=True
+            )
+            last = now
+
+        train(
+            "bp",
+            settings,
+            data,
+            watch=watch,
+            checkpoints=Checkpoints(folder / "checkpoints", "", 1.0),
+        )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else EPOCHS)
