@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import atheris  # type: ignore[import-not-found]
+import atheris
 import click
 
 with atheris.instrument_imports(include=["ffenergy", "zipfile", "tomllib", "json"]):

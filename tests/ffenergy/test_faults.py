@@ -74,7 +74,7 @@ def forked(arguments: list[str], told: Path, prepare: Callable[[], object] = lam
         try:
             with told.open("w") as stream:
                 sys.stdout = sys.stderr = stream
-                drawing.render = few  # drawing takes nearly all of the time of such a run
+                drawing.render = few  # type: ignore[assignment]  # drawing takes nearly all of the time of such a run
                 prepare()
                 main(arguments, prog_name="ffenergy")
         except SystemExit as end:

@@ -135,8 +135,8 @@ def answer(invoke: Invoke, command: str, run: Path, copy: Path) -> tuple[Result,
     if not copy.exists():
         shutil.copytree(run, copy)
     if command == "resume":
-        flags = ["compare", "--algorithms", "ff,bp", "--offline", "--resume", "--outdir", copy]
-        result = invoke(*flags)
+        resumed = ["compare", "--algorithms", "ff,bp", "--offline", "--resume"]
+        result = invoke(*resumed, "--outdir", copy)
     else:
         word, *flags = command.split()
         result = invoke(word, copy, *flags, *["--offline"] * (word == "figures"))
