@@ -217,7 +217,7 @@ def pickled(content):
         (one_bit_off, "cut short or damaged"),
         (of_the_future, "it has format 9, this program reads 2"),
         (of_another_program, "does not begin like a checkpoint"),
-        (pickled, "allow_pickle=False"),
+        (pickled, "an array holds Python objects, which are not read"),
         (lambda content: b"", "does not begin like a checkpoint"),
     ],
 )
