@@ -3,7 +3,7 @@
 callgrind simulates a cache with write-backs under one real, untraced training step, products by
 OpenBLAS. The model's `cache` reading of the recorded step (five steps, the middle one; products
 packed) predicts its read fills, write-allocate fills and write-backs. `check` compares the model
-with the committed figures and needs no valgrind; `simulate` adds a figure (about 45 seconds of
+with the committed figures and needs no valgrind; `simulate` adds a figure (about 90 seconds of
 processor time each; needs valgrind and gcc).
 """
 
@@ -46,7 +46,8 @@ ENVIRONMENT = {
 }
 CLIENT = """
 #include <valgrind/callgrind.h>
-void begin(void) { CALLGRIND_START_INSTRUMENTATION; }
+void warm(void) { CALLGRIND_START_INSTRUMENTATION; }
+void begin(void) { CALLGRIND_ZERO_STATS; }
 void end(void) { CALLGRIND_STOP_INSTRUMENTATION; }
 """
 
