@@ -16,7 +16,7 @@ from ffenergy.errors import SettingsError
 from ffenergy.files.documents import LARGEST
 from ffenergy.network.fields import Fields, local_layers
 from ffenergy.network.negatives import NEGATIVE_PAIRS, image_shape
-from ffenergy.network.normalization import NORMALIZATIONS
+from ffenergy.network.normalization import NORMALIZATIONS, WAYS
 from ffenergy.network.optimizers import OPTIMIZERS, SCHEDULES
 from ffenergy.network.orders import LAYER_MAJOR, ORDERS, STEP_MAJOR, layer_groups
 
@@ -50,6 +50,7 @@ class Settings:
     threshold: float  # per neuron
     temperature: float  # divides the logit
     normalization: str  # of every layer's input: unit_length or mean_square
+    normalize_as: str  # eager: activities are made; deferred: their factor goes to the product
     peer_strength: float  # lambda of peer normalisation; 0 switches it off
     init: str  # weights N(0, std): sqrt2, fan_in (1 / fan-in) or he (2 / fan-in); biases 0
     optimizer: str  # adam, momentum or sgd; for forward-forward and backprop
@@ -205,6 +206,7 @@ CHOICES: Final = {
     "dtype": ("float32", "float64"),
     "goodness": ("sum", "mean"),
     "normalization": NORMALIZATIONS,
+    "normalize_as": WAYS,
     "init": ("sqrt2", "fan_in", "he"),
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,

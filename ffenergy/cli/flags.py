@@ -36,6 +36,8 @@ HELP = {
     "threshold": "θ per neuron: goodness above it means real.",
     "temperature": "Divides the goodness minus θ before the logistic.",
     "normalization": "L2 normalisation of every layer's input.",
+    "normalize_as": "eager: normalised activities are made; deferred: each row's factor is applied "
+    "to the product instead, equal to rounding, and the sum of squares is the goodness' own.",
     "peer_strength": "λ of peer normalisation; 0 switches it off.",
     "init": "Initial weights N(0, std), std: sqrt2 is √2, fan_in 1/√fan-in, he √(2/fan-in).",
     "optimizer": "The same for every algorithm.",

@@ -130,21 +130,30 @@ class DenseLayer:
         np.multiply(x, scales[:, None], out=out)
         return out
 
-    def linear(self, x: Array, out: Array) -> Array:
-        """Put x @ W + b into ``out`` (rows, width)."""
-        np.matmul(x, self.weights, out=out)
+    def linear(self, x: Array, out: Array, scales: Array | None = None) -> Array:
+        """Put x @ W + b into ``out`` (rows, width); s * (x @ W) + b with ``scales`` s (rows,)."""
+        self._product(x, out)
+        if scales is not None:
+            out *= scales[:, None]
         out += self.bias
         return out
 
-    def relu(self, x: Array, out: Array) -> Array:
-        """Put max(x @ W + b, 0) into ``out`` (rows, width)."""
+    def _product(self, x: Array, out: Array) -> None:
+        np.matmul(x, self.weights, out=out)
+
+    def relu(self, x: Array, out: Array, scales: Array | None = None) -> Array:
+        """Put max(x @ W + b, 0) into ``out`` (rows, width); ``scales`` as in :meth:`linear`."""
         with self.fuse_forward:
-            self.linear(x, out)
+            self.linear(x, out, scales)
             np.maximum(out, 0, out=out)
         return out
 
-    def find_gradient(self, x: Array, delta: Array, *, add: bool = False) -> None:
-        """Set the gradient from the layer's input and dLoss/d(x @ W + b); phase ``gradient``.
+    def find_gradient(
+        self, x: Array, delta: Array, *, add: bool = False, bias: Array | None = None
+    ) -> None:
+        """Set the gradient from the layer's input and dLoss/d(x @ W); phase ``gradient``.
+
+        ``bias`` (width,) is dLoss / d b, where it is not the sum of the rows of ``delta``.
 
         ``add=True`` adds to the gradient of an earlier pass instead, and costs what that costs:
         a second weights-shaped array written, read and added.
@@ -152,10 +161,10 @@ class DenseLayer:
         with self.scope["gradient"]:
             if add:
                 self.weights_gradient += self._products(x, delta, self.spare_weights())
-                self.bias_gradient += np.sum(delta, axis=0)
+                self.bias_gradient += np.sum(delta, axis=0) if bias is None else bias
                 return
             self._products(x, delta, self.weights_gradient)
-            np.sum(delta, axis=0, out=self.bias_gradient)
+            _put_bias(delta, bias, self.bias_gradient)
             if self.weight_decay:
                 decay = np.multiply(self.weights, self.weight_decay, out=self.spare_weights())
                 self.weights_gradient += decay
@@ -164,25 +173,30 @@ class DenseLayer:
         """Put a part of dLoss / d weights, along their first axis, into ``out``."""
         return np.matmul(x.T[part], delta, out=out)
 
-    def learn(self, x: Array, delta: Array, rate: float) -> None:
+    @property
+    def learns_at_once(self) -> bool:
+        """Whether the gradient is consumed at once, block by block."""
+        return self.parts is not None
+
+    def learn(self, x: Array, delta: Array, rate: float, bias: Array | None = None) -> None:
         """Take a step from the layer's input and dLoss/d(x @ W + b), however the gradient is found.
 
         Phases ``gradient`` and ``optimizer``.
         """
         if self.parts is None:
-            self.find_gradient(x, delta)
+            self.find_gradient(x, delta, bias=bias)
             self.update(rate)
             return
         assert self.optimizer is not None  # noqa: S101  # prepare_training made it
         with self.scope["optimizer"]:
-            self.optimizer.update(rate, lambda number: self._find_block(number, x, delta))
+            self.optimizer.update(rate, lambda number: self._find_block(number, x, delta, bias))
 
-    def _find_block(self, number: int, x: Array, delta: Array) -> None:
+    def _find_block(self, number: int, x: Array, delta: Array, bias: Array | None) -> None:
         """Put block ``number`` of the gradient, the last of which is the bias's, where it goes."""
         assert self.parts is not None  # noqa: S101
         with self.scope["gradient"]:
             if number == len(self.parts):
-                np.sum(delta, axis=0, out=self.gradient[: self.width])
+                _put_bias(delta, bias, self.gradient[: self.width])
                 return
             part = self.parts[number]
             weights = self.weights[part]
@@ -245,3 +259,11 @@ class DenseLayer:
 
     def _optimizer_state(self) -> dict[str, np.ndarray]:
         return self.optimizer.state() if self.optimizer else {}
+
+
+def _put_bias(delta: Array, bias: Array | None, out: Array) -> None:
+    """Put dLoss / d b into ``out`` (width,): ``bias``, or the sum of the rows of ``delta``."""
+    if bias is None:
+        np.sum(delta, axis=0, out=out)
+    else:
+        np.copyto(out, bias)

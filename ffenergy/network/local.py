@@ -71,11 +71,8 @@ class LocalLayer(DenseLayer):
             np.multiply(seen, scales[:, None, None, None], out=field)
         return out
 
-    def linear(self, x: Array, out: Array) -> Array:
-        """Put the products and biases of all locations into ``out`` (rows, width)."""
+    def _product(self, x: Array, out: Array) -> None:
         np.matmul(x, self.weights, out=self._by_location(out))
-        out += self.bias
-        return out
 
     def pass_back(self, delta: Array, out: Array) -> None:
         """Put dLoss / d inputs into ``out`` (rows, inputs): fields overlap, so they add up."""

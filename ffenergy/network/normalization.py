@@ -13,6 +13,9 @@ import numpy as np
 
 from ffenergy.network.arrays import Array
 
+DEFERRED: Final = "deferred"
+WAYS: Final = ("eager", DEFERRED)
+"""Normalised activities are made (eager), or their scale is applied to the product instead."""
 NORMALIZATIONS: Final = ("unit_length", "mean_square")
 EPSILON: Final = 1e-8  # a row of zeros stays a row of zeros instead of becoming NaN
 
@@ -34,8 +37,13 @@ def normalize(x: Array, length: float, out: Array) -> Array:
 
 def row_scales(x: Array, length: float) -> Array:
     """Return what each row of ``x`` (rows, width) is multiplied by to have ``length``: (rows,)."""
-    scale: Array = np.vecdot(x, x)
-    np.sqrt(scale, out=scale)
-    scale += EPSILON
-    np.divide(length, scale, out=scale)
-    return scale
+    squares: Array = np.vecdot(x, x)
+    return scales_of(squares, length, squares)
+
+
+def scales_of(squares: Array, length: float, out: Array) -> Array:
+    """As :func:`row_scales`, from the rows' sums of squares (rows,), into ``out`` (rows,)."""
+    np.sqrt(squares, out=out)
+    out += EPSILON
+    np.divide(length, out, out=out)
+    return out

@@ -9,7 +9,7 @@ import numpy as np
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.layers import hidden_layers
-from ffenergy.network.normalization import normalize, target_length
+from ffenergy.network.normalization import DEFERRED, normalize, row_scales, target_length
 from ffenergy.settings import Settings
 
 
@@ -25,6 +25,7 @@ class NormalizedNetwork:
         self.feature_scale = settings.head_feature_scale
         self.n_features = sum(layer.width for layer in self.head_layers)
         self.dtype = settings.dtype
+        self.deferred = settings.normalize_as == DEFERRED
 
     def features(self, images: Array, chunks: Iterable[slice], phase: str = "head") -> Array:
         """Return the head's features of ``images`` (n, pixels): shape (n, n_features).
@@ -45,17 +46,27 @@ class NormalizedNetwork:
         """Put the features of ``activities`` (rows, pixels) into ``out`` (rows, n_features)."""
         column = 0
         for layer, length in zip(self.layers, self.lengths, strict=False):
-            rows = activities.shape[0]
             with layer.scope[phase]:
-                with layer.fuse_folded:
-                    x = self._input(layer, activities, length)
-                    activities = layer.relu(x, np.empty((rows, layer.width), x.dtype, like=x))
+                activities = self._pass_through(layer, activities, length)
                 if layer in self.head_layers:
                     end = column + layer.width
                     scale = target_length(self.feature_scale, layer.width)
                     with layer.fuse_normalize:
                         normalize(activities, scale, out[:, column:end])
                     column = end
+
+    def _pass_through(self, layer: DenseLayer, below: Array, length: float) -> Array:
+        """Return the activities of ``layer`` on ``below`` (rows, fan_in), scaled to ``length``."""
+        room = (below.shape[0], layer.width)
+        if self.deferred:
+            with layer.fuse_normalize:
+                scales = row_scales(below, length)
+            x = layer.input_room(below)
+            layer.gather(below, x)
+            return layer.relu(x, np.empty(room, below.dtype, like=below), scales)
+        with layer.fuse_folded:
+            x = self._input(layer, below, length)
+            return layer.relu(x, np.empty(room, x.dtype, like=x))
 
     def _input(self, layer: DenseLayer, below: Array, length: float) -> Array:
         """Return the inputs of ``layer``: ``below`` (rows, fan_in), each row of norm ``length``."""

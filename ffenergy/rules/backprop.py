@@ -69,6 +69,7 @@ class Backprop:
             layer.prepare_training(settings.optimizer, settings.supervised_decay, settings.gradient)
         self.recomputes = settings.bp_activations == "recomputed"
         self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
+        self.fuse_back = trace.fuse("matmul_relu_backward")
         self.losses = self._meter("losses")
         self.right = self._meter("right answers")
         self.rooms: dict[int, Room] = {}
@@ -113,10 +114,11 @@ class Backprop:
                 self._activate(k, room)
             if k:
                 delta = room.delta[k - 1]
-                with layer.scope["backward"]:
-                    layer.pass_back(above, delta)
-                with self.layers[k - 1].scope["backward"]:
-                    delta *= np.greater(room.h[k - 1], 0, out=room.active[k - 1])
+                with self.fuse_back:
+                    with layer.scope["backward"]:
+                        layer.pass_back(above, delta)
+                    with self.layers[k - 1].scope["backward"]:
+                        delta *= np.greater(room.h[k - 1], 0, out=room.active[k - 1])
             layer.learn(room.x[k], above, rate)
 
     def _count(self, loss: Array, right: Array) -> None:

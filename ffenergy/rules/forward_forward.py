@@ -22,6 +22,7 @@ import numpy as np
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.negatives import HybridMaker
+from ffenergy.network.normalization import scales_of
 from ffenergy.network.stack import NormalizedNetwork
 from ffenergy.rules.kit.head import HeadStage
 from ffenergy.rules.kit.host import Host
@@ -41,6 +42,8 @@ class Pass:
     (rows, width).
     ``signs`` (rows,) is y; the first ``positives`` rows are real images. ``losses`` and ``right``
     (rows,) per layer add up every case's loss, and whether its sign was right, over many steps.
+    Deferred normalisation keeps ``squares`` and ``scales`` (rows,) per layer: the goodness of its
+    activities, and the factor of its input's rows.
     """
 
     inputs: Array
@@ -51,6 +54,8 @@ class Pass:
     positives: int
     losses: list[Array]
     right: list[Array]
+    squares: list[Array]
+    scales: list[Array]
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class ForwardForward(NormalizedNetwork):
         self.prepare_negatives(negatives_rng)
         self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
         self.fuse_goodness = trace.fuse("goodness")
+        self.fuse_gradient = trace.fuse("delta_gradient")
         self.losses = [self._meter("losses") for _ in self.layers]
         self.right = [self._meter("right answers") for _ in self.layers]
         self.batches: dict[tuple[int, int], Batch] = {}  # by rows, and place in flight
@@ -144,29 +150,63 @@ class ForwardForward(NormalizedNetwork):
         for number, cases in enumerate(batch.passes):
             self._activate(k, cases)
             coefficient = self._judge(k, cases, total)
-            delta = self._descend(k, cases, coefficient, total)
-            self._learn(k, batch, number, delta, rate)
+            with self.fuse_gradient:
+                delta, bias = self._descend(k, cases, coefficient, total)
+                self._learn(k, batch, number, delta, rate, bias)
+            self._take_step(k, batch, number, rate)
 
-    def _learn(self, k: int, batch: Batch, number: int, delta: Array, rate: float) -> None:
-        """Learn from pass ``number``: add to the gradient, and take the step with the last one.
+    def _learn(
+        self,
+        k: int,
+        batch: Batch,
+        number: int,
+        delta: Array,
+        rate: float,
+        bias: Array | None = None,
+    ) -> None:
+        """Find the gradient from pass ``number``, or add to it; consumed at once, take the step."""
+        layer, x = self.layers[k], batch.passes[number].x[k]
+        if layer.learns_at_once:
+            layer.learn(x, delta, rate, bias)
+        else:
+            layer.find_gradient(x, delta, add=number > 0, bias=bias)
+
+    def _take_step(self, k: int, batch: Batch, number: int, rate: float) -> None:
+        """Take the step of a stored gradient, if pass ``number`` is the last one.
 
         That is after the layer's forward pass: layers above see what old weights have made.
         """
-        layer, x = self.layers[k], batch.passes[number].x[k]
-        if len(batch.passes) == 1:
-            layer.learn(x, delta, rate)
-            return
-        layer.find_gradient(x, delta, add=number > 0)
-        if number + 1 == len(batch.passes):
-            layer.update(rate)
+        if not self.layers[k].learns_at_once and number + 1 == len(batch.passes):
+            self.layers[k].update(rate)
 
     def _activate(self, k: int, cases: Pass) -> None:
-        """Bring layer ``k``'s normalised inputs and its activities up to date."""
+        """Bring layer ``k``'s inputs and its activities up to date.
+
+        Normalisation is made (x = s h below), or deferred to the product: s (h W) + b.
+        """
         layer = self.layers[k]
+        if self.deferred:
+            with layer.scope["normalize"], layer.fuse_normalize:
+                squares = self._squares_below(k, cases)
+                scales = scales_of(squares, self.lengths[k], cases.scales[k])
+            with layer.scope["forward"]:
+                layer.gather(cases.h[k - 1] if k else cases.inputs, cases.x[k])
+                layer.relu(cases.x[k], cases.h[k], scales)
+            return
         with layer.fuse_folded:
             layer.normalized(cases.h[k - 1] if k else cases.inputs, self.lengths[k], cases.x[k])
             with layer.scope["forward"]:
                 layer.relu(cases.x[k], cases.h[k])
+
+    def _squares_below(self, k: int, cases: Pass) -> Array:
+        """Return the sums of squares (rows,) of layer ``k``'s input: the goodness of those below.
+
+        Nobody takes the goodness of images.
+        """
+        if k:
+            return cases.squares[k - 1]
+        squares: Array = np.vecdot(cases.inputs, cases.inputs, out=cases.scales[0])
+        return squares
 
     def _judge(self, k: int, cases: Pass, total: int) -> Array:
         """Add up losses and right answers; return c of dLoss / dh = c h, shape (rows, 1).
@@ -176,8 +216,12 @@ class ForwardForward(NormalizedNetwork):
         """
         layer, h = self.layers[k], cases.h[k]
         with layer.scope["goodness"], self.fuse_goodness:
-            deficit = np.vecdot(h, h)
-            deficit *= -self.sharpness[k]
+            if self.deferred:
+                squares = np.vecdot(h, h, out=cases.squares[k])
+                deficit = np.multiply(squares, -self.sharpness[k])
+            else:
+                deficit = np.vecdot(h, h)
+                deficit *= -self.sharpness[k]
             deficit += self.offsets[k]
             deficit *= cases.signs
             loss = np.logaddexp(deficit, 0)
@@ -191,13 +235,28 @@ class ForwardForward(NormalizedNetwork):
             right += np.less(deficit, 0)
         return coefficient[:, None]
 
-    def _descend(self, k: int, cases: Pass, coefficient: Array, total: int) -> Array:
-        """Return dLoss / d(x @ W + b), shape (rows, width); ReLU's mask is in h itself."""
+    def _descend(
+        self, k: int, cases: Pass, coefficient: Array, total: int
+    ) -> tuple[Array, Array | None]:
+        """Return dLoss / d(x @ W), shape (rows, width); ReLU's mask is in h itself.
+
+        Where normalisation is deferred, x is what lies below and the rows' factors stand in the
+        delta; dLoss / d b (width,), which is without them, is the other half of the answer.
+        """
+        h, positives = cases.h[k], cases.positives
+        pulls, bias = self.settings.peer_strength and positives, None
         with self.layers[k].scope["gradient"]:
-            delta = np.multiply(cases.h[k], coefficient, out=cases.delta[k])
-            if self.settings.peer_strength and cases.positives:
-                delta[: cases.positives] += self._peer_pull(k, cases, total)
-        return delta
+            if self.deferred:
+                bias = np.matmul(coefficient[:, 0], h)
+                coefficient = coefficient * cases.scales[k][:, None]
+            delta = np.multiply(h, coefficient, out=cases.delta[k])
+            if pulls:
+                pull = self._peer_pull(k, cases, total)
+                if bias is not None:
+                    bias += pull * positives
+                    pull = cases.scales[k][:positives, None] * pull
+                delta[:positives] += pull
+        return delta, bias
 
     def _peer_pull(self, k: int, cases: Pass, total: int) -> Array:
         """Return what peer normalisation adds to every positive case's delta, shape (width,).
@@ -261,7 +320,16 @@ class ForwardForward(NormalizedNetwork):
                 else room
                 for k, (room, layer) in enumerate(zip(cases.h, self.layers, strict=True))
             ]
-            passes.append(replace(cases, h=h))
+            squares = [
+                self._room(room.shape, "temporary", f"batch {place + 1} {layer.name} squares")
+                if k in kept
+                else room
+                for k, (room, layer) in enumerate(zip(cases.squares, self.layers, strict=False))
+            ]
+            x = [
+                h[k - 1] if k and room is cases.h[k - 1] else room for k, room in enumerate(cases.x)
+            ]
+            passes.append(replace(cases, x=x, h=h, squares=squares))
         return replace(first, passes=passes)
 
     def _make_room(self, rows: int) -> Batch:
@@ -282,15 +350,25 @@ class ForwardForward(NormalizedNetwork):
 
         signs = np.ones(rows, self.dtype)
         signs[positives:] = -1
+        inputs = room((rows, self.settings.layer_sizes[0]), "data", "input")
+        scaled = self.layers if self.deferred else []
+        x = []
+        if not self.deferred:
+            x = [room(k.input_shape(rows), "activation", f"{k.name} x") for k in self.layers]
+        h = [room((rows, k.width), "activation", f"{k.name} h") for k in self.layers]
+        if self.deferred:  # dense layers read what lies below as it is
+            x = [k.input_room(b) for k, b in zip(self.layers, (inputs, *h[:-1]), strict=True)]
         return Pass(
-            inputs=room((rows, self.settings.layer_sizes[0]), "data", "input"),
-            x=[room(k.input_shape(rows), "activation", f"{k.name} x") for k in self.layers],
-            h=[room((rows, k.width), "activation", f"{k.name} h") for k in self.layers],
+            inputs=inputs,
+            x=x,
+            h=h,
             delta=[room((rows, k.width), "gradient", f"{k.name} delta") for k in self.layers],
             signs=self.trace.array(signs, role="data", name=f"{name} signs"),
             positives=positives,
             losses=[meter[columns] for meter in self.losses],
             right=[meter[columns] for meter in self.right],
+            squares=[room((rows,), "temporary", f"{k.name} squares") for k in scaled],
+            scales=[room((rows,), "temporary", f"{k.name} scales") for k in scaled],
         )
 
     def _room(self, shape: tuple[int, ...], role: str, name: str) -> Array:

@@ -15,7 +15,8 @@ import numpy as np
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.chunks import Chunks
 from ffenergy.network.negatives import HybridMaker
-from ffenergy.rules.forward_forward import Batch, ForwardForward, ForwardForwardRule
+from ffenergy.network.normalization import row_scales
+from ffenergy.rules.forward_forward import Batch, ForwardForward, ForwardForwardRule, Pass
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.stages import Plan, Stage, Values
 from ffenergy.rules.registry import rule
@@ -77,6 +78,12 @@ class GreedyForwardForward(ForwardForward):
             for cases in batch.passes:
                 self._activate(k, cases)
 
+    def _squares_below(self, k: int, cases: Pass) -> Array:
+        """Return the sums of squares (rows,) of layer ``k``'s input; nobody has taken them."""
+        below = cases.h[k - 1] if k else cases.inputs
+        squares: Array = np.vecdot(below, below, out=cases.scales[k])
+        return squares
+
     def _recall(self, index: Array, batch: Batch, real: Array, hybrid: Array) -> None:
         """Gather stored inputs (n, width) at ``index`` to where the layer below would put them."""
         below, rows = self.layers[self.learning - 1], index.shape[0]
@@ -114,6 +121,14 @@ class GreedyForwardForward(ForwardForward):
     def _pass_on(self, k: int, below: Array, out: Array) -> None:
         """Put the activities of layer ``k`` on ``below`` (rows, fan_in) into ``out``."""
         layer = self.layers[k]
+        if self.deferred:
+            with layer.scope["normalize"], layer.fuse_normalize:
+                scales = row_scales(below, self.lengths[k])
+            with layer.scope["forward"]:
+                x = layer.input_room(below)
+                layer.gather(below, x)
+                layer.relu(x, out, scales)
+            return
         with layer.fuse_folded:
             with layer.scope["normalize"]:
                 room = np.empty(layer.input_shape(below.shape[0]), self.dtype, like=below)

@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from ffenergy.errors import SettingsError
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.normalization import row_scales
 from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule, Pass
@@ -51,6 +52,10 @@ class HybridBackprop(ForwardForward):
         negatives_rng: np.random.Generator,
     ) -> None:
         super().__init__(trace, settings, images, init_rng, negatives_rng)
+        if self.deferred:
+            raise SettingsError(
+                "normalize_as is 'deferred', which bp-hybrid does not do; choose eager"
+            )
         self.fuse_back = trace.fuse("normalize_relu_backward")
         self.ways_back: dict[int, WayBack] = {}  # by number of rows
         first = len(self.layers) - 1 if settings.hybrid_loss == TOP else 0
@@ -70,6 +75,7 @@ class HybridBackprop(ForwardForward):
                     delta = self._merge(k, cases, slopes.get(k), delta, total)
                     passed = self._pass_back(k, cases, scales[k], delta) if k else None
                     self._learn(k, batch, number, delta, rate)
+                    self._take_step(k, batch, number, rate)
                     delta = passed
 
     def _ascend(self, k: int, cases: Pass) -> Array:
@@ -90,7 +96,7 @@ class HybridBackprop(ForwardForward):
         if slope is None:
             assert passed is not None  # noqa: S101  # the top layer has a loss
             return passed
-        delta = self._descend(k, cases, slope, total)
+        delta, _ = self._descend(k, cases, slope, total)
         if passed is not None:
             with self.layers[k].scope["backward"]:
                 delta += passed

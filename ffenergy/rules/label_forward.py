@@ -82,10 +82,7 @@ class LabelForwardForward(ForwardForward):
         activities = labelled
         for layer, length in zip(self.layers, self.lengths, strict=False):
             with layer.scope["evaluate"]:
-                with layer.fuse_folded:
-                    x = self._input(layer, activities, length)
-                    room = np.empty((x.shape[-2], layer.width), x.dtype, like=x)
-                    activities = layer.relu(x, room)
+                activities = self._pass_through(layer, activities, length)
                 if layer is counted[0]:
                     np.vecdot(activities, activities, out=goodness)
                 elif layer in counted:

@@ -122,6 +122,7 @@ class MonoForward:
             layer.prepare_training(settings.optimizer, settings.supervised_decay, settings.gradient)
         self.projections = [Projection(trace, layer, settings, init_rng) for layer in self.layers]
         self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
+        self.fuse_back = trace.fuse("matmul_relu_backward")
         self.losses = [self._meter("losses") for _ in self.layers]
         self.right = self._meter("right answers")
         self.rooms: dict[tuple[int, int], Room] = {}  # by rows, and place in flight
@@ -175,7 +176,7 @@ class MonoForward:
         with layer.scope["evaluate"]:
             losses = self.losses[k][: loss.shape[0]]
             losses += loss
-        with layer.scope["backward"]:  # through M and ReLU, no further
+        with layer.scope["backward"], self.fuse_back:  # through M and ReLU, no further
             np.matmul(error, projection.weights.T, out=delta)
             delta *= np.greater(h, 0, out=room.active[k])
         if self.settings.gradient == "stored":

@@ -96,8 +96,8 @@ class TransferResult:
 class PlainNetwork(NormalizedNetwork):
     """A stack of ReLU layers without normalisation between them, as backprop trains it."""
 
-    def _input(self, layer: DenseLayer, below: Array, length: float) -> Array:
-        return below
+    def _pass_through(self, layer: DenseLayer, below: Array, length: float) -> Array:
+        return layer.relu(below, np.empty((len(below), layer.width), below.dtype, like=below))
 
 
 def train_head(

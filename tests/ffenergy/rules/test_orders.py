@@ -45,7 +45,7 @@ RULES = ("ff", "ff-greedy recompute", "ff-greedy store", "mono-forward")
 
 def network(rule: str, settings: Settings) -> Any:
     rng = np.random.default_rng(1)
-    images = rng.random((IMAGES, 16)).astype(np.float32)
+    images = rng.random((IMAGES, 16)).astype(settings.dtype)
     labels = rng.integers(0, 10, IMAGES)
     streams = [np.random.default_rng(k) for k in (2, 3, 4)]
     if rule == "ff":
@@ -179,3 +179,22 @@ def test_a_batch_in_flight_costs_its_activities_between_groups() -> None:
 def test_what_cannot_be_is_said(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         SETTINGS.replace(**changes)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+@pytest.mark.parametrize("rule", RULES[:3])
+def test_deferred_normalisation_is_the_eager_one_to_rounding(
+    rule: str, way: dict[str, Any]
+) -> None:
+    settings = SETTINGS.replace(dtype="float64", **way)
+    expected, meters = learned(rule, settings)
+    deferred = settings.replace(normalize_as="deferred")
+    for changed in (
+        deferred,
+        deferred.replace(order="layer-major", in_flight=3),
+        *([] if "passes" in way else [deferred.replace(gradient="at-once")]),
+    ):
+        found, read = learned(rule, changed)
+        for name, value in expected.items():
+            np.testing.assert_allclose(found[name], value, rtol=1e-6, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(read, meters, rtol=1e-9)
