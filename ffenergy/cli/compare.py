@@ -11,6 +11,7 @@ import click
 from ffenergy import memory
 from ffenergy.cli.answering import Answering, answer_flags, where_it_is
 from ffenergy.cli.flags import (
+    asks_for_order,
     chosen_settings,
     data_flags,
     flags_named,
@@ -27,6 +28,7 @@ from ffenergy.cli.provenance import configuration
 from ffenergy.cli.resuming import checkpoints_of, same_bits, same_origin, same_settings
 from ffenergy.cli.rule_flags import known, named, rule_flags, rule_name
 from ffenergy.cli.warning import warn
+from ffenergy.costs.chosen_order import with_best_order
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.report import headline
@@ -149,6 +151,7 @@ def _carry_out(
 ) -> None:
     """Check everything that can be checked, then train, save after each algorithm, report."""
     directory = RunDirectory(outdir or Path("runs") / f"{name}-{preset}")
+    auto = asks_for_order(overrides)
     settings = chosen_settings(preset, overrides)
     earlier: Run | None = None
     with ExitStack() as stack:
@@ -166,6 +169,9 @@ def _carry_out(
         data = held_out(data, settings.n_validation)
         with flags_named():
             used = settings.check_data(data.train_images[0].size, len(data.train_images))
+        if auto and not earlier:
+            with flags_named():
+                settings = with_best_order(settings, algorithms, profiles[0].profile, used)
         memory.check_training(settings, used)
         records = [chosen.record() for chosen in profiles]
         begun = {**configuration(ctx, preset, settings, data, used), "traced": traced}

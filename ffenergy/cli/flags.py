@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -54,7 +54,8 @@ HELP = {
     "order": "step-major: a batch goes through all layers before the next one; layer-major: "
     "--in-flight batches go through a group of layers, then through the next group: the same "
     "numbers, for rules whose layers do not wait for each other.",
-    "in_flight": "Batches in flight in layer-major order.",
+    "in_flight": "Batches in flight in layer-major order; auto chooses order, batches and groups for "
+    "the on-chip memory of the first --profile.",
     "layer_groups": "Layers in each group of layer-major order, such as 2,1,1; empty: one each.",
     "gradient": "Gradient of a layer's weights: stored whole, or consumed at-once, block by block, "
     "by the optimiser.",
@@ -120,7 +121,30 @@ def settings_flags(command: Command) -> Command:
     )(command)
 
 
+AUTO: Final = "auto"
+
+
+def _number_or_auto(text: str) -> int | str:
+    """Read a number of batches, or ``auto``; a type of click."""
+    if text == AUTO:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither a whole number nor {AUTO}.") from None
+
+
+def asks_for_order(overrides: dict[str, Any]) -> bool:
+    """Take ``auto`` out of the flags of settings; tell whether it was there."""
+    asked = overrides.get("in_flight") == AUTO
+    if asked:
+        overrides["in_flight"] = None
+    return asked
+
+
 def _kind(name: str, annotation: str) -> Any:
+    if name == "in_flight":
+        return _number_or_auto
     return click.Choice(CHOICES[name]) if name in CHOICES else KINDS.get(annotation, str)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from ffenergy import memory
 from ffenergy.cli.answering import Answering, answer_flags, print_json
 from ffenergy.cli.flags import (
+    asks_for_order,
     flags_named,
     memory_flag,
     met_flag,
@@ -23,6 +24,7 @@ from ffenergy.cli.help import Grouped
 from ffenergy.cli.lists import list_flags
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.cli.rule_flags import known, named, rule_flags
+from ffenergy.costs.chosen_order import with_best_order
 from ffenergy.costs.decomposition import TRAINING_STEP
 from ffenergy.costs.measuring import measure as measure_algorithm
 from ffenergy.costs.prices import MEMORIES, SHOWN
@@ -103,6 +105,7 @@ def measure(
       ffenergy measure --batch-size 10,100 --width 250,500,1000 --depth 4 --outdir runs/sweep
     """
     asked = Answering(quiet, verbose, as_json, conditions)
+    auto = asks_for_order(overrides)
     lists = {name: overrides.pop(name) for name in AXES}
     changes = {name: value for name, value in overrides.items() if value is not None}
     with flags_named():
@@ -121,6 +124,12 @@ def measure(
     profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
     if len(cells) > 1 and conditions:
         raise SettingsError("--fail-if is for one combination; leave the lists or it out")
+    if auto:
+        with flags_named():
+            cells = [
+                with_best_order(cell, names, profiles[0].profile, cell.n_train or MEASURED_IMAGES)
+                for cell in cells
+            ]
     directory = RunDirectory(outdir, "measure.json") if outdir is not None else None
     if directory is not None:
         directory.check(force=force)
