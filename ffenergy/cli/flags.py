@@ -54,8 +54,8 @@ HELP = {
     "order": "step-major: a batch goes through all layers before the next one; layer-major: "
     "--in-flight batches go through a group of layers, then through the next group: the same "
     "numbers, for rules whose layers do not wait for each other.",
-    "in_flight": "Batches in flight in layer-major order; auto chooses order, batches and groups for "
-    "the on-chip memory of the first --profile.",
+    "in_flight": "Batches in flight in layer-major order; auto chooses order, batches and groups "
+    "for the on-chip memory of the first --profile.",
     "layer_groups": "Layers in each group of layer-major order, such as 2,1,1; empty: one each.",
     "gradient": "Gradient of a layer's weights: stored whole, or consumed at-once, block by block, "
     "by the optimiser.",

@@ -196,12 +196,13 @@ def decomposition(
 ) -> pd.DataFrame:
     """Split Forward-Forward less backprop into parts; empty unless both trained.
 
-    With ``whole_run`` a scope ``run`` stands beside ``training step``.
+    With ``whole_run`` a scope ``run`` stands beside ``training step``, which is one of the larger
+    step: where that has several batches in flight, the other rule takes as many steps.
     """
     columns = list(COLUMNS["decomposition"])
-    rows = []
+    alike, rows = _alike(full_batches(steps)), []
     for measure in measures(reuse, energy):
-        scopes = {TRAINING_STEP: rows_of(measure.table, full_batches(steps))}
+        scopes = {TRAINING_STEP: of_run(rows_of(measure.table, alike), alike)}
         if not {FORWARD_FORWARD, BACKPROP} <= set(scopes[TRAINING_STEP]["algorithm"]):
             continue
         if whole_run:
@@ -219,6 +220,13 @@ def decomposition(
         return pd.DataFrame(columns=columns)
     exact = [part.astype(dict.fromkeys(columns[7:10], object)) for part in rows]
     return pd.concat(exact, ignore_index=True)[columns]
+
+
+def _alike(steps: pd.DataFrame) -> pd.DataFrame:
+    """Return training steps with so many of each that all see the same number of samples."""
+    samples = [int(n) for n in steps["samples"]]
+    most = max(samples, default=1)
+    return steps.assign(steps=[most // n if n and most % n == 0 else 1 for n in samples])
 
 
 def _valued(rows: pd.DataFrame, values: pd.Series[float]) -> pd.DataFrame:

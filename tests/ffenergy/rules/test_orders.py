@@ -13,6 +13,8 @@ import ffenergy.network.dense
 import ffenergy.network.optimizers
 from ffenergy.costs.measuring import random_dataset
 from ffenergy.costs.rehearsal import Workload, rehearse
+from ffenergy.costs.run_costs import price_steps
+from ffenergy.energy import choose_profiles
 from ffenergy.errors import SettingsError
 from ffenergy.network.chunks import chunks
 from ffenergy.rules.backprop import Backprop
@@ -198,3 +200,15 @@ def test_deferred_normalisation_is_the_eager_one_to_rounding(
         for name, value in expected.items():
             np.testing.assert_allclose(found[name], value, rtol=1e-6, atol=1e-9, err_msg=name)
         np.testing.assert_allclose(read, meters, rtol=1e-9)
+
+
+def test_a_step_of_several_batches_is_set_against_as_many_of_backprop() -> None:
+    """Three batches in flight: every part of backprop counts three times, its bytes too."""
+    profiles = [chosen.profile for chosen in choose_profiles((), "float32")]
+    found = {}
+    for name, settings in (("usual", SETTINGS), ("major", MAJOR)):
+        parts = price_steps(["ff", "bp"], settings.replace(n_train=90), profiles).decomposition
+        eager = (parts["accounting"] == "eager") & (parts["grain"] == "operation")
+        table = parts[eager & (parts["measure"] == "bytes_read")].set_index("part")
+        found[name] = table.loc["total", ["backprop", "forward_forward"]].tolist()
+    assert found["major"] == [3 * value for value in found["usual"]]
