@@ -1,0 +1,66 @@
+"""The fast part of the validation: committed figures of others against the instrument as it is."""
+
+from __future__ import annotations
+
+import ast
+
+import numpy as np
+import pytest
+
+import instrumented
+from validation import counts, mutation, torch_flops, xla
+
+
+def test_every_difference_from_xla_has_its_rule():
+    found = xla.summary(xla.committed())
+    assert set(found) <= set(xla.RULES)
+    assert sum(found.values()) > 600
+    assert found[xla.EQUAL] > 300
+
+
+def test_bytes_and_flops_are_still_those_held_against_xla():
+    known = {(f.operation, f.shape, f.dtype): f for f in xla.committed()}
+    seen = set()
+    for case in xla.cases(np):
+        figure = known.get((case.name, case.shape, case.dtype))
+        if figure is None:
+            continue
+        trace = instrumented.Trace()
+        with np.errstate(all="ignore"):
+            case.call(np, *(trace.array(operand) for operand in case.operands))
+        assert trace.traffic.bytes_moved == figure.bytes_here, case
+        assert trace.work.flops == figure.flops_here, case
+        seen.add((case.name, case.shape, case.dtype))
+    assert seen == set(known)
+
+
+def test_a_wrong_count_of_bytes_has_no_rule():
+    case = next(case for case in xla.cases(np) if case.name == "add")
+    wrong = xla.Figure("add", case.shape, case.dtype, 7200, 7204, 600, 600, "")
+    assert xla.judged(wrong, case).verdict == "unexplained"
+
+
+@pytest.mark.parametrize("row", torch_flops.committed(), ids=lambda row: row.step)
+def test_matrix_flops_equal_pytorchs(row):
+    sizes = tuple(map(int, row.layer_sizes.split("-")))
+    assert torch_flops.here(row.step, sizes) == row.flops_torch == row.flops_here
+
+
+def test_counts_of_small_programs_are_the_committed_ones():
+    assert counts.counts() == counts.committed()
+
+
+def test_mutants_differ_in_one_place():
+    source = (mutation.ROOT / "instrumented/books/counters.py").read_text(encoding="utf-8")
+    plain = ast.unparse(ast.parse(source)).splitlines()
+    found = 0
+    for mutant, tree in mutation.mutants("instrumented/books/counters.py"):
+        found += 1
+        changed = ast.unparse(tree).splitlines()
+        assert sum(a != b for a, b in zip(plain, changed, strict=True)) == 1, mutant
+    assert found > 10
+    assert ast.unparse(tree).splitlines() == plain  # each change is taken back
+
+
+def test_every_survivor_was_looked_at():
+    assert all(row.reason for row in mutation.explained())

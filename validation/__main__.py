@@ -1,0 +1,52 @@
+"""``python -m validation [NAME…]``: hold the instrument against its references, all or some.
+
+    xla        every traced operation against XLA's cost analysis of it (minutes)
+    torch      matrix flops of a training step against PyTorch's counter (seconds)
+    mutation   whether small changes of the source are noticed (an hour)
+    callgrind  a cache's misses against a simulated one (committed figures: a minute)
+
+Figures are written beside this file; the exit code is 1 if anything is left unexplained.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+PARTS = {
+    "xla": ("validation.xla", "jax"),
+    "torch": ("validation.torch_flops", "torch"),
+    "callgrind": ("validation.callgrind", "numpy"),
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the parts by name and return the exit code."""
+    known = ("mutation", *PARTS)  # mutants need a process that has not loaded the instrument
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        print(f"no part {unknown[0]}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
+    open_questions = 0
+    for name in names or known:
+        print(f"== {name}")
+        if name == "mutation":
+            open_questions += import_module("validation.mutation").main()
+            continue
+        module, needed = PARTS[name]
+        try:
+            import_module(needed)
+        except ImportError:
+            print(f"  needs {needed}: pip install 'ffenergy[validation]'", file=sys.stderr)
+            open_questions += 1
+            continue
+        if name == "callgrind":
+            callgrind = import_module(module)
+            callgrind.check(callgrind.committed())
+        else:
+            open_questions += import_module(module).main()
+    return 1 if open_questions else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,151 @@
+"""A few hundred small programs and every count that the instrument makes of them.
+
+The counts are committed; a test holds the instrument to them, and :mod:`validation.mutation` asks
+of every small change to the source whether it would be noticed.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import instrumented
+from instrumented.rules.ufunc_work import ELEMENT_WORK
+from validation.xla import ONE_ARRAY, PRODUCTS, TWO_ARRAYS
+
+FIGURES = Path(__file__).parent / "counts.json"
+COLUMNS = ["calls", "flops_add", "flops_multiply", "flops_special", "bytes_read", "bytes_written"]
+CAPACITIES = (64, 256, 1024, 4096)
+
+
+def indexed(m: Any, x: Any) -> Any:
+    """Views, gathers, scatters, masks and stores."""
+    i = np.array([0, 2, 2])
+    y = x.copy()
+    y[i] = x[i] + 1
+    y[1:3] = 0
+    y[y > 1] *= 2
+    y[0] += x[-1]
+    y[..., ::-1] -= x
+    return y[x > 1].sum() + y[i].T.sum() + x[0].max()
+
+
+def targets(m: Any, x: Any) -> Any:
+    """``out=``, ``where=``, ufunc methods."""
+    y = m.zeros_like(x)
+    m.add(x, x, out=y)
+    m.multiply(x, 2, out=y, where=x > 1)
+    m.add.at(y, np.array([0, 1, 1]), 1)
+    m.add.reduce(x, axis=0, out=y[0] if x.ndim > 1 else None)
+    m.copyto(y, x)
+    y += x
+    y **= 2
+    return m.add.accumulate(x).sum() + m.multiply.outer(x, x[:1]).sum()
+
+
+def scalars(m: Any, x: Any) -> Any:
+    """Arithmetic of elements."""
+    s = x.reshape(-1)[0] * 2 + x.sum()
+    s += 1
+    return abs(-s) ** 2 / 3 - s // 2 + s % 2
+
+
+PROGRAMS: dict[str, Callable[..., Any]] = {
+    "indexed": indexed,
+    "targets": targets,
+    "scalars": scalars,
+    **ONE_ARRAY,
+}
+
+
+def counts() -> dict[str, list[Any]]:
+    """Return every count of every program; an exception counts by its type."""
+    found: dict[str, list[Any]] = {}
+    random = np.random.default_rng(1)
+
+    def note(name: str, call: Callable[..., Any], *operands: np.ndarray) -> None:
+        trace = instrumented.Trace(record=True)
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                call(np, *(trace.array(operand) for operand in operands))
+            found[name] = [_rows(trace), len(trace.events)]
+        except Exception as error:  # noqa: BLE001 - a mutant may fail in any way
+            found[name] = [type(error).__name__]
+
+    for shape in ((4, 3), (5,)):
+        for dtype in ("float32", "int64"):
+            x, y = ((random.random(shape) * 3).astype(dtype) for _ in "xy")
+            kind = f" {shape} {dtype}"
+            for name, call in PROGRAMS.items():
+                note(name + kind, call, x)
+            for name, call in TWO_ARRAYS.items():
+                note(name + kind, call, x, y)
+            for name in sorted(ELEMENT_WORK):
+                ufunc = getattr(np, name, None)
+                if isinstance(ufunc, np.ufunc):
+                    note(name + kind, lambda m, *a, u=ufunc: u(*a), *(x, y)[: ufunc.nin])
+    for name, (call, *shapes) in PRODUCTS.items():
+        note(name, call, *(random.random(shape).astype("float32") for shape in shapes))
+    found["steps"] = _steps()
+    return json.loads(json.dumps(found))  # tuples as lists, as they are read back
+
+
+def _rows(trace: instrumented.Trace) -> list[list[Any]]:
+    """Every distinct operation: its name, calls, and the counts of one call."""
+    return [
+        [
+            *(entry.operation.name, entry.operation.kind, entry.calls),
+            *(entry.operation.work.add, entry.operation.work.multiply),
+            *(entry.operation.work.special, len(entry.operation.reads)),
+            *(entry.operation.traffic.bytes_read, entry.operation.traffic.bytes_written),
+        ]
+        for entry in trace.ledger.entries
+    ]
+
+
+def _steps() -> list[Any]:
+    """Three like steps of a small network, at every grain, eager and fused."""
+    try:
+        trace = instrumented.Trace(record=True)
+        w = trace.array(np.ones((24, 20), np.float32), role="weight", name="w")
+        for _ in range(3):
+            with trace.step("step"), trace.scope(layer="layer1", phase="forward"):
+                x = trace.made(np.ones((18, 24), np.float32), role="data")
+                with trace.fuse("relu"):
+                    h = np.maximum(x @ w, 0)
+                    h /= np.linalg.norm(h, axis=1, keepdims=True) + 1
+                w -= x.T @ h * 0.1
+        found: list[Any] = [trace.signatures[0].digest, trace.by_role()[COLUMNS].sum().tolist()]
+        for grain in ("operation", "tile"):
+            for fused in (False, True):
+                one = instrumented.analyse(trace, grain=grain, fused=fused)
+                levels = one.levels(CAPACITIES)
+                found += [
+                    one.total_bytedmd,
+                    one.misses(CAPACITIES).tolist(),
+                    levels[["bytes_read", "bytes_written"]].to_numpy().tolist(),
+                ]
+        live = instrumented.analyse_live(trace.events, trace.buffers)
+        found += [live.peak_bytes, live.peak_activation_bytes]
+    except Exception as error:  # noqa: BLE001 - a mutant may fail in any way
+        return [type(error).__name__]
+    else:
+        return found
+
+
+def committed() -> dict[str, list[Any]]:
+    """Read the committed counts."""
+    read: dict[str, list[Any]] = json.loads(FIGURES.read_text(encoding="utf-8"))
+    return read
+
+
+def write() -> None:
+    """Commit the counts of the instrument as it is."""
+    lines = [f"{json.dumps(name)}: {json.dumps(rows)}" for name, rows in counts().items()]
+    FIGURES.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
