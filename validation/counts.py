@@ -55,11 +55,53 @@ def scalars(m: Any, x: Any) -> Any:
     return abs(-s) ** 2 / 3 - s // 2 + s % 2
 
 
+def square(m: Any, x: Any) -> Any:
+    """A well-conditioned square matrix made of any array."""
+    n = x.shape[0]
+    return x.reshape(n, -1) @ x.reshape(n, -1).T + m.eye(n) * 10
+
+
+FACTORED: dict[str, Callable[..., Any]] = {
+    **{
+        f"linalg.{name}": (lambda m, x, name=name: getattr(m.linalg, name)(square(m, x)))
+        for name in "inv det slogdet cholesky qr svd svdvals eigh eigvalsh eig eigvals pinv "
+        "matrix_rank cond matrix_norm".split()
+    },
+    "linalg.solve": lambda m, x: m.linalg.solve(square(m, x), x),
+    "linalg.lstsq": lambda m, x: m.linalg.lstsq(square(m, x), x, rcond=None)[0],
+    "linalg.matrix_power": lambda m, x: m.linalg.matrix_power(square(m, x), 5),
+    "linalg.multi_dot": lambda m, x: m.linalg.multi_dot([square(m, x)] * 3),
+    **{
+        f"fft.{name}": (lambda m, x, name=name: getattr(m.fft, name)(x))
+        for name in "fft ifft rfft fft2 fftn fftshift".split()
+    },
+    **{
+        name: (lambda m, x, name=name: getattr(m, name)(x))
+        for name in "nanmean nanvar nanstd average cov corrcoef gradient unique flatnonzero".split()
+    },
+    "percentile": lambda m, x: m.percentile(x, [25, 50]),
+    "partition": lambda m, x: m.partition(x, 1),
+    "argpartition": lambda m, x: m.argpartition(x, 1),
+    "convolve": lambda m, x: m.convolve(x.ravel(), x.ravel()[:3]),
+    "interp": lambda m, x: m.interp(x.ravel(), [0.0, 1.0, 2.0], [1.0, 2.0, 4.0]),
+    "histogram": lambda m, x: m.histogram(x, bins=3),
+    "bincount": lambda m, x: m.bincount(x.astype(int).ravel()),
+    "digitize": lambda m, x: m.digitize(x, [0.5, 1.5]),
+    "searchsorted": lambda m, x: m.searchsorted(m.sort(x.ravel()), x),
+    "isin": lambda m, x: m.isin(x, [1, 2]),
+    "select": lambda m, x: m.select([x > 1, x > 2], [x, x * 2], 0),
+    "lexsort": lambda m, x: m.lexsort((x.ravel(), x.ravel())),
+    "cross": lambda m, x: m.cross(x.ravel()[:3], x.ravel()[1:4]),
+    "kron": lambda m, x: m.kron(x, x),
+    "einsum of three": lambda m, x: m.einsum("i,j,k->ik", *[x.ravel()] * 3),
+}
+
 PROGRAMS: dict[str, Callable[..., Any]] = {
     "indexed": indexed,
     "targets": targets,
     "scalars": scalars,
     **ONE_ARRAY,
+    **FACTORED,
 }
 
 
@@ -113,10 +155,10 @@ def _steps() -> list[Any]:
     """Three like steps of a small network, at every grain, eager and fused."""
     try:
         trace = instrumented.Trace(record=True)
-        w = trace.array(np.ones((24, 20), np.float32), role="weight", name="w")
+        w = trace.array(np.ones((48, 40), np.float32), role="weight", name="w")
         for _ in range(3):
             with trace.step("step"), trace.scope(layer="layer1", phase="forward"):
-                x = trace.made(np.ones((18, 24), np.float32), role="data")
+                x = trace.made(np.ones((36, 48), np.float32), role="data")
                 with trace.fuse("relu"):
                     h = np.maximum(x @ w, 0)
                     h /= np.linalg.norm(h, axis=1, keepdims=True) + 1
