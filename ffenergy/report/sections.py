@@ -13,9 +13,7 @@ from ffenergy.costs.decomposition import UNITS as ENERGY_UNITS
 from ffenergy.costs.prices import SHOWN
 from ffenergy.report import cost_tables
 from ffenergy.report.book import Book
-from ffenergy.report.columns import UNITS, Column, Table, amount, columns, table
-from ffenergy.report.numbers import fixed
-from ffenergy.style import short_name
+from ffenergy.report.columns import UNITS, Table, columns, table
 
 UNPRICED: Final = "The run has no priced steps (trained without counting), so this is left out."
 ONE_SIDED: Final = "The run lacks Forward-Forward or backprop, so there is nothing to compare."
@@ -77,33 +75,12 @@ def accuracy(book: Book) -> Section:
         table(key, caption, "summary.csv", columns(names), _shown(frame))
         for key, (caption, names) in captions.items()
     ]
-    return Section(
-        "accuracy", title, SHARED, tables=shown, more=[*_comparison(book), *_targets(book)]
-    )
+    return Section("accuracy", title, SHARED, tables=shown, more=_targets(book))
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows under the accountings that tables show."""
     return frame[frame["accounting"].isin(SHOWN)]
-
-
-def _comparison(book: Book) -> list[Table]:
-    """Forward-Forward against backprop, a table per unit."""
-    frame = book.comparison
-    if frame.empty:
-        return []
-    found = []
-    for unit, rows in frame.groupby("unit", sort=False):
-        symbol = {"byte": "B", "byte/flop": "", "s": "s"}.get(str(unit), str(unit))
-        shown = [
-            Column("quantity", "", number=False),
-            *(amount(name, short_name(name), symbol) for name in ("ff", "bp")),
-            Column("ratio", "FF ÷ backprop", form=fixed(2)),
-        ]
-        name = f"comparison-{symbol or 'ratio'}"
-        caption = f"Forward-Forward against backprop: {unit}, eager"
-        found.append(table(name, caption, "summary.csv", shown, rows))
-    return found
 
 
 def _targets(book: Book) -> list[Table]:

@@ -52,6 +52,8 @@ class PageReader(HTMLParser):
         self.addresses += [given[name] for name in ("src", "href", "action") if name in given]
         if tag == "img":
             self.images.append(given)
+        if tag == "svg":
+            self.images.append({**given, "alt": given["aria-label"]})
         if tag == "figure" and given.get("class") == "table":
             self._table = self.tables[given["id"]] = ReadTable()
         if self._table is None:

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-from ffenergy.costs.decomposition import RUN
+from ffenergy.costs.decomposition import BACKPROP, FORWARD_FORWARD
 from ffenergy.energy import profiles
+from ffenergy.report import headline
 from ffenergy.report.book import Book
 from ffenergy.report.findings import assumptions, data_line, findings
+from ffenergy.report.numbers import MISSING, error_percent, figure
 from ffenergy.report.page import whatif
+from ffenergy.report.page.svg import inline
 from ffenergy.report.pictures.drawing import Picture
 from ffenergy.report.sections import Section
 from ffenergy.runs.directory import Run
 
-TYPES: Final = {"svg": "image/svg+xml", "png": "image/png"}
+QUESTION: Final = "Does Forward-Forward save energy?"
+OPEN: Final = ("accuracy", "waterfall", "crossing")
+"""Sections that are not folded."""
 Drawn = tuple[Picture, Mapping[str, bytes]]
 
 
@@ -31,15 +38,22 @@ class Drawing:
     name: str
     caption: str
     alt: str
-    address: str
+    address: str = ""
+    chart: str = ""
 
 
 @dataclass(frozen=True)
 class Head:
-    """The top of the page: the answer in one sentence, the same counted otherwise, the rest."""
+    """The top of the page: question, ratio and figures in large, the answer in short, the rest.
 
-    answer: str
-    otherwise: list[str]
+    ``figures`` are name, Forward-Forward's, backprop's.
+    """
+
+    question: str
+    ratio: str
+    figures: list[tuple[str, str, str]]
+    answer: list[str]
+    warnings: list[str]
     findings: list[str]
     assumptions: list[tuple[str, str]]
 
@@ -54,6 +68,7 @@ def page(book: Book, shown: Sequence[Section], pictures: Iterable[Drawn] = ()) -
         lstrip_blocks=True,
     )
     environment.filters["kept"] = kept_together
+    environment.filters["unbroken"] = unbroken
     environment.filters["unit_kept"] = lambda heading: heading.replace(", ", ",\N{NO-BREAK SPACE}")
     known = {profile.name: profile for profile in book.hardware}
     known |= {name: p for name, p in profiles().items() if name not in known}
@@ -61,6 +76,7 @@ def page(book: Book, shown: Sequence[Section], pictures: Iterable[Drawn] = ()) -
     return environment.get_template("page.html").render(
         title=title(book.run),
         head=head(book),
+        open=OPEN,
         sections=shown,
         drawings={picture.name: drawing(picture, files) for picture, files in pictures},
         whatif=whatif.payload(book.prices, known.values()) if book.prices else {},
@@ -79,6 +95,13 @@ def kept_together(sentence: str) -> str:
     return re.sub(r"(\d) (?=%|[^\W\d]{1,3}\b)", "\\1\N{NO-BREAK SPACE}", sentence)
 
 
+def unbroken(text: str) -> Markup:
+    """Forward-Forward stays on one line."""
+    name = "Forward-Forward"
+    span = Markup('<span class="unbroken">{}</span>').format(name)
+    return Markup(span.join(escape(part) for part in text.split(name)))  # noqa: S704
+
+
 def title(run: Run) -> str:
     """What was measured on what, in a few words."""
     sizes = run.configuration["settings"].get("layer_sizes", ())
@@ -86,18 +109,38 @@ def title(run: Run) -> str:
 
 
 def head(book: Book) -> Head:
-    """Answer and assumptions; a run without both algorithms begins with its first finding."""
+    """Question, figures, answer, assumptions; a run without both begins with its first finding."""
     answers = [answer.sentence() for answer in book.answers.values()]
     found = findings(book)
-    first = book.answers[RUN, "eager"].sentence() if (RUN, "eager") in book.answers else ""
-    first = first or next(iter(answers), "")
-    if not first:
-        first, found = (found[0], found[1:]) if found else ("Nothing of this run has finished.", [])
-    return Head(first, [s for s in answers if s != first], found, assumptions(book))
+    short = headline.sentences(book)
+    told = [*answers, *found]
+    if not short:
+        short, told = (told[:1], told[1:]) if told else (["Nothing of this run has finished."], [])
+    ratio = headline.ratios(book).get("energy", math.nan)
+    shown = "" if math.isnan(ratio) else f"{figure(ratio)}×"
+    question = QUESTION if shown else "What does learning move?"
+    warned = headline.warnings(book)
+    return Head(question, shown, _figures(book), short[:2], warned, told, assumptions(book))
+
+
+def _figures(book: Book) -> list[tuple[str, str, str]]:
+    """What stands beside the ratio, for Forward-Forward and for backprop."""
+    found = headline.of_algorithms(book)
+    shown = []
+    for measure, name, form in (
+        ("test_error", "test error", error_percent),
+        ("commute_to_compute", "commute ÷ compute", figure),
+    ):
+        values = [found.get(one, {}).get(measure) for one in (FORWARD_FORWARD, BACKPROP)]
+        told = [MISSING if value is None else form(value) for value in values]
+        shown.append((name, *told))
+    return [(name, ours, theirs) for name, ours, theirs in shown]
 
 
 def drawing(picture: Picture, files: Mapping[str, bytes]) -> Drawing:
-    """A picture inlined in its smaller format."""
-    kind, content = min(files.items(), key=lambda file: len(file[1]))
-    address = f"data:{TYPES[kind]};base64,{base64.b64encode(content).decode()}"
+    """A chart as SVG that follows the page's colours, any other picture as a PNG inside."""
+    if picture.chart:
+        chart = inline(picture.name, picture.alt, files["svg"].decode())
+        return Drawing(picture.name, picture.caption, picture.alt, chart=Markup(chart))  # noqa: S704
+    address = f"data:image/png;base64,{base64.b64encode(files['png']).decode()}"
     return Drawing(picture.name, picture.caption, picture.alt, address)

@@ -50,13 +50,14 @@ class Picture:
     """A picture that a report can have: file name without ending, caption, how it is drawn.
 
     `draw` returns None where the book lacks what the picture shows. `alt` says in words what there
-    is to see, for those who do not see it.
+    is to see, for those who do not see it; a `chart` is drawn in lines and areas, not in pixels.
     """
 
     name: str
     caption: str
     draw: Callable[[Book], Figure | None]
     alt: str = ""
+    chart: bool = True
 
 
 def render(

@@ -24,12 +24,14 @@ PICTURES = (
         "Hybrid negatives",
         learning.hybrid_examples,
         "Six columns of two digits, the mask that blends them, and the hybrid that comes out.",
+        chart=False,
     ),
     Picture(
         "receptive-fields",
         "Layer-1 receptive fields",
         learning.receptive_fields,
         "Sixteen images of weights from the pixels to a unit, positive red, negative blue.",
+        chart=False,
     ),
     Picture(
         "goodness",

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 KIB, MIB = 2**10, 2**20
 AXE = resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 SIZES = pytest.mark.parametrize("width", [360, 1440])
+FIRST = pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
@@ -48,9 +49,44 @@ def open_all(browser: webdriver.Chrome) -> None:
 
 def test_it_opens_without_complaints(opened: webdriver.Chrome) -> None:
     assert opened.get_log("browser") == []
-    assert opened.find_element(By.CSS_SELECTOR, ".answer").text.startswith("Over the whole run")
+    assert opened.find_element(By.CSS_SELECTOR, ".answer").text.startswith("As it runs")
     sources = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
     assert all(name.startswith("data:") for name in opened.execute_script(sources))
+
+
+@FIRST
+def test_the_first_screen_has_ratio_errors_and_bars(
+    browser: webdriver.Chrome, finished_run: Any, width: int, height: int
+) -> None:
+    show(browser, finished_run.path / "report.html", width)
+    for part in ("h1", ".ratio", ".figure", ".answer", ".controls", ".bar-row:last-of-type"):
+        rows = browser.find_elements(By.CSS_SELECTOR, part)
+        assert rows, part
+        assert all(
+            row.rect["y"] >= 0 and row.rect["y"] + row.rect["height"] <= height for row in rows
+        )
+
+
+def test_the_page_is_not_long(opened: webdriver.Chrome) -> None:
+    assert opened.execute_script("return document.documentElement.scrollHeight") <= 7100
+
+
+def test_charts_follow_the_colour_scheme(browser: webdriver.Chrome, finished_run: Any) -> None:
+    ink = "return getComputedStyle(document.querySelector('.chart svg')).fill"
+    show(browser, finished_run.path / "report.html", scheme="light")
+    light = browser.execute_script(ink)
+    show(browser, finished_run.path / "report.html", scheme="dark")
+    assert browser.execute_script(ink) != light
+
+
+def test_wide_tables_show_that_they_scroll(browser: webdriver.Chrome, finished_run: Any) -> None:
+    show(browser, finished_run.path / "report.html", 390)
+    script = """return [...document.querySelectorAll('.table .scroll')].map((e) => [
+        e.scrollWidth > e.clientWidth,
+        getComputedStyle(e).backgroundImage.split('gradient').length])"""
+    tables = browser.execute_script(script)
+    assert any(wide for wide, _ in tables)
+    assert all(gradients == 5 for _, gradients in tables)  # four, and what stands before them
 
 
 @SIZES
@@ -142,6 +178,7 @@ def test_a_click_sorts_and_another_turns_round(opened: webdriver.Chrome) -> None
 
 
 def test_the_keyboard_sorts_too_and_totals_stay_last(opened: webdriver.Chrome) -> None:
+    open_all(opened)
     th = heading(opened, "energy-by-phase", "ff|eager")
     th.find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
     values = column(opened, "energy-by-phase", "ff|eager")
@@ -172,23 +209,27 @@ def test_a_table_copies_as_csv(opened: webdriver.Chrome, finished_run: Any, tmp_
     pd.testing.assert_frame_equal(copied, source[list(copied)], check_dtype=False, rtol=0, atol=0)
 
 
-def choose(browser: webdriver.Chrome, profile: str, size: int, scope: str) -> None:
+def choose(
+    browser: webdriver.Chrome, profile: str, size: int, scope: str, reading: str = "eager"
+) -> None:
     Select(browser.find_element(By.ID, "whatif-profile")).select_by_value(profile)
-    browser.find_element(By.CSS_SELECTOR, f'#whatif-scopes input[value="{scope}"]').click()
+    for group, value in (("scopes", scope), ("readings", reading)):
+        browser.find_element(By.CSS_SELECTOR, f'#whatif-{group} input[value="{value}"]').click()
     slide = """const slider = document.getElementById('whatif-size');
     slider.value = Math.log2(arguments[0]);
     slider.dispatchEvent(new Event('input'))"""
     browser.execute_script(slide, size)
 
 
-def shown_energies(browser: webdriver.Chrome) -> dict[tuple[str, str], list[float]]:
-    """Compute, each level, and all, by accounting and algorithm."""
-    script = """return [...document.querySelectorAll('#whatif-results tr[data-algorithm]')].map(
-        (row) => [row.closest('.reading').dataset.accounting, row.dataset.algorithm,
+def shown_energies(browser: webdriver.Chrome) -> dict[str, list[float]]:
+    """Compute, each level, and all, by algorithm, of the reading that is chosen."""
+    script = """return [...document.querySelectorAll('#whatif-numbers tr[data-algorithm]')].map(
+        (row) => [row.dataset.algorithm,
                   [...row.querySelectorAll('[data-value]')].map((c) => Number(c.dataset.value))])"""
-    return {(reading, name): values for reading, name, values in browser.execute_script(script)}
+    return dict(browser.execute_script(script))
 
 
+@pytest.mark.parametrize("reading", SHOWN)
 @pytest.mark.parametrize("scope", ["training step", "run"])
 @pytest.mark.parametrize(
     ("name", "size"),
@@ -203,27 +244,29 @@ def shown_energies(browser: webdriver.Chrome) -> dict[tuple[str, str], list[floa
     ],
 )
 def test_the_what_if_is_what_python_computes(
-    opened: webdriver.Chrome, finished_run: Any, name: str, size: int, scope: str
+    opened: webdriver.Chrome, finished_run: Any, name: str, size: int, scope: str, reading: str
 ) -> None:
-    choose(opened, name, size, scope)
+    choose(opened, name, size, scope, reading)
     profile, prices = profiles()[name], finished_run.prices
     costs = whatif.costs(prices, profile, size)
-    costs = costs[costs["scope"] == scope]
-    sums = costs.groupby(["accounting", "algorithm", "component"])["energy"].sum()
+    costs = costs[(costs["scope"] == scope) & (costs["accounting"] == reading)]
+    sums = costs.groupby(["algorithm", "component"])["energy"].sum()
     found = shown_energies(opened)
-    assert set(found) == {key[:2] for key in sums.index}
-    for key, values in found.items():
-        parts = [sums.get((*key, c), 0.0) for c in ("compute", *profile.level_names)]
+    assert set(found) == {algorithm for algorithm, _ in sums.index}
+    for algorithm, values in found.items():
+        parts = [sums.get((algorithm, c), 0.0) for c in ("compute", *profile.level_names)]
         assert values == pytest.approx([*parts, sum(parts)], rel=1e-12)
-    told = [e.text for e in opened.find_elements(By.CSS_SELECTOR, "#whatif-results .sentence")]
-    sentences = whatif.sentences(prices, profile, size)
-    assert told == [sentences[scope, accounting] for accounting in SHOWN]
+    told = opened.find_element(By.ID, "whatif-sentence").text
+    assert told == whatif.sentences(prices, profile, size)[scope, reading]
 
 
 def test_the_bars_are_the_energies(opened: webdriver.Chrome) -> None:
     choose(opened, "horowitz-45nm", 64 * KIB, "run")
     energies = shown_energies(opened)
-    largest = max(values[-1] for values in energies.values())
+    choose(opened, "horowitz-45nm", 64 * KIB, "run", "fused")
+    every = [*energies.values(), *shown_energies(opened).values()]
+    largest = max(values[-1] for values in every)  # of both readings
+    choose(opened, "horowitz-45nm", 64 * KIB, "run")
     script = """return [...document.querySelectorAll('#whatif-results .bar')].map(
         (bar) => [...bar.children].map((part) => part.getBoundingClientRect().width)
                  .concat(bar.getBoundingClientRect().width))"""
@@ -237,6 +280,7 @@ def test_the_bars_are_the_energies(opened: webdriver.Chrome) -> None:
 
 def test_as_published_goes_back(opened: webdriver.Chrome) -> None:
     choose(opened, "jouppi-7nm-hbm2", 64 * KIB, "run")
+    open_all(opened)
     note = opened.find_element(By.ID, "whatif-note")
     assert "whatever their size here" in note.text
     opened.find_element(By.ID, "whatif-own").click()

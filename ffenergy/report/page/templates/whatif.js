@@ -179,43 +179,49 @@
     return `${exact} A byte costs what it costs at the profile's levels, whatever their size here; a larger memory would really ask for more, a smaller one for less.`;
   }
 
-  const state = { profile: data.profiles[0], size: data.profiles[0].own, scope: data.scopes.at(-1)[0] };
+  const state = {
+    profile: data.profiles[0],
+    size: data.profiles[0].own,
+    scope: data.scopes.at(-1)[0],
+    reading: data.accountings[0],
+  };
+
+  /** Costs and sums of every algorithm under one reading. */
+  function under(accounting) {
+    const { profile, size, scope } = state;
+    const costs = Object.fromEntries(data.algorithms.map(([key]) =>
+      [key, costsOf(profile, size, scope, key, accounting)]));
+    const shown = data.algorithms.filter(([key]) => Object.keys(costs[key]).length);
+    return { costs, rows: shown.map((algorithm) => [algorithm, totals(costs[algorithm[0]], profile)]) };
+  }
 
   function show() {
-    const { profile, size, scope } = state;
+    const { profile, size, scope, reading } = state;
     byId("whatif-size").value = Math.log2(size);
     byId("whatif-size").setAttribute("aria-valuetext", memorySize(size));
     byId("whatif-size-text").textContent = memorySize(size);
     byId("whatif-note").textContent = note(profile, size);
-    const readings = data.accountings.map((accounting) => {
-      const costs = Object.fromEntries(data.algorithms.map(([key]) =>
-        [key, costsOf(profile, size, scope, key, accounting)]));
-      const shown = data.algorithms.filter(([key]) => Object.keys(costs[key]).length);
-      return { accounting, costs, rows: shown.map((algorithm) => [algorithm, totals(costs[algorithm[0]], profile)]) };
-    });
-    const largest = Math.max(...readings.flatMap(({ rows }) => rows.map(([, total]) => total.all)));
+    const readings = Object.fromEntries(data.accountings.map((one) => [one, under(one)]));
+    const every = Object.values(readings).flatMap(({ rows }) => rows.map(([, total]) => total.all));
+    const largest = Math.max(...every); // of both readings, so that bars of one and the other compare
     const scale = scaleFor(largest, profile.unit);
+    const { costs, rows } = readings[reading];
+    byId("whatif-results").replaceChildren(...rows.map(([algorithm, total]) => barRow(algorithm, total, largest, scale)));
+    byId("whatif-numbers").replaceChildren(numbers(rows, profile, `Energy, ${reading}`, scale));
+    const { ff = {}, bp = {} } = costs;
+    const both = Object.keys(ff).length && Object.keys(bp).length;
     const published = size === profile.own && !profile.uneven;
+    const where = published ? "" : ` with ${memorySize(size)} on the chip`;
     const opening = data.scopes.find(([key]) => key === scope)[1];
-    byId("whatif-results").replaceChildren(...readings.map(({ accounting, costs, rows }) => {
-      const part = element("div", { class: "reading", "data-accounting": accounting }, element("h3", {}, accounting[0].toUpperCase() + accounting.slice(1)));
-      const { ff = {}, bp = {} } = costs;
-      if (Object.keys(ff).length && Object.keys(bp).length) {
-        const where = published ? "" : ` with ${memorySize(size)} on the chip`;
-        const told = answer(`${opening}, ${accounting}, under ${profile.name}${where}`, ff, bp, profile.unit);
-        part.append(element("p", { class: "sentence" }, told));
-      }
-      part.append(...rows.map(([algorithm, total]) => barRow(algorithm, total, largest, scale)));
-      part.append(numbers(rows, profile, `Energy, ${accounting}`, scale));
-      return part;
-    }));
+    byId("whatif-sentence").textContent = both
+      ? answer(`${opening}, ${reading}, under ${profile.name}${where}`, ff, bp, profile.unit) : "";
   }
 
   // ---- controls --------------------------------------------------------------------------------
 
   const profileChoice = byId("whatif-profile");
   for (const profile of data.profiles) {
-    profileChoice.append(element("option", { value: profile.name }, `${profile.name}: ${profile.title}`));
+    profileChoice.append(element("option", { value: profile.name }, profile.title));
   }
   profileChoice.addEventListener("change", () => {
     state.profile = data.profiles.find((profile) => profile.name === profileChoice.value);
@@ -235,15 +241,20 @@
     show();
   });
 
-  for (const [scope, text] of data.scopes) {
-    const choice = element("input", { type: "radio", name: "whatif-scope", value: scope });
-    choice.checked = scope === state.scope;
-    choice.addEventListener("change", () => {
-      state.scope = scope;
-      show();
-    });
-    byId("whatif-scopes").append(element("label", {}, choice, text.toLowerCase()));
+  /** Radio buttons for one field of the state, each with its text. */
+  function choices(group, field, options) {
+    for (const [value, text] of options) {
+      const choice = element("input", { type: "radio", name: `whatif-${field}`, value });
+      choice.checked = value === state[field];
+      choice.addEventListener("change", () => {
+        state[field] = value;
+        show();
+      });
+      byId(group).append(element("label", {}, choice, text));
+    }
   }
+  choices("whatif-scopes", "scope", data.scopes.map(([scope, text]) => [scope, text.toLowerCase()]));
+  choices("whatif-readings", "reading", data.accountings.map((one) => [one, one]));
 
   document.querySelector("#whatif .controls").hidden = false;
   show();
