@@ -15,7 +15,8 @@ COLOURS: Final = {
 """What is no data in a picture: paper, ink, grid, notes; they follow light and dark."""
 STYLE: Final = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 METADATA: Final = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
-ROOT: Final = re.compile(r"<svg\b[^>]*?viewBox=\"([^\"]+)\"[^>]*>")
+ROOT: Final = re.compile(r"<svg\b([^>]*?)(/?)>")
+BOX: Final = re.compile(r'viewBox="[^"]+"')
 
 
 def inline(name: str, alt: str, svg: str) -> str:
@@ -31,4 +32,6 @@ def inline(name: str, alt: str, svg: str) -> str:
     for colour, variable in COLOURS.items():
         body = body.replace(colour, variable)
     told = f'role="img" aria-label="{escape(alt)}" data-name="{name}"'
-    return ROOT.sub(lambda found: f'<svg {told} viewBox="{found[1]}">', body, count=1).strip()
+    root = ROOT.search(body)
+    box = root and BOX.search(root[1])
+    return ROOT.sub(rf"<svg {told} {box[0] if box else ''}\2>", body, count=1).strip()

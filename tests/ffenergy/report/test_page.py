@@ -182,6 +182,7 @@ def test_the_page_needs_nothing_else(finished_run: Any, read: Any) -> None:
     assert "default-src 'none'" in finished_run.html
 
 
+@pytest.mark.slow  # its pictures are drawn
 def test_charts_wear_the_colours_of_the_page(finished_run: Any, read: Any) -> None:
     charts = [image for image in read.images if "src" not in image]
     others = {image["data-name"] for image in read.images if "src" in image}
