@@ -36,6 +36,18 @@ def quantity(value: float, unit: str, sign: str = "") -> str:
     return f"{figure(value / 1000.0**power, sign)} {PREFIXES[power + NONE]}{unit}"
 
 
+def tick(value: float, unit: str) -> str:
+    """A round quantity as short as it gets, for axes: 200 GB, 1 TB."""
+    power = prefix_power(value, unit)
+    return f"{value / 1000.0**power:g} {PREFIXES[power + NONE]}{unit}"
+
+
+def counted(few: int, many: int, noun: str) -> str:
+    """How many there are of something: 1 seed, 3 seeds, 2–3 seeds."""
+    told = f"{few}" if few == many else f"{few}–{many}"
+    return f"{told} {noun}{'' if many == 1 else 's'}"
+
+
 def prefix_power(value: float, unit: str) -> int:
     """Power of 1000 of the prefix for a quantity; 0 where the unit takes none."""
     if not value or unit not in PREFIXED:

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ffenergy.report.book import Book
 
@@ -38,6 +38,8 @@ LOOK: dict[Any, Any] = {  # keys are matplotlib's own literals; a user's matplot
 }
 DPI = 150
 FORMATS = ("png", "svg")
+WIDE = 150.0
+"""The largest over the smallest value from which a logarithmic axis is labelled sparsely."""
 # No date and no version of the drawing library: the same run gives the same bytes.
 METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": "ffenergy"},
@@ -88,11 +90,21 @@ def saved(figure: Figure, formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
     return {kind: stream.getvalue() for kind, stream in streams.items()}
 
 
-def plain_numbers(axis: Axis) -> None:
-    """Label a logarithmic axis 0.1, 0.2, 0.5, 1 instead of in powers of ten."""
-    axis.set_major_formatter("{x:g}")
+def plain_numbers(axis: Axis, form: Callable[[float], str] = "{:g}".format) -> None:
+    """Label a logarithmic axis 0.1, 0.2, 0.5, 1 instead of in powers of ten.
+
+    To be called once all is drawn: an axis of many powers has labels at the powers alone.
+    """
+    low, high = axis.get_view_interval()
+    shown = FuncFormatter(lambda value, _: form(value))
+    axis.set_major_formatter(shown)
     axis.set_minor_locator(LogLocator(subs=(2, 5)))
-    axis.set_minor_formatter("{x:g}")
+    axis.set_minor_formatter(shown if high < WIDE * low else NullFormatter())
+
+
+def headline(figure: Figure, sentence: str) -> None:
+    """Say over a picture what there is to see in it."""
+    figure.suptitle(sentence, fontsize=12, weight="bold")
 
 
 def bare(ax: Axes) -> None:

@@ -15,13 +15,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ffenergy.costs.decomposition import TOTAL, TRAINING_STEP
+from ffenergy.costs.decomposition import BACKPROP, FORWARD_FORWARD, TOTAL, TRAINING_STEP
 from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.step_kinds import full_batches
 from ffenergy.report.book import Book
 from ffenergy.report.findings import accounting_line
+from ffenergy.report.numbers import NONE, PREFIXES, prefix_power, quantity
 from ffenergy.report.numbers import figure as digits
-from ffenergy.report.numbers import quantity
+from ffenergy.report.pictures.drawing import headline
 from ffenergy.style import (
     ALGORITHM_COLOURS,
     ALGORITHM_NAMES,
@@ -46,7 +47,10 @@ def traffic(book: Book) -> Figure | None:
     names = book.traced
     if not names:
         return None
-    panels = {name: table / 1e9 for name, table in book.layers_by_phases.items()}
+    whole = {name: int(table["all"].iloc[-1]) for name, table in book.layers_by_phases.items()}
+    power = prefix_power(max(whole.values()), "B")
+    unit = f"{PREFIXES[power + NONE]}B"
+    panels = {name: table / 1000.0**power for name, table in book.layers_by_phases.items()}
     layers = layers_in_order({str(x) for t in panels.values() for x in t.index if x != "all"})
     phases = in_order({str(x) for t in panels.values() for x in t.columns if x != "all"}, PHASES)
     figure = Figure(figsize=(1.6 + 3.6 * len(names), 5.4), layout="constrained")
@@ -58,17 +62,18 @@ def traffic(book: Book) -> Figure | None:
             height = column.reindex(layers, fill_value=0).to_numpy(dtype=float)
             ax.bar(layers, height, 0.72, bottom, color=PHASE_COLOURS.get(phase, "#7F7F7F"))
             bottom += height
-        ax.set_title(
-            f"{ALGORITHM_NAMES.get(name, name)}\n{quantity(1e9 * bottom.sum(), 'B')} in all"
-        )
+        ax.set_title(f"{ALGORITHM_NAMES.get(name, name)}\n{quantity(whole[name], 'B')} in all")
         ax.tick_params(axis="x", rotation=45)
         ax.grid(visible=False, axis="x")
-    axes[0].set_ylabel("GB moved in the whole run (read + written)")
+    axes[0].set_ylabel(f"{unit} moved in the whole run (read + written)")
     handles = [Patch(color=PHASE_COLOURS.get(phase, "#7F7F7F")) for phase in phases]
     figure.legend(
         handles[::-1], phases[::-1], loc="outside right upper", title="phase", alignment="left"
     )
     figure.supxlabel(f"layer · {accounting_line(book.run)}", fontsize=10)
+    if {FORWARD_FORWARD, BACKPROP} <= set(whole) and whole[BACKPROP]:
+        ratio = whole[FORWARD_FORWARD] / whole[BACKPROP]
+        headline(figure, f"Forward-Forward moves {digits(ratio)} times the bytes of backprop")
     return figure
 
 
@@ -93,6 +98,11 @@ def waterfall(book: Book) -> Figure | None:
     axes[0].invert_yaxis()
     _, unit = SCALES[book.unit]
     figure.supxlabel(f"{unit} per training sample, under {book.headline}", fontsize=11)
+    totals = {name: table.astype(float).to_dict("index")[TOTAL] for name, table in panels.items()}
+    told = [
+        f"{digits(row['forward_forward'] / row['backprop'])} {name}" for name, row in totals.items()
+    ]
+    headline(figure, f"Forward-Forward ÷ backprop: {', '.join(told)}")
     return figure
 
 

@@ -13,7 +13,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ffenergy.report import tables
 from ffenergy.report.book import Book
-from ffenergy.report.pictures.drawing import LOOK, bare, plain_numbers, saved
+from ffenergy.report.numbers import error_percent, tick
+from ffenergy.report.pictures.drawing import LOOK, bare, headline, plain_numbers, saved
 from ffenergy.runs.directory import Run
 from ffenergy.style import (
     ALGORITHM_COLOURS,
@@ -42,6 +43,10 @@ def training_curves(book: Book) -> Figure | None:
     _errors(axes[1], run)
     if traced:
         _errors_by_bytes(axes[2], run)
+    errors = {short_name(name): float(row["test_error"]) for name, row in run.results.items()}
+    if errors:
+        told = ", ".join(f"{name} {error_percent(error)}" for name, error in errors.items())
+        headline(figure, f"Test error at the end: {told}")
     return figure
 
 
@@ -63,15 +68,20 @@ def _losses(ax: Axes, run: Run) -> None:
 
 
 def _errors(ax: Axes, run: Run) -> None:
+    """Test errors as lines, training errors dotted in the same colour."""
+    trained = False
     for name in run.algorithms:
         history = tables.epochs(run, name)
         colour = ALGORITHM_COLOURS.get(name)
         for column, style in (("test_error", "o-"), ("train_error", ":")):
             points = history[history[column].notna()]
-            label = f"{short_name(name)} {column.removesuffix('_error')}"
+            label = short_name(name) if column == "test_error" else None
             if not points.empty:
                 ax.plot(points["epoch"], points[column], style, c=colour, label=label)
+                trained = trained or column == "train_error"
     ax.set(xlabel="epoch (of the head, for frozen features)", ylabel="error (%)", title="Error")
+    if trained:
+        ax.plot([], [], ":", color="#7F7F7F", label="on training images")
     _paper_line(ax, run)
     _finish(ax)
 
@@ -83,10 +93,11 @@ def _errors_by_bytes(ax: Axes, run: Run) -> None:
         moved = points["cumulative_bytes_read"] + points["cumulative_bytes_written"]
         if moved.notna().any():
             colour = ALGORITHM_COLOURS.get(name)
-            ax.plot(moved / 1e9, points["test_error"], "o-", c=colour, label=short_name(name))
+            moved = moved.astype(float)
+            ax.plot(moved, points["test_error"], "o-", c=colour, label=short_name(name))
     ax.set_xscale("log")
-    plain_numbers(ax.xaxis)
-    ax.set(xlabel="GB moved since the start of the run", ylabel="test error (%)")
+    plain_numbers(ax.xaxis, lambda value: tick(value, "B"))
+    ax.set(xlabel="moved since the start of the run", ylabel="test error (%)")
     ax.set_title("What an error costs")
     _paper_line(ax, run)
     _finish(ax, whole_epochs=False)

@@ -12,12 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
+from ffenergy.costs.decomposition import BACKPROP, FORWARD_FORWARD
 from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.step_kinds import full_batches, rows_of, trains_layers
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import figure as digits
 from ffenergy.report.numbers import memory_size
 from ffenergy.report.per_sample import crossings
+from ffenergy.report.pictures.drawing import headline
 from ffenergy.style import (
     ALGORITHM_COLOURS,
     PHASE_COLOURS,
@@ -55,8 +57,19 @@ def miss_curve(book: Book) -> Figure | None:
         ax.set_xlabel("on-chip memory")
     axes[0].set_ylabel("MB per training sample travelling beyond it")
     lines, names = axes[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside upper center", ncols=len(names))
+    figure.legend(lines, names, loc="outside lower center", ncols=len(names))
+    if all({FORWARD_FORWARD, BACKPROP} <= set(curves) for curves in panels.values()):
+        told = ", ".join(f"{_less(curves)} {name}" for name, curves in panels.items())
+        headline(figure, f"On-chip sizes at which Forward-Forward moves less: {told}")
     return figure
+
+
+def _less(curves: pd.DataFrame) -> str:
+    """From which to which size Forward-Forward moves less than backprop, in words."""
+    sizes = curves.index[curves[FORWARD_FORWARD] < curves[BACKPROP]]
+    if sizes.empty:
+        return "none"
+    return f"{memory_size(sizes.min())} to {memory_size(sizes.max())}"
 
 
 def _mark_crossings(ax: Axes, curves: pd.DataFrame) -> None:
@@ -172,6 +185,11 @@ def live_memory(book: Book) -> Figure | None:
     )
     for ax in grid[-1]:
         ax.set_xlabel("operations of one step")
+    told = ", ".join(
+        f"{short_name(name)} {digits(float(table['total'].max()) / MIB)} MiB"
+        for name, (_, table) in chosen.items()
+    )
+    headline(figure, f"Most bytes alive at once in a step: {told}")
     return figure
 
 

@@ -81,7 +81,7 @@ def _maps(ratios: pd.DataFrame, axes: list[str]) -> Figure:
     for ax in panels[:, 0]:
         ax.set_ylabel(AXIS_NAMES[axes[1]])
     if image is not None:
-        bar = figure.colorbar(image, ax=panels, shrink=0.7, label="FF / backprop (1: equal)")
+        bar = figure.colorbar(image, ax=panels, shrink=0.7, label="FF ÷ backprop (1: equal)")
         ticks = (0.5, 0.7, 1.0, 1.4, 2.0)
         bar.set_ticks([float(np.log2(t)) for t in ticks], labels=[f"{t:g}" for t in ticks])
     return figure
@@ -99,7 +99,9 @@ def _map(ax: Axes, cells: pd.DataFrame) -> Any:
     ax.set_xticks(range(values.shape[1]), [str(name) for name in cells.columns])
     ax.set_yticks(range(values.shape[0]), [str(name) for name in cells.index])
     for (y, x), value in np.ndenumerate(values):
-        if np.isfinite(value):
+        if not np.isfinite(value):
+            ax.text(x, y, "not\nmeasured", ha="center", va="center", color="#7F7F7F", fontsize=8)
+        else:
             dark = abs(np.log2(value)) > 0.65 * WIDEST
             weight = "bold" if value < 1 else "normal"  # where Forward-Forward wins
             colour = "white" if dark else "black"
@@ -122,6 +124,6 @@ def _lines(ratios: pd.DataFrame, axis: str) -> Figure:
         ax.minorticks_off()
         ax.set_xlabel(AXIS_NAMES[axis])
         ax.set_title(accounting)
-    panels[0].set_ylabel("FF / backprop")
+    panels[0].set_ylabel("FF ÷ backprop")
     panels[0].legend()
     return figure

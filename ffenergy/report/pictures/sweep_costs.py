@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+from ffenergy.report.numbers import counted, tick
 from ffenergy.report.pictures.drawing import LOOK, saved
 from ffenergy.style import ALGORITHM_COLOURS, TARGET_ERRORS, short_name
 from ffenergy.sweeps.tables import algorithms_of
@@ -25,12 +26,13 @@ def render(summary: pd.DataFrame, energy: str) -> dict[str, bytes]:
         return {}
     unit = "J" if energy.endswith("joules") else "MAC"
     profile = done["profile"].iloc[0]
-    moved = (done["bytes_read"] + done["bytes_written"]).astype(float) / 1e9
+    moved = (done["bytes_read"] + done["bytes_written"]).astype(float)
     with rc_context(LOOK):
         figure = Figure(figsize=(12, 5.6), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         _panel(left, done, done[energy].astype(float))
-        left.set(xlabel=f"energy of the whole training ({unit}), estimate under {profile}")
+        left.set(xlabel=f"energy of the whole training, estimate under {profile}")
+        left.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value, unit)))
         left.set_ylabel(f"{done['error_on'].iloc[0]} error (%)")
         figure.legend(
             *left.get_legend_handles_labels(),
@@ -38,10 +40,14 @@ def render(summary: pd.DataFrame, energy: str) -> dict[str, bytes]:
             ncols=len(algorithms_of(done)),
         )
         _panel(right, done, moved)
-        right.set(xlabel="GB moved in the whole training (read + written, eager)")
-        seeds = "–".join(str(n) for n in sorted({done["n"].min(), done["n"].max()}))
+        right.set(xlabel="moved in the whole training (read + written, eager)")
+        right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value, "B")))
+        seeds = counted(int(done["n"].min()), int(done["n"].max()), "seed")
         sample = " · SAMPLE, not the full data set" if done["is_sample"].any() else ""
-        figure.suptitle(f"{done['dataset'].iloc[0]}, {seeds} seed(s); dotted: targets{sample}")
+        least = done.groupby("algorithm", sort=False)["test_error_mean"].min()
+        told = ", ".join(f"{short_name(n)} {least[n]:.2f} %" for n in algorithms_of(done))
+        about = f"{done['dataset'].iloc[0]}, {seeds}; dotted: targets{sample}"
+        figure.suptitle(f"Least error: {told}\n{about}", fontsize=12)
         return saved(figure)
 
 

@@ -12,6 +12,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ffenergy.report.numbers import counted
 from ffenergy.report.pictures.drawing import LOOK, saved
 from ffenergy.style import ALGORITHM_COLOURS, short_name
 from ffenergy.sweeps.tables import algorithms_of, described
@@ -39,9 +40,9 @@ def render(summary: pd.DataFrame, swept: Sequence[str]) -> dict[str, bytes]:
         error = f"{done['error_on'].iloc[0]} error, %"
         (ax.set_xlabel if axis is None else ax.set_ylabel)(error)
         sample = " · SAMPLE, not the full data set" if done["is_sample"].any() else ""
-        seeds = "–".join(str(n) for n in sorted({done["n"].min(), done["n"].max()}))
+        seeds = counted(int(done["n"].min()), int(done["n"].max()), "seed")
         bars = "; bars: one standard deviation" if done["n"].max() > 1 else ""
-        figure.suptitle(f"{done['dataset'].iloc[0]}, {seeds} seed(s){bars}{sample}", fontsize=11)
+        figure.suptitle(f"{done['dataset'].iloc[0]}, {seeds}{bars}{sample}", fontsize=11)
         return saved(figure)
 
 
@@ -68,7 +69,10 @@ def _lines(done: pd.DataFrame, axis: str, names: Sequence[str]) -> Figure:
         groups = own.groupby(others, sort=False) if others else [((), own)]
         for (key, rows), mark in zip(groups, cycle(MARKS), strict=False):
             told = described(dict(zip(others, key, strict=True)), others)
-            label = ", ".join(filter(None, [short_name(algorithm), told]))
+            if len(others) == 1:  # which the legend's title names
+                told = str(key[0])
+            who = "" if told and len(algorithms_of(done)) == 1 else short_name(algorithm)
+            label = ", ".join(filter(None, [who, told]))
             rows = rows.assign(place=[values.index(v) for v in rows[axis]]).sort_values("place")
             places = rows[axis] if numeric else rows["place"]
             _bars(ax, places, rows, algorithm, mark, label)
@@ -76,10 +80,13 @@ def _lines(done: pd.DataFrame, axis: str, names: Sequence[str]) -> Figure:
         ax.set_xticks(range(len(values)), [str(value) for value in values])
     elif min(values) > 0 and max(values) / min(values) >= LOG_FROM:
         ax.set_xscale("log")
+        ax.set_xticks(values, [f"{value:g}" for value in values])
+        ax.minorticks_off()
     elif len(values) <= 12:
         ax.set_xticks(values, [f"{value:g}" for value in values])
     ax.set_xlabel(axis)
-    figure.legend(loc="outside right center", fontsize=9)
+    title = others[0] if len(others) == 1 else None
+    figure.legend(loc="outside right center", fontsize=9, title=title)
     return figure
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from ffenergy.report.numbers import counted
 from ffenergy.report.pictures.drawing import LOOK, saved
 from ffenergy.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_name
 
@@ -47,8 +48,8 @@ def render(summary: pd.DataFrame) -> dict[str, bytes]:
             ax.set_title(task)
         axes[0].set_ylabel("test error of a fresh head (%)")
         trained = ", ".join(summary["trained_on"].drop_duplicates())
-        n = "–".join(str(v) for v in sorted({summary["n"].min(), summary["n"].max()}))
+        n = counted(int(summary["n"].min()), int(summary["n"].max()), "seed")
         sample = " · SAMPLE, not the full data set" if summary["is_sample"].any() else ""
-        told = f"Hidden layers trained on {trained}, {n} seed(s); lines: one standard deviation"
+        told = f"Hidden layers trained on {trained}, {n}; lines: one standard deviation"
         figure.suptitle(told + sample, fontsize=11)
         return saved(figure)

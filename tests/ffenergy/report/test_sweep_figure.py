@@ -95,7 +95,7 @@ def test_the_printed_table_shows_what_is_missing() -> None:
     table = of_trainings(pd.DataFrame([row(lr=0.5), lost]), ["lr"])
     # 2 GB read and 1 GB written
     first, second = ([cell.text for cell in row] for row in table.rows)
-    assert first == ["FF", "0.5", "2.00", "0.10", "1.00", "3/3", "3.000", "12.30", "61.0"]
+    assert first == ["FF", "0.5", "2.00", "0.10", "1.00", "3/3", "3.000", "12.35", "61.0"]
     assert table.headings[6:8] == ["moved, GB", "energy, J"]
     assert second[2] == "–"
     assert second[5:8] == ["0/3", "–", "–"]
