@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.cli.warning import warn
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.energy import DEFAULT_PROFILES, load_profile
@@ -19,6 +20,7 @@ from ffenergy.runs.directory import Run, RunDirectory
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
+@rule_flags
 @click.option("--perfetto", "as_trace", is_flag=True, help=f"Write {perfetto.FILE}.")
 @click.option("--parquet", "as_parquet", is_flag=True, help="Write .parquet beside every .csv.")
 @click.option(

@@ -8,6 +8,7 @@ import click
 
 from ffenergy.cli.answering import Answering, answer_flags, where_it_is
 from ffenergy.cli.flags import met_flag, profile_flags
+from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.cli.warning import warn
 from ffenergy.energy import choose_profiles
 from ffenergy.report import files, headline
@@ -19,6 +20,7 @@ from ffenergy.runs.directory import RunDirectory
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
+@rule_flags
 @profile_flags
 @met_flag
 @click.option(

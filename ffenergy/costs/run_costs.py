@@ -17,6 +17,7 @@ from ffenergy.costs.step_costs import StepCosts, step_costs
 from ffenergy.costs.step_kinds import StepKind, What, trains_layers
 from ffenergy.energy import Profile
 from ffenergy.energy.errors import PricingError
+from ffenergy.rules import registry
 from ffenergy.settings import Settings
 from instrumented import InstrumentError
 from instrumented.analysis.live import LiveMemory
@@ -55,6 +56,12 @@ class StepAnalyst:
         """Price the steps that a run took; say which of them no rehearsal reproduces."""
         taken = {str(s["digest"]): s for s in signatures}
         if not taken:
+            return
+        if algorithm not in registry.rules():
+            say(
+                f"warning: no rule {algorithm} is here, so its steps have no prices; install its "
+                "package, or name it with --rule module:Class"
+            )
             return
         rehearsal = rehearse(algorithm, self.work)
         found = {one.signature.digest: one for one in rehearsal.kinds}

@@ -120,6 +120,9 @@ def test_an_installed_rule_is_compared_priced_and_on_the_page(
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "my rule" in page
     assert "#CC79A7" in page
+    without = run("-m", "ffenergy", "report", "out", here=tmp_path)
+    assert without.returncode == 0, without.stderr
+    assert "no rule my-rule is here" in without.stderr
 
 
 def test_a_rule_by_reference_is_measured_and_swept_and_unknown_without(
