@@ -121,6 +121,7 @@ def test_axe_finds_nothing(
 
 
 def assert_accessible(browser: webdriver.Chrome) -> None:
+    browser.set_script_timeout(120)  # every part of every chart is looked at
     browser.execute_script(AXE)
     found = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
     told = [
