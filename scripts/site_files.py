@@ -20,8 +20,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Return the files of the site: those of the theme, the pages, and what they link to."""
     docs = Path(config.docs_dir)
     theirs = [file for file in files if not Path(file.abs_src_path or "").is_relative_to(docs)]
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    return Files([*theirs, *(as_file(path, config) for path in linked(pages))])
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    styles = [ROOT / name for name in config.extra_css if (ROOT / name).is_file()]
+    return Files([*theirs, *(as_file(path, config) for path in [*linked(pages), *styles])])
 
 
 def as_file(path: Path, config: MkDocsConfig) -> File:

@@ -1,4 +1,4 @@
-"""Every command and snippet of README.md and docs/*.md is executed, every link leads somewhere.
+"""Every command and snippet of README.md and docs/ is executed, every link leads somewhere.
 
 Running them is slow; that the commands and flags exist, and the links, is checked every time.
 
@@ -11,12 +11,15 @@ checked and nothing runs. An HTML comment above a block says otherwise:
 
     <!-- test: --n-epochs 1 -->         flags added to every command of the block
     <!-- test: parse, needs a file -->  flags are checked, nothing runs; the reason is required
+    <!-- test: file NAME -->            the block is a file that commands of all pages find
+    <!-- test: printed -->              the block is what the Python blocks above it printed
 
 Other commands must stand in ELSEWHERE, which says who runs them.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -35,7 +38,7 @@ from ffenergy.rules import registry
 from ffenergy.training import train
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NETWORK = ["--layer-sizes", "784,10"]
 TRAINING = [*NETWORK, "--n-train", "300", "--n-epochs", "1", "--softmax-epochs", "1"]
 SMALL = {
@@ -88,6 +91,11 @@ class Block:
         return f"{self.page}:{self.line}"
 
 
+def within(page: Path) -> str:
+    """The name of a page in the repository."""
+    return page.relative_to(ROOT).as_posix()
+
+
 def blocks(page: Path) -> Iterator[Block]:
     """The blocks of code in a page."""
     wish, language, start = "", None, 0
@@ -98,7 +106,7 @@ def blocks(page: Path) -> Iterator[Block]:
             language, start, text = fence[1], number, []
         elif language is not None and language != "indented":
             if fence:
-                yield Block(page.name, start, language, "\n".join(text), wish)
+                yield Block(within(page), start, language, "\n".join(text), wish)
                 language, wish = None, ""
             else:
                 text.append(line)
@@ -108,7 +116,7 @@ def blocks(page: Path) -> Iterator[Block]:
             text.append(line)
         else:
             if language:
-                yield Block(page.name, start, language, "\n".join(text), wish)
+                yield Block(within(page), start, language, "\n".join(text), wish)
                 language, wish = None, ""
             if line.strip():
                 found = re.fullmatch(r"<!-- test: (.+) -->", line)
@@ -120,10 +128,11 @@ def sentences(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
     text = re.sub(r"```.*?```", lambda found: "\n" * found[0].count("\n"), text, flags=re.DOTALL)
     for code in re.finditer(r"`(ffenergy [^`]+)`", text):
-        yield Block(page.name, text.count("\n", 0, code.start()) + 1, "sentence", code[1], "")
+        yield Block(within(page), text.count("\n", 0, code.start()) + 1, "sentence", code[1], "")
 
 
 BLOCKS = [block for page in PAGES for block in (*blocks(page), *sentences(page))]
+FILES = {b.wish.removeprefix("file "): b.text for b in BLOCKS if b.wish.startswith("file ")}
 SHELL = [b for b in BLOCKS if b.language in ("bash", "console", "sh", "indented", "sentence")]
 
 
@@ -162,6 +171,8 @@ def place(finished_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     base = tmp_path_factory.mktemp("docs")
     shutil.copytree(finished_run.path, base / "runs" / "compare-quick")
     (base / "spec.toml").write_text(SPEC, encoding="utf-8")
+    for name, text in FILES.items():
+        (base / name).write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(base / "home"))
         patch.setenv("XDG_CACHE_HOME", str(base / "cache"))
@@ -213,27 +224,62 @@ def test_commands_do_what_the_page_says(
         assert result.exit_code == 0, f"ffenergy {shlex.join(arguments)}\n{result.output}"
 
 
-PYTHON = {page.name: [b for b in BLOCKS if (b.page, b.language) == (page.name, "python")]
-          for page in PAGES}  # fmt: skip
+PRINTED = "printed"
+SESSIONS = {
+    page: [b for b in BLOCKS if b.page == page and (b.language == "python" or b.wish == PRINTED)]
+    for page in map(within, PAGES)
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [name for name, found in PYTHON.items() if found])
-def test_snippets_run(page: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("page", [name for name, found in SESSIONS.items() if found])
+def test_snippets_run_and_print_what_the_page_says(
+    page: str, place: Path, invoke: Callable[..., Result], capsys: pytest.CaptureFixture[str]
+) -> None:
     known = dict(registry.rules())
     space: dict[str, Any] = {}
+    printed = ""
     try:
-        for block in PYTHON[page]:
-            code = "\n" * block.line + block.text
-            exec(compile(code, block.page, "exec"), space)
-        if page == "tutorial.md":
-            deviation = re.search(r"largest deviation: (\S+)", capsys.readouterr().out)
+        for block in SESSIONS[page]:
+            if block.wish == PRINTED:
+                assert lines(capsys.readouterr().out) == lines(block.text), block.name
+            else:
+                code = "\n" * block.line + block.text
+                exec(compile(code, block.page, "exec"), space)
+        printed = capsys.readouterr().out
+        if page == "docs/tutorial.md":
+            deviation = re.search(r"largest deviation: (\S+)", printed)
             assert deviation is not None
             assert float(deviation[1]) < 1e-8
             assert_as_shipped(space)
+            assert_joules_of_the_command_line(printed, space, invoke)
     finally:  # a page may register a rule of its own
         for name in registry.rules().keys() - known:
             del registry._registered[name]
+
+
+def lines(text: str) -> list[str]:
+    """Lines without the blanks that end them."""
+    return [line.rstrip() for line in text.strip("\n").splitlines()]
+
+
+def assert_joules_of_the_command_line(
+    printed: str, space: dict[str, Any], invoke: Callable[..., Result]
+) -> None:
+    """A step's joules and those of the training are what `ffenergy measure` says of the rules."""
+    asked = ["--algorithms", "my-rule,bp", "--profile", "jouppi-7nm-hbm2", "--json"]
+    told = json.loads(invoke("measure", *asked).stdout)["algorithms"]
+    for name in ("my-rule", "bp"):
+        step = told[name]["scenarios"]["as it runs"]["energy_joules"]
+        assert space["per_step"][name, "eager"] == pytest.approx(step, rel=1e-12)
+        shown = re.search(rf"^{name} +eager +(\S+)$", printed, flags=re.MULTILINE)
+        trained = re.search(
+            rf"^{name}: .* after (\d+) training steps, (\S+) J", printed, re.MULTILINE
+        )
+        assert shown is not None
+        assert trained is not None
+        assert float(shown[1]) == pytest.approx(step, rel=1e-3)
+        assert float(trained[2]) == pytest.approx(step * int(trained[1]), abs=0.005)
 
 
 def assert_as_shipped(space: dict[str, Any]) -> None:
@@ -257,7 +303,7 @@ def anchors(page: Path) -> set[str]:
 PAPERS = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
 
 
-@pytest.mark.parametrize("page", [*PAGES, *PAPERS], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *PAPERS], ids=within)
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     broken = []
@@ -273,8 +319,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_checks_can_fail() -> None:
-    page = Path("x.md")
-    block = Block(page.name, 1, "console", "$ ffenergy train ff \\\n  --seed 1\nprinted\n", "")
+    block = Block("x.md", 1, "console", "$ ffenergy train ff \\\n  --seed 1\nprinted\n", "")
     assert list(typed(block)) == [["ffenergy", "train", "ff", "--seed", "1"]]
     checked(["ffenergy", "train", "ff", "--seed", "1"])
     with pytest.raises(AssertionError, match="no command 'nothing'"):
