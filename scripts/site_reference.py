@@ -162,7 +162,7 @@ def value(found: object) -> str:
 def plain(text: str) -> str:
     """Text in which nothing is taken for Markdown or HTML, except `code`."""
     parts = text.split("`")
-    parts[::2] = [re.sub(r"([*_<\[\]])", r"\\\1", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"([*_\[\]])", r"\\\1", part.replace("<", "&lt;")) for part in parts[::2]]
     return "`".join(parts)
 
 
