@@ -10,10 +10,10 @@ import base64
 import json
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pandas as pd
@@ -25,6 +25,13 @@ from matplotlib.figure import Figure
 from ffenergy.cli import main
 from ffenergy.costs.prices import COLUMNS, Prices
 from ffenergy.runs.directory import Run, RunDirectory
+
+if TYPE_CHECKING:
+    from selenium import webdriver
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+MISSING = "no Chromium with chromedriver on PATH (Debian: apt-get install chromium chromium-driver)"
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # a slow machine is no failure
 hypothesis.settings.load_profile("untimed")
@@ -136,3 +143,24 @@ def without_checksums() -> Callable[[Path], None]:
         (path / "run.json").write_text(json.dumps(kept))
 
     return forget
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[webdriver.Chrome]:
+    """Headless Chromium; who asks for the slow tests asks for it too."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    driver = shutil.which("chromedriver")
+    if found is None or driver is None:
+        pytest.fail(MISSING)
+    options = Options()
+    options.binary_location = found
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=Service(driver))
+    yield chrome
+    chrome.quit()

@@ -7,15 +7,27 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ffenergy.cli import main
 from ffenergy.settings import Settings
 
+if TYPE_CHECKING:
+    from selenium import webdriver
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
+CUT = """
+return [...document.querySelectorAll(".md-content table")]
+  .map(table => table.closest(".md-typeset__scrollwrap, .md-content"))
+  .filter(place => place.scrollWidth > place.clientWidth + 1)
+  .map(place => place.innerText.slice(0, 60))
+"""
+"""The first words of every table that does not fit its place."""
+
 PARTS = ("Start", "How to", "Reference", "Explanation")
 
 
@@ -74,3 +86,11 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
     for page in site.glob("**/*.html"):
         found = loads.findall(page.read_text(encoding="utf-8"))
         assert found == [], page.relative_to(site)
+
+
+def test_no_table_is_cut_at_1440_pixels(site: Path, browser: webdriver.Chrome) -> None:
+    screen = {"width": 1440, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    for page in [site / "index.html", *site.glob("docs/**/index.html")]:
+        browser.get(page.as_uri())
+        assert browser.execute_script(CUT) == [], page.relative_to(site)

@@ -1,22 +1,12 @@
-"""A page read as a file, and a browser to look at it."""
+"""A page read as a file."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-
-if TYPE_CHECKING:
-    from selenium import webdriver
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-MISSING = "no Chromium with chromedriver on PATH (Debian: apt-get install chromium chromium-driver)"
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 
 @dataclass
@@ -86,24 +76,3 @@ class PageReader(HTMLParser):
 @pytest.fixture(scope="session")
 def read_page() -> type[PageReader]:
     return PageReader
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[webdriver.Chrome]:
-    """Headless Chromium; who asks for the slow tests asks for it too."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    driver = shutil.which("chromedriver")
-    if found is None or driver is None:
-        pytest.fail(MISSING)
-    options = Options()
-    options.binary_location = found
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=Service(driver))
-    yield chrome
-    chrome.quit()
