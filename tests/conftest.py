@@ -43,16 +43,17 @@ BLANK = {  # a picture of one pixel by format
     ),
     "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>',
 }
-FAST = "not slow"
+FAST = "not slow and not long"
 """What `-m` is in pyproject.toml, unless said otherwise."""
-WHOLE_MODULE = "pytestmark = pytest.mark.slow"
+WHOLE_MODULE = ("pytestmark = pytest.mark.slow", "pytestmark = pytest.mark.long")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Slow modules are not even imported unless asked for: what they import may be missing."""
     if config.option.markexpr != FAST or collection_path.suffix != ".py":
         return None
-    return WHOLE_MODULE in collection_path.read_text(encoding="utf-8") or None
+    text = collection_path.read_text(encoding="utf-8")
+    return any(mark in text for mark in WHOLE_MODULE) or None
 
 
 @pytest.fixture(scope="session", autouse=True)

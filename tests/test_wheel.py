@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from readme_renderer import markdown
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[1]
 TINY = "--layer-sizes 784,16 --n-epochs 1 --softmax-epochs 1 --n-train 200 --offline -q"

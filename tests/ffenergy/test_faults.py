@@ -47,7 +47,7 @@ KILLED = -signal.SIGKILL
 
 def slowly(*values: object) -> Any:
     """Parameters of a test that takes long."""
-    return pytest.param(*values, marks=pytest.mark.slow)
+    return pytest.param(*values, marks=pytest.mark.long)
 
 
 @pytest.fixture(autouse=True)
@@ -198,7 +198,7 @@ def test_a_kill_at_any_rename_lock_or_removal_loses_and_doubles_nothing(
     ("kind", "steps"),
     [
         ("train", 5),
-        *(pytest.param(k, 1, marks=pytest.mark.slow) for k in ("train", "compare", "sweep")),
+        *(pytest.param(k, 1, marks=pytest.mark.long) for k in ("train", "compare", "sweep")),
     ],
 )
 def test_a_disk_that_is_full_at_any_write_is_one_line_and_loses_nothing(

@@ -108,7 +108,7 @@ def test_no_damaged_file_of_a_run_is_believed(run: Path, tmp_path: Path) -> None
     assert refused > 150
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_thousand_damages_through_every_command(
     invoke: Invoke, run: Path, tmp_path: Path
 ) -> None:
@@ -169,7 +169,7 @@ def lines(result: Result) -> list[str]:
     return [line for line in result.stdout.splitlines() if not line.startswith("Written to")]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_hundred_damages_to_a_sweep(invoke: Invoke, tmp_path: Path) -> None:
     chance = random.Random(2)  # noqa: S311
     spec = tmp_path / "spec.toml"

@@ -15,7 +15,7 @@ import pytest
 
 from ffenergy.files.locks import is_held
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 SPEC = """
 preset = "quick"
