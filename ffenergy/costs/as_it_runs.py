@@ -18,10 +18,15 @@ from ffenergy.energy.chip import Chip
 
 INNER_BYTES: Final = 2**15
 READING: Final = "eager"
+MEMORY: Final = "cache"
 
 
 def energies(
-    prices: Prices, network: Network, profile: Profile, reading: str = READING
+    prices: Prices,
+    network: Network,
+    profile: Profile,
+    reading: str = READING,
+    memory: str = MEMORY,
 ) -> pd.DataFrame:
     """Energy of a batch by on-chip size, of one full training step of each algorithm.
 
@@ -31,9 +36,9 @@ def energies(
     Raises:
         PricingError: no bytes were counted beyond the inner buffer.
     """
-    missed = prices.misses[
-        (prices.misses["accounting"] == reading) & (prices.misses["grain"] == PRICED_GRAIN)
-    ]
+    every = prices.misses
+    named = {"accounting": reading, "memory": memory, "grain": PRICED_GRAIN}
+    missed = every[(every[list(named)] == pd.Series(named)).all(axis=1)]
     moved = missed.assign(nbytes=missed["bytes_read"] + missed["bytes_written"]).pivot_table(
         index="capacity_bytes", columns="algorithm", values="nbytes", aggfunc="sum"
     )

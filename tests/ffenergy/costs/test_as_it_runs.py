@@ -25,14 +25,18 @@ def made(misses):
 
 
 def test_an_energy_by_hand():
-    def row(capacity, read, written, accounting="eager", grain="tile"):
-        return ["bp", "train", accounting, grain, capacity, read, written]
+    def row(capacity, read, written, accounting="eager", memory="cache", grain="tile"):
+        found = dict.fromkeys(COLUMNS["misses"], 0)
+        found |= {"algorithm": "bp", "step": "train", "accounting": accounting, "grain": grain}
+        found |= {"memory": memory, "capacity_bytes": capacity}
+        return found | {"bytes_read": read, "bytes_written": written}
 
     prices = made(
         [
             row(2**15, 700, 300),  # beyond the inner buffer: 1000 bytes
             row(2**22, 300, 100),  # beyond 4 MiB: 400
             row(2**22, 9, 9, accounting="fused"),
+            row(2**22, 9, 9, memory="scratchpad"),
             row(2**22, 9, 9, grain="operation"),
         ]
     )

@@ -40,7 +40,7 @@ def moved(*, trains: bool) -> dict[str, tuple[int, int]]:
     costs = step_costs(recording)
     found = {}
     for accounting in ("eager", "fused", "fused-folded"):
-        traffic = costs.analyses[accounting, "operation"].traffic
+        traffic = costs.analyses[accounting, "scratchpad", "operation"].traffic
         own = traffic[traffic["phase"].isin(["normalize", "forward"])]
         found[accounting] = (int(own["bytes_read"].sum()), int(own["bytes_written"].sum()))
     return found

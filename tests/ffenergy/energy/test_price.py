@@ -41,8 +41,11 @@ def test_a_record_without_steps_is_priced_whole():
     x = trace.array(np.ones(1000, np.float32))
     y = x * x
     y.sum()
+    whole = price(trace, "dally-wire", grain="operation")
+    assert whole["bytes_read"].sum() == 12_000  # x twice, y once
     table = price(trace, "dally-wire")
-    assert table["bytes_read"].sum() == 12_000  # x twice, y once
+    # y is added up block after block of 256 elements: its sum comes back to 3 of the 4 blocks
+    assert table["bytes_read"].sum() == 12_000 + 3 * 4
     assert table["flops"].sum() == 1999
 
 
