@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
 
 from ffenergy.costs.decomposition import decomposition
-from ffenergy.costs.prices import Prices
+from ffenergy.costs.prices import MEMORIES, Prices
 from ffenergy.costs.step_kinds import COLUMNS, StepKind, What
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import figure as digits
@@ -68,6 +68,7 @@ def made_prices(unit: str = "joules", algorithms: tuple[str, ...] = tuple(PHASES
     energy, reuse, misses, live = [], [], [], []
     for (algorithm, step, *_), accounting in itertools.product(kinds, ACCOUNTINGS):
         keys = {"algorithm": algorithm, "step": step, "accounting": accounting}
+        keys["memory"] = MEMORIES[0]
         priced = {**keys, "grain": "tile", "profile": "made", "layer": "layer1"}
         for phase, role in itertools.product(PHASES[algorithm], ROLES):
             place = {"phase": phase, "role": role, "component": "dram"}
