@@ -44,22 +44,27 @@ def figures(
 
     saved = RunDirectory(run).read(warn)
     target = RunDirectory(outdir or run / PICTURES, PICTURES_FILE)
-    weights = {k.removeprefix("ff/"): w for k, w in saved.weights.items() if k.startswith("ff/")}
-    if weights:
-        settings = saved.settings
-        data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
-        data = _data_of(saved, data)
-        found = {**examples.hybrids(data, settings), **examples.goodness(weights, settings, data)}
-        found |= preferred_inputs(weights, settings, data)
-        saved = saved.with_examples({**saved.examples, **found})
-    drawn = {
-        f"{picture.name}.{kind}": content
-        for picture, files in render(Book(saved), REFERENCE)
-        for kind, content in files.items()
-    }
-    if not drawn:
-        raise OutputError(f"{run} has nothing to draw: no Forward-Forward weights, no history")
-    with target.locked():
+    with target.locked():  # first: a folder that cannot be written costs no work
+        weights = {
+            k.removeprefix("ff/"): w for k, w in saved.weights.items() if k.startswith("ff/")
+        }
+        if weights:
+            settings = saved.settings
+            data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
+            data = _data_of(saved, data)
+            found = {
+                **examples.hybrids(data, settings),
+                **examples.goodness(weights, settings, data),
+            }
+            found |= preferred_inputs(weights, settings, data)
+            saved = saved.with_examples({**saved.examples, **found})
+        drawn = {
+            f"{picture.name}.{kind}": content
+            for picture, files in render(Book(saved), REFERENCE)
+            for kind, content in files.items()
+        }
+        if not drawn:
+            raise OutputError(f"{run} has nothing to draw: no Forward-Forward weights, no history")
         target.change({"run": str(run)}, drawn)
     if not quiet:
         click.echo(f"Written to {target.path}: {', '.join(drawn)}.")

@@ -249,8 +249,9 @@ def goodness_histograms(book: Book) -> Figure | None:
         edges = np.histogram_bin_edges(np.concatenate(list(kinds.values())), bins=40)
         for kind, colour in (("real", "#0072B2"), ("hybrid", "#D55E00")):
             ax.hist(kinds[kind], edges, color=colour, alpha=0.65, label=None if number else kind)
-        label = None if number else f"θ = {threshold:g}"
-        ax.axvline(threshold, color="black", linestyle="--", linewidth=1.5, label=label)
+        if threshold is not None:
+            label = None if number else f"θ = {threshold:g}"
+            ax.axvline(threshold, color="black", linestyle="--", linewidth=1.5, label=label)
         ax.set(title=layer, xlabel="goodness per neuron, mean(h²)")
     for row in grid:
         row[0].set_ylabel("test images")
