@@ -13,11 +13,12 @@ import pytest
 from click.testing import Result
 
 from ffenergy.data import Dataset
+from ffenergy.files.locks import LOCK
 from ffenergy.report.book import Book
 from ffenergy.report.pictures import learning
 from ffenergy.report.pictures.drawing import render
 from ffenergy.report.pictures.report import REFERENCE
-from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.directory import PICTURES_FILE, Run, RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.trained.preferred_inputs import IMAGES, UNITS, preferred_inputs
 
@@ -179,7 +180,9 @@ def run(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def test_the_command_draws_them_all_or_says_what_is_missing(invoke: Invoke, run: Path) -> None:
     done = invoke("figures", run, "--offline")
     assert done.exit_code == 0, done.output
-    assert {p.stem for p in (run / "figures").iterdir()} == set(NAMES.split())
+    expected = {f"{name}.{kind}" for name in NAMES.split() for kind in ("png", "svg")}
+    written = {p.name for p in (run / "figures").iterdir()}
+    assert written == {*expected, PICTURES_FILE, LOCK}
     (run / "weights.npz").unlink()
     (run / "examples.npz").unlink()
     done = invoke("figures", run, "--offline", "--outdir", run / "again")
@@ -191,8 +194,10 @@ def test_the_command_draws_them_all_or_says_what_is_missing(invoke: Invoke, run:
 def test_other_data_than_the_run_had_is_refused(
     invoke: Invoke, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    document = (run / "run.json").read_text()
-    (run / "run.json").write_text(document.replace('"is_sample": true', '"is_sample": false'))
+    saved = RunDirectory(run).read()
+    data = {**saved.configuration["data"], "is_sample": False}
+    changed = {**saved.configuration, "data": data}
+    RunDirectory(run).write(replace(saved, configuration=changed))
     done = invoke("figures", run, "--offline")
     assert done.exit_code == 3
     assert "the run is of mnist; found" in done.output
