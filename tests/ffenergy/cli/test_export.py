@@ -37,10 +37,17 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow  # Parquet needs pyarrow, which only the extra `slow` brings
 def test_trace_and_tables_are_written_and_named(invoke: Invoke, run: Path) -> None:
     done = invoke("export", str(run), "--perfetto", "--parquet")
     assert done.exit_code == 0, done.output
     assert "step.perfetto.json, history.parquet, traffic.parquet" in done.output
+
+
+def test_a_trace_is_written_and_named(invoke: Invoke, run: Path) -> None:
+    done = invoke("export", str(run), "--perfetto")
+    assert done.exit_code == 0, done.output
+    assert "step.perfetto.json" in done.output
     document = json.loads((run / "step.perfetto.json").read_text())
     processes = [e["args"]["name"] for e in document["traceEvents"] if e["name"] == "process_name"]
     assert processes == ["Forward-Forward: one training step", "backprop: one training step"]

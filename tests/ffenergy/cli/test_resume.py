@@ -128,9 +128,9 @@ def test_a_file_that_may_not_be_written_is_named_with_what_to_do(
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr("ffenergy.files.folder.write_bytes", denied)
-    result = invoke("export", trained, "--parquet")
+    result = invoke("export", trained, "--perfetto")
     assert result.exit_code == 4
-    assert "history.parquet: Permission denied; change its permissions" in result.output
+    assert "step.perfetto.json: Permission denied; change its permissions" in result.output
 
 
 def test_an_unknown_algorithm_is_refused(invoke: Invoke, tmp_path: Path) -> None:
