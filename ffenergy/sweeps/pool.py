@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -94,6 +95,8 @@ def _outcomes(
         with _client(workers.scheduler) as client:
             yield _by_cluster(client, cells, place, folder, workers)
         return
+    # after Ctrl-C joblib's own thread still finds work for a pool that has ended, and logs that
+    logging.getLogger("concurrent.futures").setLevel(logging.CRITICAL)
     with joblib.parallel_config(backend="loky", inner_max_num_threads=workers.threads):
         parallel = joblib.Parallel(
             n_jobs=workers.count,

@@ -65,10 +65,9 @@
   }
 
   function quantity(value, unit) {
-    if (unit !== "J") return `${Math.abs(value) >= 1000 ? fixed(value, 0) : figure(value)} ${unit}`;
     if (value === 0) return `0 ${unit}`;
     const digits = exponentOf(Math.abs(Number(value.toPrecision(3))));
-    const exponent = Math.min(Math.max(3 * Math.floor(digits / 3), -12), 15);
+    const exponent = Math.min(Math.max(3 * Math.floor(digits / 3), unit === "J" ? -12 : 0), 15);
     return `${figure(value / 10 ** exponent)} ${prefixes[exponent]}${unit}`;
   }
 
