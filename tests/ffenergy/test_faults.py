@@ -60,7 +60,7 @@ def _as_a_newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def few(book: Book, pictures: Iterable[Picture], *_: object) -> Iterator[Any]:
     """Stand in for drawing: two pictures, both blank."""
     for picture in list(pictures)[:2]:
-        yield picture, {"png": b"blank", "svg": b"blank"}
+        yield picture, {"png": b"blank", "svg": b"<svg></svg>"}
 
 
 def forked(arguments: list[str], told: Path, prepare: Callable[[], object] = lambda: None) -> int:

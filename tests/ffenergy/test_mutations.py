@@ -64,7 +64,7 @@ def few_pictures() -> Iterator[None]:
 
     def few(book: Book, pictures: Iterable[Picture], *_: object) -> Iterator[Any]:
         for picture in list(pictures)[:2]:
-            yield picture, {"png": b"blank", "svg": b"blank"}
+            yield picture, {"png": b"blank", "svg": b"<svg></svg>"}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drawing, "render", few)
