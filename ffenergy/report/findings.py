@@ -29,8 +29,8 @@ def findings(book: Book) -> list[str]:
         _control(book.run),
         *_targets(book),
         _sample(book.run),
-        _validation(book.run),
-        _unfinished(book.run),
+        validation(book.run),
+        unfinished(book.run),
     ]
     return [sentence for sentence in sentences if sentence]
 
@@ -192,7 +192,8 @@ def _sample(run: Run) -> str:
     )
 
 
-def _validation(run: Run) -> str:
+def validation(run: Run) -> str:
+    """Say that errors are on images held out from training, if they are."""
     count = run.configuration["data"].get("validation_images")
     if not count:
         return ""
@@ -202,8 +203,9 @@ def _validation(run: Run) -> str:
     )
 
 
-def _unfinished(run: Run) -> str:
-    status = run.configuration["status"]
+def unfinished(run: Run) -> str:
+    """Say that the run is not complete and why, if it is not."""
+    status = run.configuration.get("status", "complete")
     if status == "complete":
         return ""
     reason = run.configuration.get("reason")

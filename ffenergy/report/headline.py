@@ -11,6 +11,7 @@ import pandas as pd
 
 from ffenergy.costs.decomposition import BACKPROP, FORWARD_FORWARD, RUN
 from ffenergy.errors import SettingsError
+from ffenergy.report import findings
 from ffenergy.report.answer import Answer
 from ffenergy.report.book import AS_IT_RUNS, Book
 from ffenergy.report.numbers import error_percent, figure, quantity
@@ -142,7 +143,7 @@ def _normalisation(told: Answer) -> str:
 
 
 def warnings(book: Book) -> list[str]:
-    """What must stand beside the figures: errors no better than untrained, or not known."""
+    """What must stand beside the figures: errors like untrained, on held-out images, unfinished."""
     results = book.run.results
     errors = {name: row.get("test_error", math.nan) for name, row in results.items()}
     control = errors.pop("random", math.nan)
@@ -151,9 +152,8 @@ def warnings(book: Book) -> list[str]:
     if beaten:
         what = f"{' and '.join(beaten)} did no better than the untrained control"
         told.append(f"{what} ({error_percent(control)}).")
-    if book.run.configuration.get("status", "complete") != "complete":
-        told.append(f"This run is not complete: {book.run.configuration['status']}.")
-    return told
+    told += [findings.validation(book.run), findings.unfinished(book.run)]
+    return [sentence for sentence in told if sentence]
 
 
 def checked(conditions: tuple[str, ...]) -> list[Condition]:

@@ -111,7 +111,8 @@ def title(run: Run) -> str:
 def head(book: Book) -> Head:
     """Question, figures, answer, assumptions; a run without both begins with its first finding."""
     answers = [answer.sentence() for answer in book.answers.values()]
-    found = findings(book)
+    warned = headline.warnings(book)
+    found = [sentence for sentence in findings(book) if sentence not in warned]
     short = headline.sentences(book)
     told = [*answers, *found]
     if not short:
@@ -119,7 +120,6 @@ def head(book: Book) -> Head:
     ratio = headline.ratios(book).get("energy", math.nan)
     shown = "" if math.isnan(ratio) else f"{figure(ratio)}×"
     question = QUESTION if shown else "What does learning move?"
-    warned = headline.warnings(book)
     return Head(question, shown, _figures(book), short[:2], warned, told, assumptions(book))
 
 
