@@ -159,12 +159,12 @@ def _carry_out(
             stack.enter_context(directory.locked_run())
             earlier = directory.read(warn).without_unfinished()
             settings = same_settings(ctx, earlier, settings)
-        else:
-            directory.check(force=force)
         if earlier and not profile:
             profiles = saved_profiles(earlier)
         else:
             profiles = choose_profiles(profile, settings.dtype)
+        if not earlier:
+            directory.check(force=force)  # makes the folder
         data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
         data = held_out(data, settings.n_validation)
         with flags_named():

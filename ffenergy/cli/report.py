@@ -48,9 +48,10 @@ def report(
     that was interrupted gets a report of what it finished.
     """
     directory = RunDirectory(run)
+    asked_for = choose_profiles(profile) if profile else None
     with directory.locked_run():
         saved = directory.read(warn).in_memory(met)
-        profiles = choose_profiles(profile) if profile else saved_profiles(saved)
+        profiles = asked_for or saved_profiles(saved)
         book = Book.of(saved, profiles, warn)
         build = files.page_alone if html else files.report
         directory.add(saved, build(book))
