@@ -54,6 +54,7 @@ def test_a_grid_is_every_combination_and_width_by_depth_gives_the_network() -> N
         ({"optimizer": "adam,magic"}, "magic"),
         ({"dtype": "float16"}, "float16"),
         ({"batch_size": "9" * 20}, "batch_size is 9+; it must be below 2.63"),
+        ({"batch_size": "536870913"}, "batch_size is 536870913; .* at least 1 and at most"),
         ({"batch_size": "9" * 5000}, "--batch-size has '99.*99'; write whole numbers"),
         ({"layer_sizes": f"784,{'9' * 20}"}, "layer_sizes is .* none above"),
     ],
