@@ -75,24 +75,29 @@ def test_status_profiles_presets_and_data_as_json(invoke: Invoke, finished_run: 
     assert [source["used"] for source in data["sources"]].count(True) == 1
 
 
-def test_diff_says_what_changed(invoke: Invoke, finished_run: Any, copied_run: Path) -> None:
+def test_diff_says_what_changed(
+    invoke: Invoke, finished_run: Any, copied_run: Path, tmp_path: Path
+) -> None:
     alike = invoke("diff", finished_run.path, copied_run)
     assert alike.exit_code == 0, alike.output
     assert "Settings are alike." in alike.stdout
     found = held(printed(invoke("diff", finished_run.path, copied_run, "--json")), "diff")
     assert found["settings"] == {}
     assert {row["difference"] for row in found["bytes"]} == {0}
-    report = Path(__file__).parents[3] / "reports" / "greedy-quick"
-    found = held(printed(invoke("diff", finished_run.path, report, "--json")), "diff")
-    assert found["settings"]["n_epochs"] == {"before": 2, "after": 4}
+    other = tmp_path / "other"
+    changed = ["--layer-sizes", "784,16,16", "--n-epochs", "1", "--algorithms", "bp,random"]
+    done = invoke("compare", *finished_run.flags, *changed, "--outdir", other)
+    assert done.exit_code == 0, done.output
+    found = held(printed(invoke("diff", finished_run.path, other, "--json")), "diff")
+    assert found["settings"]["n_epochs"] == {"before": 2, "after": 1}
     for name, total in (("bytes", "bytes"), ("energy", "energy")):
         rows = [row for row in found[name] if row["algorithm"] == "bp"]
         whole = [row for row in rows if row["layer"] == "all"]
         parts = sum(row["difference"] for row in rows if row["layer"] != "all")
         assert len(whole) == 1, total
         assert whole[0]["difference"] == pytest.approx(parts, rel=1e-9)
-    told = invoke("diff", finished_run.path, report)
-    assert "--layer-sizes: 784,24,16 → 784,500,500,500" in told.stdout
+    told = invoke("diff", finished_run.path, other)
+    assert "--layer-sizes: 784,24,16 → 784,16,16" in told.stdout
     assert max(map(len, told.stdout.splitlines())) <= 100
 
 
