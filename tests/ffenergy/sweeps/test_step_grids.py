@@ -152,8 +152,9 @@ def test_the_command_writes_one_table_and_the_picture(invoke: Invoke, tmp_path) 
     assert ran.exit_code == 0, ran.output
     assert ran.output == ""
     assert sorted(path.name for path in out.iterdir()) == [
+        ".lock",
+        "measure.json",
         "sweep.csv",
-        "sweep.json",
         "sweep.png",
         "sweep.svg",
     ]
