@@ -194,7 +194,7 @@ def _sample(run: Run) -> str:
 
 def validation(run: Run) -> str:
     """Say that errors are on images held out from training, if they are."""
-    count = run.configuration["data"].get("validation_images")
+    count = run.configuration.get("data", {}).get("validation_images")
     if not count:
         return ""
     return (
