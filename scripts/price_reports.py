@@ -2,28 +2,30 @@
 
     python scripts/price_reports.py                  # every sweep in reports/ that has joules
     python scripts/price_reports.py reports/best     # this one
+    python scripts/price_reports.py --profile jouppi-7nm-hbm2 reports/fair    # one without joules
 
 A folder of a single run is priced again by `ffenergy report FOLDER`; this does the same for
 folders of sweeps, whose cells are not kept: their rules rehearse the steps, and nothing is priced
-whose bytes differ from those that the sweep counted.
+whose bytes differ from those that the sweep counted. A sweep that was not traced counted none: it
+has those of the rehearsal.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 import pandas as pd
 
-from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.energy import choose_profiles
 from ffenergy.files.atomic import write_bytes, write_text
 from ffenergy.report.pictures import sweep_costs
-from ffenergy.runs.results import signature_row
 from ffenergy.settings import Settings
-from ffenergy.sweeps import tables, targets
-from ffenergy.sweeps.cells import Cell, DataLabel, Outcome
+from ffenergy.sweeps import tables, targets, two_by_two
+from ffenergy.sweeps.cells import COUNTS, Cell, DataLabel, Outcome
+from ffenergy.sweeps.rehearsed import counted
 
 REPORTS = Path(__file__).parents[1] / "reports"
 
@@ -35,60 +37,72 @@ class Pricer:
         (chosen,) = choose_profiles((profile,))
         self.energies = tables.CellEnergies(chosen.profile, lambda line: click.echo(line, err=True))
 
-    def energy(self, row: pd.Series, settings: Settings, data: DataLabel) -> float:
-        """Joules of the whole training of a complete cell; fails if its bytes are not those."""
+    def price(self, row: pd.Series, settings: Settings, data: DataLabel) -> dict[str, Any]:
+        """Counts, energy and peak of a complete cell; fails if it counted others."""
         cell = Cell(str(row["algorithm"]), settings, True, data)
-        work = Workload(settings, settings.n_train or data.train_images, data.test_images)
-        kinds = rehearse(cell.algorithm, work).kinds
-        signatures = [signature_row(one.signature, one.steps) for one in kinds]
-        for count in ("bytes_read", "bytes_written", "flops"):
-            found = sum(one["steps"] * one[count] for one in signatures)
-            if found != row[count]:
+        bare = Outcome(
+            cell=cell.name, algorithm=cell.algorithm, traced=True, data=vars(data),
+            settings=settings.to_dict(), status="complete", message="", threads=1, scores={},
+            counts={}, signatures=[], history=[], features=[],
+        )  # fmt: skip
+        outcome = counted(cell, bare)
+        for count, found in outcome.counts.items():
+            if pd.notna(row[count]) and found != row[count]:
                 raise click.ClickException(
                     f"cell {row['cell']} counted {row[count]:,} {count}, its rule now makes "
                     f"{found:,}; train the sweep again"
                 )
-        outcome = Outcome(
-            cell=cell.name, algorithm=cell.algorithm, traced=True, data=vars(data),
-            settings=settings.to_dict(), status="complete", message="", threads=1, scores={},
-            counts={}, signatures=signatures, history=[], features=[],
-        )  # fmt: skip
-        (joules,) = self.energies.of(cell, outcome).values()
-        return joules
+        energy = self.energies.of(cell, outcome)
+        return {**outcome.counts, **energy, "peak": self.energies.peak(cell, outcome)}
 
 
-def reprice(folder: Path) -> bool:
+def reprice(folder: Path, profile: str | None = None) -> bool:
     """Write a sweep's tables and its picture of costs anew; False if it has no joules."""
-    document = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
+    path = folder / "sweep.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
     cells = pd.read_csv(folder / "cells.csv", dtype={"cell": str, "message": str})
+    cells = cells.astype(dict.fromkeys(COUNTS, "Int64"))
     energy = targets.energy_column(cells)
-    if energy is None:
+    if energy is None and profile is None:
         return False
-    pricer = Pricer(document["profiles"][0]["name"])
+    pricer = Pricer(profile or str(cells["profile"].dropna().iloc[0]))
     labels = {label["name"]: DataLabel(**label) for label in document["data"]}
-    for number, row in cells.iterrows():
-        if row["status"] == "complete":
-            settings = Settings.from_saved(document["cells"][row["cell"]])
-            found = pricer.energy(row, settings, labels[row["dataset"]])
-            cells.loc[number, energy] = found
-    swept = document["swept"]
+    peaks: dict[str, int | None] = {}
+    cells["profile"] = pricer.energies.profile.name
+    for number, row in cells[cells["status"] == "complete"].iterrows():
+        settings = Settings.from_saved(document["cells"][row["cell"]])
+        found = pricer.price(row, settings, labels[row["dataset"]])
+        peaks[row["cell"]] = found.pop("peak")
+        energy = next(name for name in found if name.startswith("energy_"))
+        for name, value in found.items():
+            cells.loc[number, name] = value
+    assert energy is not None  # noqa: S101  # some cell is complete
+    _write(folder, document["swept"], cells, energy, peaks)
+    return True
+
+
+def _write(
+    folder: Path, swept: list[str], cells: pd.DataFrame, energy: str, peaks: dict[str, int | None]
+) -> None:
     summary = tables.summary_table(cells, swept)
     written = {"cells": cells, "summary": summary}
+    if two_by_two.differs(cells):
+        written["two-by-two"] = two_by_two.two_by_two(cells, swept, energy, peaks)
     if (folder / "targets.csv").exists():
-        written["targets"] = targets.targets_table(summary, swept, energy)
+        written["targets"] = targets.targets_table(summary, swept, energy, cells)
     for name, table in written.items():
         write_text(folder / f"{name}.csv", table.to_csv(index=False))
     if (folder / "costs.png").exists():
         write_bytes(folder / "costs.png", sweep_costs.render(summary, energy)["png"])
-    return True
 
 
 @click.command()
 @click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
-def main(folders: tuple[Path, ...]) -> None:
+@click.option("--profile", help="Price sweeps without joules too, and all under this profile.")
+def main(folders: tuple[Path, ...], profile: str | None) -> None:
     """Price the committed sweeps again."""
     for folder in folders or sorted(path.parent for path in REPORTS.glob("*/sweep.json")):
-        if (folder / "cells.csv").exists() and reprice(folder):
+        if (folder / "cells.csv").exists() and reprice(folder, profile):
             click.echo(f"{folder.name}: priced")
 
 

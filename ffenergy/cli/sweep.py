@@ -19,8 +19,9 @@ from ffenergy.files.contents import as_csv
 from ffenergy.progress import progress
 from ffenergy.report import grids, text
 from ffenergy.runs.directory import ELSEWHERE, RunDirectory
-from ffenergy.sweeps import pool, specification, tables, targets
+from ffenergy.sweeps import paired, pool, specification, tables, targets, two_by_two
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
+from ffenergy.sweeps.rehearsed import counted
 from ffenergy.sweeps.specification import Specification, SpecificationError
 from ffenergy.trained import examples
 
@@ -91,7 +92,9 @@ def sweep(
       history.csv   losses, errors and cumulative bytes of every cell and epoch
       features.csv  what every hidden layer learned: activity, likeness of fields, separation
       sweep.png     error over what is swept, with error bars (and sweep.svg)
-      targets.csv   with --profile, the cheapest training to 5, 3, 2, 1.5 % error
+      paired.csv    pairs of trainings on the same images: difference, interval, McNemar's p
+      two-by-two.csv with --profile, errors and costs by learning rule and supervision
+      targets.csv   with --profile, the cheapest training to 5, 3, 2, 1.7, 1.5 % error
       costs.png     with --profile, error over energy and bytes (and costs.svg)
       masks.png     where n_blur is swept, what masks and hybrids look like (and masks.svg)
       sweep.json    the file, the command, versions, data
@@ -213,6 +216,8 @@ def _results(
 
     say = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
     energies = tables.CellEnergies(profiles[0].profile, say) if profiles else None
+    if energies:
+        found = [(cell, counted(cell, outcome)) for cell, outcome in found]
     cells = tables.cells_table(found, asked.swept, energies)
     summary = tables.summary_table(cells, asked.swept)
     history = tables.history_table(found, asked.swept)
@@ -221,9 +226,15 @@ def _results(
     if not features.empty:
         written["features"] = features
     pictures = {"sweep": sweep_errors.render(summary, asked.swept)}
+    pairs = paired.paired_table(found, asked.swept)
+    if not pairs.empty:
+        written["paired"] = pairs
     energy = targets.energy_column(summary)
-    if energy is not None:
-        written["targets"] = targets.targets_table(summary, asked.swept, energy)
+    if energies and energy is not None:
+        peaks = {cell.name: energies.peak(cell, outcome) for cell, outcome in found}
+        if two_by_two.differs(cells):
+            written["two-by-two"] = two_by_two.two_by_two(cells, asked.swept, energy, peaks)
+        written["targets"] = targets.targets_table(summary, asked.swept, energy, cells)
         pictures["costs"] = sweep_costs.render(summary, energy)
     if "n_blur" in asked.swept:
         blurs = sorted({cell.settings.n_blur for cell, _ in found})

@@ -36,6 +36,7 @@ class AlgorithmResult:
     traffic: pd.DataFrame | None  # per layer, phase, operation, role; None if untraced
     signatures: list[dict[str, object]]  # name, digest, steps, per-step flops and bytes
     weights: dict[str, np.ndarray]  # layer1/W (fan_in, width), layer1/b (width,), …, head/b
+    wrong: np.ndarray | None = None  # test images answered wrongly; None if traced
 
 
 @dataclass(frozen=True)

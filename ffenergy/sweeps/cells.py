@@ -47,6 +47,7 @@ DOCUMENT: Final = {
     "signatures": [SIGNATURE],
     "history": [EPOCH],
     "features": [dict],
+    "wrong?": list | None,
 }
 """What readers of `outcome.json` may count on, see `documents.check`."""
 
@@ -120,6 +121,8 @@ class Outcome:
     history: a row per stage and epoch, as in history.csv.
     features: a row per hidden layer of what it has learned, see `features.py`; empty in cells
         that an earlier version trained.
+    wrong: numbers of the images that were answered wrongly, of those that errors are on; None
+        in traced cells and in those that an earlier version trained.
     """
 
     cell: str
@@ -135,6 +138,7 @@ class Outcome:
     signatures: list[dict[str, Any]]
     history: list[dict[str, Any]]
     features: list[dict[str, Any]]
+    wrong: list[int] | None = None
 
     @property
     def train_loss(self) -> float:
@@ -154,7 +158,7 @@ class Outcome:
             document.setdefault("features", [])
         check(document, DOCUMENT)
         check_seal(document)
-        values = {field.name: document[field.name] for field in fields(cls)}
+        values = {f.name: document[f.name] for f in fields(cls) if f.name in document}
         scores = {name: _number(values["scores"][name]) for name in SCALARS}
         history = [{k: _number(v) for k, v in row.items()} for row in values["history"]]
         return cls(**(values | {"scores": scores, "history": history}))
@@ -330,6 +334,7 @@ def _outcome(
         signatures=result.signatures if result is not None else [],
         history=history,
         features=features,
+        wrong=None if result is None or result.wrong is None else result.wrong.tolist(),
     )
 
 

@@ -27,26 +27,34 @@ class CellEnergies:
 
     def __init__(self, profile: Profile, say: Callable[[str], object] = lambda line: None) -> None:
         self.profile, self.say = profile, say
-        self.known: dict[tuple[object, ...], dict[str, float]] = {}
+        self.known: dict[tuple[object, ...], tuple[dict[str, float], int | None]] = {}
         self.analysed: dict[str, StepCosts] = {}
 
     def of(self, cell: Cell, outcome: Outcome) -> dict[str, float]:
-        """Eager energy of a complete traced cell, as `energy_joules` (or `_macs`); else nothing."""
+        """Eager energy of a complete cell with counts, as `energy_joules` (or `_macs`)."""
+        return self._found(cell, outcome)[0]
+
+    def peak(self, cell: Cell, outcome: Outcome) -> int | None:
+        """Most bytes alive in any training step of such a cell, eager."""
+        return self._found(cell, outcome)[1]
+
+    def _found(self, cell: Cell, outcome: Outcome) -> tuple[dict[str, float], int | None]:
         if outcome.status != "complete" or not outcome.signatures:
-            return {}
+            return {}, None
         steps = tuple((s["name"], s["digest"], s["steps"]) for s in outcome.signatures)
         key = (cell.algorithm, cell.settings.layer_sizes, cell.settings.dtype, *steps)
         if key not in self.known:
             self.known[key] = self._priced(cell, outcome)
         return self.known[key]
 
-    def _priced(self, cell: Cell, outcome: Outcome) -> dict[str, float]:
+    def _priced(self, cell: Cell, outcome: Outcome) -> tuple[dict[str, float], int | None]:
         images = (cell.settings.n_train or cell.data.train_images, cell.data.test_images)
         results = {cell.algorithm: {"signatures": outcome.signatures}}
         prices = price_run(results, cell.settings, images, [self.profile], self.say, self.analysed)
         totals = RunTotals(prices)
         energy = f"energy_{totals.unit}"
-        return {energy: float(totals.added(totals.places(cell.algorithm, ACCOUNTING))[energy])}
+        joules = float(totals.added(totals.places(cell.algorithm, ACCOUNTING))[energy])
+        return {energy: joules}, totals.peak_live(cell.algorithm, ACCOUNTING)
 
 
 def cells_table(

@@ -19,6 +19,7 @@ from ffenergy.rules.kit.stages import HEAD, Plan, Stage, Values
 from ffenergy.runs.results import AlgorithmResult, signature_table, totals, traffic_table
 from ffenergy.settings import Settings
 from ffenergy.training.outcomes import NotFiniteError
+from instrumented import Trace
 
 if TYPE_CHECKING:
     from ffenergy.data import Dataset
@@ -75,6 +76,7 @@ class Session(Host):
             Examples.of_images(trace, "test", data.test_images, data.test_labels, settings.dtype),
         )
         self.history: list[dict[str, Any]] = []
+        self.wrong: np.ndarray | None = None
         self.steps = self.samples = self.head_steps = self.head_samples = 0
         self.started = time.perf_counter()
 
@@ -86,6 +88,27 @@ class Session(Host):
     @elapsed.setter
     def elapsed(self, seconds: float) -> None:
         self.started = time.perf_counter() - seconds
+
+    def error_rate(
+        self, scores: Callable[[Array], Array], inputs: Array, examples: Examples
+    ) -> float:
+        """As :meth:`Host.error_rate`; of test images it remembers which were answered wrongly.
+
+        Only where nothing is traced: looking at scores would have to be counted.
+        """
+        if examples is not self.test or isinstance(self.trace, Trace):
+            return super().error_rate(scores, inputs, examples)
+        answers = []
+
+        def kept(rows: Array) -> Array:
+            found = scores(rows)
+            answers.append(found.argmax(axis=1))
+            return found
+
+        error = super().error_rate(kept, inputs, examples)
+        given = np.concatenate(answers) if answers else examples.plain_labels
+        self.wrong = np.flatnonzero(given != examples.plain_labels)
+        return error
 
     def carry_out(
         self, plan: Plan, stage: Stage, after: Callable[[int], None], *, done: int = 0
@@ -165,6 +188,7 @@ class Session(Host):
             traffic=traffic_table(self.trace),
             signatures=signature_table(self.trace),
             weights=weights,
+            wrong=self.wrong,
         )
 
     def _check(self, sums: Values, stage: str, epoch: int, number: int) -> None:

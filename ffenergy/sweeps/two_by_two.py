@@ -1,0 +1,90 @@
+"""Rules by what they differ in: whether gradients pass between layers, and what teaches them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any, Final
+
+import pandas as pd
+
+from ffenergy.rules import registry
+from ffenergy.sweeps.paired import interval
+from ffenergy.sweeps.tables import algorithms_of
+
+UNSUPERVISED: Final = "unsupervised (hybrids)"
+NOTHING: Final = "untrained"
+
+
+def learning(algorithm: str) -> str:
+    """``local``, ``backprop``, or ``untrained`` for hidden layers that stay as they were drawn."""
+    rule = registry.find(algorithm)
+    if not rule.trains_layers:
+        return NOTHING
+    return "local" if rule.local else "backprop"
+
+
+def supervision(algorithm: str) -> str:
+    """What teaches the hidden layers; a head learns from labels whatever it stands on."""
+    rule = registry.find(algorithm)
+    if not rule.trains_layers:
+        return NOTHING
+    return UNSUPERVISED if rule.supervision == "hybrids" else rule.supervision
+
+
+def two_by_two(
+    cells: pd.DataFrame, swept: Sequence[str], energy: str, peaks: Mapping[str, int | None]
+) -> pd.DataFrame:
+    """Return `two-by-two.csv`: a row per rule and combination, over its seeds.
+
+    Errors in percent with their sample standard deviation and the 95 % interval of the mean
+    (Student's t). Costs are of a whole training, eager; ``bytes_per_flop`` divides all bytes by all
+    flops. ``peaks`` has the most bytes alive in a training step by the name of the cell.
+    """
+    keys = ["algorithm", *(name for name in swept if name != "seed")]
+    done = cells[cells["status"] == "complete"]
+    rows = [
+        _row(dict(zip(keys, key, strict=True)), group, energy, peaks)
+        for key, group in done.groupby(keys, sort=False, dropna=False)
+    ]
+    order = {name: place for place, name in enumerate(algorithms_of(done))}
+    rows.sort(key=lambda row: order[row["algorithm"]])
+    whole = dict.fromkeys(("bytes_total", "flops", "peak_live_bytes"), "Int64")
+    return pd.DataFrame(rows).astype(whole)
+
+
+def _row(
+    place: dict[str, Any],
+    group: pd.DataFrame,
+    energy: str,
+    peaks: Mapping[str, int | None],
+) -> dict[str, Any]:
+    first, errors = group.iloc[0], group["test_error"].astype(float)
+    low, high = interval(errors.tolist())
+    moved, flops = int(first["bytes_read"]) + int(first["bytes_written"]), int(first["flops"])
+    algorithm = place["algorithm"]
+    return {
+        "learning": learning(algorithm),
+        "supervision": supervision(algorithm),
+        **place,
+        "n": len(group),
+        "error_on": first["error_on"],
+        "test_error_mean": errors.mean(),
+        "test_error_std": errors.std(),
+        "test_error_low": low,
+        "test_error_high": high,
+        "accounting": first["accounting"],
+        "bytes_total": moved,
+        "flops": flops,
+        "bytes_per_flop": moved / flops,
+        "profile": first["profile"],
+        energy: first[energy],
+        "peak_live_bytes": peaks.get(str(first["cell"])),
+    }
+
+
+def differs(cells: pd.DataFrame) -> bool:
+    """Tell whether two rules that train layers differ in one alone: how they learn, or by what."""
+    names = [name for name in algorithms_of(cells) if registry.find(name).trains_layers]
+    kinds = {(learning(name), supervision(name)) for name in names}
+    return any((a == c) != (b == d) for (a, b), (c, d) in combinations(kinds, 2))
