@@ -41,7 +41,8 @@ Written by `python scripts/index_reports.py` from the folders beside it; all col
 [index.csv](index.csv). Errors are percent of the test set, mean ± standard deviation over the
 seeds. Bytes (GB = 10⁹ bytes, read + written, every operation streaming its operands) and joules
 are those of a whole training run of one seed, head and evaluations included. Every folder's
-`run.json` has the command, seed, versions and wall time.
+`run.json` has the command, seed, versions and wall time. Folders of runs hold the tables, the page
+and the pictures that the documents refer to; `ffenergy report FOLDER` writes all others again.
 
 | preset | algorithm | data | network | epochs | changed | paper or reference, % | ours, % | \
 seeds | GB | J (profile) | folder |

@@ -1,13 +1,13 @@
-"""Price the committed sweeps again, after a definition of costs has changed.
+"""Price the committed reports again, after a definition of costs has changed.
 
-    python scripts/price_reports.py                  # every sweep in reports/ that has joules
+    python scripts/price_reports.py                  # every folder in reports/ that has joules
     python scripts/price_reports.py reports/best     # this one
     python scripts/price_reports.py --profile jouppi-7nm-hbm2 reports/fair    # one without joules
 
-A folder of a single run is priced again by `ffenergy report FOLDER`; this does the same for
-folders of sweeps, whose cells are not kept: their rules rehearse the steps, and nothing is priced
-whose bytes differ from those that the sweep counted. A sweep that was not traced counted none: it
-has those of the rehearsal.
+A folder of a single run gets what `ffenergy report FOLDER` writes, as far as it holds such a file
+already: large tables and pictures that are not committed do not come back. The cells of a sweep are
+not kept: their rules rehearse the steps, and nothing is priced whose bytes differ from those that
+the sweep counted. A sweep that was not traced counted none: it has those of the rehearsal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ import pandas as pd
 
 from ffenergy.energy import choose_profiles
 from ffenergy.files.atomic import write_bytes, write_text
+from ffenergy.report import files
+from ffenergy.report.book import Book, saved_profiles
 from ffenergy.report.pictures import sweep_costs
+from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.sweeps import tables, targets, two_by_two
 from ffenergy.sweeps.cells import COUNTS, Cell, DataLabel, Outcome
@@ -30,12 +33,17 @@ from ffenergy.sweeps.rehearsed import counted
 REPORTS = Path(__file__).parents[1] / "reports"
 
 
+def say(line: str) -> None:
+    """Print a line beside the output."""
+    click.echo(line, err=True)
+
+
 class Pricer:
     """Energies of cells under one profile; cells that cost the same are priced once."""
 
     def __init__(self, profile: str) -> None:
         (chosen,) = choose_profiles((profile,))
-        self.energies = tables.CellEnergies(chosen.profile, lambda line: click.echo(line, err=True))
+        self.energies = tables.CellEnergies(chosen.profile, say)
 
     def price(self, row: pd.Series, settings: Settings, data: DataLabel) -> dict[str, Any]:
         """Counts, energy and peak of a complete cell; fails if it counted others."""
@@ -96,14 +104,26 @@ def _write(
         write_bytes(folder / "costs.png", sweep_costs.render(summary, energy)["png"])
 
 
+def rewrite(folder: Path) -> None:
+    """Write the files of a run's report that its folder holds anew, and no other."""
+    directory = RunDirectory(folder)
+    with directory.locked_run():
+        saved = directory.read(say)
+        made = files.report(Book.of(saved, saved_profiles(saved), say))
+        directory.add(saved, {k: made[k] for k in made if (folder / k).exists()})
+
+
 @click.command()
 @click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--profile", help="Price sweeps without joules too, and all under this profile.")
 def main(folders: tuple[Path, ...], profile: str | None) -> None:
-    """Price the committed sweeps again."""
-    for folder in folders or sorted(path.parent for path in REPORTS.glob("*/sweep.json")):
-        if (folder / "cells.csv").exists() and reprice(folder, profile):
-            click.echo(f"{folder.name}: priced")
+    """Price the committed reports again."""
+    for folder in folders or sorted(path for path in REPORTS.iterdir() if path.is_dir()):
+        if (folder / "run.json").exists():
+            rewrite(folder)
+        elif not (folder / "cells.csv").exists() or not reprice(folder, profile):
+            continue
+        click.echo(f"{folder.name}: priced")
 
 
 if __name__ == "__main__":

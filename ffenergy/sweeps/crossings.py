@@ -91,6 +91,27 @@ def cheapest(curves: Sequence[Curve], target: float) -> Crossing | None:
     return Crossing(energy, best.training, energy == best.energies[0], low, high, missed)
 
 
+def ratio(
+    curves: Sequence[Curve], baseline: Sequence[Curve], target: float
+) -> tuple[float, float, float] | None:
+    """Return the cheapest crossing over that of ``baseline``, with its interval.
+
+    Both are resampled at the same seeds, which they have in common. None where one of them is
+    missed or no more than an upper bound.
+    """
+    common = sorted(set.intersection(*(set(curve.errors) for curve in (*curves, *baseline))))
+    ends = [cheapest(found, target) for found in (curves, baseline)]
+    if not common or any(end is None or end.at_first or end.energy == math.inf for end in ends):
+        return None
+
+    def over(counts: Counter[int]) -> float:
+        cost, base = (_least(found, counts, target)[0] for found in (curves, baseline))
+        return math.inf if cost == math.inf else cost / base
+
+    found = over(Counter(common))
+    return found, *_quantiles([(over(c), w) for c, w in _resamples(common)], (1 - LEVEL) / 2)
+
+
 def _least(curves: Sequence[Curve], seeds: Mapping[int, int], target: float) -> tuple[float, Curve]:
     found = [(crossing(c.energies, c.mean(seeds), target), c) for c in curves]
     return min(found, key=lambda pair: pair[0])

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.sweeps.crossings import ALONG, Curve, cheapest, curves_of
+from ffenergy.sweeps.crossings import ALONG, Curve, cheapest, curves_of, ratio
 from ffenergy.sweeps.tables import algorithms_of, described
 
 TARGETS: Final = (5.0, 3.0, 2.0, 1.7, 1.5)
 """Percent."""
+BASELINE: Final = "bp"
 
 
 def energy_column(summary: pd.DataFrame) -> str | None:
@@ -38,7 +39,8 @@ def targets_table(
     at which a mean curve crosses the target, ``energy_crossing`` on ``crossing_curve``, its 95 %
     interval over seeds (infinite: missed), and ``missed_share``, the share of resamples that miss
     it; see ``crossings.py``. ``crossing`` says whether it lies ``between`` two trainings, at the
-    ``first training`` of a curve (an upper bound), or is ``missed``.
+    ``first training`` of a curve (an upper bound), or is ``missed``. ``ratio_to_bp`` divides it
+    by backprop's, resampled at the same seeds.
     """
     done = summary.dropna(subset=["test_error_mean", energy])
     names = [name for name in swept if name != "seed"]
@@ -80,6 +82,12 @@ def _crossed(
     if found is None:
         return {}
     missed = found.energy == math.inf
+    against = {}
+    if algorithm != BASELINE and BASELINE in curves:
+        names = ("ratio_to_bp", "ratio_to_bp_low", "ratio_to_bp_high")
+        against = dict(
+            zip(names, ratio(curves[algorithm], curves[BASELINE], target) or (), strict=False)
+        )
     return {
         "crossing": "missed" if missed else "first training" if found.at_first else "between",
         "energy_crossing": None if missed else found.energy,
@@ -87,4 +95,5 @@ def _crossed(
         "energy_crossing_high": found.high,
         "missed_share": found.missed,
         "crossing_curve": None if missed else found.training,
+        **against,
     }

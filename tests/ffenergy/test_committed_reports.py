@@ -106,6 +106,11 @@ def test_there_are_committed_reports() -> None:
     assert RUNS
 
 
+def test_committed_reports_are_small() -> None:
+    own = [p for p in REPORTS.rglob("*") if p.is_file() and p.name not in ("weights.npz", ".lock")]
+    assert sum(path.stat().st_size for path in own) <= 20e6
+
+
 def named(path: Path) -> str:
     return path.relative_to(REPORTS).as_posix()
 

@@ -12,7 +12,7 @@ from ffenergy.data import load
 from ffenergy.data.dataset import Dataset
 from ffenergy.settings import Settings
 from ffenergy.sweeps.cells import Cell, DataLabel, Outcome, _outcome
-from ffenergy.sweeps.crossings import Curve, cheapest, crossing
+from ffenergy.sweeps.crossings import Curve, cheapest, crossing, ratio
 from ffenergy.sweeps.paired import interval, mcnemar, paired_table
 from ffenergy.sweeps.rehearsed import counted
 from ffenergy.sweeps.targets import targets_table
@@ -120,6 +120,11 @@ def test_the_interval_of_a_crossing_is_over_all_resamples_of_the_seeds() -> None
     alone = cheapest([narrow], 2.0)
     assert alone is not None
     assert (alone.missed, alone.high) == (0.25, math.inf)
+    # backprop reaches it at 5 J with every seed; a resample that misses costs infinitely more
+    steady = Curve("steady", (4.0, 5.0), {0: (3.0, 2.0), 1: (3.0, 2.0)})
+    assert ratio([narrow], [steady], 2.0) == (pytest.approx(between / 5), 4, math.inf)
+    assert ratio([narrow], [steady], 0.5) is None  # missed
+    assert ratio([narrow], [steady], 3.5) is None  # backprop's first training has it
     assert cheapest([narrow, Curve("other", (1.0,), {7: (1.0,)})], 2.0) is None
 
 
