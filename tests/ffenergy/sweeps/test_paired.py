@@ -114,15 +114,16 @@ def test_the_interval_of_a_crossing_is_over_all_resamples_of_the_seeds() -> None
     # mean curve 4 → 1.75; resamples: seed 0 twice (1/4) 20 J, both (1/2), seed 1 twice (1/4)
     # misses on the narrow curve and crosses the wide one at 200 J
     between = 10 * 4 ** (math.log(4 / 2) / math.log(4 / 1.75))
-    assert (found.energy, found.training) == (pytest.approx(between), "narrow")
-    assert (found.low, found.high) == (pytest.approx(20), pytest.approx(200))
+    assert found.energy == pytest.approx(between)
+    assert found.training == "narrow"
+    assert (found.low, found.high) == pytest.approx((20, 200))
     assert (found.missed, found.at_first) == (0, False)
     alone = cheapest([narrow], 2.0)
     assert alone is not None
     assert (alone.missed, alone.high) == (0.25, math.inf)
     # backprop reaches it at 5 J with every seed; a resample that misses costs infinitely more
     steady = Curve("steady", (4.0, 5.0), {0: (3.0, 2.0), 1: (3.0, 2.0)})
-    assert ratio([narrow], [steady], 2.0) == (pytest.approx(between / 5), 4, math.inf)
+    assert ratio([narrow], [steady], 2.0) == pytest.approx((between / 5, 4, math.inf))
     assert ratio([narrow], [steady], 0.5) is None  # missed
     assert ratio([narrow], [steady], 3.5) is None  # backprop's first training has it
     assert cheapest([narrow, Curve("other", (1.0,), {7: (1.0,)})], 2.0) is None
@@ -152,8 +153,8 @@ def test_targets_tell_crossings_apart() -> None:
     summary = cells.groupby(["algorithm", "n_epochs"], sort=False, as_index=False).first()
     summary = summary.rename(columns={"test_error": "test_error_mean"})
     summary = summary.assign(test_error_std=0.1, n=2)
-    found = targets_table(summary, ["n_epochs", "seed"], "energy_joules", cells)
-    found = found.set_index(["algorithm", "target_error"])["crossing"]
+    table = targets_table(summary, ["n_epochs", "seed"], "energy_joules", cells)
+    found = table.set_index(["algorithm", "target_error"])["crossing"]
     assert found["ff", 5.0] == "first training"
     assert found["ff", 3.0] == "between"
     assert found["ff", 2.0] == "missed"
