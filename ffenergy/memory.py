@@ -1,4 +1,4 @@
-"""Memory: how much there is, how much a training needs at least, and what asks for too much.
+"""Memory: how much there is, and the refusal of what asks for more.
 
 Sizes are known before anything is allocated, so what cannot fit is refused in one line, instead of
 running until the system ends it.
@@ -15,12 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from ffenergy.errors import SettingsError
-from ffenergy.settings import Settings
 
-ITEM_BYTES: Final = {"float32": 4, "float64": 8}
-STATES: Final = {"adam": 2, "momentum": 1, "sgd": 0}
-"""Arrays that an optimiser keeps for every array of parameters."""
-INDEX_BYTES: Final = 8
 UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 UNITS_BINARY: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 PATTERN: Final = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([KMGT]i?|)B?")
@@ -64,24 +59,6 @@ def parsed(text: str) -> int:
     return int(float(found[1]) * (UNITS | UNITS_BINARY)[found[2]])
 
 
-def training_bytes(settings: Settings, images: int, *, holds_images: bool = True) -> int:
-    """Return the least bytes that training a network on so many images needs.
-
-    Parameters, their gradients and the optimiser's state, the activities of a batch in every
-    layer, the order of the images, and, if it `holds_images`, the images themselves.
-    """
-    parameters = activities = 0
-    sizes = settings.layer_sizes
-    for k, width in enumerate(sizes[1:]):
-        fan_in = settings.fields[k].fan_in if settings.fields else sizes[k]
-        parameters += (fan_in + 1) * width
-        activities += settings.batch_size * width
-    numbers = (2 + STATES[settings.optimizer]) * parameters + activities
-    if holds_images:
-        numbers += images * sizes[0]
-    return numbers * ITEM_BYTES[settings.dtype] + images * INDEX_BYTES
-
-
 def check(nbytes: int, what: str, remedy: str) -> None:
     """Raise SettingsError if `what` needs more than may be used; `remedy` says what to lower."""
     if nbytes > most():
@@ -89,13 +66,6 @@ def check(nbytes: int, what: str, remedy: str) -> None:
             f"{what} needs at least {told(nbytes)} of memory, and {told(most())} may be used; "
             f"{remedy}, or say with --max-memory how much there is"
         )
-
-
-def check_training(settings: Settings, images: int, *, holds_images: bool = True) -> None:
-    """Raise SettingsError if training with `settings` needs more memory than may be used."""
-    need = training_bytes(settings, images, holds_images=holds_images)
-    network = "-".join(map(str, settings.layer_sizes))
-    check(need, f"a network of {network}", "lower --layer-sizes, --batch-size or --n-train")
 
 
 def check_cells(count: int, place: str) -> None:

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
+import numpy as np
+
+from ffenergy import memory
 from ffenergy.data.catalogue import CATALOGUE
 from ffenergy.errors import SettingsError
 from ffenergy.files.documents import LARGEST
 from ffenergy.network.fields import Fields, local_layers
 from ffenergy.network.negatives import NEGATIVE_PAIRS, image_shape
 from ffenergy.network.normalization import NORMALIZATIONS, WAYS
-from ffenergy.network.optimizers import OPTIMIZERS, SCHEDULES
+from ffenergy.network.optimizers import SCHEDULES, STATES
 from ffenergy.network.orders import LAYER_MAJOR, ORDERS, STEP_MAJOR, layer_groups
 
 _TABLES: Final[dict[str, dict[str, Any]]] = tomllib.loads(
@@ -200,6 +203,29 @@ class Settings:
                 )
         return used
 
+    def training_bytes(self, images: int, *, holds_images: bool = True) -> int:
+        """Return the least bytes that training on so many images needs.
+
+        Parameters, their gradients and the optimiser's state, the activities of a batch in every
+        layer, the order of the images, and, if it ``holds_images``, the images themselves.
+        """
+        parameters = activities = 0
+        for k, width in enumerate(self.layer_sizes[1:]):
+            fan_in = self.fields[k].fan_in if self.fields else self.layer_sizes[k]
+            parameters += (fan_in + 1) * width
+            activities += self.batch_size * width
+        numbers = (2 + STATES[self.optimizer]) * parameters + activities
+        if holds_images:
+            numbers += images * self.layer_sizes[0]
+        return numbers * np.dtype(self.dtype).itemsize + images * np.dtype(np.int64).itemsize
+
+    def check_memory(self, images: int, *, holds_images: bool = True) -> None:
+        """Raise SettingsError if training needs more memory than may be used."""
+        need = self.training_bytes(images, holds_images=holds_images)
+        network = "-".join(map(str, self.layer_sizes))
+        remedy = "lower --layer-sizes, --batch-size or --n-train"
+        memory.check(need, f"a network of {network}", remedy)
+
 
 CHOICES: Final = {
     "dataset": tuple(CATALOGUE),
@@ -208,7 +234,7 @@ CHOICES: Final = {
     "normalization": NORMALIZATIONS,
     "normalize_as": WAYS,
     "init": ("sqrt2", "fan_in", "he"),
-    "optimizer": OPTIMIZERS,
+    "optimizer": tuple(STATES),
     "schedule": SCHEDULES,
     "negative_pairs": NEGATIVE_PAIRS,
     "greedy_input": ("recompute", "store"),
@@ -219,7 +245,7 @@ CHOICES: Final = {
     "gradient": ("stored", "at-once"),
     "bp_activations": ("stored", "recomputed"),
     "head_feature_scale": NORMALIZATIONS,
-    "head_optimizer": OPTIMIZERS,
+    "head_optimizer": tuple(STATES),
     "head_schedule": SCHEDULES,
 }
 

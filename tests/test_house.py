@@ -1,4 +1,4 @@
-"""The plan of the house: which module may import which, and no circle anywhere."""
+"""The plan of the house: which room may import which, and no circle anywhere."""
 
 from __future__ import annotations
 
@@ -65,27 +65,45 @@ def test_modules_import_in_no_circle():
     assert circle_in(IMPORTS) == []
 
 
+ROOMS = re.findall(
+    r"^\| room of `(\w+)` .*\n\|[-|]+\n((?:\|.*\n)+)",
+    (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"),
+    flags=re.MULTILINE,
+)
+
+
 def room_of(name: str) -> str:
     return ".".join(name.split(".")[:2])
 
 
-@pytest.mark.parametrize("package", ["instrumented"])
-def test_rooms_are_on_floors(package):
-    rooms: dict[str, set[str]] = {}
-    for name in MODULES:
-        if name.startswith(package):
-            needs = {room_of(other) for other in IMPORTS[name] if other.startswith(package)}
-            rooms.setdefault(room_of(name), set()).update(needs - {room_of(name)})
-    assert circle_in(rooms) == []
+def told_rooms(package: str) -> list[str]:
+    """The rooms of a package in the order that the page gives them."""
+    (table,) = (rows for whose, rows in ROOMS if whose == package)
+    lines = re.findall(r"^\| `(\w+)/?` \| (.*?) \|$", table, flags=re.MULTILINE)
+    assert all(purpose for _, purpose in lines)
+    return [f"{package}.{room}" for room, _ in lines]
 
 
-def test_the_instrument_knows_nothing_of_the_experiment():
-    assert [
-        (name, other)
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_page_names_every_room(package):
+    doors = {package, f"{package}.__main__"}
+    there = {room_of(name) for name in MODULES if name.startswith(package)} - doors
+    told = told_rooms(package)
+    assert sorted(told) == sorted(there), "add the room to docs/architecture.md, `Rooms`"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_rooms_import_only_rooms_above_them(package):
+    place = {room: k for k, room in enumerate(told_rooms(package))}
+    against = [
+        f"{name} imports {other}"
         for name, others in IMPORTS.items()
         for other in others
-        if name.startswith("instrumented") and other.startswith("ffenergy")
-    ] == []
+        if room_of(name) in place and other.startswith(package)
+        if room_of(name) != room_of(other)
+        if place.get(room_of(other), len(place)) > place[room_of(name)]
+    ]
+    assert against == []
 
 
 SECTION = re.compile(r'§(\d+)\s+"([^"]+)"')

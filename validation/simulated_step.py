@@ -13,8 +13,7 @@ import sys
 import numpy as np
 
 from ffenergy.rules import registry
-from ffenergy.rules.kit.examples import Examples
-from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.host import Examples, Host
 from ffenergy.settings import Settings
 from instrumented import Untraced
 

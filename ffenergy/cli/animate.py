@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from ffenergy import memory
 from ffenergy.cli.flags import (
     NumberRange,
     chosen_settings,
@@ -122,7 +121,7 @@ def _train(
     data = held_out(data, settings.n_validation)
     with flags_named():
         used = settings.check_data(data.train_images[0].size, len(data.train_images))
-    memory.check_training(settings, used)
+    settings.check_memory(used)
     records = [chosen.record() for chosen in profiles]
     run = Run({**configuration(ctx, preset, settings, data, used), "profiles": records})
     snapshots = Snapshots(settings, data, snapshot_every)

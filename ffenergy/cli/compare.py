@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from ffenergy import memory
 from ffenergy.cli.answering import Answering, answer_flags, where_it_is
 from ffenergy.cli.flags import (
     asks_for_order,
@@ -172,7 +171,7 @@ def _carry_out(
         if auto and not earlier:
             with flags_named():
                 settings = with_best_order(settings, algorithms, profiles[0].profile, used)
-        memory.check_training(settings, used)
+        settings.check_memory(used)
         records = [chosen.record() for chosen in profiles]
         begun = {**configuration(ctx, preset, settings, data, used), "traced": traced}
         fresh = Run(begun).with_profiles(records).in_memory(met)

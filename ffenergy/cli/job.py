@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import click
 
+from ffenergy.cli.progress import progress
 from ffenergy.data import Dataset
 from ffenergy.energy import ChosenProfile
 from ffenergy.errors import FfenergyError, RunInterruptedError, TrainingError
-from ffenergy.progress import progress
 from ffenergy.report import files
 from ffenergy.report.book import Book
 from ffenergy.rules.kit.stages import Plan

@@ -9,7 +9,6 @@ from typing import Any
 import click
 import pandas as pd
 
-from ffenergy import memory
 from ffenergy.cli.answering import Answering, answer_flags, print_json
 from ffenergy.cli.flags import (
     asks_for_order,
@@ -22,6 +21,7 @@ from ffenergy.cli.flags import (
 )
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.lists import list_flags
+from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.cli.rule_flags import known, named, rule_flags
 from ffenergy.costs.chosen_order import with_best_order
@@ -32,7 +32,6 @@ from ffenergy.costs.run_costs import MEASURED_IMAGES, price_steps
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
-from ffenergy.progress import progress
 from ffenergy.report import files, grids, headline, text
 from ffenergy.report import steps as step_tables
 from ffenergy.report.document import FORMAT
@@ -115,7 +114,7 @@ def measure(
         images = cell.n_train or MEASURED_IMAGES
         with flags_named():
             no_head.check_data(cell.layer_sizes[0], images)
-        memory.check_training(cell, images, holds_images=False)
+        cell.check_memory(images, holds_images=False)
     names = list(named(algorithms, "--algorithms", measurable))
     for name in names:
         if names.count(name) > 1:

@@ -9,14 +9,13 @@ from typing import Any
 import click
 import pandas as pd
 
-from ffenergy import memory
 from ffenergy.cli.flags import OutputFolder, data_flags, memory_flag
+from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
-from ffenergy.progress import progress
 from ffenergy.report import grids, text
 from ffenergy.runs.directory import ELSEWHERE, RunDirectory
 from ffenergy.sweeps import paired, pool, specification, tables, targets, two_by_two
@@ -154,7 +153,7 @@ def _cells(asked: Specification, place: DataPlace, *, progress: bool) -> list[Ce
     for algorithm, settings in asked.trainings:
         data = place.load(settings, progress=progress)
         used = settings.check_data(data.train_images[0].size, len(data.train_images))
-        memory.check_training(settings, used)
+        settings.check_memory(used)
         label = labels.setdefault(data.name, DataLabel.of(data))
         cells.append(Cell(algorithm, settings, asked.traced, label))
     return cells

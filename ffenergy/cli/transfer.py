@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from ffenergy.cli.flags import OutputFolder, data_flags
+from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.warning import warn
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, TrainingError
 from ffenergy.files.contents import as_csv
-from ffenergy.progress import progress
 from ffenergy.report import grids, text
 from ffenergy.runs.directory import ELSEWHERE, Run, RunDirectory
 from ffenergy.settings import Settings

@@ -14,9 +14,7 @@ from typing import Final
 
 from ffenergy.errors import SettingsError
 from ffenergy.network.head import CLASSES
-
-STATES: Final = {"sgd": 0, "momentum": 1, "adam": 2}
-"""Arrays of an optimiser's state beside each array of weights."""
+from ffenergy.network.optimizers import STATES
 
 
 @dataclass(frozen=True)

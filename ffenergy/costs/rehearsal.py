@@ -23,10 +23,8 @@ import pandas as pd
 
 from ffenergy.costs.step_kinds import StepKind, What
 from ffenergy.network.arrays import Array
-from ffenergy.network.chunks import CHUNK
 from ffenergy.rules import registry
-from ffenergy.rules.kit.examples import Examples, Which
-from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.host import CHUNK, Examples, Host, Which
 from ffenergy.rules.kit.stages import Plan, Stage, Values
 from ffenergy.runs.results import TRAFFIC_COLUMNS
 from ffenergy.settings import Settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final
 
 import numpy as np
@@ -267,3 +267,8 @@ def _put_bias(delta: Array, bias: Array | None, out: Array) -> None:
         np.sum(delta, axis=0, out=out)
     else:
         np.copyto(out, bias)
+
+
+def parameters(layers: Sequence[DenseLayer]) -> dict[str, np.ndarray]:
+    """Return copies of the parameters of ``layers``: ``layer1/W``, ``layer1/b`` and so on."""
+    return {key: value for layer in layers for key, value in layer.plain_parameters().items()}

@@ -11,7 +11,8 @@ import numpy as np
 
 from ffenergy.network.arrays import Array, Tracer
 
-OPTIMIZERS: Final = ("adam", "momentum", "sgd")
+STATES: Final = {"adam": 2, "momentum": 1, "sgd": 0}
+"""Arrays that every optimiser keeps beside an array of parameters."""
 SCHEDULES: Final = ("constant", "linear_second_half", "linear")
 BLOCK: Final = 262_144  # elements; the five arrays of one Adam block take 5 MiB in float32
 

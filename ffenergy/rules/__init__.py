@@ -1,8 +1,8 @@
 """Learning rules, one module each; what they are written with is in ``kit``."""
 
-from ffenergy.rules.kit.examples import Examples
 from ffenergy.rules.kit.head import HeadStage
-from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.host import Examples, Host
+from ffenergy.rules.kit.networks import NormalizedNetwork, hidden_layers
 from ffenergy.rules.kit.stages import Plan, Rule, Stage, Values
 from ffenergy.rules.kit.supervised import Supervised
 from ffenergy.rules.registry import rule
@@ -11,10 +11,12 @@ __all__ = [
     "Examples",
     "HeadStage",
     "Host",
+    "NormalizedNetwork",
     "Plan",
     "Rule",
     "Stage",
     "Supervised",
     "Values",
+    "hidden_layers",
     "rule",
 ]

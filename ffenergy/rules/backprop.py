@@ -16,8 +16,8 @@ import numpy as np
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.dense import INIT_STD, DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
-from ffenergy.network.layers import hidden_layers
 from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.networks import hidden_layers
 from ffenergy.rules.kit.stages import Values
 from ffenergy.rules.kit.supervised import Supervised
 from ffenergy.rules.registry import rule
@@ -171,10 +171,6 @@ class Backprop:
             scores=room(CLASSES, "activation", "scores"),
         )
         return self.rooms[rows]
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return copies of all parameters and optimiser state."""
-        return {key: value for layer in self.layers for key, value in layer.state().items()}
 
 
 @rule("bp", title="backprop", colour="#0072B2", order=3)

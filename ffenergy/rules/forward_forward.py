@@ -23,9 +23,9 @@ from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.negatives import HybridMaker
 from ffenergy.network.normalization import scales_of
-from ffenergy.network.stack import NormalizedNetwork
 from ffenergy.rules.kit.head import HeadStage
 from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.rules.kit.stages import Plan, Rule, Stage, Values
 from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
@@ -373,11 +373,6 @@ class ForwardForward(NormalizedNetwork):
 
     def _room(self, shape: tuple[int, ...], role: str, name: str) -> Array:
         return self.trace.array(np.zeros(shape, self.dtype), role=role, name=name)
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return copies of all parameters, optimiser state and running means."""
-        state = {key: value for layer in self.layers for key, value in layer.state().items()}
-        return state | self.means()
 
     def means(self) -> dict[str, np.ndarray]:
         """Return copies of the running mean activities, ``layer1/peers`` (width,) and so on."""

@@ -13,11 +13,10 @@ from functools import partial
 import numpy as np
 
 from ffenergy.network.arrays import Array, Tracer
-from ffenergy.network.chunks import Chunks
 from ffenergy.network.negatives import HybridMaker
 from ffenergy.network.normalization import row_scales
 from ffenergy.rules.forward_forward import Batch, ForwardForward, ForwardForwardRule, Pass
-from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.host import Chunks, Host
 from ffenergy.rules.kit.stages import Plan, Stage, Values
 from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings

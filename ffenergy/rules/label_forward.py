@@ -21,8 +21,7 @@ import numpy as np
 from ffenergy.network.arrays import Array
 from ffenergy.network.head import CLASSES
 from ffenergy.rules.forward_forward import Batch, ForwardForward, ForwardForwardRule
-from ffenergy.rules.kit.examples import Examples
-from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.host import Examples, Host
 from ffenergy.rules.kit.stages import Plan, Values
 from ffenergy.rules.registry import rule
 

@@ -19,10 +19,10 @@ import numpy as np
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.dense import INIT_STD, DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
-from ffenergy.network.layers import hidden_layers
 from ffenergy.network.optimizers import make_optimizer
 from ffenergy.rules.backprop import INIT
 from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.networks import hidden_layers
 from ffenergy.rules.kit.stages import Stage, Values
 from ffenergy.rules.kit.supervised import Supervised
 from ffenergy.rules.registry import rule
@@ -213,11 +213,6 @@ class MonoForward:
                 self.right[...] = 0
         return losses, right
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Return copies of all parameters and optimiser state."""
-        parts = [*(k.state() for k in self.layers), *(m.state() for m in self.projections)]
-        return {key: value for part in parts for key, value in part.items()}
-
     def _meter(self, name: str) -> Array:
         empty = np.zeros(self.settings.batch_size, self.settings.dtype)
         return self.trace.array(empty, role="temporary", name=name)
@@ -288,7 +283,8 @@ class MonoForwardRule(Supervised):
 
     def state(self) -> dict[str, np.ndarray]:
         """Return parameters and optimiser state of layers and projections."""
-        return self.network.state()
+        projections = [p.state() for p in self.network.projections]
+        return super().state() | {key: value for p in projections for key, value in p.items()}
 
     def load(self, state: Mapping[str, np.ndarray]) -> None:
         """Take over a :meth:`state`."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ffenergy.network.dense import DenseLayer
-from ffenergy.network.stack import NormalizedNetwork
 from ffenergy.rules.kit.head import HeadStage
 from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.rules.kit.stages import Plan, Rule
 from ffenergy.rules.registry import rule
 

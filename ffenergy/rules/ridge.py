@@ -18,11 +18,10 @@ from typing import Final
 import numpy as np
 
 from ffenergy.network.arrays import Array
-from ffenergy.network.chunks import CHUNK
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.head import CLASSES
-from ffenergy.network.stack import NormalizedNetwork
-from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.host import CHUNK, Host
+from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.rules.kit.stages import HEAD, Plan, Rule, Stage, Values
 from ffenergy.rules.registry import rule
 

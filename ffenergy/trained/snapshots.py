@@ -12,8 +12,9 @@ import pandas as pd
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.data import Dataset
-from ffenergy.network.stack import NormalizedNetwork, parameters
-from ffenergy.rules.kit.streams import random_streams
+from ffenergy.network.dense import parameters
+from ffenergy.rules.kit.host import random_streams
+from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.runs.directory import Run
 from ffenergy.settings import Settings
 from ffenergy.trained import examples, readout

@@ -13,8 +13,7 @@ import pandas as pd
 from ffenergy.data.validation import held_out
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.optimizers import learning_rate
-from ffenergy.rules.kit.examples import Examples
-from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.host import Examples, Host
 from ffenergy.rules.kit.stages import HEAD, Plan, Stage, Values
 from ffenergy.runs.results import AlgorithmResult, signature_table, totals, traffic_table
 from ffenergy.settings import Settings

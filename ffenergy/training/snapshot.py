@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from ffenergy.rules.kit import streams
 from ffenergy.rules.kit.stages import Rule
 from ffenergy.training.session import Session
 from instrumented import Trace
@@ -43,7 +42,7 @@ class Snapshot:
 def take(session: Session, rule: Rule, stage: int, epoch: int) -> Snapshot:
     """Return the state of ``session`` now, between two epochs."""
     values = {name: getattr(session, name) for name in SCALARS}
-    values["random"] = streams.states_of(session.random)
+    values["random"] = {key: r.bit_generator.state for key, r in session.random.items()}
     values["ledger"] = (
         plain_ledger(session.trace.ledger) if isinstance(session.trace, Trace) else None
     )
@@ -57,7 +56,8 @@ def restore(snapshot: Snapshot, session: Session, rule: Rule) -> None:
     those of the snapshot.
     """
     rule.load(snapshot.arrays)
-    streams.restore(session.random, snapshot.values["random"])
+    for key, stream in session.random.items():
+        stream.bit_generator.state = snapshot.values["random"][key]
     for name in SCALARS:
         setattr(session, name, snapshot.values[name])
     if isinstance(session.trace, Trace):

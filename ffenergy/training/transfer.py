@@ -15,9 +15,9 @@ from ffenergy.errors import SettingsError
 from ffenergy.network.arrays import Array
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.head import CLASSES
-from ffenergy.network.stack import NormalizedNetwork
 from ffenergy.rules import registry
 from ffenergy.rules.kit.head import HeadStage
+from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.runs import saved_weights
 from ffenergy.settings import Settings
 from ffenergy.training.session import Progress, Session

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-import instrumented
-
 
 class Whose(enum.Enum):
     """Who wrote a file, as far as a traced array is concerned."""
@@ -42,7 +40,7 @@ class Ownership:
         self.folder = folder.resolve()
         self._known: dict[str, Whose] = {}
         self._numpy = Path(np.__file__).resolve().parent
-        self._instrument = Path(instrumented.__file__).resolve().parent
+        self._instrument = Path(__file__).resolve().parent.parent
         self._libraries = tuple(sorted(_installation_folders()))
 
     def whose(self, file: str) -> Whose:

@@ -45,7 +45,7 @@ def test_the_least_that_a_training_needs_by_hand() -> None:
     activities = 100 * (10 + 5)
     images = 200 * 784
     need = 4 * (4 * parameters + activities + images) + 8 * 200  # floats, and the order's indices
-    assert memory.training_bytes(settings, 200) == need
+    assert settings.training_bytes(200) == need
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,80 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from typing import Final, Literal, Protocol
+
+import numpy as np
 
 from ffenergy.network.arrays import Array, Tracer
-from ffenergy.network.chunks import chunks
-from ffenergy.network.head import wrong_answers
-from ffenergy.rules.kit.examples import Examples
-from ffenergy.rules.kit.streams import random_streams
+from ffenergy.network.head import one_hot, wrong_answers
 from ffenergy.settings import Settings
+
+Which = Literal["train", "test"]
+STREAMS: Final = ("init", "shuffle", "negatives", "head init", "head shuffle", "stored negatives")
+CHUNK: Final = 1000
+"""Rows at once. Larger chunks change no value, but they take the memory of larger activities."""
+
+
+class Examples:
+    """Images as traced rows (n, pixels) of pixels in [0, 1], with labels (n,) of 0 to 9.
+
+    Each array enters the trace, preloaded, when somebody first asks for it.
+    """
+
+    def __init__(self, trace: Tracer, which: Which, pixels: np.ndarray, labels: np.ndarray) -> None:
+        self.trace, self.which = trace, which
+        self.plain_pixels, self.plain_labels = pixels, labels
+
+    @classmethod
+    def of_images(
+        cls, trace: Tracer, which: Which, images: np.ndarray, labels: np.ndarray, dtype: str
+    ) -> Examples:
+        """Convert uint8 ``images`` (n, height, width) and ``labels`` (n,), once and uncounted."""
+        pixels = images.reshape(len(images), -1).astype(dtype)
+        pixels /= 255
+        return cls(trace, which, pixels, labels.astype(np.int64))
+
+    @property
+    def count(self) -> int:
+        """Number of images."""
+        return len(self.plain_labels)
+
+    @cached_property
+    def images(self) -> Array:
+        """The pixels (n, pixels)."""
+        return self.trace.array(self.plain_pixels, role="data", name="images")
+
+    @cached_property
+    def targets(self) -> Array:
+        """The labels one-hot: (n, 10), in the dtype of the pixels."""
+        targets = one_hot(self.plain_labels, str(self.plain_pixels.dtype))
+        return self.trace.array(targets, role="data", name="targets")
+
+    @cached_property
+    def labels(self) -> Array:
+        """The labels (n,), int64."""
+        return self.trace.array(self.plain_labels, role="data", name="labels")
+
+
+def random_streams(seed: int) -> dict[str, np.random.Generator]:
+    """Return independent generators by purpose, so that no algorithm shifts another's draws."""
+    children = np.random.SeedSequence(seed).spawn(len(STREAMS))
+    return {name: np.random.default_rng(s) for name, s in zip(STREAMS, children, strict=True)}
+
+
+class Chunks(Protocol):
+    """Gives the rows of all images of a data set, chunk by chunk."""
+
+    def __call__(self, *passing: Array) -> Iterable[slice]:
+        """Go through the rows in order; ``passing`` arrays are read from one row to the last."""
+
+
+def chunks(count: int) -> Iterator[slice]:
+    """Cut ``count`` rows into slices of ``CHUNK``; the last may be short."""
+    for start in range(0, count, CHUNK):
+        yield slice(start, min(start + CHUNK, count))
 
 
 class Host:

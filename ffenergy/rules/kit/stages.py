@@ -10,8 +10,7 @@ from typing import ClassVar, Final
 import numpy as np
 
 from ffenergy.network.arrays import Array
-from ffenergy.network.dense import DenseLayer
-from ffenergy.network.stack import parameters
+from ffenergy.network.dense import DenseLayer, parameters
 from ffenergy.rules.kit.host import Host
 
 Values = dict[str, float]

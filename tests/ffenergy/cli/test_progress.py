@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from ffenergy.progress import Bar, PlainLines, progress
+from ffenergy.cli.progress import Bar, PlainLines, progress
 
 
 class Terminal(io.StringIO):

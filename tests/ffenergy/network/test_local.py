@@ -9,9 +9,9 @@ from ffenergy.network.dense import DenseLayer
 from ffenergy.network.fields import Fields
 from ffenergy.network.local import LocalLayer
 from ffenergy.network.normalization import normalize
-from ffenergy.network.stack import NormalizedNetwork
 from ffenergy.rules.backprop import Backprop
 from ffenergy.rules.forward_forward import ForwardForward
+from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.settings import Settings
 from instrumented import Untraced
 

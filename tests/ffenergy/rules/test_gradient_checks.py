@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ffenergy.network.head import SoftmaxHead
 from ffenergy.rules.backprop import Backprop
 from ffenergy.rules.forward_forward import ForwardForward
+from ffenergy.rules.kit.head import SoftmaxHead
 from ffenergy.settings import Settings
 from instrumented import Untraced
 

@@ -11,9 +11,9 @@ import pytest
 from ffenergy.costs.measuring import random_dataset
 from ffenergy.costs.run_costs import price_run
 from ffenergy.energy import choose_profiles
-from ffenergy.network.chunks import chunks
 from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.rules.greedy import GreedyForwardForward
+from ffenergy.rules.kit.host import chunks
 from ffenergy.settings import Settings
 from ffenergy.training import train
 from instrumented import Trace, Untraced

@@ -16,10 +16,10 @@ from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import SettingsError
-from ffenergy.network.chunks import chunks
 from ffenergy.rules.backprop import Backprop
 from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.rules.greedy import GreedyForwardForward
+from ffenergy.rules.kit.host import chunks
 from ffenergy.rules.mono_forward import MonoForward
 from ffenergy.settings import Settings
 from ffenergy.training import Checkpoints, Interrupted, train
@@ -73,7 +73,9 @@ def learned(rule: str, settings: Settings) -> tuple[dict[str, np.ndarray], Any]:
             trained.step(own, rates[first])
         else:
             trained.together(own, rates[first : first + k])
-    return trained.state(), trained.read_meters()
+    parts = [layer.state() for layer in (*trained.layers, *getattr(trained, "projections", ()))]
+    parts += [trained.means()] if rule.startswith("ff") else []
+    return {key: value for part in parts for key, value in part.items()}, trained.read_meters()
 
 
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS.keys())

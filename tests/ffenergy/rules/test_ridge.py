@@ -6,9 +6,8 @@ import numpy as np
 
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.network.head import one_hot
-from ffenergy.network.stack import NormalizedNetwork
-from ffenergy.rules.kit.examples import Examples
-from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.host import Examples, Host
+from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.rules.ridge import Ridge, RidgeRule
 from ffenergy.settings import Settings
 from instrumented import Trace, Untraced

@@ -15,12 +15,13 @@ import ffenergy.network.head
 import ffenergy.network.negatives
 import ffenergy.network.normalization
 import ffenergy.network.optimizers
-import ffenergy.network.stack
 import ffenergy.rules.backprop
 import ffenergy.rules.forward_forward
-from ffenergy.network.head import SoftmaxHead
+import ffenergy.rules.kit.head
+import ffenergy.rules.kit.networks
 from ffenergy.rules.backprop import Backprop
 from ffenergy.rules.forward_forward import ForwardForward
+from ffenergy.rules.kit.head import SoftmaxHead
 from ffenergy.settings import Settings
 from instrumented import Trace
 
@@ -28,10 +29,11 @@ MODULES = [
     ffenergy.rules.backprop,
     ffenergy.rules.forward_forward,
     ffenergy.network.negatives,
-    ffenergy.network.stack,
     ffenergy.network.normalization,
     ffenergy.network.optimizers,
     ffenergy.network.head,
+    ffenergy.rules.kit.head,
+    ffenergy.rules.kit.networks,
 ]
 
 

@@ -15,8 +15,8 @@ from ffenergy.data import Dataset
 from ffenergy.data import sample as embedded
 from ffenergy.data.catalogue import entry
 from ffenergy.errors import SettingsError
-from ffenergy.network.chunks import chunks
 from ffenergy.report.pictures.transfer import render
+from ffenergy.rules.kit.host import chunks
 from ffenergy.runs.directory import Run, RunDirectory
 from ffenergy.runs.document import FORMAT
 from ffenergy.settings import Settings

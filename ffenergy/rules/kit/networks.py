@@ -1,16 +1,33 @@
-"""Stacks of layers, each of which normalises its input: forward pass and features."""
+"""Networks as the settings say: their hidden layers, and stacks that normalise every input."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 
 from ffenergy.network.arrays import Array, Tracer
-from ffenergy.network.dense import DenseLayer
-from ffenergy.network.layers import hidden_layers
+from ffenergy.network.dense import INIT_STD, DenseLayer
+from ffenergy.network.local import LocalLayer
 from ffenergy.network.normalization import DEFERRED, normalize, row_scales, target_length
 from ffenergy.settings import Settings
+
+
+def hidden_layers(
+    trace: Tracer, settings: Settings, init: str, rng: np.random.Generator
+) -> list[DenseLayer]:
+    """Return ``layer1`` … ``layerN``, freshly drawn as ``init`` says."""
+    std = INIT_STD[init]
+    if settings.local_fields:
+        return [
+            LocalLayer(trace, f"layer{k}", fields, std(fields.fan_in), settings.dtype, rng)
+            for k, fields in enumerate(settings.fields, start=1)
+        ]
+    return [
+        DenseLayer(trace, f"layer{k}", fan_in, width, std(fan_in), settings.dtype, rng)
+        for k, (fan_in, width) in enumerate(pairwise(settings.layer_sizes), start=1)
+    ]
 
 
 class NormalizedNetwork:
@@ -73,8 +90,3 @@ class NormalizedNetwork:
         with layer.fuse_normalize:
             room = np.empty(layer.input_shape(below.shape[0]), self.dtype, like=below)
             return layer.scaled(below, length, room)
-
-
-def parameters(layers: Sequence[DenseLayer]) -> dict[str, np.ndarray]:
-    """Return copies of the parameters of ``layers``: ``layer1/W``, ``layer1/b`` and so on."""
-    return {key: value for layer in layers for key, value in layer.plain_parameters().items()}
