@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ffenergy.rules.registry import rules
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("instrumented", "ffenergy")
 
@@ -104,6 +106,21 @@ def test_rooms_import_only_rooms_above_them(package):
         if place.get(room_of(other), len(place)) > place[room_of(name)]
     ]
     assert against == []
+
+
+def texts_in(name: str) -> set[str]:
+    """Every text that a module holds, docstrings and those that are part of others too."""
+    nodes = ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
+def test_only_its_own_module_knows_a_rule_by_name():
+    """And ``registry.HEADLINE``, for the pair that a report's headline compares."""
+    names = rules().keys() - {"random"}  # a word of many meanings
+    free = ("ffenergy.rules", "ffenergy.report")
+    for name in MODULES:
+        if name.startswith("ffenergy") and room_of(name) not in free:
+            assert texts_in(name) & names == set(), name
 
 
 SECTION = re.compile(r'§(\d+)\s+"([^"]+)"')

@@ -25,8 +25,9 @@ from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import OutputError, SettingsError
 from ffenergy.files.contents import as_csv, as_npz
+from ffenergy.rules.registry import HEADLINE
 from ffenergy.runs.directory import Run, RunDirectory
-from ffenergy.trained.snapshots import COLUMNS, STAGES, Film, Snapshots
+from ffenergy.trained.snapshots import COLUMNS, Film, Snapshots
 
 TABLE, ARRAYS, FILM = "film.csv", "film.npz", "film.gif"
 
@@ -138,7 +139,7 @@ def _train(
             after_epoch=snapshots.after_epoch,
         )
         job.say(f"Data: {data.name}, {data.source}. Writing to {directory.path}.")
-        run = job.carry_out(tuple(STAGES))
+        run = job.carry_out(HEADLINE)
         assert job.book.prices is not None  # noqa: S101  # a traced run with profiles has them
         film = snapshots.film(run, job.book.prices)
         directory.add(run, {ARRAYS: as_npz(film.arrays()), TABLE: as_csv(film.table)})

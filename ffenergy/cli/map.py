@@ -14,12 +14,13 @@ from ffenergy.cli.provenance import versions
 from ffenergy.cli.warning import warn
 from ffenergy.costs import as_it_runs
 from ffenergy.costs import map as whole_map
-from ffenergy.costs.network import SHAPES, Network
+from ffenergy.costs.network import Network, shapes
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import DEFAULT_PROFILES, Profile, choose_profiles, profiles
 from ffenergy.errors import SettingsError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import map_table
+from ffenergy.rules import registry
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 
@@ -58,9 +59,8 @@ HEADLINE: Final = ("adam", 100)
 )
 @click.option(
     "--rules",
-    default=",".join(whole_map.RULES),
-    show_default=True,
-    help=f"What is held against backprop, a list of {', '.join(r for r in SHAPES if r != 'bp')}.",
+    show_default="every local rule whose layers learn together",
+    help="What is held against backprop, a list of rules that have closed forms.",
 )
 @click.option(
     "--profile",
@@ -89,7 +89,7 @@ def map_command(
     batch_size: str,
     optimizer: str,
     on_chip: str,
-    rules: str,
+    rules: str | None,
     profile: tuple[str, ...],
     measured: bool,
     outdir: Path | None,
@@ -125,7 +125,7 @@ def map_command(
     chosen = choose_profiles(profile or every_profile(), "float32")
     hardware = [one.profile for one in chosen]
     sizes = parsed_sizes(on_chip)
-    asked = parsed_rules(rules)
+    asked = whole_map.local_rules() if rules is None else parsed_rules(rules)
     batches, optimizers = numbers("--batch-size", batch_size), names(optimizer)
     if run is not None:
         shown = network_of(run)
@@ -184,7 +184,9 @@ def as_it_runs_of(network: Network, profile: Profile) -> pd.DataFrame:
         batch_size=network.batch_size,
         optimizer=network.optimizer,
     )
-    return as_it_runs.energies(price_steps(["ff", "bp"], settings, [profile]), network, profile)
+    return as_it_runs.energies(
+        price_steps(registry.HEADLINE, settings, [profile]), network, profile
+    )
 
 
 def pictures(
@@ -258,7 +260,7 @@ def names(given: str) -> list[str]:
 def parsed_rules(given: str) -> list[str]:
     """Rules held against backprop. SettingsError."""
     asked = [one.strip() for one in given.split(",")]
-    known = [rule for rule in SHAPES if rule != "bp"]
+    known = [rule for rule in shapes() if rule != registry.BACKPROP]
     for one in asked:
         if one not in known or asked.count(one) > 1:
             raise SettingsError(

@@ -18,6 +18,7 @@ from typing import Literal
 
 from ffenergy.costs.network import Layers, Network, shape_of
 from ffenergy.errors import SettingsError
+from ffenergy.rules.registry import BACKPROP
 
 ScheduleClass = Literal["once", "replay", "block"]
 
@@ -56,7 +57,7 @@ def backprop_once(network: Network, capacity_bytes: int) -> Bound:
     chip was written since the last such moment and is read before the next. The second term adds
     that W_2 … come in twice a batch, on the way back and on the way forward again.
     """
-    layers, s = Layers("bp", network), network.states
+    layers, s = Layers(BACKPROP, network), network.states
     sizes, w = layers.sizes, network.itemsize
     alive = w * sum(
         min(network.batch_size, sizes[k + 1]) * sizes[k] for k in range(1, len(sizes) - 1)
@@ -64,7 +65,7 @@ def backprop_once(network: Network, capacity_bytes: int) -> Bound:
     weights, first = sum(layers.weights), layers.weights[0]
     cut = 2 * max(sum(layers.states) + alive - capacity_bytes, 0)
     twice = (3 + 2 * s) * weights - first + 2 * alive - 3 * capacity_bytes
-    return Bound("BP-1", "bp", "once", layers.images + max(cut, twice))
+    return Bound("BP-1", BACKPROP, "once", layers.images + max(cut, twice))
 
 
 def backprop_replay(network: Network, capacity_bytes: int) -> Bound:
@@ -73,11 +74,11 @@ def backprop_replay(network: Network, capacity_bytes: int) -> Bound:
     Whatever is recomputed, some version of each weight and state that is not on the chip when the
     last row of a batch gets its output delta must be read.
     """
-    layers, s = Layers("bp", network), network.states
+    layers, s = Layers(BACKPROP, network), network.states
     weights, first = sum(layers.weights), layers.weights[0]
     cut = max(sum(layers.states) - capacity_bytes, 0)
     twice = (2 + s) * weights - first - 2 * capacity_bytes
-    return Bound("BP-2", "bp", "replay", layers.images + max(cut, twice))
+    return Bound("BP-2", BACKPROP, "replay", layers.images + max(cut, twice))
 
 
 def local_once(rule: str, network: Network, capacity_bytes: int) -> Bound:
@@ -134,9 +135,10 @@ def least(rule: str, network: Network, capacity_bytes: int) -> Bound:
     """The bound of class once: what no program that computes each value once goes below."""
     if capacity_bytes < 1:
         raise SettingsError(f"{capacity_bytes} bytes on the chip; give a positive number")
-    if rule == "bp":
+    shape = shape_of(rule)
+    if not shape.local:
         return backprop_once(network, capacity_bytes)
-    if shape_of(rule).greedy:
+    if shape.greedy:
         return greedy_once(rule, network, capacity_bytes)
     return local_once(rule, network, capacity_bytes)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ffenergy.costs.network import SHAPES, Network
+from ffenergy.costs.network import Network, shapes
 from ffenergy.costs.schedules import best_order
 from ffenergy.energy import Profile
 from ffenergy.errors import SettingsError
 from ffenergy.network.orders import LAYER_MAJOR, STEP_MAJOR
-from ffenergy.rules import registry
 from ffenergy.settings import Settings
 
 
@@ -25,11 +24,12 @@ def with_best_order(
     Raises:
         SettingsError: no such rule, or a profile without an on-chip memory of known size.
     """
-    local = [name for name in rules if registry.find(name).local and name in SHAPES]
+    known = shapes()
+    local = [name for name in rules if name in known and known[name].local]
     if not local:
         raise SettingsError(
             f"in_flight is 'auto', but no layer-major order is known of {', '.join(rules)}; "
-            "name a number of batches, or a rule such as ff"
+            "name a number of batches, or a rule such as {registry.FORWARD_FORWARD}"
         )
     if not profile.capacities_bytes:
         raise SettingsError(

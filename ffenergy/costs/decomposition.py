@@ -35,6 +35,7 @@ import pandas as pd
 from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, MEMORIES, PRICED_GRAIN
 from ffenergy.costs.step_kinds import full_batches, rows_of
 from ffenergy.errors import SettingsError
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "backward_pass_removed": ("backward",),
@@ -48,8 +49,6 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
 }
 PART_OF_PHASE: Final = {phase: part for part, phases in PARTS.items() for phase in phases}
 TOTAL: Final = "total"
-BACKPROP: Final = "bp"
-FORWARD_FORWARD: Final = "ff"
 TRAINING_STEP: Final = "training step"
 RUN: Final = "run"
 KEYS: Final = ["algorithm", "step", "layer", "phase"]

@@ -15,11 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from ffenergy.costs import batch_energy, bounds, schedules
-from ffenergy.costs.network import Layers, Network
+from ffenergy.costs.network import PLAIN, Layers, Network, shapes
 from ffenergy.costs.regions import SCALE, Verdict, by_bytes, by_energy, with_measurement
 from ffenergy.energy import Profile
 from ffenergy.energy.chip import Chip
 from ffenergy.energy.uncertainty import FloatArray, interval
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 MIB: Final = 2**20
 SMALLEST: Final = 2**16
@@ -28,8 +29,6 @@ WIDTHS: Final = (1000, 2000)
 DEPTH: Final = 4
 BATCHES: Final = (1, 10, 32, 100, 316, 1000)
 OPTIMIZERS: Final = ("sgd", "momentum", "adam")
-RULES: Final = ("ff", "ff-label", "mono-forward")
-"""Rules held against backprop."""
 IMAGES: Final = 60_000
 """Training images: with the batch size they limit the batches in flight to those of an epoch."""
 
@@ -65,6 +64,12 @@ class Energies:
 
     best: FloatArray
     bound: FloatArray
+
+
+def local_rules() -> list[str]:
+    """Rules that are held against backprop: those whose layers learn by themselves, together."""
+    found = shapes().items()
+    return sorted(name for name, one in found if one.local and not one.greedy and name != PLAIN)
 
 
 def networks(
@@ -127,7 +132,7 @@ def rows(
     found: Sequence[Network],
     sizes: Sequence[int],
     profiles: Sequence[Profile],
-    rules: Sequence[str] = RULES,
+    rules: Sequence[str],
     measured: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The map as a table, columns `COLUMNS`; backprop's own rows have no winner.
@@ -141,15 +146,15 @@ def rows(
         PricingError: a profile without a price for float32.
     """
     chips = [Chip(profile) for profile in profiles]
-    work = {rule: Work(rule, found) for rule in ("bp", *rules)}
+    work = {rule: Work(rule, found) for rule in (BACKPROP, *rules)}
     parts: list[dict[str, Any]] = []
     for size in sizes:
         sides = {rule: side(rule, found, size) for rule in work}
         energies = [
             {rule: work[rule].energies(chip, size, sides[rule]) for rule in work} for chip in chips
         ]
-        for rule in (*rules, "bp"):
-            order = _order_columns(sides[rule], sides["bp"], found, size)
+        for rule in (*rules, BACKPROP):
+            order = _order_columns(sides[rule], sides[BACKPROP], found, size)
             for chip, spent in zip(chips, energies, strict=True):
                 parts.append(order | _energy_columns(chip.profile, rule, spent))
     table = pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})
@@ -158,20 +163,20 @@ def rows(
 
 
 def winners(
-    found: Sequence[Network], sizes: Sequence[int], profile: Profile, rule: str = "ff"
+    found: Sequence[Network], sizes: Sequence[int], profile: Profile, rule: str = FORWARD_FORWARD
 ) -> npt.NDArray[np.int64]:
     """Who spends less energy: places on `SCALE`, (networks, on-chip sizes)."""
     chip = Chip(profile)
-    work, against = Work(rule, found), Work("bp", found)
+    work, against = Work(rule, found), Work(BACKPROP, found)
     columns = []
     for size in sizes:
         ours = work.energies(chip, size, side(rule, found, size))
-        theirs = against.energies(chip, size, side("bp", found, size))
+        theirs = against.energies(chip, size, side(BACKPROP, found, size))
         columns.append(by_energy(ours.best, ours.bound, theirs.best, theirs.bound))
     return np.stack(columns, axis=1)
 
 
-def regimes(network: Network, rule: str = "ff") -> tuple[int, int]:
+def regimes(network: Network, rule: str = FORWARD_FORWARD) -> tuple[int, int]:
     """On-chip bytes from which one layer fits with its state, and from which all fit."""
     states = Layers(rule, network).states
     return max(states), sum(states)
@@ -179,7 +184,7 @@ def regimes(network: Network, rule: str = "ff") -> tuple[int, int]:
 
 def _order_columns(ours: Side, theirs: Side, found: Sequence[Network], size: int) -> dict[str, Any]:
     """Columns that know no price."""
-    is_rule = ours.rule != "bp"
+    is_rule = ours.rule != BACKPROP
     cells = list(zip(ours.orders, ours.bounds, theirs.orders, theirs.bounds, strict=True))
     return {
         "layer_sizes": ["-".join(map(str, network.layer_sizes)) for network in found],
@@ -210,7 +215,7 @@ def written(groups: schedules.Groups) -> str:
 
 def _energy_columns(profile: Profile, rule: str, spent: Mapping[str, Energies]) -> dict[str, Any]:
     """Columns under one profile."""
-    ours, theirs = spent[rule], spent["bp"]
+    ours, theirs = spent[rule], spent[BACKPROP]
     ratio = ours.best / theirs.best
     low, high = interval(ratio)
     n = len(ratio)
@@ -224,7 +229,7 @@ def _energy_columns(profile: Profile, rule: str, spent: Mapping[str, Energies]) 
         "ratio_low": low,
         "ratio_high": high,
         "ratio_to_backprop_bound": ours.best[:, 0] / theirs.bound[:, 0],
-        "energy_winner": [str(SCALE[one]) if rule != "bp" else "" for one in verdicts],
+        "energy_winner": [str(SCALE[one]) if rule != BACKPROP else "" for one in verdicts],
     }
 
 
@@ -233,7 +238,7 @@ def _with_measured(table: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
     there = [name for name in MEASURED if name in measured]
     joined = table.merge(measured[[*keys, *there]], how="left", on=keys, validate="1:1")
     ratio = joined[there].bfill(axis=1).iloc[:, 0]
-    known = ratio.notna() & (joined["rule"] != "bp")
+    known = ratio.notna() & (joined["rule"] != BACKPROP)
     joined.loc[known, "energy_winner"] = [
         str(with_measurement(Verdict(verdict), float(value)))
         for verdict, value in zip(joined.loc[known, "energy_winner"], ratio[known], strict=True)

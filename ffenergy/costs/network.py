@@ -15,6 +15,8 @@ from typing import Final
 from ffenergy.errors import SettingsError
 from ffenergy.network.head import CLASSES
 from ffenergy.network.optimizers import STATES
+from ffenergy.rules import registry
+from ffenergy.rules.kit.stages import Shape
 
 
 @dataclass(frozen=True)
@@ -64,44 +66,27 @@ class Network:
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What a learning rule is to its memory.
-
-    rows: rows of a layer per sample, B'/B. images: images read per sample, ``None`` for the three
-    (two with shared halves) that hybrids need. local: no layer waits for the layers above.
-    heads: outputs of a label-taught head on every layer (0: none). greedy: "store" or "recompute",
-    the inputs of a layer that is trained to the end before the next one begins.
-    """
-
-    title: str
-    rows: int
-    images: int | None
-    local: bool
-    heads: int = 0
-    greedy: str = ""
-
-
-SHAPES: Final = {
-    "bp": Shape("backprop", 1, 1, local=False),
-    "ff": Shape("Forward-Forward", 2, None, local=True),
-    "ff-label": Shape("Forward-Forward with labels in the input", 2, 1, local=True),
-    "ff-greedy": Shape("Forward-Forward, layer by layer", 2, None, local=True, greedy="recompute"),
-    "ff-greedy-stored": Shape(
-        "Forward-Forward, layer by layer, inputs stored", 2, None, local=True, greedy="store"
-    ),
-    "mono-forward": Shape("Mono-Forward", 1, 1, local=True, heads=CLASSES),
-    "local": Shape("a label-taught local rule without heads", 1, 1, local=True),
-}
-"""Learning rules by name. ``local`` is none that is trained: it is what splits the saving of
+PLAIN: Final = "local"
+"""A label-taught local rule without heads. None that is trained: it is what splits the saving of
 removing the backward pass from what the second pass adds back."""
+
+
+def shapes() -> dict[str, Shape]:
+    """Every closed form by the name of its rule, a variant's behind a hyphen; :data:`PLAIN` too."""
+    found = {
+        "-".join(filter(None, (name, variant))): shape
+        for name, kind in registry.rules().items()
+        for variant, shape in kind.shapes.items()
+    }
+    return found | {PLAIN: Shape(rows=1, images=1)}
 
 
 def shape_of(rule: str) -> Shape:
     """The shape of a rule. Raises SettingsError for a stranger."""
-    if rule not in SHAPES:
-        raise SettingsError(f"no closed form for rule {rule!r}; choose one of {', '.join(SHAPES)}")
-    return SHAPES[rule]
+    found = shapes()
+    if rule not in found:
+        raise SettingsError(f"no closed form for rule {rule!r}; choose one of {', '.join(found)}")
+    return found[rule]
 
 
 @dataclass(frozen=True)

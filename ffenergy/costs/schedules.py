@@ -145,12 +145,12 @@ def backprop(layers: Layers, capacity: int) -> Iterator[Schedule]:
         missing = max(state + held + layers.images + 2 * wide + TILE - capacity, 0)
         again = max(missing - s * weights - layers.weights[0], 0)
         nbytes = layers.images + 2 * missing + again
-        yield Schedule("bp", "step-major", nbytes, whole, 1, ("held",), room)
+        yield Schedule(layers.rule, "step-major", nbytes, whole, 1, ("held",), room)
     work = layers.rows * sum(below * above for below, above in pairwise(sizes))
     passes, kept = (4, 4) if _rows_fit(layers, capacity) else (8, 5)
     blocks = 2 * w * passes * work / _block_side(layers, capacity)
     nbytes = math.ceil(layers.images + 2 * state + weights + kept * held + blocks)
-    yield Schedule("bp", "step-major", nbytes, whole, 1, ("tiles",), 0)
+    yield Schedule(layers.rule, "step-major", nbytes, whole, 1, ("tiles",), 0)
 
 
 def step_major(layers: Layers, capacity: int) -> Schedule:

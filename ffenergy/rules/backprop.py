@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ffenergy.network.dense import INIT_STD, DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.networks import hidden_layers
-from ffenergy.rules.kit.stages import Values
+from ffenergy.rules.kit.stages import Shape, Values
 from ffenergy.rules.kit.supervised import Supervised
 from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
@@ -180,6 +180,7 @@ class BackpropRule(Supervised):
     compared = True
     supervision = "labels"
     stage = "network"
+    shapes: ClassVar = {"": Shape(rows=1, images=1, local=False)}
 
     def __init__(self, host: Host) -> None:
         train = host.train

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from ffenergy.network.normalization import scales_of
 from ffenergy.rules.kit.head import HeadStage
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.networks import NormalizedNetwork
-from ffenergy.rules.kit.stages import Plan, Rule, Stage, Values
+from ffenergy.rules.kit.stages import Plan, Rule, Shape, Stage, Values
 from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
 
@@ -394,6 +394,8 @@ class ForwardForwardRule(Rule):
     tells_hybrids = True
     local = True
     supervision = "hybrids"
+    stage = "layers"
+    shapes: ClassVar = {"": Shape(rows=2, images=None)}
     has_head = True
     normalizes_inputs = True
 
@@ -409,7 +411,7 @@ class ForwardForwardRule(Rule):
 
     def plans(self) -> Sequence[Plan]:
         """All layers in parallel, then the head."""
-        layers = Plan("layers", self.host.settings.n_epochs, self._open_layers)
+        layers = Plan(self.stage, self.host.settings.n_epochs, self._open_layers)
         return [layers, self.head_stage.plan()]
 
     @property

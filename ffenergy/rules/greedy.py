@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ffenergy.network.negatives import HybridMaker
 from ffenergy.network.normalization import row_scales
 from ffenergy.rules.forward_forward import Batch, ForwardForward, ForwardForwardRule, Pass
 from ffenergy.rules.kit.host import Chunks, Host
-from ffenergy.rules.kit.stages import Plan, Stage, Values
+from ffenergy.rules.kit.stages import Plan, Shape, Stage, Values
 from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
 
@@ -147,6 +148,11 @@ class GreedyRule(ForwardForwardRule):
     """A stage ``layer1``, ``layer2`` … for each hidden layer, then the head."""
 
     compared = False
+    stage = ""
+    shapes: ClassVar = {
+        "": Shape(rows=2, images=None, greedy="recompute"),
+        "stored": Shape(rows=2, images=None, greedy="store"),
+    }
     network: GreedyForwardForward
 
     def make_network(self, host: Host) -> GreedyForwardForward:

@@ -14,7 +14,7 @@ that made the activities. Peer normalisation, the gradient of no loss, stays wit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -148,6 +148,7 @@ class HybridBackpropRule(ForwardForwardRule):
     compared = False
     baseline = ""
     local = False
+    shapes: ClassVar = {}
 
     def make_network(self, host: Host) -> HybridBackprop:
         """Return the network to be trained."""

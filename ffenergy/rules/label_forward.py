@@ -14,7 +14,7 @@ there is no other), is the answer; no head is trained.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from ffenergy.network.arrays import Array
 from ffenergy.network.head import CLASSES
 from ffenergy.rules.forward_forward import Batch, ForwardForward, ForwardForwardRule
 from ffenergy.rules.kit.host import Examples, Host
-from ffenergy.rules.kit.stages import Plan, Values
+from ffenergy.rules.kit.stages import Plan, Shape, Values
 from ffenergy.rules.registry import rule
 
 NEUTRAL: Final = 1 / CLASSES  # in each of the ten pixels: no label rather than another
@@ -101,6 +101,7 @@ class LabelForwardRule(ForwardForwardRule):
     compared = False
     baseline = ""
     supervision = "labels"
+    shapes: ClassVar = {"": Shape(rows=2, images=1)}
     tells_hybrids = False
     network: LabelForwardForward
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from ffenergy.network.optimizers import make_optimizer
 from ffenergy.rules.backprop import INIT
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.networks import hidden_layers
-from ffenergy.rules.kit.stages import Stage, Values
+from ffenergy.rules.kit.stages import Shape, Stage, Values
 from ffenergy.rules.kit.supervised import Supervised
 from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
@@ -269,6 +269,7 @@ class MonoForwardRule(Supervised):
     local = True
     supervision = "labels"
     stage = "layers"
+    shapes: ClassVar = {"": Shape(rows=1, images=1, heads=CLASSES)}
 
     def __init__(self, host: Host) -> None:
         train = host.train

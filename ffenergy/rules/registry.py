@@ -23,6 +23,8 @@ GROUP: Final = "ffenergy.rules"
 """The entry point group; an entry is ``name = "module:Class"``, or a module that has several."""
 HOME: Final = "ffenergy.rules"
 """The package whose modules are rules."""
+FORWARD_FORWARD, BACKPROP = HEADLINE = ("ff", "bp")
+"""Whom a report's headline compares, rule and baseline; nothing else knows rules by name."""
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
 

@@ -18,6 +18,7 @@ from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import Profile, commute_to_compute
 from ffenergy.energy.errors import PricingError
 from ffenergy.errors import SettingsError
+from ffenergy.rules.registry import BACKPROP
 from ffenergy.settings import Settings
 
 AXES: Final = ("batch_size", "width", "depth", "layer_sizes", "optimizer", "dtype")
@@ -77,14 +78,14 @@ def sweep(
     Returns a row per combination, algorithm and accounting (eager, fused): settings, counts and
     energies per training step under the first profile, in ``memory``, bytes and energy per
     training sample, and ratios to backprop under the same settings and accounting (empty without
-    ``bp``). Where the profile has no price for the dtype energies are empty, where a step cannot be
+    it). Where the profile has no price for the dtype energies are empty, where a step cannot be
     analysed all figures of the combination; ``note`` says so. ``done`` is given the table so far
     after every combination.
     """
     rows: list[dict[str, Any]] = []
     for settings in grid:
         cell = _cell(settings, algorithms, profiles[0], pricing, memory)
-        baseline = {row["accounting"]: row for row in cell if row["algorithm"] == "bp"}
+        baseline = {row["accounting"]: row for row in cell if row["algorithm"] == BACKPROP}
         rows += [row | _ratios(row, baseline.get(row["accounting"])) for row in cell]
         done(_table(rows))
     return _table(rows)

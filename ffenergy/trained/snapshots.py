@@ -15,6 +15,7 @@ from ffenergy.data import Dataset
 from ffenergy.network.dense import parameters
 from ffenergy.rules.kit.host import random_streams
 from ffenergy.rules.kit.networks import NormalizedNetwork
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD, HEADLINE, find
 from ffenergy.runs.directory import Run
 from ffenergy.settings import Settings
 from ffenergy.trained import examples, readout
@@ -23,7 +24,6 @@ from instrumented import Untraced
 ACCOUNTING: Final = "eager"
 FIELDS: Final = 16
 """Receptive fields that are looked at: those of the units whose norm is largest."""
-STAGES: Final = {"ff": "layers", "bp": "network"}
 COLUMNS: Final = (
     "algorithm",
     "test_error",
@@ -72,9 +72,9 @@ class Film:
             if name not in table or not pd.api.types.is_numeric_dtype(table[name]):
                 raise ValueError(f"column {name} is not there, or not of numbers")
         rows = table["algorithm"].value_counts()
-        if set(rows.index) != set(STAGES) or set(rows) != {frames}:
+        if set(rows.index) != set(HEADLINE) or set(rows) != {frames}:
             raise ValueError(
-                f"the table does not have {frames} rows of {' and '.join(STAGES)} each"
+                f"the table does not have {frames} rows of {' and '.join(HEADLINE)} each"
             )
         return cls(arrays["epochs"], arrays["fields"], {n: arrays[n] for n in names}, table)
 
@@ -96,7 +96,7 @@ class Snapshots:
     ) -> None:
         """Look at the network after an epoch; a hook for ``train``."""
         last = epoch == self.settings.n_epochs
-        if stage == STAGES["ff"] and (last or epoch % self.every == 0):
+        if stage == find(FORWARD_FORWARD).stage and (last or epoch % self.every == 0):
             self._take(epoch, weights())
 
     def _take(self, epoch: int, weights: Mapping[str, np.ndarray]) -> None:
@@ -121,18 +121,19 @@ class Snapshots:
         rows = []
         totals = RunTotals(prices)
         ridge = readout.name(self.settings, self.data)
-        for algorithm, stage in STAGES.items():
+        for algorithm in HEADLINE:
+            stage = find(algorithm).stage
             history = run.history[run.history["algorithm"] == algorithm]
             own = history[history["stage"] == stage].set_index("epoch")
             for epoch, error in zip(self.epochs, self.errors, strict=True):
-                if algorithm == "bp":
+                if algorithm == BACKPROP:
                     error = float(own["test_error"].get(epoch, np.nan))
                 rows.append(
                     {
                         "algorithm": algorithm,
                         "epoch": epoch,
                         "test_error": error,
-                        "readout": ridge if algorithm == "ff" else OWN_OUTPUT,
+                        "readout": ridge if algorithm == FORWARD_FORWARD else OWN_OUTPUT,
                         "accounting": ACCOUNTING,
                         "profile": prices.profiles[0],
                         **_costs(totals, algorithm, history, stage, epoch),

@@ -79,6 +79,23 @@ class Plan:
     part: str = ""
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What a learning rule is to its memory, for the closed forms of ``costs``.
+
+    rows: rows of a layer per sample. images: images read per sample, ``None`` for the three (two
+    with shared halves) that hybrids need. local: no layer waits for the layers above. heads:
+    outputs of a label-taught head on every layer (0: none). greedy: "store" or "recompute", the
+    inputs of a layer that is trained to the end before the next one begins.
+    """
+
+    rows: int
+    images: int | None
+    local: bool = True
+    heads: int = 0
+    greedy: str = ""
+
+
 class Rule(ABC):
     """A learning rule at work on what its host gives it.
 
@@ -97,6 +114,8 @@ class Rule(ABC):
     normalizes_inputs: every layer takes the activities below scaled to a fixed length.
     local: no gradient passes from one hidden layer to another.
     supervision: what hidden layers learn from, ``labels`` or ``hybrids``; empty: they do not.
+    stage: the stage in which all hidden layers learn; empty: there is no such one.
+    shapes: closed forms that hold for it, by variant; ``""`` is the rule as it usually is.
     """
 
     name: ClassVar[str] = ""
@@ -112,6 +131,8 @@ class Rule(ABC):
     normalizes_inputs: ClassVar[bool] = False
     local: ClassVar[bool] = False
     supervision: ClassVar[str] = ""
+    stage: ClassVar[str] = ""
+    shapes: ClassVar[Mapping[str, Shape]] = {}
 
     def __init__(self, host: Host) -> None:
         self.host = host

@@ -24,8 +24,6 @@ class Network(Protocol):
 class Supervised(Rule):
     """A network taught by the labels, with the learning rate and decay of backprop."""
 
-    stage: str  # its name
-
     def __init__(self, host: Host, network: Network) -> None:
         super().__init__(host)
         self._answering = network

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ffenergy.costs import bounds, schedules
-from ffenergy.costs.network import SHAPES, Layers, Network
+from ffenergy.costs.network import Layers, Network, shapes
 from ffenergy.errors import SettingsError
 
 MIB = 2**20
@@ -56,7 +56,7 @@ def test_ff1_and_ff2_by_hand():
 
 
 def test_every_bound_names_its_class_and_the_class_says_what_it_assumes():
-    for rule in SHAPES:
+    for rule in shapes():
         assert bounds.least(rule, SEED, MIB).schedule_class == "once"
     assert bounds.backprop_replay(SEED, MIB).schedule_class == "replay"
     assert bounds.local_block("ff", SEED, MIB).schedule_class == "block"
@@ -173,7 +173,7 @@ CAPACITIES = st.integers(2**16, 2**29)
 
 
 @settings(max_examples=200, deadline=None)
-@given(networks(), CAPACITIES, st.sampled_from(sorted(SHAPES)))
+@given(networks(), CAPACITIES, st.sampled_from(sorted(shapes())))
 def test_no_schedule_lies_below_its_bound(network, capacity, rule):
     schedule = schedules.best(rule, network, capacity)
     assert schedule.nbytes >= bounds.least(rule, network, capacity).nbytes * (1 - 1e-12)
@@ -191,7 +191,7 @@ def test_recomputing_may_only_lower_a_bound(network, capacity):
 
 
 @settings(max_examples=100, deadline=None)
-@given(networks(), CAPACITIES, CAPACITIES, st.sampled_from(sorted(SHAPES)))
+@given(networks(), CAPACITIES, CAPACITIES, st.sampled_from(sorted(shapes())))
 def test_a_larger_memory_never_costs_more(network, one, other, rule):
     small, large = sorted((one, other))
     assert bounds.least(rule, network, large).nbytes <= bounds.least(rule, network, small).nbytes

@@ -62,13 +62,15 @@ def test_a_measurement_decides_what_no_bound_does():
 @pytest.fixture(scope="module")
 def table():
     found = whole_map.networks((1000,), 4, (100,), ("adam",))
-    return whole_map.rows(found, [4 * MIB, 16 * MIB, 64 * MIB], list(profiles().values()))
+    return whole_map.rows(
+        found, [4 * MIB, 16 * MIB, 64 * MIB], list(profiles().values()), whole_map.local_rules()
+    )
 
 
 def test_every_bundled_profile_answers(table):
     assert list(table.columns) == list(whole_map.COLUMNS)
     assert set(table["profile"]) == set(profiles())
-    assert len(table) == 3 * len(profiles()) * (len(whole_map.RULES) + 1)
+    assert len(table) == 3 * len(profiles()) * (len(whole_map.local_rules()) + 1)
     assert not table.drop(columns=["bytes_winner", "energy_winner"]).isna().any(axis=None)
 
 
