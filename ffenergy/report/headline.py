@@ -9,13 +9,14 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs.decomposition import BACKPROP, FORWARD_FORWARD, RUN
+from ffenergy.costs.decomposition import RUN
 from ffenergy.errors import SettingsError
 from ffenergy.report import findings
 from ffenergy.report.answer import Answer
 from ffenergy.report.book import AS_IT_RUNS, Book
 from ffenergy.report.numbers import error_percent, figure, quantity
 from ffenergy.report.tables import ratio
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.style import ALGORITHM_NAMES, in_order
 
 MEASURES: Final = {

@@ -9,12 +9,13 @@ from typing import Final
 
 import pandas as pd
 
-from ffenergy.costs.decomposition import BACKPROP, FORWARD_FORWARD, RUN
+from ffenergy.costs.decomposition import RUN
 from ffenergy.report import headline
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Cell, Column, Table, table
 from ffenergy.report.numbers import MISSING, fixed, prefixed
 from ffenergy.report.text import grid, wrapped
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.style import ALGORITHM_NAMES
 
 TERMS: Final = (

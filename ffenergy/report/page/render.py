@@ -13,7 +13,6 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ffenergy.costs.decomposition import BACKPROP, FORWARD_FORWARD
 from ffenergy.energy import profiles
 from ffenergy.report import headline
 from ffenergy.report.book import Book
@@ -23,6 +22,7 @@ from ffenergy.report.page import whatif
 from ffenergy.report.page.svg import inline
 from ffenergy.report.pictures.drawing import Picture
 from ffenergy.report.sections import Section
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.runs.directory import Run
 
 QUESTION: Final = "Does Forward-Forward save energy?"

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ffenergy.costs.decomposition import BACKPROP, FORWARD_FORWARD, TOTAL, TRAINING_STEP
+from ffenergy.costs.decomposition import TOTAL, TRAINING_STEP
 from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.step_kinds import full_batches
 from ffenergy.report.book import Book
@@ -23,6 +23,7 @@ from ffenergy.report.findings import accounting_line
 from ffenergy.report.numbers import NONE, PREFIXES, prefix_power, quantity
 from ffenergy.report.numbers import figure as digits
 from ffenergy.report.pictures.drawing import headline
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.style import (
     ALGORITHM_COLOURS,
     ALGORITHM_NAMES,

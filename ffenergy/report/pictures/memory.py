@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from ffenergy.costs.decomposition import BACKPROP, FORWARD_FORWARD
 from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.step_kinds import full_batches, rows_of, trains_layers
 from ffenergy.report.book import Book
@@ -20,6 +19,7 @@ from ffenergy.report.numbers import figure as digits
 from ffenergy.report.numbers import memory_size
 from ffenergy.report.per_sample import crossings
 from ffenergy.report.pictures.drawing import headline
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.style import (
     ALGORITHM_COLOURS,
     PHASE_COLOURS,
