@@ -33,7 +33,7 @@ from typing import Final
 import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, MEMORIES, PRICED_GRAIN
-from ffenergy.costs.step_kinds import full_batches, rows_of
+from ffenergy.costs.step_kinds import full_batches, keys_of, rows_of
 from ffenergy.errors import SettingsError
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
@@ -71,14 +71,15 @@ def decompose(costs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     the total difference is the ``fsum`` of the parts.
     """
     _check(costs, measures)
-    part_of_row = costs["phase"].map(PART_OF_PHASE)
-    whose = {name: costs["algorithm"] == name for name in (BACKPROP, FORWARD_FORWARD)}
+    places = list(zip(costs["algorithm"], costs["phase"].map(PART_OF_PHASE), strict=True))
     rows: list[dict[str, object]] = []
     for measure in measures:
-        values = costs[measure]
+        found: dict[tuple[str, str], list[int | float]] = {}
+        for place, value in zip(places, costs[measure].tolist(), strict=True):
+            found.setdefault(place, []).append(value)
         cells = {
             part: tuple(
-                exact_total(values[(part_of_row == part) & own].tolist()) for own in whose.values()
+                exact_total(found.get((name, part), ())) for name in (BACKPROP, FORWARD_FORWARD)
             )
             for part in PARTS
         }
@@ -184,8 +185,8 @@ def energies(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
 
 def of_run(table: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
     """Values per step times the steps of the run; integers become Python's, which never wrap."""
-    counts = steps.set_index(["algorithm", "step"])["steps"]
-    times = counts.reindex(pd.MultiIndex.from_frame(table[["algorithm", "step"]])).tolist()
+    counts = dict(zip(keys_of(steps), steps["steps"].tolist(), strict=True))
+    times = [counts[key] for key in keys_of(table)]
     values = [value * n for value, n in zip(table["value"].tolist(), times, strict=True)]
     return table.assign(value=pd.Series(values, index=table.index, dtype=object))
 

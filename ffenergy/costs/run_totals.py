@@ -41,9 +41,9 @@ class RunTotals:
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """The measures that need no profile, and those under the headline profile."""
-        wanted = ("", self.prices.profiles[0])
-        found = measures(self.prices.reuse, self.prices.energy)
-        return tuple(m for m in found if m.profile in wanted)
+        energy = self.prices.energy
+        mine = energy[energy["profile"] == self.prices.profiles[0]]
+        return tuple(measures(self.prices.reuse, mine))
 
     @cached_property
     def by_place(self) -> pd.DataFrame:

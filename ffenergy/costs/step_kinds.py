@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -79,6 +80,10 @@ def full_batches(steps: pd.DataFrame) -> pd.DataFrame:
 
 def rows_of(table: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
     """The rows of a table per algorithm and step that belong to those of ``steps``."""
-    keys = ["algorithm", "step"]
-    chosen = pd.MultiIndex.from_frame(steps[keys])
-    return table[pd.MultiIndex.from_frame(table[keys]).isin(chosen)]
+    chosen = set(keys_of(steps))
+    return table[[key in chosen for key in keys_of(table)]]
+
+
+def keys_of(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """The algorithm and step of every row."""
+    return zip(table["algorithm"], table["step"], strict=True)
