@@ -24,8 +24,8 @@ from ffenergy.cli.flags import (
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.job import Job
 from ffenergy.cli.provenance import configuration
-from ffenergy.cli.resuming import checkpoints_of, same_bits, same_origin, same_settings
-from ffenergy.cli.rule_flags import known, named, rule_flags, rule_name
+from ffenergy.cli.resuming import checkpoints_of, same_bits, same_origin, same_rules, same_settings
+from ffenergy.cli.rule_flags import known, named, rule_flags
 from ffenergy.cli.warning import warn
 from ffenergy.costs.chosen_order import with_best_order
 from ffenergy.data import held_out, load
@@ -34,11 +34,9 @@ from ffenergy.report import headline
 from ffenergy.report.book import saved_profiles
 from ffenergy.report.screen import about_run
 from ffenergy.report.text import everything
-from ffenergy.runs.directory import Run, RunDirectory
-
-
-def _algorithms(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(named(value, "--algorithms")))
+from ffenergy.rules import registry
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.run import Run
 
 
 @click.command(cls=Grouped)
@@ -46,7 +44,6 @@ def _algorithms(ctx: click.Context, parameter: click.Parameter, value: str) -> t
     "--algorithms",
     default=known(lambda kind: kind.compared).replace(" ", ""),
     show_default=True,
-    callback=_algorithms,
     help=f"What to train, with commas, among {known()}.",
 )
 @rule_flags
@@ -59,7 +56,7 @@ def _algorithms(ctx: click.Context, parameter: click.Parameter, value: str) -> t
 @data_flags
 @settings_flags
 @click.pass_context
-def compare(ctx: click.Context, /, *, algorithms: tuple[str, ...], **flags: Any) -> None:
+def compare(ctx: click.Context, /, *, algorithms: str, **flags: Any) -> None:
     r"""Train Forward-Forward, backprop and an untrained control, and compare what moved.
 
     They get the same data, widths, batches, optimiser and number of epochs. The untrained
@@ -93,11 +90,11 @@ def compare(ctx: click.Context, /, *, algorithms: tuple[str, ...], **flags: Any)
       ffenergy compare --algorithms ff,ff-greedy,bp,random
       ffenergy compare --outdir runs/compare-quick --resume
     """
-    _carry_out(ctx, "compare", algorithms, traced=True, **flags)
+    _carry_out(ctx, "compare", algorithms, "--algorithms", traced=True, **flags)
 
 
 @click.command(cls=Grouped)
-@click.argument("algorithm", callback=rule_name)
+@click.argument("algorithm")
 @rule_flags
 @click.option("--no-trace", is_flag=True, help="Train on plain arrays: same bits, no counts.")
 @output_flags
@@ -123,13 +120,14 @@ def train(ctx: click.Context, /, algorithm: str, *, no_trace: bool, **flags: Any
       ffenergy train ff --preset best
       ffenergy train bp --n-epochs 2 --no-trace
     """
-    _carry_out(ctx, f"train-{algorithm}", (algorithm,), traced=not no_trace, **flags)
+    _carry_out(ctx, f"train-{algorithm}", algorithm, "ALGORITHM", traced=not no_trace, **flags)
 
 
 def _carry_out(
     ctx: click.Context,
     name: str,
-    algorithms: tuple[str, ...],
+    asked_for: str,
+    flag: str,
     *,
     traced: bool,
     preset: str,
@@ -157,7 +155,9 @@ def _carry_out(
         if resume and directory.holds_run():  # read under the lock under which it goes on
             stack.enter_context(directory.locked_run())
             earlier = directory.read(warn).without_unfinished()
+            same_rules(earlier)
             settings = same_settings(ctx, earlier, settings)
+        algorithms = tuple(dict.fromkeys(named(asked_for, flag)))
         if earlier and not profile:
             profiles = saved_profiles(earlier)
         else:
@@ -174,6 +174,8 @@ def _carry_out(
         settings.check_memory(used)
         records = [chosen.record() for chosen in profiles]
         begun = {**configuration(ctx, preset, settings, data, used), "traced": traced}
+        if origins := registry.origins(algorithms):
+            begun["rules"] = origins
         fresh = Run(begun).with_profiles(records).in_memory(met)
         if earlier:
             same_origin(earlier, fresh)

@@ -11,7 +11,9 @@ import click
 
 from ffenergy.cli.warning import warn
 from ffenergy.errors import SettingsError
-from ffenergy.runs.directory import CHECKPOINTS, Run, RunDirectory
+from ffenergy.rules import registry
+from ffenergy.runs.directory import CHECKPOINTS, RunDirectory
+from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.training import Checkpoints, bits
 
@@ -43,6 +45,16 @@ def same_origin(earlier: Run, now: Run) -> None:
         had, has = (_comparable(run.configuration.get(what)) for run in (earlier, now))
         if had != has:
             raise SettingsError(f"--resume: the run began with {told}: {had}, now {has}")
+
+
+def same_rules(earlier: Run) -> None:
+    """Raise SettingsError if the run began with a rule of somebody else's that is not here."""
+    for name, origin in earlier.configuration.get("rules", {}).items():
+        if name not in registry.rules():
+            raise SettingsError(
+                f"--resume: the run began with rule {name}, {origin}, which is not here; install "
+                "its package, or name it with --rule module:Class"
+            )
 
 
 def same_bits(earlier: Run, now: Run, *, different: bool) -> Run:

@@ -30,13 +30,6 @@ def named(
     return names
 
 
-def rule_name(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
-    """Take the name of a rule that there is, and no other; a callback."""
-    if value not in registry.rules():
-        raise click.BadParameter(f"{value!r} is not one of {known()}.", ctx, parameter)
-    return value
-
-
 def rule_flags(command: Command) -> Command:
     """Add --rule, which is read before all that names rules."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import pandas as pd
@@ -51,15 +52,19 @@ class StepAnalyst:
         self.analysed = {} if analysed is None else analysed
 
     def of_run(
-        self, algorithm: str, signatures: Sequence[Mapping[str, Any]], say: Say
+        self, algorithm: str, signatures: Sequence[Mapping[str, Any]], say: Say, origin: str = ""
     ) -> Iterator[PricedKind]:
-        """Price the steps that a run took; say which of them no rehearsal reproduces."""
+        """Price the steps that a run took; say which of them no rehearsal reproduces.
+
+        ``origin`` is where the rule came from, if it is not of this package.
+        """
         taken = {str(s["digest"]): s for s in signatures}
         if not taken:
             return
         if algorithm not in registry.rules():
+            rule = f"{algorithm}, {origin}," if origin else algorithm
             say(
-                f"warning: no rule {algorithm} is here, so its steps have no prices; install its "
+                f"warning: no rule {rule} is here, so its steps have no prices; install its "
                 "package, or name it with --rule module:Class"
             )
             return
@@ -114,6 +119,7 @@ def price_run(
     say: Say,
     analysed: dict[str, StepCosts] | None = None,
     memory: str = MEMORIES[0],
+    origins: Mapping[str, str] = MappingProxyType({}),
 ) -> Prices:
     """Price a run from its signatures.
 
@@ -127,6 +133,7 @@ def price_run(
         analysed: analyses by digest, used and added to; runs that share one analyse a step that
             they have in common once.
         memory: the one that levels and energies are of.
+        origins: where rules that are not of this package came from.
 
     Raises:
         SettingsError: an unknown algorithm.
@@ -136,7 +143,9 @@ def price_run(
     kinds = [
         kind
         for algorithm, row in results.items()
-        for kind in analyst.of_run(algorithm, row.get("signatures") or (), say)
+        for kind in analyst.of_run(
+            algorithm, row.get("signatures") or (), say, origins.get(algorithm, "")
+        )
     ]
     return tabulate(kinds, profiles, whole_run=True, memory=memory)
 

@@ -20,7 +20,7 @@ from ffenergy.energy import ChosenProfile, Profile, choose_profiles, restore_pro
 from ffenergy.report import per_sample, tables
 from ffenergy.report.answer import Answer, answer
 from ffenergy.report.columns import UNITS
-from ffenergy.runs.directory import Run
+from ffenergy.runs.run import Run
 
 SCOPES: Final = {TRAINING_STEP: "Per training step", RUN: "Over the whole run"}
 """How a sentence about each scope of the decomposition begins."""
@@ -56,7 +56,15 @@ class Book:
         data = run.configuration["data"]
         images = (data["train_images"], data["test_images"])
         memory = str(run.configuration.get("memory", MEMORIES[0]))
-        prices = price_run(run.results, run.settings, images, hardware, say, memory=memory)
+        prices = price_run(
+            run.results,
+            run.settings,
+            images,
+            hardware,
+            say,
+            memory=memory,
+            origins=run.configuration.get("rules", {}),
+        )
         return cls(run, None if prices.steps.empty else prices, hardware)
 
     # ---- what was counted ------------------------------------------------------------------------

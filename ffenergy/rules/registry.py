@@ -38,6 +38,7 @@ class RuleError(SettingsError):
 _registered: dict[str, type[Rule]] = {}
 _broken: dict[str, str] = {}  # entry points that could not be read, and why
 _referenced: dict[str, None] = {}  # by --rule, in their order
+_packages: dict[str, str] = {}  # name and version of the package that brings a rule, by its name
 _read = False
 
 
@@ -133,6 +134,17 @@ def is_own(kind: type[Rule]) -> bool:
     return kind.__module__.startswith(f"{HOME}.")
 
 
+def origins(names: Iterable[str]) -> dict[str, str]:
+    """Where those of some rules that are not of this package come from, by name, in words."""
+    found = {}
+    for name in names:
+        kind = rules().get(name)
+        if kind is not None and not is_own(kind):
+            package = _packages.get(name)
+            found[name] = f"{reference(kind)} of {package}" if package else reference(kind)
+    return found
+
+
 def _place(kind: type[Rule]) -> tuple[int, str]:
     return kind.order, kind.name
 
@@ -146,6 +158,7 @@ def _read_all() -> None:
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         importlib.import_module(f"{HOME}.{module.name}")
     for entry in importlib.metadata.entry_points(group=GROUP):
+        before = set(_registered)
         try:
             if ":" in entry.value:
                 _load(entry.value, entry.load)
@@ -153,6 +166,9 @@ def _read_all() -> None:
                 entry.load()
         except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything
             _broken[entry.name] = f"{entry.value}: {error}"
+        if entry.dist is not None:
+            package = f"{entry.dist.name} {entry.dist.version}"
+            _packages.update(dict.fromkeys(_registered.keys() - before, package))
 
 
 def _load(text: str, load: Callable[[], object]) -> type[Rule]:

@@ -39,6 +39,7 @@ DOCUMENT: Final = {
     "settings": dict,
     "versions": dict,
     "bits?": [{str: str}],
+    "rules?": {str: str},
     "data": {
         "name": str,
         "source": str,

@@ -122,7 +122,7 @@ def test_an_installed_rule_is_compared_priced_and_on_the_page(
     assert "#CC79A7" in page
     without = run("-m", "ffenergy", "report", "out", here=tmp_path)
     assert without.returncode == 0, without.stderr
-    assert "no rule my-rule is here" in without.stderr
+    assert "no rule my-rule, my_rule:MyRule of somebody-else 1.0, is here" in without.stderr
 
 
 def test_a_rule_by_reference_is_measured_and_swept_and_unknown_without(
@@ -141,7 +141,22 @@ def test_a_rule_by_reference_is_measured_and_swept_and_unknown_without(
     assert cells["status"].tolist() == ["complete"] * 2
     unknown = run("-m", "ffenergy", "train", "my-rule", *TINY, here=tmp_path)
     assert unknown.returncode == 2
-    assert "'my-rule' is not one of ff, ff-greedy, bp" in unknown.stderr
+    assert "ALGORITHM has 'my-rule'; choose among ff, ff-greedy, bp" in unknown.stderr
+
+
+def test_a_run_says_where_its_rule_came_from_and_does_not_go_on_without_it(
+    installed: Path, tmp_path: Path
+) -> None:
+    words = ["train", "my-rule", "--no-trace", *TINY, "--outdir", "out"]
+    ffenergy(*words, here=tmp_path, path=installed)
+    document = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert document["rules"] == {"my-rule": "my_rule:MyRule of somebody-else 1.0"}
+    without = run("-m", "ffenergy", *words, "--resume", here=tmp_path)
+    assert without.returncode == 2
+    assert without.stderr.count("\n") == 1
+    assert (
+        "began with rule my-rule, my_rule:MyRule of somebody-else 1.0, which is" in without.stderr
+    )
 
 
 def test_its_run_goes_on_from_a_checkpoint_bit_for_bit(installed: Path, tmp_path: Path) -> None:
