@@ -7,13 +7,16 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy loads; workers share the cores
 
 import base64
+import hashlib
 import json
+import pickle
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import hypothesis
 import pandas as pd
@@ -23,8 +26,12 @@ from filelock import FileLock
 from matplotlib.figure import Figure
 
 from ffenergy.cli import main
+from ffenergy.costs import run_costs
 from ffenergy.costs.prices import COLUMNS, Prices
-from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.costs.rehearsal import Recording
+from ffenergy.costs.step_costs import StepCosts
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.run import Run
 
 if TYPE_CHECKING:
     from selenium import webdriver
@@ -34,7 +41,7 @@ MISSING = "no Chromium with chromedriver on PATH (Debian: apt-get install chromi
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # a slow machine is no failure
-hypothesis.settings.load_profile("untimed")
+hypothesis.settings.register_profile("fast", deadline=None, max_examples=30)
 
 SMALL = "--layer-sizes 784,24,16 --n-epochs 2 --softmax-epochs 1 --n-train 300 --batch-size 50"
 BLANK = {  # a picture of one pixel by format
@@ -43,9 +50,17 @@ BLANK = {  # a picture of one pixel by format
     ),
     "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>',
 }
+COMPILED = ("analysis", "distances", "lowering")
+"""Folders of the instrument's tests that run loops compiled by numba."""
 FAST = "not slow and not long"
 """What `-m` is in pyproject.toml, unless said otherwise."""
 WHOLE_MODULE = ("pytestmark = pytest.mark.slow", "pytestmark = pytest.mark.long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fewer random examples where only fast tests are asked for."""
+    fast = config.option.markexpr == FAST
+    hypothesis.settings.load_profile("fast" if fast else "untimed")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -54,6 +69,46 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     text = collection_path.read_text(encoding="utf-8")
     return any(mark in text for mark in WHOLE_MODULE) or None
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this session share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def analyses_are_shared(shared: Path) -> Iterator[None]:
+    """Whatever was recorded, to the last event, is analysed once by all workers together."""
+    analyse = run_costs.step_costs
+
+    def analysed(recording: Recording) -> StepCosts:
+        key = hashlib.sha256(pickle.dumps((recording.events, recording.buffers))).hexdigest()
+        path, unfinished = shared / key, shared / f"{key}.{os.getpid()}"
+        if path.exists():
+            return cast("StepCosts", pickle.loads(path.read_bytes()))
+        found = analyse(recording)
+        with suppress(OSError):  # a test may have the disk full
+            unfinished.write_bytes(pickle.dumps(found))
+            unfinished.replace(path)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_costs, "step_costs", analysed)
+        yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the instrument's tests that run compiled loops last.
+
+    Workers begin at different places: while one compiles, half a minute in a fresh clone, another
+    has tests that need none of it, and finds the machine code on disk when it comes to these.
+    """
+    loops = tuple(Path(__file__).parent / "instrumented" / name for name in COMPILED)
+    items.sort(key=lambda item: any(item.path.is_relative_to(folder) for folder in loops))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,7 +121,8 @@ def ctrl_c_is_heard() -> None:
 def invoke(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Result]:
     """`ffenergy ARGUMENTS` in this process, as a newcomer has it: no data but the sample.
 
-    Pictures are blank unless ``pictures`` is true: drawing them takes most of a report's time.
+    Pictures are blank unless ``pictures`` is true: to lay them out and to draw them takes most of
+    a report's time.
     """
     home = tmp_path_factory.mktemp("home")
     places = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "FFENERGY_DATA_DIR": None}
@@ -75,6 +131,7 @@ def invoke(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Result]:
         with pytest.MonkeyPatch.context() as patch:
             if not pictures:
                 patch.setattr(Figure, "savefig", blank)
+                patch.setattr(Figure, "get_layout_engine", lambda figure: None)
             return CliRunner(env=places).invoke(main, [str(argument) for argument in arguments])
 
     return run
@@ -102,20 +159,16 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished_run(
-    invoke: Callable[..., Result],
-    pytestconfig: pytest.Config,
-    tmp_path_factory: pytest.TempPathFactory,
+    invoke: Callable[..., Result], pytestconfig: pytest.Config, shared: Path
 ) -> Finished:
     """One small `compare`, trained once for all workers; only to be looked at.
 
     Its pictures are drawn where slow tests run, a browser's among them.
     """
     pictures = pytestconfig.option.markexpr != FAST
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    path, printed, flags = base / "finished", base / "finished.txt", [*SMALL.split(), "--offline"]
-    with FileLock(base / "finished.lock"):
+    path, printed = shared / "finished", shared / "finished.txt"
+    flags = [*SMALL.split(), "--offline"]
+    with FileLock(shared / "finished.lock"):
         if not printed.exists():
             result = invoke("compare", *flags, "--outdir", path, pictures=pictures)
             assert result.exit_code == 0, result.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from ffenergy.files.documents import sealed
 from ffenergy.files.folder import Folder
 from ffenergy.report.book import Book
 from ffenergy.runs import progress
-from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.run import Run
 
 Invoke = Callable[..., Result]
 
@@ -28,12 +30,18 @@ TINY = ["--layer-sizes", "784,16,16", "--n-epochs", "2", "--softmax-epochs", "1"
 TINY += ["--n-train", "300", "--offline"]
 
 
-@pytest.fixture
-def trained(invoke: Invoke, tmp_path: Path) -> Path:
-    path = tmp_path / "run"
+@pytest.fixture(scope="module")
+def trained_once(invoke: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("trained") / "run"
     result = invoke("train", "bp", *TINY, "--no-trace", "--outdir", path)
     assert result.exit_code == 0, result.output
     return path
+
+
+@pytest.fixture
+def trained(trained_once: Path, tmp_path: Path) -> Path:
+    """A finished run, to be changed."""
+    return Path(shutil.copytree(trained_once, tmp_path / "run"))
 
 
 def test_resuming_a_complete_run_trains_nothing(invoke: Invoke, trained: Path) -> None:

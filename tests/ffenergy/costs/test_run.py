@@ -24,8 +24,8 @@ from ffenergy.energy import (
 )
 from ffenergy.report.book import Book
 from ffenergy.report.sections import sections
-from ffenergy.runs.directory import Run
 from ffenergy.runs.results import AlgorithmResult
+from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.training import train
 
@@ -35,6 +35,8 @@ SETTINGS = Settings.from_preset("quick").replace(
 )
 TRAIN, TEST = 50, 25  # batches of 20, 20, 10 and of 30, 20
 HEADLINE = "jouppi-7nm-hbm2"
+PROFILES = (HEADLINE, "horowitz-45nm", "eyeriss-relative", "dally-wire", "dally-grid")
+"""One of every kind: joules and MAC, levels, wires and a grid."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Priced:
     run: Run
     prices: Prices
     said: list[str]
+    book: Book
 
 
 def dataset() -> Dataset:
@@ -60,9 +63,9 @@ def priced() -> Priced:
     for result in results:
         run = run.with_result(result)
     said: list[str] = []
-    everything = [profiles()[HEADLINE], *(p for n, p in profiles().items() if n != HEADLINE)]
-    prices = price_run(run.results, SETTINGS, (TRAIN, TEST), everything, said.append)
-    return Priced(run, prices, said)
+    priced_under = [profiles()[name] for name in PROFILES]
+    prices = price_run(run.results, SETTINGS, (TRAIN, TEST), priced_under, said.append)
+    return Priced(run, prices, said, Book(run, prices))
 
 
 def times_steps(prices: Prices, table: pd.DataFrame) -> pd.DataFrame:
@@ -128,7 +131,7 @@ def test_misses_are_what_lies_farther_away(priced: Priced, capacity: int) -> Non
 
 
 def test_decomposition_adds_up_to_the_summary(priced: Priced) -> None:
-    summary = Book(priced.run, priced.prices).summary.set_index(["algorithm", "accounting"])
+    summary = priced.book.summary.set_index(["algorithm", "accounting"])
     table = priced.prices.decomposition
     for (accounting, scope, profile, measure), parts in table.groupby(
         ["accounting", "scope", "profile", "measure"], sort=False
@@ -148,7 +151,7 @@ def test_decomposition_adds_up_to_the_summary(priced: Priced) -> None:
 
 
 def test_summary_keeps_the_eager_rows_and_shares(priced: Priced) -> None:
-    summary = Book(priced.run, priced.prices).summary
+    summary = priced.book.summary
     assert list(summary["accounting"]) == [*ACCOUNTINGS] * 3
     eager, fused, folded = (
         summary[summary["accounting"] == a].set_index("algorithm") for a in ACCOUNTINGS
@@ -169,9 +172,9 @@ def test_summary_keeps_the_eager_rows_and_shares(priced: Priced) -> None:
 
 
 def test_normalize_is_under_every_accounting_per_layer(priced: Priced) -> None:
-    table = Book(priced.run, priced.prices).normalize
+    table = priced.book.normalize
     assert list(table["layer"]) == [*["layer1"] * 3, *["layer2"] * 3]
-    summary = Book(priced.run, priced.prices).summary.set_index(["algorithm", "accounting"])
+    summary = priced.book.summary.set_index(["algorithm", "accounting"])
     for accounting, rows in table.groupby("accounting"):
         share = rows["share_of_total_energy"].sum()
         assert share == pytest.approx(summary.loc[("ff", accounting), "normalize_energy_share"])
@@ -211,7 +214,7 @@ def test_what_never_trained_is_not_decomposed(priced: Priced) -> None:
 
 
 def test_the_answer_and_the_tables_are_shown(priced: Priced) -> None:
-    book = Book(priced.run, priced.prices)
+    book = priced.book
     sentences = [answer.sentence() for answer in book.answers.values()]
     assert [s.split(",")[1].strip() for s in sentences] == ["eager", "fused"] * 2
     assert all(HEADLINE in sentence for sentence in sentences)

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +15,6 @@ from click.testing import Result
 from ffenergy.data import load
 from ffenergy.errors import OutputError
 from ffenergy.files.documents import sealed
-from ffenergy.files.locks import is_held
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.sweeps import cells as cells_module
@@ -40,6 +34,7 @@ n_train = 300
 n_epochs = 1
 softmax_epochs = 1
 """
+UNTRACED = HEAD.replace("trace = true\n", "")
 GRID = HEAD + "[grid]\nlr = [1e-3, 3e-3]\n"
 
 
@@ -150,7 +145,9 @@ def test_a_sweep_goes_on_where_it_was(
 def test_a_cell_that_diverges_is_recorded_and_the_sweep_goes_on(
     sweep: Sweep, tmp_path: Path
 ) -> None:
-    text = HEAD.replace("[fixed]", '[fixed]\noptimizer = "sgd"') + "[grid]\nbp_lr = [1e30, 1e-2]\n"
+    text = (
+        UNTRACED.replace("[fixed]", '[fixed]\noptimizer = "sgd"') + "[grid]\nbp_lr = [1e30, 1e-2]\n"
+    )
     result = sweep(text, tmp_path)
     assert result.exit_code == 0, result.output
     cells = table(tmp_path)
@@ -173,14 +170,14 @@ def test_a_cell_that_fails_is_recorded_and_tried_again(
         return train(algorithm, settings, *args, **kwargs)
 
     monkeypatch.setattr(cells_module, "train", fail)
-    result = sweep(HEAD, tmp_path)
+    result = sweep(UNTRACED, tmp_path)
     assert result.exit_code == 0, result.output
     assert list(table(tmp_path)["status"]) == ["complete", "complete", "complete", "failed"]
     assert "MemoryError: too large" in result.stdout
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert sweep(HEAD, tmp_path, "-q").exit_code == 0
+    assert sweep(UNTRACED, tmp_path, "-q").exit_code == 0
     assert set(table(tmp_path)["status"]) == {"complete"}
 
 
@@ -215,18 +212,18 @@ def test_a_folder_with_other_things_in_it_is_left_alone(sweep: Sweep, tmp_path: 
 
 def test_two_sweeps_never_share_a_folder(sweep: Sweep, tmp_path: Path) -> None:
     with RunDirectory(tmp_path / "out").locked():
-        result = sweep(GRID, tmp_path)
+        result = sweep(UNTRACED, tmp_path)
     assert result.exit_code != 0
     assert "another process is training into" in result.stderr
     assert not (tmp_path / "out" / "cells").exists()
-    assert sweep(GRID, tmp_path).exit_code == 0
+    assert sweep(UNTRACED, tmp_path).exit_code == 0
 
 
 def test_a_damaged_cell_is_named(sweep: Sweep, tmp_path: Path) -> None:
-    assert sweep(HEAD, tmp_path, "-q").exit_code == 0
+    assert sweep(UNTRACED, tmp_path, "-q").exit_code == 0
     path = tmp_path / "out" / "cells" / table(tmp_path)["cell"][0] / "outcome.json"
     path.write_text(path.read_text()[:100])
-    result = sweep(HEAD, tmp_path)
+    result = sweep(UNTRACED, tmp_path)
     assert result.exit_code == 4
     assert str(path) in result.stderr
 
@@ -292,103 +289,6 @@ def test_cores_are_not_oversubscribed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Workers.choose(None, "tcp://there:1").threads == 1
 
 
-def started(spec: str, folder: Path, *flags: str) -> subprocess.Popen[str]:
-    """A sweep in a process group of its own, as a shell starts it."""
-    path = folder / "spec.toml"
-    path.write_text(spec)
-    command = [sys.executable, "-m", "ffenergy", "sweep", str(path), "--offline"]
-    return subprocess.Popen(
-        [*command, "--outdir", str(folder / "out"), *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def outcomes(folder: Path) -> list[Path]:
-    return list((folder / "out" / "cells").glob("*/outcome.json"))
-
-
-def wait_for(folder: Path, count: int, process: subprocess.Popen[str], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while len(outcomes(folder)) < count:
-        assert time.monotonic() < deadline, "no cell was finished in time"
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-
-
-SLOW = GRID.replace("n_epochs = 1", "n_epochs = 12").replace("n_train = 300", "n_train = 3000")
-
-
-@pytest.mark.slow
-def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
-    process = started(SLOW, tmp_path, "--workers", "2")
-    wait_for(tmp_path, 1, process)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the sweep and its workers
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 130, said
-    assert "Traceback" not in said
-    (line,) = [line for line in said.splitlines() if line.startswith("Error: ")]
-    kept = len(outcomes(tmp_path))
-    assert 1 <= kept < 8
-    assert "of 8 cells" in line
-    for path in outcomes(tmp_path):
-        assert json.loads(path.read_text())["status"] == "complete"
-
-
-@pytest.mark.slow
-def test_a_killed_worker_of_this_machine_loses_nothing(tmp_path: Path) -> None:
-    process = started(SLOW, tmp_path, "--workers", "2")
-    wait_for(tmp_path, 1, process)
-    os.kill(_workers(process.pid)[0], signal.SIGKILL)
-    _, said = process.communicate(timeout=90)
-    assert process.returncode == 0, said
-    assert "A worker died" in said
-    cells = table(tmp_path)
-    assert len(cells) == 8
-    assert cells["cell"].is_unique
-    assert set(cells["status"]) == {"complete"}
-
-
-def _workers(parent: int) -> list[int]:
-    """The worker processes of a sweep, found by their command line and their parent."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            state = (path / "stat").read_text().rpartition(")")[2].split()
-            command = (path / "cmdline").read_text()
-        except OSError:
-            continue
-        if int(state[1]) == parent and "LokyProcess" in command:
-            found.append(int(path.name))
-    return found
-
-
-LONG = GRID.replace("n_epochs = 1", "n_epochs = 100000")
-
-
-@pytest.mark.parametrize(
-    "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
-def test_workers_end_with_a_sweep_that_is_killed(tmp_path: Path, how: signal.Signals) -> None:
-    process = started(LONG, tmp_path, "--workers", "2")
-    deadline = time.monotonic() + 60
-    while len(list((tmp_path / "out" / "cells").glob("*/.lock"))) < 2:  # two cells are claimed
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    workers = _workers(process.pid)
-    assert len(workers) == 2
-    process.send_signal(how)
-    process.communicate(timeout=30)  # they have its pipes, too
-    deadline = time.monotonic() + 10
-    while any(Path(f"/proc/{worker}").exists() for worker in workers):
-        assert time.monotonic() < deadline, "a worker trains on"
-        time.sleep(0.05)
-    claims = list((tmp_path / "out" / "cells").glob("*/.lock"))
-    assert not any(is_held(claim) for claim in claims)
-
-
 def test_a_cell_is_claimed_by_one_at_a_time_and_a_dead_claim_is_taken_over(tmp_path: Path) -> None:
     settings = Settings.from_preset("quick").replace(
         layer_sizes="784,8", n_train=200, n_epochs=1, softmax_epochs=1
@@ -417,12 +317,12 @@ def test_a_cell_is_claimed_by_one_at_a_time_and_a_dead_claim_is_taken_over(tmp_p
 
 
 def test_cells_found_by_another_presets_settings_are_refused(sweep: Sweep, tmp_path: Path) -> None:
-    assert sweep(HEAD, tmp_path, "-q").exit_code == 0
+    assert sweep(UNTRACED, tmp_path, "-q").exit_code == 0
     path = tmp_path / "out" / "cells" / table(tmp_path)["cell"][0] / "outcome.json"
     document = json.loads(path.read_text())
     document["settings"]["batch_size"] = 50
     path.write_text(sealed(document))
-    result = sweep(HEAD, tmp_path)
+    result = sweep(UNTRACED, tmp_path)
     assert result.exit_code == 4
     assert "another batch_size" in result.stderr
 

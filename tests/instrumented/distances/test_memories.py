@@ -126,7 +126,7 @@ def simulate_cache(stream, rows, capacity):
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_cache_equals_a_simulated_write_back_cache(fused):
-    for seed in range(150):
+    for seed in range(50):
         stream = stream_of(seed, fused=fused)
         rows = priced(stream, cache=True)
         program = accesses(stream)
