@@ -34,7 +34,7 @@ import gzip
 import numpy as np
 import pandas as pd
 
-from ffenergy.runs.directory import HISTORY_COLUMNS, TRAFFIC_COLUMNS
+from ffenergy.runs.run import HISTORY_COLUMNS, TRAFFIC_COLUMNS
 from ffenergy.settings import Settings
 
 NAMES = ("run.json", *MEASURED, progress.FILE)

@@ -26,7 +26,8 @@ from ffenergy.energy import choose_profiles
 from ffenergy.errors import OutputError, SettingsError
 from ffenergy.files.contents import as_csv, as_npz
 from ffenergy.rules.registry import HEADLINE
-from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.run import Run
 from ffenergy.trained.snapshots import COLUMNS, Film, Snapshots
 
 TABLE, ARRAYS, FILM = "film.csv", "film.npz", "film.gif"

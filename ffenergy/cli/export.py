@@ -15,7 +15,8 @@ from ffenergy.errors import SettingsError
 from ffenergy.export import parquet, perfetto
 from ffenergy.export.timeline import timeline, trains_all_layers_at_once
 from ffenergy.files.atomic import encoded
-from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.run import Run
 
 
 @click.command()

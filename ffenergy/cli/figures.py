@@ -11,9 +11,10 @@ from ffenergy.cli.warning import warn
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import DataError, OutputError
 from ffenergy.report.book import Book
-from ffenergy.runs.directory import PICTURES, PICTURES_FILE, Run, RunDirectory
+from ffenergy.runs.directory import PICTURES, PICTURES_FILE, RunDirectory
+from ffenergy.runs.run import Run
 from ffenergy.trained import examples
-from ffenergy.trained.preferred_inputs import preferred_inputs
+from ffenergy.trained.examples import preferred_inputs
 
 
 @click.command()

@@ -19,7 +19,8 @@ from ffenergy.report.book import Book
 from ffenergy.rules.kit.stages import Plan
 from ffenergy.rules.registry import rules
 from ffenergy.runs import progress as left
-from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.style import ALGORITHM_NAMES
 from ffenergy.trained import examples

@@ -13,7 +13,8 @@ from ffenergy.cli.warning import warn
 from ffenergy.report.document import FORMAT
 from ffenergy.report.numbers import error_percent
 from ffenergy.runs import progress as left
-from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.run import Run
 from ffenergy.style import ALGORITHM_NAMES
 
 

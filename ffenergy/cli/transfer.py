@@ -19,7 +19,8 @@ from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, TrainingError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
-from ffenergy.runs.directory import ELSEWHERE, Run, RunDirectory
+from ffenergy.runs.directory import ELSEWHERE, RunDirectory
+from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.style import ALGORITHM_NAMES, in_order, short_name
 from ffenergy.training.outcomes import NotFiniteError

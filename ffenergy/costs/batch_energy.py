@@ -99,16 +99,6 @@ def products(layers: Layers) -> Work:
     return Work(work, 0, 0, moved)
 
 
-def backward_pass(layers: Layers) -> Work:
-    """What backprop alone does: the deltas of every layer but the first."""
-    rows, w = layers.rows, layers.network.itemsize
-    work = moved = 0
-    for below, above in list(pairwise(layers.sizes))[1:]:
-        work += rows * below * above
-        moved += _through_buffer(rows, below, above, w, with_weights=False)
-    return Work(work, 0, 0, moved)
-
-
 def goodness(layers: Layers) -> Work:
     """Sum of squares and its derivative, softplus and logistic of every row and layer."""
     units = layers.rows * sum(layers.network.layer_sizes[1:])
@@ -128,13 +118,6 @@ def deferred_normalization(layers: Layers) -> Work:
     rows = layers.rows * len(layers.weights)
     lengths = layers.rows * layers.network.layer_sizes[0]
     return Work(lengths, units, SCALE_SPECIALS * rows, SCALE_BYTES * rows)
-
-
-def normalization_kernel(layers: Layers) -> Work:
-    """L2 normalisation as a fused kernel of its own: every input read twice and written."""
-    units = layers.rows * sum(layers.network.layer_sizes[:-1])
-    rows = layers.rows * len(layers.weights)
-    return Work(units, units, SCALE_SPECIALS * rows, 3 * layers.network.itemsize * units)
 
 
 def _through_buffer(rows: int, below: int, above: int, itemsize: int, *, with_weights: bool) -> int:

@@ -13,7 +13,6 @@ from instrumented.books.operand import ROLES
 
 ACCOUNTINGS: Final = ("eager", "fused", "fused-folded")
 SHOWN: Final = ACCOUNTINGS[:2]  # in pictures and in the tables on the screen
-GRAINS: Final = ("operation", "tile")
 PRICED_GRAIN: Final = "tile"
 """The grain at which levels and energy are taken. In a cache, eager products run packed."""
 MEMORIES: Final = ("scratchpad", "cache")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ffenergy.data.dataset import Dataset
+from ffenergy.data.dataset import Dataset, held_out
 from ffenergy.data.sources import SourceState, describe, load
-from ffenergy.data.validation import held_out
 
 __all__ = ["Dataset", "SourceState", "describe", "held_out", "load"]

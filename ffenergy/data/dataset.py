@@ -1,11 +1,13 @@
-"""The data set that every trainer reads: four unsigned-byte arrays and where they came from."""
+"""The data set that every trainer reads, four unsigned-byte arrays; and its validation split."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ffenergy.errors import SettingsError
 
 Bytes = NDArray[np.uint8]
 
@@ -16,7 +18,7 @@ class Dataset:
 
     `source` is one line for the report. `is_sample` marks the small embedded sample, whose
     accuracies do not compare with published ones. `n_validation` counts training images that
-    stand in for the test images; see `validation.py`.
+    stand in for the test images; see `held_out`.
     """
 
     name: str
@@ -31,3 +33,36 @@ class Dataset:
     def __post_init__(self) -> None:
         for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
             array.flags.writeable = False
+
+
+def held_out(data: Dataset, count: int) -> Dataset:
+    """Return `data` with its last `count` training images in the place of its test images.
+
+    What is chosen by the error of a validation split never saw the test set.
+    The test images are gone from the result. Data whose last `count` images are held out already
+    are returned as they are.
+
+    Raises:
+        SettingsError: no training image would be left, or another number is held out already.
+    """
+    if count == data.n_validation:
+        return data
+    if data.n_validation:
+        raise SettingsError(
+            f"n_validation is {count}, but the data has {data.n_validation} images held out already"
+        )
+    left = len(data.train_images) - count
+    if left < 1:
+        raise SettingsError(
+            f"n_validation is {count}, but the data has {len(data.train_images)} training images; "
+            f"hold out fewer"
+        )
+    return replace(
+        data,
+        name=f"{data.name}-validation",
+        n_validation=count,
+        train_images=data.train_images[:left],
+        train_labels=data.train_labels[:left],
+        test_images=data.train_images[left:],
+        test_labels=data.train_labels[left:],
+    )

@@ -8,7 +8,6 @@ from ffenergy.energy.chosen import (
 )
 from ffenergy.energy.constant import Certainty, Constant
 from ffenergy.energy.errors import (
-    EnergyUnitError,
     PricingError,
     ProfileError,
 )
@@ -33,7 +32,6 @@ __all__ = [
     "Certainty",
     "ChosenProfile",
     "Constant",
-    "EnergyUnitError",
     "Grid",
     "Level",
     "Operations",

@@ -13,9 +13,5 @@ class ProfileError(EnergyError):
     """A hardware profile is unknown, unreadable, or breaks the schema."""
 
 
-class EnergyUnitError(EnergyError):
-    """Energies in different units were about to be mixed, or joules asked of relative ones."""
-
-
 class PricingError(EnergyError):
     """Counts cannot be priced under a profile: a dtype, level, column or distance is foreign."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ffenergy.energy.constant import Constant, EnergyUnit
-from ffenergy.energy.errors import EnergyUnitError, PricingError
+from ffenergy.energy.errors import PricingError
 
 PICO = 1e-12
 
@@ -98,14 +98,6 @@ class Profile:
     def column(self, what: str) -> str:
         """Column name of an energy: ``energy_{what}_joules``, or ``…_macs`` if relative."""
         return f"energy_{what}_{self.result_unit}"
-
-    def require_joules(self) -> None:
-        """Raise :class:`EnergyUnitError` if this profile knows no joules."""
-        if self.energy_unit != "pJ":
-            raise EnergyUnitError(
-                f"profile {self.name}: energies are relative to one {self.energy_unit}, not"
-                " joules; choose a profile in pJ or read the *_macs columns"
-            )
 
     @property
     def capacities_bytes(self) -> tuple[int, ...]:

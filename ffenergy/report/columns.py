@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pandas as pd
@@ -206,11 +206,6 @@ def columns(names: Iterable[str]) -> list[Column]:
 def amount(name: str, heading: str, unit: str, *, signed: bool = False) -> Column:
     """A column of quantities under a heading of its own; those of one unit share a prefix."""
     return Column(name, heading, unit, prefixed(signed=signed), family=unit)
-
-
-def headed(name: str, heading: str) -> Column:
-    """A known column under another heading."""
-    return replace(KNOWN[name], heading=heading)
 
 
 def pair(algorithm: str, accounting: str) -> str:

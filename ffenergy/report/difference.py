@@ -12,7 +12,7 @@ from ffenergy.costs.decomposition import UNITS as ENERGY_UNITS
 from ffenergy.costs.decomposition import energies, exact_total, of_run
 from ffenergy.report.columns import UNITS, Column, Table, amount, columns, table
 from ffenergy.report.numbers import fixed
-from ffenergy.runs.directory import Run
+from ffenergy.runs.run import Run
 from ffenergy.style import ALGORITHM_NAMES, PHASES, in_order, layers_in_order
 
 PLACE: Final = ["algorithm", "layer", "phase"]

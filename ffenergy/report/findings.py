@@ -11,7 +11,7 @@ from ffenergy.costs.prices import PRICED_GRAIN
 from ffenergy.report import tables
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import error_percent, percent, quantity, times
-from ffenergy.runs.directory import Run
+from ffenergy.runs.run import Run
 from ffenergy.style import ACCOUNTING, ALGORITHM_NAMES, PHASES
 
 FUSED: Final = (

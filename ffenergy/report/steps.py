@@ -17,8 +17,8 @@ from ffenergy.report.book import Book
 from ffenergy.report.columns import Column, Table, columns, table
 from ffenergy.report.sections import other_parts
 from ffenergy.report.tables import ratio
-from ffenergy.runs.directory import TRAFFIC_COLUMNS, Run
 from ffenergy.runs.results import Measurement
+from ffenergy.runs.run import TRAFFIC_COLUMNS, Run
 from ffenergy.settings import Settings
 
 COUNTS = ["calls", "flops", "flops_special", "bytes_read", "bytes_written"]

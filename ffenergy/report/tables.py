@@ -20,7 +20,7 @@ import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.costs.run_totals import RunTotals
-from ffenergy.runs.directory import Run
+from ffenergy.runs.run import Run
 from ffenergy.style import PHASES, TARGET_ERRORS, in_order, layers_in_order
 
 TOTALS = ["flops", "bytes_read", "bytes_written"]
@@ -211,14 +211,6 @@ def layers_by_phases(run: Run, algorithm: str) -> pd.DataFrame:
     table["all"] = table.sum(axis="columns")
     table.loc["all"] = table.sum(axis="index")
     return table
-
-
-def layers_by_direction(run: Run) -> pd.DataFrame:
-    """Bytes read and bytes written: a row per algorithm, layer and phase."""
-    keys = ["algorithm", "layer", "phase"]
-    return run.traffic.groupby(keys, sort=False, as_index=False)[
-        ["bytes_read", "bytes_written", "flops"]
-    ].sum()
 
 
 def comparison(

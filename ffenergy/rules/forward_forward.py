@@ -14,7 +14,6 @@ negatives, is twice this one; Adam does not see the difference. No gradient pass
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 import numpy as np
@@ -25,7 +24,7 @@ from ffenergy.network.negatives import HybridMaker
 from ffenergy.network.normalization import scales_of
 from ffenergy.rules.kit.head import HeadStage
 from ffenergy.rules.kit.host import Host
-from ffenergy.rules.kit.networks import NormalizedNetwork
+from ffenergy.rules.kit.passes import Batch, Pass, PassingNetwork
 from ffenergy.rules.kit.stages import Plan, Rule, Shape, Stage, Values
 from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
@@ -34,40 +33,7 @@ PEER_DECAY: Final = 0.9  # of the running mean activities of peer normalisation
 PEER_START: Final = 0.5
 
 
-@dataclass(frozen=True)
-class Pass:
-    """The cases that go through a layer in one matmul, and the arrays they need.
-
-    ``inputs`` (rows, pixels); per layer ``x`` in its layer's ``input_shape``, ``h`` and ``delta``
-    (rows, width).
-    ``signs`` (rows,) is y; the first ``positives`` rows are real images. ``losses`` and ``right``
-    (rows,) per layer add up every case's loss, and whether its sign was right, over many steps.
-    Deferred normalisation keeps ``squares`` and ``scales`` (rows,) per layer: the goodness of its
-    activities, and the factor of its input's rows.
-    """
-
-    inputs: Array
-    x: list[Array]
-    h: list[Array]
-    delta: list[Array]
-    signs: Array
-    positives: int
-    losses: list[Array]
-    right: list[Array]
-    squares: list[Array]
-    scales: list[Array]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Room for one batch: the positives and the negatives, together or apart."""
-
-    positives: Array
-    negatives: Array
-    passes: list[Pass]
-
-
-class ForwardForward(NormalizedNetwork):
+class ForwardForward(PassingNetwork):
     """Trains every layer in parallel, each on the activities below it, one batch a step."""
 
     def __init__(
@@ -85,9 +51,7 @@ class ForwardForward(NormalizedNetwork):
         self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
         self.fuse_goodness = trace.fuse("goodness")
         self.fuse_gradient = trace.fuse("delta_gradient")
-        self.losses = [self._meter("losses") for _ in self.layers]
-        self.right = [self._meter("right answers") for _ in self.layers]
-        self.batches: dict[tuple[int, int], Batch] = {}  # by rows, and place in flight
+        self.make_meters()
         for layer in self.layers:
             layer.prepare_training(settings.optimizer, settings.weight_decay, settings.gradient)
         self.sharpness = [  # d logit / d (sum of squares), per layer
@@ -272,107 +236,6 @@ class ForwardForward(NormalizedNetwork):
         pull = np.subtract(np.mean(means), means)
         pull *= -2 * self.sharpness[k] * self.settings.peer_strength / total
         return pull
-
-    def _meter(self, name: str) -> Array:
-        empty = np.zeros(2 * self.settings.batch_size, self.dtype)
-        return self.trace.array(empty, role="temporary", name=name)
-
-    def read_meters(self) -> tuple[list[float], list[float]]:
-        """Return each layer's loss and right answers summed over all cases since the last call."""
-        with self.trace.step("report"):
-            return (
-                [self._read(*pair) for pair in zip(self.layers, self.losses, strict=True)],
-                [self._read(*pair) for pair in zip(self.layers, self.right, strict=True)],
-            )
-
-    def read_meter(self, k: int) -> tuple[float, float]:
-        """Return the loss and right answers of layer ``k`` alone, as :meth:`read_meters` does."""
-        with self.trace.step("report"):
-            layer = self.layers[k]
-            return self._read(layer, self.losses[k]), self._read(layer, self.right[k])
-
-    def _read(self, layer: DenseLayer, meter: Array) -> float:
-        with layer.scope["evaluate"]:
-            total = float(self.trace.escape(meter).sum(dtype=np.float64))
-            meter[...] = 0
-        return total
-
-    def room(self, rows: int, place: int = 0) -> Batch:
-        """Return the workspaces of a batch of ``rows`` positives, made once.
-
-        Batches in flight at the same time differ in ``place``: each has its own activities between
-        two groups of layers, and shares all else with the first.
-        """
-        known = self.batches.get((rows, place))
-        if known is None:
-            known = self._make_room(rows) if place == 0 else self._room_beside(rows, place)
-            self.batches[rows, place] = known
-        return known
-
-    def _room_beside(self, rows: int, place: int) -> Batch:
-        first = self.room(rows)
-        kept = {group[-1] for group in self.settings.groups[:-1]}
-        passes = []
-        for cases in first.passes:
-            h = [
-                self._room(room.shape, "activation", f"batch {place + 1} {layer.name} h")
-                if k in kept
-                else room
-                for k, (room, layer) in enumerate(zip(cases.h, self.layers, strict=True))
-            ]
-            squares = [
-                self._room(room.shape, "temporary", f"batch {place + 1} {layer.name} squares")
-                if k in kept
-                else room
-                for k, (room, layer) in enumerate(zip(cases.squares, self.layers, strict=False))
-            ]
-            x = [
-                h[k - 1] if k and room is cases.h[k - 1] else room for k, room in enumerate(cases.x)
-            ]
-            passes.append(replace(cases, x=x, h=h, squares=squares))
-        return replace(first, passes=passes)
-
-    def _make_room(self, rows: int) -> Batch:
-        joined = self.settings.passes == "joined"
-        labels = [("both", rows, rows)] if joined else [("real", rows, 0), ("hybrid", 0, rows)]
-        passes = []
-        start = 0
-        for name, positives, negatives in labels:
-            count = positives + negatives
-            passes.append(self._pass(name, positives, count, slice(start, start + count)))
-            start += count
-        first, last = passes[0].inputs, passes[-1].inputs
-        return Batch(first[:rows], last[-rows:], passes)
-
-    def _pass(self, name: str, positives: int, rows: int, columns: slice) -> Pass:
-        def room(shape: tuple[int, ...], role: str, what: str) -> Array:
-            return self._room(shape, role, f"{name} {what}")
-
-        signs = np.ones(rows, self.dtype)
-        signs[positives:] = -1
-        inputs = room((rows, self.settings.layer_sizes[0]), "data", "input")
-        scaled = self.layers if self.deferred else []
-        x = []
-        if not self.deferred:
-            x = [room(k.input_shape(rows), "activation", f"{k.name} x") for k in self.layers]
-        h = [room((rows, k.width), "activation", f"{k.name} h") for k in self.layers]
-        if self.deferred:  # dense layers read what lies below as it is
-            x = [k.input_room(b) for k, b in zip(self.layers, (inputs, *h[:-1]), strict=True)]
-        return Pass(
-            inputs=inputs,
-            x=x,
-            h=h,
-            delta=[room((rows, k.width), "gradient", f"{k.name} delta") for k in self.layers],
-            signs=self.trace.array(signs, role="data", name=f"{name} signs"),
-            positives=positives,
-            losses=[meter[columns] for meter in self.losses],
-            right=[meter[columns] for meter in self.right],
-            squares=[room((rows,), "temporary", f"{k.name} squares") for k in scaled],
-            scales=[room((rows,), "temporary", f"{k.name} scales") for k in scaled],
-        )
-
-    def _room(self, shape: tuple[int, ...], role: str, name: str) -> Array:
-        return self.trace.array(np.zeros(shape, self.dtype), role=role, name=name)
 
     def means(self) -> dict[str, np.ndarray]:
         """Return copies of the running mean activities, ``layer1/peers`` (width,) and so on."""

@@ -16,8 +16,9 @@ import numpy as np
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.negatives import HybridMaker
 from ffenergy.network.normalization import row_scales
-from ffenergy.rules.forward_forward import Batch, ForwardForward, ForwardForwardRule, Pass
+from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule
 from ffenergy.rules.kit.host import Chunks, Host
+from ffenergy.rules.kit.passes import Batch, Pass
 from ffenergy.rules.kit.stages import Plan, Shape, Stage, Values
 from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings

@@ -21,8 +21,9 @@ import numpy as np
 from ffenergy.errors import SettingsError
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.normalization import row_scales
-from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule, Pass
+from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule
 from ffenergy.rules.kit.host import Host
+from ffenergy.rules.kit.passes import Pass
 from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
 

@@ -20,8 +20,9 @@ import numpy as np
 
 from ffenergy.network.arrays import Array
 from ffenergy.network.head import CLASSES
-from ffenergy.rules.forward_forward import Batch, ForwardForward, ForwardForwardRule
+from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule
 from ffenergy.rules.kit.host import Examples, Host
+from ffenergy.rules.kit.passes import Batch
 from ffenergy.rules.kit.stages import Plan, Shape, Values
 from ffenergy.rules.registry import rule
 

@@ -140,12 +140,6 @@ class Outcome:
     features: list[dict[str, Any]]
     wrong: list[int] | None = None
 
-    @property
-    def train_loss(self) -> float:
-        """Mean training loss in the last epoch of the hidden layers, or else of the head."""
-        rows = [row for row in self.history if row["stage"] != "head"] or self.history
-        return float(rows[-1]["loss"]) if rows else math.nan
-
     def to_json(self) -> str:
         """The outcome as a JSON document; NaN becomes null."""
         return sealed(asdict(self))

@@ -16,7 +16,7 @@ from ffenergy.network.dense import parameters
 from ffenergy.rules.kit.host import random_streams
 from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD, HEADLINE, find
-from ffenergy.runs.directory import Run
+from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.trained import examples, readout
 from instrumented import Untraced

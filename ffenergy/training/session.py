@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 import pandas as pd
 
-from ffenergy.data.validation import held_out
+from ffenergy.data.dataset import held_out
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.optimizers import learning_rate
 from ffenergy.rules.kit.host import Examples, Host

@@ -18,7 +18,7 @@ from ffenergy.network.head import CLASSES
 from ffenergy.rules import registry
 from ffenergy.rules.kit.head import HeadStage
 from ffenergy.rules.kit.networks import NormalizedNetwork
-from ffenergy.runs import saved_weights
+from ffenergy.runs import faults
 from ffenergy.settings import Settings
 from ffenergy.training.session import Progress, Session
 from ffenergy.training.subnormals import flushed
@@ -119,7 +119,7 @@ def train_head(
             take these images; a batch of the head is larger than what there is of the task.
         NotFiniteError: the head's loss is no longer a number.
     """
-    problem = saved_weights.fault(weights, settings.layer_sizes)
+    problem = faults.of_weights(weights, settings.layer_sizes)
     if problem:
         raise SettingsError(f"the weights of {algorithm} do not fit: {problem}; train them again")
     # all of the task's images; the batch of the layers' own training has no say here

@@ -95,20 +95,6 @@ class Grid:
             for run, start in zip(runs, starts, strict=True)
         )
 
-    def rhythm(self, view: View) -> dict[int, tuple[int, int]]:
-        """Return where cuts of each axis fall on whole digits: (quantum, first), in elements.
-
-        Cuts at ``first + i * quantum`` do; axes that may be cut anywhere are left out. A flat run
-        through a matrix is best cut where a row begins, even if it begins inside one itself.
-        """
-        runs = self.locate(view)
-        if runs is not None:
-            return {run.axis: (run.quantum, 0) for run in runs if run.quantum > 1}
-        if not self.is_flat_run(view):
-            return {}
-        width = self.extents[1]
-        return {view.shape.index(max(view.shape)): (width, -(view.offset // view.itemsize) % width)}
-
     def is_flat_run(self, view: View) -> bool:
         """Whether a view is one contiguous run through a matrix of elements of its size."""
         moving = [(e, s) for e, s in zip(view.shape, view.strides, strict=True) if e > 1 and s]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from instrumented.books.events import Access, Event, Kind
 from instrumented.lowering.layout import view_of
-from instrumented.lowering.nest import Nest
 from instrumented.lowering.uses import Ints
 
 NO_SCOPE = -1
@@ -78,20 +77,3 @@ def _same_elements(read: Access, written: Access) -> bool:
 
 def _transpose(access: Access) -> Access:
     return replace(access, shape=access.shape[::-1], strides=access.strides[::-1])
-
-
-@dataclass(slots=True)
-class ProductTiles:
-    """The C tiles of the last product of every scope: its elementwise epilogue follows them."""
-
-    tiles: dict[int, tuple[tuple[int, ...], list[int]]] = field(default_factory=dict)
-
-    def steps(self, scope: int, nest: Nest, steps: list[int]) -> list[int]:
-        """Return the steps of a nest: those of the product before it if it follows its result."""
-        if scope == NO_SCOPE:
-            return steps
-        if nest.product:
-            self.tiles[scope] = (nest.loops[:-1], steps[:-1])
-            return steps
-        loops, followed = self.tiles.get(scope, ((), steps))
-        return followed if loops == nest.loops else steps

@@ -15,7 +15,8 @@ import pytest
 from ffenergy.data import Dataset
 from ffenergy.files.contents import as_csv
 from ffenergy.report.book import Book
-from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.training import train
 

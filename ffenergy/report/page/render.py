@@ -23,7 +23,7 @@ from ffenergy.report.page.svg import inline
 from ffenergy.report.pictures.drawing import Picture
 from ffenergy.report.sections import Section
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
-from ffenergy.runs.directory import Run
+from ffenergy.runs.run import Run
 
 QUESTION: Final = "Does Forward-Forward save energy?"
 OPEN: Final = ("accuracy", "waterfall", "crossing")

@@ -15,7 +15,7 @@ from ffenergy.report import tables
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import error_percent, tick
 from ffenergy.report.pictures.drawing import LOOK, bare, headline, plain_numbers, saved
-from ffenergy.runs.directory import Run
+from ffenergy.runs.run import Run
 from ffenergy.style import (
     ALGORITHM_COLOURS,
     ALGORITHM_NAMES,
@@ -25,7 +25,7 @@ from ffenergy.style import (
     layers_in_order,
     short_name,
 )
-from ffenergy.trained.preferred_inputs import IMAGES
+from ffenergy.trained.examples import IMAGES
 from ffenergy.trained.snapshots import FIELDS
 
 PAIRS: Final = 4  # of a mask and its hybrid, in a row

@@ -10,8 +10,9 @@ import pytest
 from click.testing import Result
 
 from ffenergy.cli import main
-from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.directory import RunDirectory
 from ffenergy.runs.document import SCALARS
+from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 
 Invoke = Callable[..., Result]

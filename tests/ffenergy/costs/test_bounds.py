@@ -236,13 +236,13 @@ def test_greedy_stages_add_up():
 
 
 def test_what_has_no_closed_form_is_refused():
-    with pytest.raises(SettingsError, match="no closed form for rule 'hebb'; choose one of bp"):
+    with pytest.raises(SettingsError, match="no closed form for rule 'hebb'; choose one of ff"):
         bounds.least("hebb", SEED, MIB)
     with pytest.raises(SettingsError, match="0 bytes on the chip; give a positive number"):
         schedules.best("ff", SEED, 0)
     with pytest.raises(SettingsError, match="bp is no local rule"):
         bounds.local_once("bp", SEED, MIB)
-    with pytest.raises(SettingsError, match="optimizer 'lion'; choose one of sgd"):
+    with pytest.raises(SettingsError, match="optimizer 'lion'; choose one of adam"):
         Network((784, 10), 1, "lion")
     with pytest.raises(SettingsError, match="give the pixels and at least one width"):
         Network((784,), 1)

@@ -24,7 +24,7 @@ from ffenergy.report.pictures import energy as energy_figures
 from ffenergy.report.pictures import memory as memory_figures
 from ffenergy.report.pictures.drawing import LOOK, render, saved
 from ffenergy.report.pictures.report import PICTURES
-from ffenergy.runs.directory import Run
+from ffenergy.runs.run import Run
 from ffenergy.style import PART_COLOURS, PART_NAMES, PHASE_COLOURS, ROLE_COLOURS
 
 ACCOUNTINGS = ("eager", "fused")

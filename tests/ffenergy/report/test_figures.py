@@ -14,7 +14,7 @@ from ffenergy.report.book import Book
 from ffenergy.report.pictures import energy, learning
 from ffenergy.report.pictures.drawing import render
 from ffenergy.report.pictures.report import PICTURES
-from ffenergy.runs.directory import Run
+from ffenergy.runs.run import Run
 from ffenergy.style import ALGORITHM_COLOURS, PHASE_COLOURS
 
 PNG = b"\x89PNG\r\n"

@@ -19,7 +19,7 @@ from ffenergy.report.book import Book
 from ffenergy.report.numbers import exact, figure, fixed, prefixed
 from ffenergy.report.page import page as render
 from ffenergy.report.sections import sections
-from ffenergy.runs.directory import Run
+from ffenergy.runs.run import Run
 
 Invoke = Callable[..., Result]
 

@@ -18,7 +18,7 @@ from ffenergy.energy import profiles
 from ffenergy.report.book import Book
 from ffenergy.report.page import page, whatif
 from ffenergy.report.sections import sections
-from ffenergy.runs.directory import Run
+from ffenergy.runs.run import Run
 
 pytestmark = pytest.mark.slow
 

@@ -18,9 +18,10 @@ from ffenergy.report.book import Book
 from ffenergy.report.pictures import learning
 from ffenergy.report.pictures.drawing import render
 from ffenergy.report.pictures.report import REFERENCE
-from ffenergy.runs.directory import PICTURES_FILE, Run, RunDirectory
+from ffenergy.runs.directory import PICTURES_FILE, RunDirectory
+from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
-from ffenergy.trained.preferred_inputs import IMAGES, UNITS, preferred_inputs
+from ffenergy.trained.examples import IMAGES, UNITS, preferred_inputs
 
 Invoke = Callable[..., Result]
 

@@ -16,7 +16,7 @@ from ffenergy.report.columns import table as laid_out
 from ffenergy.report.findings import data_line, findings
 from ffenergy.report.numbers import figure, fixed
 from ffenergy.report.sections import sections
-from ffenergy.runs.directory import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run
+from ffenergy.runs.run import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run
 from ffenergy.style import TARGET_ERRORS, layers_in_order
 
 #           layer     phase        read     written    flops

@@ -19,6 +19,7 @@ import ffenergy.rules.backprop
 import ffenergy.rules.forward_forward
 import ffenergy.rules.kit.head
 import ffenergy.rules.kit.networks
+import ffenergy.rules.kit.passes
 from ffenergy.rules.backprop import Backprop
 from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.rules.kit.head import SoftmaxHead
@@ -34,6 +35,7 @@ MODULES = [
     ffenergy.network.head,
     ffenergy.rules.kit.head,
     ffenergy.rules.kit.networks,
+    ffenergy.rules.kit.passes,
 ]
 
 

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from ffenergy.files.documents import sealed
-from ffenergy.runs.directory import Run, RunDirectory, RunDirectoryError
+from ffenergy.runs.directory import RunDirectory, RunDirectoryError
 from ffenergy.runs.results import AlgorithmResult
+from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 
 Forget = Callable[[Path], None]

@@ -17,8 +17,9 @@ from ffenergy.data.catalogue import entry
 from ffenergy.errors import SettingsError
 from ffenergy.report.pictures.transfer import render
 from ffenergy.rules.kit.host import chunks
-from ffenergy.runs.directory import Run, RunDirectory
+from ffenergy.runs.directory import RunDirectory
 from ffenergy.runs.document import FORMAT
+from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.training import train
 from ffenergy.training.transfer import PlainNetwork, Task, train_head
