@@ -1,13 +1,13 @@
 """Writes the reference of commands, settings and columns from the program itself.
 
-A hook of MkDocs: in a page of docs/reference, a line `<!-- written: NAME -->` becomes what the
+A hook of MkDocs: in a page of docs, a line `<!-- written: NAME -->` becomes what the
 function NAME returns. So nothing is typed twice, and nothing is out of date.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from ffenergy.cli.flags import ALSO, HELP
 from ffenergy.costs.prices import COLUMNS
 from ffenergy.report.columns import KNOWN
 from ffenergy.settings import CHOICES, PRESETS, Settings
+from instrumented.script.command import run
 
 ROOT: Final = Path(__file__).parent.parent
 EXAMPLE: Final = ROOT / "reports" / "compare-quick"
@@ -51,28 +52,36 @@ def command(name: str, found: click.Command) -> str:
     """The section of one command."""
     context = click.Context(found, info_name=f"ffenergy {name}")
     usage = " ".join([f"ffenergy {name}", *found.collect_usage_pieces(context)])
-    options, settings = [], False
-    for parameter in found.get_params(context):
-        if isinstance(parameter, click.Argument) or "--help" in parameter.opts:
-            continue  # an argument is in the usage, and --help everywhere
-        if parameter.name in HELP and {"preset"} <= {p.name for p in found.params}:
-            settings = True
-            continue
-        with_default = parameter.get_help_record(context)
-        if with_default is not None:
-            _, names, values = FLAGS.split(with_default[0], maxsplit=1)
-            values = plain(values.strip("[] ").replace("|", " | "))
-            options.append((f"`{names}` {values}".strip(), plain(with_default[1])))
-    told = ["Every [setting](settings.md) is a flag too."] if settings else []
+    has_settings = "preset" in {one.name for one in found.params}
+    told = ["Every [setting](settings.md) is a flag too."] if has_settings else []
     return "\n\n".join(
         [
             f"## {name}",
             f"```text\n{usage}\n```",
             *prose(found.help or ""),
-            table(("option", "meaning"), options),
+            options(found, context, HELP if has_settings else ()),
             *told,
         ]
     )
+
+
+def options(found: click.Command, context: click.Context, left_out: Container[str]) -> str:
+    """The options of a command and what they mean, but --help and those that are ``left_out``."""
+    rows = []
+    for parameter in found.get_params(context):
+        if isinstance(parameter, click.Argument) or "--help" in parameter.opts:
+            continue  # an argument is in the usage, and --help everywhere
+        with_default = parameter.get_help_record(context)
+        if with_default is not None and parameter.name not in left_out:
+            _, names, values = FLAGS.split(with_default[0], maxsplit=1)
+            values = plain(values.strip("[] ").replace("|", " | "))
+            rows.append((f"`{names}` {values}".strip(), plain(with_default[1])))
+    return table(("option", "meaning"), rows)
+
+
+def script_options() -> str:
+    """The options of `instrumented run`."""
+    return options(run, click.Context(run, info_name="instrumented run"), ())
 
 
 def prose(help_text: str) -> Iterable[str]:
@@ -167,5 +176,5 @@ def plain(text: str) -> str:
 
 
 WRITTEN: Final[dict[str, Callable[[], str]]] = {
-    one.__name__: one for one in (commands, settings, presets, files, columns)
+    one.__name__: one for one in (commands, settings, presets, files, columns, script_options)
 }

@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
 
 from ffenergy.cli import main
 from ffenergy.costs.prices import COLUMNS
+from instrumented.script.command import run
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -61,6 +63,15 @@ def test_every_column_of_every_table_has_a_meaning(hook: ModuleType) -> None:
         told = [re.sub(r"_layer[2-9]$", "_layer1", column) for column in header]
         unknown = [column for column in told if column not in known]
         assert unknown == [], f"{name}.csv: say in docs/reference/files.md what they mean"
+
+
+def test_the_options_of_a_traced_script_are_those_of_its_help(hook: ModuleType) -> None:
+    source = (ROOT / "docs" / "scripts.md").read_text(encoding="utf-8")
+    text = str(hook.on_page_markdown(source))
+    told = re.findall(r"^\| `(-[\w-]+)`", text, flags=re.MULTILINE)
+    known = [one.opts[0] for one in run.params if isinstance(one, click.Option)]
+    assert told == known
+    assert not [name for name in known if f"| `{name}" in source]  # none is typed
 
 
 def test_nothing_in_a_text_is_taken_for_markup(hook: ModuleType) -> None:

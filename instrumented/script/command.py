@@ -42,11 +42,24 @@ def main() -> None:
     "--scope", type=click.Choice(list(SCOPES)), default="line", show_default=True,
     help="What a row of the tables stands for.",
 )  # fmt: skip
-@click.option("--json", "json_file", type=Path, help="Write everything to a JSON file.")
-@click.option("--csv", "csv_file", type=Path, help="Write the counts to a CSV file.")
+@click.option(
+    "--json",
+    "json_file",
+    type=Path,
+    help="Write everything to a JSON file, escapes too.",
+)
+@click.option(
+    "--csv", "csv_file", type=Path,
+    help="Write a CSV file, a row per place and operation: calls, flops, bytes read and written.",
+)  # fmt: skip
 @click.option("--html", "html_file", type=Path, help="Write the tables to an HTML page.")
-@click.option("--profile", help="Price the script in joules under a hardware profile.")
-@click.option("--levels", is_flag=True, help="Tell which memory level serves what (LRU).")
+@click.option(
+    "--profile", help="Price the script in joules under a hardware profile (`ffenergy profiles`)."
+)
+@click.option(
+    "--levels", is_flag=True,
+    help="Tell which of 32 KiB, 1 MiB, 32 MiB and beyond serves how many bytes (LRU).",
+)  # fmt: skip
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run(
