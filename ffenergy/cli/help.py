@@ -13,10 +13,11 @@ GROUPS = {
     "Backprop": "Settings of backprop and Mono-Forward alone.",
 }
 DEFAULTS = "In brackets: what the preset quick has; other presets, `ffenergy presets`."
-DATA = ("data_dir", "offline", "dataset", "n_train", "n_validation")
+DATA = ("data_dir", "offline", "dataset", "n_train", "n_validation", "tasks")
 RUN = (
     *("algorithms", "rule", "no_trace", "preset", "outdir", "force", "quiet", "verbose", "as_json"),
     *("conditions", "resume", "checkpoint_seconds", "steps", "snapshot_every", "fps", "seed"),
+    *("workers", "scheduler"),
     *("max_memory", "allow_different_bits"),
     "help",
 )

@@ -10,6 +10,7 @@ import click
 import pandas as pd
 
 from ffenergy.cli.flags import OutputFolder, data_flags, memory_flag
+from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.rule_flags import rule_flags
@@ -25,7 +26,7 @@ from ffenergy.sweeps.specification import Specification, SpecificationError
 from ffenergy.trained import examples
 
 
-@click.command()
+@click.command(cls=Grouped)
 @click.argument("spec", type=click.Path(path_type=Path))
 @rule_flags
 @click.option(

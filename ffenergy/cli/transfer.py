@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ffenergy.cli.flags import OutputFolder, data_flags
+from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.warning import warn
@@ -50,7 +51,7 @@ class Source:
         return {k.removeprefix(f"{algorithm}/"): w for k, w in found.items()}
 
 
-@click.command()
+@click.command(cls=Grouped)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option(
     "--to",

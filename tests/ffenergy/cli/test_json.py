@@ -121,6 +121,15 @@ def test_options_stand_in_groups_and_choices_can_be_completed(invoke: Invoke) ->
     assert "..." not in invoke("--help").stdout.partition("Commands:")[2]
 
 
+@pytest.mark.parametrize("command", ["sweep", "transfer"])
+def test_options_of_other_commands_stand_in_groups(invoke: Invoke, command: str) -> None:
+    told = invoke(command, "--help").stdout
+    run, data = told.split("\nRun:\n")[1].split("\nData:\n")
+    assert "--outdir" in run
+    assert "--data-dir" in data
+    assert "Training:" not in told  # these commands have no settings
+
+
 def test_messages_name_the_flag(invoke: Invoke, tmp_path: Path) -> None:
     result = invoke("compare", "--n-epochs", "-3", "--outdir", tmp_path)
     assert result.exit_code == 2
