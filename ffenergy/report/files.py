@@ -51,5 +51,5 @@ def page_alone(book: Book) -> dict[str, bytes]:
     from ffenergy.report.pictures.drawing import render
     from ffenergy.report.pictures.report import PICTURES
 
-    content = page(book, sections(book), render(book, PICTURES))
+    content = page(book, sections(book), render(book, PICTURES, for_page=True))
     return {**tables(book), "report.html": encoded(content)}

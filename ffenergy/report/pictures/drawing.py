@@ -6,6 +6,7 @@ Figures are made without pyplot's global state, so any number can be made in any
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,10 @@ LOOK: dict[Any, Any] = {  # keys are matplotlib's own literals; a user's matplot
 }
 DPI = 150
 FORMATS = ("png", "svg")
+PIXELS = ("png",)
+"""Formats of charts, and of pictures that are made of pixels."""
+LETTERS_PER_INCH = 8
+"""Of a headline: 12 points, bold."""
 WIDE = 150.0
 """The largest over the smallest value from which a logarithmic axis is labelled sparsely."""
 # No date and no version of the drawing library: the same run gives the same bytes.
@@ -63,15 +68,17 @@ class Picture:
 
 
 def render(
-    book: Book, pictures: Iterable[Picture], formats: Sequence[str] = FORMATS
+    book: Book, pictures: Iterable[Picture], *, for_page: bool = False
 ) -> Iterator[tuple[Picture, dict[str, bytes]]]:
     """Draw every one of `pictures` that there is data for.
 
-    Yields each picture with its files' contents by format, the same bytes on every call.
+    Yields each picture with its files' contents by format, the same bytes on every call. A page
+    takes charts in lines alone; nobody takes pixels in a file of lines.
     """
     for picture in pictures:
         with rc_context(LOOK):
             figure = picture.draw(book)
+            formats = (FORMATS[1:] if for_page else FORMATS) if picture.chart else PIXELS
             files = saved(figure, formats) if figure is not None else {}
         if files:
             yield picture, files
@@ -103,8 +110,10 @@ def plain_numbers(axis: Axis, form: Callable[[float], str] = "{:g}".format) -> N
 
 
 def headline(figure: Figure, sentence: str) -> None:
-    """Say over a picture what there is to see in it."""
-    figure.suptitle(sentence, fontsize=12, weight="bold")
+    """Say over a picture what there is to see in it, on as many lines as it takes."""
+    width = int(LETTERS_PER_INCH * figure.get_figwidth())
+    lines = textwrap.wrap(sentence, width, break_on_hyphens=False)
+    figure.suptitle("\n".join(lines), fontsize=12, weight="bold")
 
 
 def bare(ax: Axes) -> None:

@@ -7,6 +7,7 @@ frozen features and is not in them, backprop's output layer is.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import floor, log10
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.step_kinds import full_batches
 from ffenergy.report.book import Book
 from ffenergy.report.findings import accounting_line
-from ffenergy.report.numbers import NONE, PREFIXES, prefix_power, quantity
+from ffenergy.report.numbers import NONE, PREFIXES, decimal, prefix_power, quantity
 from ffenergy.report.numbers import figure as digits
 from ffenergy.report.pictures.drawing import headline
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
@@ -39,6 +40,10 @@ from ffenergy.style import (
 
 SCALES: Final = {"joules": (1e6, "µJ"), "macs": (1e-6, "million MAC")}
 """Factor and name of the unit of energies per training sample."""
+DIGITS: Final = 3
+UNSEEN: Final = 1e-3
+"""Share of the longest bar below which a kind has no line in the legend."""
+AS_READ: Final = {"eager": "As NumPy runs it", "fused": "Fused"}
 MOVEMENT: Final = "movement"
 COMPUTE: Final = "compute"
 
@@ -90,11 +95,12 @@ def waterfall(book: Book) -> Figure | None:
         if any(table.loc[part, ["backprop", "forward_forward"]].any() for table in panels.values())
     ]
     figure = Figure(figsize=(9, 1.6 + 0.42 * (len(parts) + 2)), layout="constrained")
-    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for ax, (accounting, table) in zip(axes, panels.items(), strict=True):
         _steps(ax, table, parts)
         ax.set_title(accounting)
-    names = [short_name("bp"), *(PART_NAMES[part] for part in parts), short_name("ff")]
+    rules = (BACKPROP, FORWARD_FORWARD)
+    names = [short_name(rules[0]), *(PART_NAMES[part] for part in parts), short_name(rules[1])]
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
     _, unit = SCALES[book.unit]
@@ -122,7 +128,7 @@ def _steps(ax: Axes, table: pd.DataFrame, parts: list[str]) -> None:
     """Bars from backprop down to FF, each part beginning where the one above it ended."""
     cells = {str(part): (bp, ff, gap) for part, bp, ff, gap in table.itertuples(name=None)}
     before, after, _ = cells[TOTAL]
-    lefts, widths, colours = [0.0], [float(before)], [ALGORITHM_COLOURS["bp"]]
+    lefts, widths, colours = [0.0], [float(before)], [ALGORITHM_COLOURS[BACKPROP]]
     level = widths[0]
     for part in parts:
         lefts.append(level)
@@ -131,17 +137,19 @@ def _steps(ax: Axes, table: pd.DataFrame, parts: list[str]) -> None:
         level += widths[-1]
     lefts.append(0.0)
     widths.append(float(after))
-    colours.append(ALGORITHM_COLOURS["ff"])
+    colours.append(ALGORITHM_COLOURS[FORWARD_FORWARD])
     rows = range(len(widths))
     ax.barh(rows, widths, 0.66, lefts, color=colours)
+    decimals = max(0, DIGITS - 1 - floor(log10(max(widths[0], widths[-1]) or 1.0)))
     for row, (left, width) in enumerate(zip(lefts, widths, strict=True)):
         end = left + width
         if row + 1 < len(widths):
             ax.plot([end, end], [row - 0.33, row + 1.33], color="#444444", linewidth=0.8)
         whole = row in (0, len(widths) - 1)
-        text = digits(width) if whole else digits(width, sign="+")
+        text = decimal(width, decimals=decimals, signed=not whole)
         ax.annotate(text, (max(left, end), row), (5, 0), textcoords="offset points", va="center")
-    ax.set_xlim(0, 1.18 * max(max(x, x + w) for x, w in zip(lefts, widths, strict=True)))
+    ends = [max(x, x + w) for x, w in zip(lefts, widths, strict=True)]
+    ax.set_xlim(0, max(ax.get_xlim()[1], 1.2 * max(ends)))
     ax.grid(visible=False, axis="y")
 
 
@@ -160,7 +168,18 @@ def by_phase_and_role(book: Book) -> Figure | None:
         scaled = table.assign(**{what: table[what] * scale for what in (MOVEMENT, COMPUTE)})
         _stacked(ax, scaled, bars, key, palette)
     axes[1].set_xlabel(f"{name} per training sample, under {book.headline}")
+    headline(figure, f"{AS_READ[SHOWN[0]]}, moving bytes takes {_moving(book)}")
     return figure
+
+
+def _moving(book: Book) -> str:
+    """The share of movement in the energy of every algorithm's training, eager."""
+    table = book.energy_per_sample("phase")
+    table = table[table["accounting"] == SHOWN[0]]
+    spent = table.groupby("algorithm")[[MOVEMENT, COMPUTE]].sum()
+    shares = spent[MOVEMENT] / spent.sum(axis=1)
+    told = [f"{100 * shares[name]:.0f} % of {ALGORITHM_NAMES[name]}" for name in book.trained]
+    return f"{' and '.join(told)}"
 
 
 def _stacked(
@@ -199,6 +218,8 @@ def _stacked(
     ax.set_xlim(0, 1.15 * max(left))
     ax.set_title(f"by {key}", loc="left")
     ax.grid(visible=False, axis="y")
+    drawn = table.groupby(key)[[MOVEMENT, COMPUTE]].sum().sum(axis=1)
+    kinds = [kind for kind in kinds if drawn[kind] > UNSEEN * max(left)]
     handles = [Patch(color=palette.get(kind, "#7F7F7F")) for kind in kinds]
     handles += [
         Patch(facecolor="#999999", edgecolor="white"),

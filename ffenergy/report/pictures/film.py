@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ffenergy.report.pictures.drawing import LOOK
-from ffenergy.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, layers_in_order
+from ffenergy.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, layers_in_order, short_name
 from ffenergy.trained.snapshots import Film
 
 SIZE: Final = (9.6, 6.08)  # inches; 960 x 608 pixels, both multiples of 16 for video encoders
@@ -146,7 +146,7 @@ class _Scene:
         heights = _apart(ends, top * 0.11)
         for name, value in ends.items():
             ax.annotate(
-                f"{_short(name)} {label.format(value)}",
+                f"{short_name(name)} {label.format(value)}",
                 (epochs[number], heights[name]),
                 xytext=(6, 0),
                 textcoords="offset points",
@@ -194,7 +194,3 @@ def _apart(values: dict[str, float], least: float) -> dict[str, float]:
 
 def _scale(largest: float) -> tuple[float, str]:
     return (1e12, "TB") if largest >= 1e12 else (1e9, "GB") if largest >= 1e9 else (1e6, "MB")
-
-
-def _short(algorithm: str) -> str:
-    return {"ff": "FF", "bp": "BP"}.get(algorithm, algorithm)

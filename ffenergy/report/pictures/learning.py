@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ffenergy.costs.decomposition import FORWARD_FORWARD
 from ffenergy.report import tables
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import error_percent, tick
@@ -21,6 +22,7 @@ from ffenergy.style import (
     ALGORITHM_NAMES,
     PAPER_LOCAL_TEST_ERROR,
     PAPER_TEST_ERROR,
+    in_order,
     layer_colour,
     layers_in_order,
     short_name,
@@ -129,7 +131,7 @@ def _finish(ax: Axes, *, whole_epochs: bool = True) -> None:
 
 def classifier_curves(book: Book) -> Figure | None:
     """Left the loss of every layer, right the errors of the softmax head, epoch by epoch."""
-    history = tables.epochs(book.run, "ff")
+    history = tables.epochs(book.run, FORWARD_FORWARD)
     if history.empty:
         return None
     figure = Figure(figsize=(12, 5), layout="constrained")
@@ -147,7 +149,13 @@ def classifier_curves(book: Book) -> Figure | None:
     for column, style in (("train_error", ":"), ("test_error", "o-")):
         if column in head:
             label = column.removesuffix("_error")
-            right.plot(head["epoch"], head[column], style, c=ALGORITHM_COLOURS["ff"], label=label)
+            right.plot(
+                head["epoch"],
+                head[column],
+                style,
+                c=ALGORITHM_COLOURS[FORWARD_FORWARD],
+                label=label,
+            )
     paper = paper_error(book.run)
     if paper is not None:
         label = f"{paper} %: Hinton 2022"
@@ -175,7 +183,7 @@ def hybrid_examples(book: Book) -> Figure | None:
             bare(ax)
         axes[0].set_ylabel(labels[part], fontsize=13)
     blurs = book.run.configuration["settings"].get("n_blur")
-    figure.suptitle(f"Hybrid negatives: mask · a + (1 − mask) · b, mask blurred {blurs} times")
+    headline(figure, f"Hybrids look like digits up close alone (masks blurred {blurs} times)")
     return figure
 
 
@@ -195,15 +203,14 @@ def masks(found: Mapping[int, Mapping[str, np.ndarray]]) -> dict[str, bytes]:
         for ax in grid.flat:
             ax.set(xticks=[], yticks=[])
             ax.grid(visible=False)
-        figure.suptitle("Masks (white: from the first digit) and the hybrids they make")
+        headline(figure, "Masks (white: from the first digit) and the hybrids they make")
         return saved(figure)
 
 
 def receptive_fields(book: Book) -> Figure | None:
     """The 16 units of layer 1 with the largest weight norm; positive red, negative blue."""
-    name = next(
-        (n for n in ("ff", *book.run.algorithms) if f"{n}/layer1/W" in book.run.weights), None
-    )
+    names = in_order(book.run.algorithms, ALGORITHM_NAMES)
+    name = next((n for n in names if f"{n}/layer1/W" in book.run.weights), None)
     if name is None:
         return None
     weights = np.asarray(book.run.weights[f"{name}/layer1/W"], dtype=float)
@@ -226,7 +233,7 @@ def receptive_fields(book: Book) -> Figure | None:
         ax.set_title(f"unit {unit}, norm {norms[unit]:.2f}", fontsize=9)
     figure.colorbar(image, ax=grid, shrink=0.6, label="weight (positive red, negative blue)")
     what = ALGORITHM_NAMES.get(name, name)
-    figure.suptitle(f"{what}: the {len(largest)} layer-1 receptive fields of largest norm")
+    headline(figure, f"{what}: the {len(largest)} layer-1 receptive fields of largest norm")
     return figure
 
 
@@ -241,7 +248,7 @@ def goodness_histograms(book: Book) -> Figure | None:
     columns = min(len(layers), 4)
     rows = -(-len(layers) // columns)
     figure = Figure(figsize=(3.7 * columns, 3.6 * rows + 0.4), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for ax in grid.flat[len(layers) :]:
         ax.set_visible(False)
     for number, (ax, layer) in enumerate(zip(grid.flat, layers, strict=False)):
@@ -253,10 +260,23 @@ def goodness_histograms(book: Book) -> Figure | None:
             label = None if number else f"θ = {threshold:g}"
             ax.axvline(threshold, color="black", linestyle="--", linewidth=1.5, label=label)
         ax.set(title=layer, xlabel="goodness per neuron, mean(h²)")
+        ax.tick_params(labelbottom=True)
     for row in grid:
         row[0].set_ylabel("test images")
-    figure.legend(loc="outside upper right", ncols=3)
+    figure.legend(loc="outside lower center", ncols=3)
+    if threshold is not None:
+        headline(figure, _told_apart(book.run, layers, float(threshold)))
     return figure
+
+
+def _told_apart(run: Run, layers: list[str], threshold: float) -> str:
+    """How many images every layer's goodness tells apart, in words."""
+    right = []
+    for layer in layers:
+        real, hybrid = (run.examples[f"goodness/{layer}/{kind}"] for kind in ("real", "hybrid"))
+        hits = int((real > threshold).sum()) + int((hybrid <= threshold).sum())
+        right.append(f"{100 * hits / (len(real) + len(hybrid)):.0f} % in {layer}")
+    return f"Goodness tells real images from hybrids: {', '.join(right)}"
 
 
 def preferred_inputs(book: Book) -> Figure | None:
@@ -281,7 +301,5 @@ def preferred_inputs(book: Book) -> Figure | None:
             shown = ax.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit)
             ax.set_title(f"unit {unit}", fontsize=9)
     figure.colorbar(shown, ax=grid, shrink=0.6, label="ink above (red) or below (blue) the mean")
-    figure.suptitle(
-        f"Mean of the {IMAGES} test images that excite a unit most, less the mean image"
-    )
+    headline(figure, f"Mean of the {IMAGES} test images that excite a unit most, less the mean")
     return figure

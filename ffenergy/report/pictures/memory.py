@@ -51,16 +51,16 @@ def miss_curve(book: Book) -> Figure | None:
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter("{x:g}")
-        _mark_crossings(ax, curves)
-        _memory_axis(ax, curves.index.min(), curves.index.max(), every=4)
-        ax.set_title(accounting)
+        met = _mark_crossings(ax, curves)
+        _memory_axis(ax, curves.index.min(), curves.index.max(), every=6)
+        ax.set_title(f"{accounting}\n{met}", fontsize=11)
         ax.set_xlabel("on-chip memory")
     axes[0].set_ylabel("MB per training sample travelling beyond it")
     lines, names = axes[0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside lower center", ncols=len(names))
     if all({FORWARD_FORWARD, BACKPROP} <= set(curves) for curves in panels.values()):
         told = ", ".join(f"{_less(curves)} {name}" for name, curves in panels.items())
-        headline(figure, f"On-chip sizes at which Forward-Forward moves less: {told}")
+        headline(figure, f"Forward-Forward moves less at {told}")
     return figure
 
 
@@ -68,12 +68,12 @@ def _less(curves: pd.DataFrame) -> str:
     """From which to which size Forward-Forward moves less than backprop, in words."""
     sizes = curves.index[curves[FORWARD_FORWARD] < curves[BACKPROP]]
     if sizes.empty:
-        return "none"
+        return "no size"
     return f"{memory_size(sizes.min())} to {memory_size(sizes.max())}"
 
 
-def _mark_crossings(ax: Axes, curves: pd.DataFrame) -> None:
-    """A ring at every crossing, its size written where there is room, pair by pair."""
+def _mark_crossings(ax: Axes, curves: pd.DataFrame) -> str:
+    """A ring at every crossing; returns their sizes in words, a line for every pair that meets."""
     lines = []
     for a, b in combinations(curves.columns, 2):
         met = crossings(curves, a, b)
@@ -81,9 +81,8 @@ def _mark_crossings(ax: Axes, curves: pd.DataFrame) -> None:
             ax.plot(*zip(*met, strict=True), "o", color="black", mfc="white", ms=7, mew=1.5)
             sizes = ", ".join(memory_size(size) for size, _ in met[:NAMED])
             sizes += f" and {len(met) - NAMED} more" if len(met) > NAMED else ""
-            lines.append(f"{short_name(a)} = {short_name(b)} at {sizes}")
-    text = "\n".join(lines) or "no crossing"
-    ax.text(0.03, 0.03, text, transform=ax.transAxes, ha="left", va="bottom", fontsize=10)
+            lines.append(f"{short_name(str(a))} = {short_name(str(b))} at {sizes}")
+    return "\n".join(lines) or "no two lines cross"
 
 
 def reuse_distances(book: Book) -> Figure | None:
@@ -108,7 +107,17 @@ def reuse_distances(book: Book) -> Figure | None:
     figure.legend(handles, names, loc="outside upper center", ncols=len(names))
     figure.supylabel("MB read per training sample", fontsize=11)
     figure.supxlabel("reuse distance (up to), tile grain", fontsize=11)
+    told = [f"{memory_size(_median(table, name))} in {short_name(name)}" for name in algorithms]
+    headline(figure, f"Half of all bytes come back within {' and '.join(told)}")
     return figure
+
+
+def _median(table: pd.DataFrame, algorithm: str) -> float:
+    """The distance up to which half of the bytes lie that an algorithm reads again, eager."""
+    own = (table["algorithm"] == algorithm) & (table["accounting"] == SHOWN[0])
+    again = table[own & (table["distance_to_bytes"] > 0)]
+    read = again.groupby("distance_to_bytes")["bytes_read"].sum().sort_index().cumsum()
+    return float(read.index[int((read >= read.iloc[-1] / 2).to_numpy().argmax())])
 
 
 def _histogram(
@@ -153,7 +162,7 @@ def live_memory(book: Book) -> Figure | None:
     if not chosen:
         return None
     shape = (len(SHOWN), len(chosen))
-    figure = Figure(figsize=(max(9, 4 * len(chosen)), 7), layout="constrained")
+    figure = Figure(figsize=(max(10.5, 1.5 + 4 * len(chosen)), 6.4), layout="constrained")
     grid = figure.subplots(*shape, sharey=True, squeeze=False)
     for accounting, row in zip(SHOWN, grid, strict=True):
         for ax, (algorithm, (step, table)) in zip(row, chosen.items(), strict=True):
@@ -170,18 +179,16 @@ def live_memory(book: Book) -> Figure | None:
     figure.legend(
         roles,
         [role.replace("_", " ") for role in ROLES],
-        loc="outside upper center",
-        ncols=len(ROLES),
+        loc="outside right upper",
         title="role (areas)",
+        alignment="left",
     )
     figure.legend(
         [Patch(color=PHASE_COLOURS.get(phase, "#7F7F7F")) for phase in phases],
         phases,
-        loc="outside lower center",
-        ncols=len(phases),
-        title="phase (strip below the areas; numbers are layers)",
-        columnspacing=1.2,
-        handlelength=1.2,
+        loc="outside right lower",
+        title="phase (strip; with layers)",
+        alignment="left",
     )
     for ax in grid[-1]:
         ax.set_xlabel("operations of one step")

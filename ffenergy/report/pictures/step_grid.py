@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from ffenergy.report.pictures.drawing import LOOK, saved
+from ffenergy.report.pictures.drawing import LOOK, headline, saved
+from ffenergy.rules.registry import pair
 from ffenergy.style import ROLE_COLOURS
 from ffenergy.sweeps.step_grids import swept
 
@@ -40,7 +41,9 @@ def render(table: pd.DataFrame) -> dict[str, bytes]:
     One swept axis gives lines, two or more give maps over the first two, the others held at their
     first value. Empty where nothing is compared with backprop or nothing is swept.
     """
-    ratios = table[table["algorithm"] == "ff"].dropna(subset=["bytes_ratio_to_bp"])
+    both = pair(table["algorithm"])
+    ratios = table[table["algorithm"] == (both[0] if both else "")]
+    ratios = ratios.dropna(subset=["bytes_ratio_to_bp"])
     axes = swept(table)
     if ratios.empty or not axes:
         return {}
@@ -49,19 +52,26 @@ def render(table: pd.DataFrame) -> dict[str, bytes]:
         ratios = ratios[ratios[name] == value]
     with rc_context(LOOK):
         figure = _lines(ratios, axes[0]) if len(axes) == 1 else _maps(ratios, axes[:2])
-        figure.suptitle(_title(ratios, axes, held), fontsize=12)
+        figure.supxlabel(_held(ratios, axes, held), fontsize=10)
+        headline(figure, _wins(ratios))
         return saved(figure)
 
 
-def _title(ratios: pd.DataFrame, axes: list[str], held: Mapping[str, Any]) -> str:
+def _wins(ratios: pd.DataFrame) -> str:
+    """In how many of the steps that are drawn Forward-Forward spends less energy."""
+    told = []
+    for accounting, own in ratios.groupby("accounting", sort=False):
+        wins = int((own["energy_ratio_to_bp"] < 1).sum())
+        told.append(f"in {wins} of {len(own)} steps {accounting}")
+    return f"Forward-Forward costs less energy than backprop {', '.join(told)}"
+
+
+def _held(ratios: pd.DataFrame, axes: list[str], held: Mapping[str, Any]) -> str:
     first = ratios.iloc[0]
     still = ("width", "depth", "batch_size", "optimizer", "dtype")
     fixed = [f"{AXIS_NAMES[n]} {first[n]}" for n in still if n not in axes[:2] and n not in held]
     fixed += [f"{AXIS_NAMES[name]} {value}" for name, value in held.items()]
-    return (
-        "Cost of a training step, Forward-Forward over backprop (below 1: Forward-Forward wins)\n"
-        f"{', '.join(fixed)}; energy under {first['profile']}"
-    )
+    return f"{', '.join(fixed)}; energy under {first['profile']}"
 
 
 def _maps(ratios: pd.DataFrame, axes: list[str]) -> Figure:

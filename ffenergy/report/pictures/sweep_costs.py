@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from ffenergy.report.numbers import counted, tick
-from ffenergy.report.pictures.drawing import LOOK, saved
+from ffenergy.report.pictures.drawing import LOOK, headline, saved
+from ffenergy.report.pictures.sweep_errors import least_errors
 from ffenergy.style import ALGORITHM_COLOURS, TARGET_ERRORS, short_name
 from ffenergy.sweeps.tables import algorithms_of
 
@@ -44,10 +45,9 @@ def render(summary: pd.DataFrame, energy: str) -> dict[str, bytes]:
         right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value, "B")))
         seeds = counted(int(done["n"].min()), int(done["n"].max()), "seed")
         sample = " · SAMPLE, not the full data set" if done["is_sample"].any() else ""
-        least = done.groupby("algorithm", sort=False)["test_error_mean"].min()
-        told = ", ".join(f"{short_name(n)} {least[n]:.2f} %" for n in algorithms_of(done))
         about = f"{done['dataset'].iloc[0]}, {seeds}; dotted: targets{sample}"
-        figure.suptitle(f"Least error: {told}\n{about}", fontsize=12)
+        left.set_title(about, loc="left", fontsize=10)
+        headline(figure, f"Least error: {least_errors(done)}")
         return saved(figure)
 
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ffenergy.report.numbers import counted
-from ffenergy.report.pictures.drawing import LOOK, saved
+from ffenergy.report.pictures.drawing import LOOK, headline, saved
 from ffenergy.style import ALGORITHM_COLOURS, short_name
 from ffenergy.sweeps.tables import algorithms_of, described
 
@@ -42,8 +42,23 @@ def render(summary: pd.DataFrame, swept: Sequence[str]) -> dict[str, bytes]:
         sample = " · SAMPLE, not the full data set" if done["is_sample"].any() else ""
         seeds = counted(int(done["n"].min()), int(done["n"].max()), "seed")
         bars = "; bars: one standard deviation" if done["n"].max() > 1 else ""
-        figure.suptitle(f"{done['dataset'].iloc[0]}, {seeds}{bars}{sample}", fontsize=11)
+        about = f"{done['dataset'].iloc[0]}, {seeds}{bars}{sample}"
+        ax.set_title(about, loc="left", fontsize=10)
+        headline(figure, f"Least error: {least_errors(done, names)}")
         return saved(figure)
+
+
+def least_errors(done: pd.DataFrame, names: Sequence[str] = ()) -> str:
+    """The least error of every algorithm, and the settings that reached it."""
+    told = []
+    for algorithm in algorithms_of(done):
+        own = done[done["algorithm"] == algorithm]
+        best = own.loc[own["test_error_mean"].idxmin()].to_dict()
+        at = described({str(name): value for name, value in best.items()}, names)
+        told.append(
+            f"{short_name(algorithm)} {best['test_error_mean']:.2f} %{f' ({at})' if at else ''}"
+        )
+    return ", ".join(told)
 
 
 def _axis(done: pd.DataFrame, names: Sequence[str]) -> str | None:

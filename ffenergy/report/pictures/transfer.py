@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from ffenergy.report.numbers import counted
-from ffenergy.report.pictures.drawing import LOOK, saved
+from ffenergy.report.pictures.drawing import LOOK, headline, saved
 from ffenergy.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_name
 
 
@@ -31,15 +31,16 @@ def render(summary: pd.DataFrame) -> dict[str, bytes]:
             places = np.arange(len(algorithms))
             ax.bar(places, means, 0.7, yerr=spread, capsize=4, color=colours)
             for place, mean, above in zip(places, means, spread, strict=True):
-                if np.isfinite(mean):
-                    ax.annotate(
-                        f"{mean:.2f}",
-                        (place, mean + above),
-                        (0, 3),
-                        ha="center",
-                        textcoords="offset points",
-                        fontsize=10,
-                    )
+                known = np.isfinite(mean)
+                ax.annotate(
+                    f"{mean:.2f}" if known else "not\ntrained",
+                    (place, mean + above if known else 0),
+                    (0, 3),
+                    ha="center",
+                    textcoords="offset points",
+                    fontsize=10,
+                    color="black" if known else "#7F7F7F",
+                )
             ax.margins(y=0.12)
             ax.set_xticks(
                 places, [short_name(name) for name in algorithms], rotation=30, ha="right"
@@ -50,6 +51,13 @@ def render(summary: pd.DataFrame) -> dict[str, bytes]:
         trained = ", ".join(summary["trained_on"].drop_duplicates())
         n = counted(int(summary["n"].min()), int(summary["n"].max()), "seed")
         sample = " · SAMPLE, not the full data set" if summary["is_sample"].any() else ""
-        told = f"Hidden layers trained on {trained}, {n}; lines: one standard deviation"
-        figure.suptitle(told + sample, fontsize=11)
+        told = f"hidden layers trained on {trained}, {n}; lines: one standard deviation"
+        figure.supxlabel(told + sample, fontsize=10)
+        best = summary.dropna(subset=["test_error_mean"]).sort_values("test_error_mean")
+        least = best.groupby("task", sort=False).first()["algorithm"]
+        headline(
+            figure,
+            "Best features: "
+            + ", ".join(f"{short_name(least[t])} for {t}" for t in tasks if t in least),
+        )
         return saved(figure)
