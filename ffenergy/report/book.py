@@ -20,6 +20,7 @@ from ffenergy.energy import ChosenProfile, Profile, choose_profiles, restore_pro
 from ffenergy.report import per_sample, tables
 from ffenergy.report.answer import Answer, answer
 from ffenergy.report.columns import UNITS
+from ffenergy.rules import registry
 from ffenergy.runs.run import Run
 
 SCOPES: Final = {TRAINING_STEP: "Per training step", RUN: "Over the whole run"}
@@ -70,6 +71,11 @@ class Book:
     # ---- what was counted ------------------------------------------------------------------------
 
     @cached_property
+    def pair(self) -> tuple[str, str] | None:
+        """The rule that headlines are of and its baseline; None unless both have finished."""
+        return registry.pair(self.run.results)
+
+    @cached_property
     def counted(self) -> pd.DataFrame:
         """A row per algorithm, as counted: see ``tables.counted``."""
         return tables.counted(self.run)
@@ -87,13 +93,13 @@ class Book:
 
     @cached_property
     def comparison(self) -> pd.DataFrame:
-        """Forward-Forward against backprop, quantity by quantity."""
-        return tables.comparison(self.run, self.counted)
+        """The pair, quantity by quantity."""
+        return tables.comparison(self.run, self.counted, self.pair)
 
     @cached_property
     def phase_differences(self) -> pd.DataFrame:
-        """Bytes per training sample of Forward-Forward and backprop, phase by phase."""
-        return tables.phase_differences(self.run)
+        """Bytes per training sample of the pair, phase by phase."""
+        return tables.phase_differences(self.run, self.pair)
 
     @cached_property
     def reached(self) -> pd.DataFrame:

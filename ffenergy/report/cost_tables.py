@@ -7,7 +7,14 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs.decomposition import RUN, TOTAL, TRAINING_STEP, exact_total
+from ffenergy.costs.decomposition import (
+    BACKPROP,
+    FORWARD_FORWARD,
+    RUN,
+    TOTAL,
+    TRAINING_STEP,
+    exact_total,
+)
 from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.pricing import COMPUTE, WIRE
 from ffenergy.costs.step_kinds import rows_of, trains_layers
@@ -48,9 +55,9 @@ def parts(
     unit = UNITS[book.unit] if unit is None else unit
     shown = [
         *columns(["part"]),
-        amount("backprop", short_name("bp"), unit),
-        amount("forward_forward", short_name("ff"), unit),
-        amount("difference", "FF − backprop", unit, signed=True),
+        amount("backprop", short_name(BACKPROP), unit),
+        amount("forward_forward", short_name(FORWARD_FORWARD), unit),
+        amount("difference", _less(FORWARD_FORWARD, BACKPROP), unit, signed=True),
     ]
     name = f"parts-{scope.replace(' ', '-')}-{accounting}"
     what = ""
@@ -74,12 +81,12 @@ def counted_places(book: Book) -> list[Table]:
         key = f"bytes-by-layer-{name}"
         found.append(table(key, caption, "traffic.csv", shown, rows.iloc[:-1], foot))
     differences = book.phase_differences
-    if not differences.empty:
+    if book.pair and not differences.empty:
         rows = differences.rename_axis("phase").reset_index()
         shown = [
             *columns(["phase"]),
-            *(amount(name, short_name(name), "B") for name in ("ff", "bp")),
-            amount("difference", "FF − backprop", "B", signed=True),
+            *(amount(name, short_name(name), "B") for name in book.pair),
+            amount("difference", _less(*book.pair), "B", signed=True),
         ]
         caption = "Bytes per training sample of the training steps, eager"
         foot = dict(rows.iloc[-1])
@@ -215,6 +222,10 @@ def _spread(rows: pd.DataFrame, key: str) -> pd.DataFrame:
 def _pairs(frame: pd.DataFrame, unit: str) -> list[Column]:
     names = [str(name) for name in frame if "|" in str(name)]
     return [amount(name, pair(*name.split("|")), unit) for name in names]
+
+
+def _less(ours: str, baseline: str) -> str:
+    return f"{short_name(ours)} − {short_name(baseline)}"
 
 
 def _by(order: tuple[str, ...]) -> Any:

@@ -11,6 +11,7 @@ from ffenergy.costs.prices import PRICED_GRAIN
 from ffenergy.report import tables
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import error_percent, percent, quantity, times
+from ffenergy.rules import registry
 from ffenergy.runs.run import Run
 from ffenergy.style import ACCOUNTING, ALGORITHM_NAMES, PHASES
 
@@ -78,26 +79,27 @@ def priced_line(book: Book) -> str:
 
 def _movement(book: Book) -> str:
     table = book.comparison
-    if table.empty:
+    if book.pair is None or table.empty:
         return ""
     rows = {row["quantity"]: row for row in table.to_dict("records")}
     sample, flops = rows["bytes per training sample"], rows["flops per training sample"]
     summary = book.counted.set_index("algorithm")
     whole = summary["bytes_read"] + summary["bytes_written"]
-    ff, bp = (float(book.run.results[name]["test_error"]) for name in ("ff", "bp"))
+    ours, theirs = book.pair
+    errors = [error_percent(float(book.run.results[name]["test_error"])) for name in book.pair]
     return (
-        f"Per training sample Forward-Forward moved {times(sample['ratio'])} the bytes of backprop "
-        f"({quantity(sample['ff'], 'B')} against {quantity(sample['bp'], 'B')}) "
+        f"Per training sample {ALGORITHM_NAMES[ours]} moved {times(sample['ratio'])} the bytes of "
+        f"{ALGORITHM_NAMES[theirs]} ({' against '.join(_bytes(sample[n]) for n in book.pair)}) "
         f"for {times(flops['ratio'])} its flops; the whole runs, heads and evaluations "
-        f"included, moved {quantity(whole['ff'], 'B')} against {quantity(whole['bp'], 'B')} "
-        f"({times(tables.ratio(whole['ff'], whole['bp']))}) "
-        f"and ended at {error_percent(ff)} against {error_percent(bp)} test error."
+        f"included, moved {' against '.join(_bytes(whole[n]) for n in book.pair)} "
+        f"({times(tables.ratio(whole[ours], whole[theirs]))}) "
+        f"and ended at {' against '.join(errors)} test error."
     )
 
 
 def _decomposition(book: Book) -> str:
     table = book.phase_differences
-    if table.empty:
+    if book.pair is None or table.empty:
         return ""
     difference = table["difference"]
 
@@ -109,7 +111,8 @@ def _decomposition(book: Book) -> str:
         return ""
     eaten = tables.ratio(part("normalize"), saved)
     total = part("all")
-    outcome = f"{quantity(abs(total), 'B')} {'more' if total > 0 else 'less'} than backprop"
+    than = ALGORITHM_NAMES[book.pair[1]]
+    outcome = f"{quantity(abs(total), 'B')} {'more' if total > 0 else 'less'} than {than}"
     told = {phase: quantity(part(phase), "B", "+") for phase in PHASES}
     return (
         f"Per training sample, removing the backward pass saved {quantity(saved, 'B')}; "
@@ -123,34 +126,60 @@ def _decomposition(book: Book) -> str:
 
 
 def _normalisation(book: Book) -> str:
-    if not tables.both_traced(book.run, "ff"):
+    known = registry.rules()
+    names = [name for name in book.traced if name in known and known[name].normalizes_inputs]
+    if not names or not tables.both_traced(book.run, names[0]):
         return ""
     summary = book.counted.set_index("algorithm")
-    share = float(summary["normalize_bytes_share"]["ff"])
-    training = tables.training_traffic(book.run, "ff")
+    share = float(summary["normalize_bytes_share"][names[0]])
+    training = tables.training_traffic(book.run, names[0])
     moved = training["bytes_read"] + training["bytes_written"]
     normalize = moved[training["phase"] == "normalize"].sum()
     steps = tables.ratio(float(normalize), float(moved.sum()))
     return (
-        f"L2 normalisation took {percent(steps)} of the bytes of Forward-Forward's training "
-        f"steps, {percent(share)} of its whole run."
+        f"L2 normalisation took {percent(steps)} of the bytes of {ALGORITHM_NAMES[names[0]]}'s "
+        f"training steps, {percent(share)} of its whole run."
     )
+
+
+def control(run: Run) -> tuple[str, float] | None:
+    """Name and test error of the first rule that trains no hidden layer; None without one."""
+    for name, row in run.results.items():
+        if not _trains_layers(name):
+            return name, float(row.get("test_error", math.nan))
+    return None
+
+
+def beaten(run: Run) -> list[str]:
+    """Titles of the rules that train hidden layers and did no better than the control."""
+    found = control(run)
+    if found is None:
+        return []
+    errors = {n: float(row.get("test_error", math.nan)) for n, row in run.results.items()}
+    return [
+        ALGORITHM_NAMES.get(name, name)
+        for name, error in errors.items()
+        if _trains_layers(name) and error >= found[1]
+    ]
+
+
+def _trains_layers(name: str) -> bool:
+    known = registry.rules()
+    return name not in known or known[name].trains_layers
 
 
 def _control(run: Run) -> str:
-    if "random" not in run.results or len(run.results) < 2:
+    found = control(run)
+    if found is None or len(run.results) < 2:
         return ""
-    errors = {name: float(row["test_error"]) for name, row in run.results.items()}
-    control = errors.pop("random")
-    if any(map(math.isnan, (control, *errors.values()))):  # no epoch took them
-        return ""
-    beaten = [ALGORITHM_NAMES.get(name, name) for name, e in errors.items() if not e < control]
+    if any(math.isnan(float(row["test_error"])) for row in run.results.values()):
+        return ""  # no epoch took them
+    name, error = found
     sentence = (
-        "The untrained control, random frozen layers under the same head, reached "
-        f"{error_percent(control)}"
+        f"The {ALGORITHM_NAMES[name]}, which trains no hidden layer, reached {error_percent(error)}"
     )
-    if beaten:
-        return f"{sentence}: {' and '.join(beaten)} did no better than not training at all."
+    if worse := beaten(run):
+        return f"{sentence}: {' and '.join(worse)} did no better than not training at all."
     return f"{sentence}, worse than every trained network."
 
 
@@ -159,7 +188,7 @@ def _targets(book: Book) -> list[str]:
     sentences: list[str] = []
     missed: list[str] = []
     for target, rows in table.groupby("target_error", sort=False):
-        rows = rows[rows["algorithm"] != "random"]
+        rows = rows[[_trains_layers(name) for name in rows["algorithm"]]]
         if rows.empty or not book.run.traffic["algorithm"].isin(rows["algorithm"]).any():
             continue
         if not rows["reached"].any():
@@ -167,8 +196,8 @@ def _targets(book: Book) -> list[str]:
             continue
         parts = "; ".join(_target_part(row) for _, row in rows.iterrows())
         reached = rows[rows["reached"]].set_index("algorithm")["bytes"]
-        if {"ff", "bp"} <= set(reached.index):
-            parts += f"; ratio {times(tables.ratio(reached['ff'], reached['bp']))}"
+        if book.pair and set(book.pair) <= set(reached.index):
+            parts += f"; ratio {times(tables.ratio(*(reached[name] for name in book.pair)))}"
         sentences.append(f"Bytes moved up to {target:g} % test error: {parts}.")
     if missed:
         sentences.append(f"No trained network reached {' or '.join(missed)} test error.")
@@ -210,6 +239,10 @@ def unfinished(run: Run) -> str:
         return ""
     reason = run.configuration.get("reason")
     return f"This run is not complete ({status}{f': {reason}' if reason else ''})."
+
+
+def _bytes(value: float) -> str:
+    return quantity(value, "B")
 
 
 def _of(share: float) -> str:

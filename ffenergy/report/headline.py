@@ -145,14 +145,11 @@ def _normalisation(told: Answer) -> str:
 
 def warnings(book: Book) -> list[str]:
     """What must stand beside the figures: errors like untrained, on held-out images, unfinished."""
-    results = book.run.results
-    errors = {name: row.get("test_error", math.nan) for name, row in results.items()}
-    control = errors.pop("random", math.nan)
-    beaten = [ALGORITHM_NAMES.get(n, n) for n, error in errors.items() if error >= control]
     told = []
-    if beaten:
-        what = f"{' and '.join(beaten)} did no better than the untrained control"
-        told.append(f"{what} ({error_percent(control)}).")
+    control, beaten = findings.control(book.run), findings.beaten(book.run)
+    if control and beaten:
+        what = f"{' and '.join(beaten)} did no better than the {ALGORITHM_NAMES[control[0]]}"
+        told.append(f"{what} ({error_percent(control[1])}).")
     told += [findings.validation(book.run), findings.unfinished(book.run)]
     return [sentence for sentence in told if sentence]
 

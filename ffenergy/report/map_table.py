@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from ffenergy.costs.decomposition import FORWARD_FORWARD
 from ffenergy.costs.map import rows
 from ffenergy.costs.network import Network
 from ffenergy.costs.regions import Verdict
@@ -44,7 +45,7 @@ def screen(table: pd.DataFrame, network: Network, profiles: Sequence[Profile]) -
 def where_cheaper(table: pd.DataFrame, layer_sizes: str, profile: Profile) -> Table:
     """A row per batch size; per optimiser the sizes of a proven win and the least ratio."""
     found = table[
-        (table["rule"] == "ff")
+        (table["rule"] == FORWARD_FORWARD)
         & (table["layer_sizes"] == layer_sizes)
         & (table["profile"] == profile.name)
     ]
@@ -72,7 +73,7 @@ def chips(network: Network, profiles: Sequence[Profile]) -> Table:
     for profile in profiles:
         sizes = profile.capacities_bytes
         own = sizes[-1] if sizes else WITHOUT_SIZE
-        one = rows([network], [own], [profile], ["ff"]).iloc[0]
+        one = rows([network], [own], [profile], [FORWARD_FORWARD]).iloc[0]
         cells.append(
             [
                 profile.name,

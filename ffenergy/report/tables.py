@@ -213,16 +213,15 @@ def layers_by_phases(run: Run, algorithm: str) -> pd.DataFrame:
     return table
 
 
-def comparison(
-    run: Run, table: pd.DataFrame, ours: str = "ff", baseline: str = "bp"
-) -> pd.DataFrame:
+def comparison(run: Run, table: pd.DataFrame, pair: tuple[str, str] | None) -> pd.DataFrame:
     """Two algorithms side by side: quantity, unit, both values and their ratio.
 
     `table` is :func:`counted`. Empty unless both algorithms finished and were traced.
     """
-    columns = ["quantity", "unit", ours, baseline, "ratio"]
-    if not both_traced(run, ours, baseline):
-        return pd.DataFrame(columns=columns)
+    if pair is None or not both_traced(run, *pair):
+        return pd.DataFrame()
+    columns = ["quantity", "unit", *pair, "ratio"]
+    ours, baseline = pair
     a, b = (table[table["algorithm"] == name].iloc[0] for name in (ours, baseline))
     quantities = [
         ("bytes per training sample", "byte", "bytes_per_training_sample"),
@@ -240,15 +239,15 @@ def comparison(
     return pd.DataFrame(rows, columns=columns)
 
 
-def phase_differences(run: Run, ours: str = "ff", baseline: str = "bp") -> pd.DataFrame:
+def phase_differences(run: Run, pair: tuple[str, str] | None) -> pd.DataFrame:
     """Bytes per training sample of two algorithms and their difference, a row per phase.
 
     The last row, `all`, is the sum of the others. Empty unless both were traced.
     """
-    columns = [ours, baseline, "difference"]
-    if not both_traced(run, ours, baseline):
-        return pd.DataFrame(columns=columns)
-    per_phase = {name: _training_bytes_by_phase(run, name) for name in (ours, baseline)}
+    if pair is None or not both_traced(run, *pair):
+        return pd.DataFrame()
+    ours, baseline = pair
+    per_phase = {name: _training_bytes_by_phase(run, name) for name in pair}
     phases = in_order({phase for row in per_phase.values() for phase in row}, PHASES)
     table = pd.DataFrame(
         {

@@ -12,7 +12,15 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.costs import on_chip
-from ffenergy.costs.decomposition import PARTS, RUN, TRAINING_STEP, decompose, of_run
+from ffenergy.costs.decomposition import (
+    BACKPROP,
+    FORWARD_FORWARD,
+    PARTS,
+    RUN,
+    TRAINING_STEP,
+    decompose,
+    of_run,
+)
 from ffenergy.costs.prices import PRICED_GRAIN, SHOWN, Prices
 from ffenergy.costs.pricing import COMPUTE
 from ffenergy.costs.step_kinds import full_batches, rows_of
@@ -71,7 +79,7 @@ def sentences(prices: Prices, profile: Profile, size_bytes: int) -> dict[tuple[s
     table = costs(prices, profile, size_bytes)
     found = {}
     for (scope, accounting), rows in table.groupby(["scope", "accounting"], sort=False):
-        if not {"ff", "bp"} <= set(rows["algorithm"]):
+        if not {FORWARD_FORWARD, BACKPROP} <= set(rows["algorithm"]):
             continue
         parts = decompose(rows, ["energy"])
         told = f"{SCOPES[str(scope)]}, {accounting}, under {profile.name}"
