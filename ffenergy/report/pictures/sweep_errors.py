@@ -53,7 +53,7 @@ def least_errors(done: pd.DataFrame, names: Sequence[str] = ()) -> str:
     told = []
     for algorithm in algorithms_of(done):
         own = done[done["algorithm"] == algorithm]
-        best = own.loc[own["test_error_mean"].idxmin()].to_dict()
+        best = own.sort_values("test_error_mean", kind="stable").iloc[0].to_dict()
         at = described({str(name): value for name, value in best.items()}, names)
         told.append(
             f"{short_name(algorithm)} {best['test_error_mean']:.2f} %{f' ({at})' if at else ''}"
