@@ -227,8 +227,8 @@ def test_miss_curves_are_drawn_with_their_crossings() -> None:
         rings = ax.lines[-1]
         assert len(rings.get_xdata()) == 1
         assert 2**12 < rings.get_xdata()[0] < 2**14
-        assert "FF = backprop at 8" in ax.texts[0].get_text()
-        assert "KiB" in ax.texts[0].get_text()
+        assert "FF = backprop at 8" in ax.get_title()
+        assert "KiB" in ax.get_title()
     assert "MB per training sample" in figure.axes[0].get_ylabel()
 
 
