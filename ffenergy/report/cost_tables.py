@@ -7,14 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs.decomposition import (
-    BACKPROP,
-    FORWARD_FORWARD,
-    RUN,
-    TOTAL,
-    TRAINING_STEP,
-    exact_total,
-)
+from ffenergy.costs.decomposition import RUN, TOTAL, TRAINING_STEP, exact_total
 from ffenergy.costs.prices import SHOWN
 from ffenergy.costs.pricing import COMPUTE, WIRE
 from ffenergy.costs.step_kinds import rows_of, trains_layers
@@ -22,6 +15,7 @@ from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Column, Table, amount, columns, pair, table
 from ffenergy.report.numbers import memory_size, words
 from ffenergy.report.per_sample import crossings
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.style import (
     ALGORITHM_NAMES,
     PHASES,

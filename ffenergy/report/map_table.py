@@ -7,7 +7,6 @@ from typing import Final
 
 import pandas as pd
 
-from ffenergy.costs.decomposition import FORWARD_FORWARD
 from ffenergy.costs.map import rows
 from ffenergy.costs.network import Network
 from ffenergy.costs.regions import Verdict
@@ -16,6 +15,7 @@ from ffenergy.report import text
 from ffenergy.report.columns import Column, Table
 from ffenergy.report.columns import table as laid_out
 from ffenergy.report.numbers import MISSING
+from ffenergy.rules.registry import FORWARD_FORWARD
 
 MIB: Final = 2**20
 NAMES: Final = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}

@@ -12,15 +12,7 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.costs import on_chip
-from ffenergy.costs.decomposition import (
-    BACKPROP,
-    FORWARD_FORWARD,
-    PARTS,
-    RUN,
-    TRAINING_STEP,
-    decompose,
-    of_run,
-)
+from ffenergy.costs.decomposition import PARTS, RUN, TRAINING_STEP, decompose, of_run
 from ffenergy.costs.prices import PRICED_GRAIN, SHOWN, Prices
 from ffenergy.costs.pricing import COMPUTE
 from ffenergy.costs.step_kinds import full_batches, rows_of
@@ -29,6 +21,7 @@ from ffenergy.report.answer import answer
 from ffenergy.report.book import SCOPES
 from ffenergy.report.columns import UNITS
 from ffenergy.report.numbers import memory_size
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_name
 
 KEYS: Final = ["scope", "algorithm", "accounting", "phase"]

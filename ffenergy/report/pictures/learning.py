@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ffenergy.costs.decomposition import FORWARD_FORWARD
 from ffenergy.report import tables
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import error_percent, tick
 from ffenergy.report.pictures.drawing import LOOK, bare, headline, plain_numbers, saved
+from ffenergy.rules.registry import FORWARD_FORWARD
 from ffenergy.runs.run import Run
 from ffenergy.style import (
     ALGORITHM_COLOURS,
