@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import pandas as pd
 
+from ffenergy.rules.registry import BACKPROP
 from ffenergy.sweeps.crossings import ALONG, Curve, cheapest, curves_of, ratio
 from ffenergy.sweeps.tables import algorithms_of, described
 
 TARGETS: Final = (5.0, 3.0, 2.0, 1.7, 1.5)
 """Percent."""
-BASELINE: Final = "bp"
 
 
 def energy_column(summary: pd.DataFrame) -> str | None:
@@ -83,10 +83,10 @@ def _crossed(
         return {}
     missed = found.energy == math.inf
     against = {}
-    if algorithm != BASELINE and BASELINE in curves:
+    if algorithm != BACKPROP and BACKPROP in curves:
         names = ("ratio_to_bp", "ratio_to_bp_low", "ratio_to_bp_high")
         against = dict(
-            zip(names, ratio(curves[algorithm], curves[BASELINE], target) or (), strict=False)
+            zip(names, ratio(curves[algorithm], curves[BACKPROP], target) or (), strict=False)
         )
     return {
         "crossing": "missed" if missed else "first training" if found.at_first else "between",
