@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +11,17 @@ import numpy as np
 from instrumented.books.booking import Booking
 from instrumented.books.traced import SLOTS
 from instrumented.errors import UncountedOperationError
-from instrumented.rules.indexing import convert, flat_view, read_item, reinterpret, store_item
+from instrumented.rules.functions import change_in_place
+from instrumented.rules.indexing import (
+    convert,
+    flat_view,
+    read_item,
+    reinterpret,
+    store_flat,
+    store_item,
+)
 from instrumented.rules.ufuncs import power, run_ufunc
-from instrumented.rules.unwrap import IMMEDIATES
+from instrumented.rules.unwrap import IMMEDIATES, let_settings_out
 from instrumented.values import TracedValues
 
 _new = object.__new__
@@ -198,6 +207,9 @@ class TracedArray(TracedValues):
     def __iter__(self) -> Iterator[Any]:
         return (self[row] for row in range(len(self)))
 
+    def __index__(self) -> int:
+        return operator.index(self._want_out("use as an index"))
+
     def __len__(self) -> int:
         return len(self._array)
 
@@ -219,6 +231,53 @@ class TracedArray(TracedValues):
     def flat(self) -> Any:
         """The elements as one axis: a view; refused where NumPy could give none."""
         return flat_view(self._booking, self)
+
+    @flat.setter
+    def flat(self, values: Any) -> None:
+        """Write values, over and over, to the elements in order."""
+        store_flat(self._booking, self, values)
+
+    @property
+    def real(self) -> Any:
+        """The real part: a view."""
+        return self._call(np.real)
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        self.real[...] = value
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part: a view of a complex array."""
+        return self._call(np.imag)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        if self._array.dtype.kind != "c":
+            self._array.imag = 0  # raises as NumPy does
+        self.imag[...] = value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes; another shape over the same memory may be assigned."""
+        shape: tuple[int, ...] = self._array.shape
+        return shape
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        plain = let_settings_out(self._booking, shape, "numpy.ndarray.shape")
+        view = self._array.view()
+        view.shape = plain  # raises where NumPy would have to copy
+        self._layout = self._booking.layout_number(view, self.role)
+        self._array = view
+
+    def sort(self, *args: Any, **kwargs: Any) -> None:
+        """Sort in place; see numpy.ndarray.sort."""
+        change_in_place(self._booking, self, "sort", args, kwargs)
+
+    def partition(self, *args: Any, **kwargs: Any) -> None:
+        """Partition in place; see numpy.ndarray.partition."""
+        change_in_place(self._booking, self, "partition", args, kwargs)
 
     # ---- views -------------------------------------------------------------------------
 

@@ -143,3 +143,6 @@ class TracedScalar(ScalarValues):
     """
 
     __slots__ = SLOTS
+
+    def __index__(self) -> int:
+        return operator.index(self._want_out("use as an index"))

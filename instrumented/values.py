@@ -225,10 +225,6 @@ class TracedValues(Traced):
     def __complex__(self) -> complex:
         return complex(self._want_out("complex()"))
 
-    def __index__(self) -> int:
-        number: int = self._want_out("use as an index").__index__()
-        return number
-
     def __bool__(self) -> bool:
         return bool(self._want_out("bool()"))
 

@@ -93,6 +93,13 @@ def apply_rule(
     return wrapped, None if layouts is NotImplemented else Outcome(entry, layouts)
 
 
+def change_in_place(
+    booking: Booking, target: Traced, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    """Run ``target.sort(…)`` or ``target.partition(…)``: all is read and written back."""
+    apply_rule(booking, ordering.IN_PLACE[name], (target, *args), kwargs)
+
+
 def _ask(booking: Booking, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run a function that asks for shapes and types alone, unless an operand has no axes."""
     for name, value in rule.parameters.named(rule.name, args, kwargs).items():

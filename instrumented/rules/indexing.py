@@ -217,6 +217,15 @@ def flat_view(booking: Booking, source: Traced) -> Any:
     return booking.wrap(array.reshape(-1), booking.role(source))
 
 
+def store_flat(booking: Booking, target: Traced, values: Any) -> None:
+    """Do ``target.flat = values``: values are read once, however often they are written."""
+    plain, operand = unwrap(booking, values, "storing")
+    plain_of(target).flat = plain
+    reads: list[Moved] = [] if operand is None else [(operand, None)]
+    kind = Kind.COPY if reads else Kind.CREATE
+    booking.record("store", kind, reads, [(target, None)], NO_WORK)
+
+
 def _parts(index: Any) -> tuple[Any, ...]:
     return index if isinstance(index, tuple) else (index,)
 

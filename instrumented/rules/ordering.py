@@ -14,7 +14,15 @@ import numpy as np
 from instrumented.books.counters import Work
 from instrumented.books.events import Kind
 from instrumented.rules.reductions import lines_along
-from instrumented.rules.registry import Call, Moved, streaming, traffic_rule
+from instrumented.rules.registry import (
+    Call,
+    Moved,
+    Movement,
+    Parameters,
+    Rule,
+    streaming,
+    traffic_rule,
+)
 
 
 def comparisons_to_sort(length: int) -> int:
@@ -53,6 +61,35 @@ def _partition(call: Call) -> Moved:
     work = lines * comparisons_to_select(length, int(np.size(call.get("kth"))))
     return streaming(Kind.COPY, Work(add=work))(call)
 
+
+def _in_place(moved: Movement) -> Movement:
+    """Make the rule of a method that leaves its result where its operand was."""
+
+    def in_place(call: Call) -> Moved:
+        (target,) = call.results = call.operands
+        found = moved(call)
+        return Moved(found.kind, [(target, None)], [(target, None)], found.work)
+
+    return in_place
+
+
+IN_PLACE = {
+    "sort": Rule(
+        np.ndarray.sort,
+        "sort",
+        Parameters.parse("a: array, axis, kind, order, *, stable, descending"),
+        _in_place(_sort),
+        writes=True,
+    ),
+    "partition": Rule(
+        np.ndarray.partition,
+        "partition",
+        Parameters.parse("a: array, kth, axis, kind, order"),
+        _in_place(_partition),
+        writes=True,
+    ),
+}
+"""Methods of arrays that put their own elements in order."""
 
 _QUANTILE = (
     "a: array, q: array, axis, out: out, overwrite_input, method, keepdims, *, weights: array, "

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import io
+import sys
 from collections.abc import Callable
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any
 
 import numpy as np
 
 from instrumented.books.traced import Traced
 from instrumented.script import rewriting
-from instrumented.script.numpy_modules import NumpyModules
-from instrumented.script.own import Ownership
+from instrumented.script.numpy_modules import Function, NumpyModules, Ufunc
+from instrumented.script.own import Ownership, Whose
 from instrumented.script.tracing import ScriptTrace
+from instrumented.script.values import ScriptArray
 
-READERS = frozenset("json json.encoder csv statistics pickle marshal struct math cmath".split())
+READERS = frozenset(
+    """
+    array base64 binascii bz2 cmath csv gzip hashlib hmac io json json.encoder lzma marshal math
+    pickle random shelve socket statistics struct wave zipfile zlib
+    """.split()
+)
 """Modules whose functions read numbers in ways that no number can notice."""
 
 MOVERS = frozenset(
@@ -29,6 +44,14 @@ MOVERS = frozenset(
 """Modules whose functions hand values on without reading them."""
 
 MOVERS_AND_NUMPY = MOVERS | {"numpy"}
+
+ITEMS_OF_ALL = frozenset({ScriptArray, dict, list, tuple, str})
+"""Types whose items are taken with any index."""
+
+TAKE_BYTES = frozenset({memoryview, bytearray, io.BytesIO})
+"""Types that look into the memory of what they are made of."""
+
+METHODS_OF_TYPES = (MethodDescriptorType, WrapperDescriptorType)
 
 SHOWN_ITEMS = 8
 """Items of a tuple or list that a call returned which are looked at for arrays."""
@@ -47,6 +70,7 @@ class Borders:
         self._ownership = ownership
         self._numpy = NumpyModules(trace)
         self._standing_in: dict[Any, Any] = {}
+        self._librarys: dict[type, bool] = {}
 
     def builtins(self) -> dict[str, Any]:
         """Return the builtins of the user's modules."""
@@ -56,6 +80,9 @@ class Borders:
             rewriting.CALLED: self._called,
             rewriting.RETURNED: self._returned,
             rewriting.FOUND: self._found,
+            rewriting.ITEM: self._item,
+            rewriting.INDEX: self._index,
+            rewriting.SLICE: slice,
             rewriting.FORMATTED: self._formatted,
             rewriting.TYPE: self._type,
             rewriting.KIND: type,
@@ -77,6 +104,29 @@ class Borders:
 
     def _found(self, value: Any) -> Any:
         return self._trace.enter(value) if type(value) is np.ndarray else value
+
+    def _item(self, owner: Any, index: Any) -> Any:
+        kind = type(owner)
+        if kind not in ITEMS_OF_ALL and self._is_librarys(kind):
+            index = self._trace.let_out(index, f"an index of {kind.__name__}")
+        value = owner[index]
+        return self._trace.enter(value) if type(value) is np.ndarray else value
+
+    def _index(self, owner: Any, index: Any) -> Any:
+        kind = type(owner)
+        if kind not in ITEMS_OF_ALL and self._is_librarys(kind):
+            return self._trace.let_out(index, f"an index of {kind.__name__}")
+        return index
+
+    def _is_librarys(self, kind: type) -> bool:
+        """Return whether a class was written by somebody else than the user or Python."""
+        known = self._librarys.get(kind)
+        if known is None:
+            module = sys.modules.get(kind.__module__)
+            file = getattr(module, "__file__", None)
+            known = file is not None and self._ownership.whose(file) is Whose.LIBRARY
+            self._librarys[kind] = known
+        return known
 
     def _returned(self, value: Any) -> Any:
         kind = type(value)
@@ -100,11 +150,16 @@ class Borders:
         if kind is FunctionType:
             if function.__module__ not in READERS:
                 return function
-        elif kind is MethodType:
+        elif kind is Function or kind is Ufunc:
             return function
-        elif issubclass(kind, type):
-            if not issubclass(function, np.generic):
+        elif kind is MethodType:
+            if function.__func__.__module__ not in READERS:
                 return function
+        elif issubclass(kind, type):
+            if function not in TAKE_BYTES and not issubclass(function, np.generic):
+                return function
+        elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
+            return _method_of_arrays(function)
         elif kind is BuiltinFunctionType:
             owner = function.__self__
             module = owner.__name__ if type(owner) is ModuleType else type(owner).__module__
@@ -141,6 +196,17 @@ class Borders:
 
     def _formatted(self, value: Any) -> Any:
         return self._trace.let_out(value, "formatting")
+
+
+def _method_of_arrays(function: Any) -> Any:
+    """Return ``ndarray.method`` for calls on traced arrays too."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(self, Traced):
+            return getattr(self, function.__name__)(*args, **kwargs)
+        return function(self, *args, **kwargs)
+
+    return call
 
 
 def runs_python(kind: type) -> bool:

@@ -50,7 +50,7 @@ class Callers:
                 if site is None:
                     site = known[1][frame.f_lasti] = self._site(frame)
                 return site, by_library
-            if owner is Whose.LIBRARY:
+            if owner is not Whose.BETWEEN:
                 by_library = True
             frame = frame.f_back
         return NOWHERE, True

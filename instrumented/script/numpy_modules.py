@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import pkgutil
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -77,28 +79,33 @@ class NumpyModules:
         return self._function(member, module.__name__, name)
 
     def _function(self, function: Callable[..., Any], module: str, name: str) -> Any:
-        trace = self._trace
-        operation = f"{module}.{name}".removeprefix("numpy.")
+        run = self._trace.call
         if name in LOADED:
-
-            def call(*args: Any, **kwargs: Any) -> Any:
-                return trace.loaded(function, operation, args, kwargs)
-
+            run = self._trace.loaded
         elif name in ALLOCATED:
+            run = self._trace.allocated
+        return Function(run, function, f"{module}.{name}".removeprefix("numpy."))
 
-            def call(*args: Any, **kwargs: Any) -> Any:
-                return trace.allocated(function, operation, args, kwargs)
 
-        else:
+class Function:
+    """A function of NumPy's that counts; no Python function, as NumPy's own are none."""
 
-            def call(*args: Any, **kwargs: Any) -> Any:
-                return trace.call(function, operation, args, kwargs)
+    def __init__(
+        self, run: Callable[..., Any], function: Callable[..., Any], operation: str
+    ) -> None:
+        self._run = run
+        self._operation = operation
+        functools.update_wrapper(self, function)
 
-        call.__name__ = call.__qualname__ = name
-        call.__module__ = function.__module__ or module
-        call.__doc__ = function.__doc__
-        call.__wrapped__ = function  # type: ignore[attr-defined]
-        return call
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        return self._run(self.__wrapped__, self._operation, args, kwargs)  # type: ignore[attr-defined]
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)  # type: ignore[attr-defined]
+
+    def __reduce__(self) -> Any:
+        return pkgutil.resolve_name, (f"numpy:{self._operation}",)
 
 
 class _StandIn(ModuleType):
@@ -196,7 +203,7 @@ class Ufunc:
         return hash(self._ufunc)
 
     def __reduce__(self) -> Any:
-        return self._ufunc.__reduce__()
+        return pkgutil.resolve_name, (f"numpy:{self.__name__}",)
 
 
 GRIDS = frozenset("mgrid ogrid r_ c_".split())

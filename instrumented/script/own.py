@@ -15,6 +15,7 @@ class Whose(enum.Enum):
     """Who wrote a file, as far as a traced array is concerned."""
 
     USER = "user"  # sees traced arrays
+    STANDARD = "standard"  # Python's own library: as others, but told that arrays are NumPy's
     LIBRARY = "library"  # gets plain ones, and each way there is an escape
     BETWEEN = "between"  # NumPy, the instrument, code without a file: ask who called it
 
@@ -63,7 +64,7 @@ class Ownership:
 
     def _judge(self, file: str) -> Whose:
         if file.startswith("<"):  # frozen importlib is a library; exec'd code is its caller's
-            return Whose.LIBRARY if file.startswith("<frozen importlib") else Whose.BETWEEN
+            return Whose.STANDARD if file.startswith("<frozen importlib") else Whose.BETWEEN
         path = Path(file).resolve()
         if path.is_relative_to(self._instrument):
             return Whose.BETWEEN
@@ -76,7 +77,7 @@ class Ownership:
         if any(part in LIBRARY_FOLDERS for part in path.parts):
             return Whose.LIBRARY
         if any(path.is_relative_to(folder) for folder in self._libraries):
-            return Whose.LIBRARY
+            return Whose.STANDARD
         return Whose.LIBRARY if self._in_target_folder(path) else Whose.USER
 
     @staticmethod

@@ -8,6 +8,7 @@ user's modules (:mod:`instrumented.script.borders`).
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterable
 
 CALLED = "__instrumented_called__"
@@ -18,6 +19,17 @@ RETURNED = "__instrumented_returned__"
 
 FOUND = "__instrumented_found__"
 """Takes an attribute or an item; a plain array comes in."""
+
+ITEM = "__instrumented_item__"
+"""Takes an object and an index; returns the item. A library gets an index without traced values."""
+
+INDEX = "__instrumented_index__"
+"""Takes an object that something is stored into and the index; returns the index."""
+
+INDEXERS = frozenset("at iat iloc loc".split())
+
+SLICE = "__instrumented_slice__"
+"""The builtin ``slice``, whatever the module calls so."""
 
 FORMATTED = "__instrumented_formatted__"
 """Takes the operand of a format string; what is traced in it leaves."""
@@ -100,7 +112,15 @@ class _Marks(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
-        return _call(FOUND, node) if isinstance(node.ctx, ast.Load) else node
+        index = _index(node.slice)
+        if not isinstance(node.ctx, ast.Load):
+            if index is not None and _is_plain(node.value):
+                call = ast.Call(_name(INDEX, node), [copy.deepcopy(node.value), index], [])
+                node.slice = ast.copy_location(call, node.slice)
+            return node
+        if index is None:
+            return _call(FOUND, node)
+        return ast.copy_location(ast.Call(_name(ITEM, node), [node.value, index], []), node)
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
@@ -143,6 +163,29 @@ class _Marks(ast.NodeTransformer):
             case.guard = case.guard and self.visit(case.guard)
             case.body = [self.visit(statement) for statement in case.body]
         return node
+
+
+def _index(index: ast.expr) -> ast.expr | None:
+    """Return an index as an expression of its own; None if it unpacks a sequence."""
+    if isinstance(index, ast.Slice):
+        ends = [part or ast.Constant(None) for part in (index.lower, index.upper, index.step)]
+        made = ast.Call(ast.Name(SLICE, ast.Load()), ends, [])
+        return ast.copy_location(made, index)
+    if isinstance(index, ast.Tuple):
+        parts = [_index(part) for part in index.elts]
+        if any(part is None for part in parts):
+            return None
+        return ast.copy_location(ast.Tuple([p for p in parts if p], ast.Load()), index)
+    return None if isinstance(index, ast.Starred) else index
+
+
+def _is_plain(owner: ast.expr) -> bool:
+    """Return whether an expression may be evaluated twice: a name, or an indexer of one."""
+    if isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == FOUND:
+        (owner,) = owner.args
+    if isinstance(owner, ast.Attribute) and owner.attr in INDEXERS:
+        owner = owner.value
+    return isinstance(owner, ast.Name)
 
 
 def _call(mark: str, node: ast.expr) -> ast.expr:

@@ -17,6 +17,7 @@ from instrumented.books.recorder import Recorder
 from instrumented.errors import InstrumentError
 from instrumented.script.borders import Borders
 from instrumented.script.callers import Callers
+from instrumented.script.faults import replaced, told_as_the_scripts
 from instrumented.script.importing import UserFinder, compile_marked
 from instrumented.script.own import Ownership
 from instrumented.script.tracing import ScriptTrace
@@ -112,8 +113,9 @@ def _run(program: _Program, recorder: Recorder | None) -> Finished:
     with ExitStack() as stack:
         stack.enter_context(UserFinder(ownership, user_builtins))
         stack.enter_context(_Replaced(sys.modules, "__main__", main))
-        stack.enter_context(_Attribute(sys, "argv", program.argv))
-        stack.enter_context(_Attribute(sys, "path", [program.first_path, *sys.path[1:]]))
+        stack.enter_context(replaced(sys, "argv", program.argv))
+        stack.enter_context(replaced(sys, "path", [program.first_path, *sys.path[1:]]))
+        stack.enter_context(told_as_the_scripts())
         code = _exit_code(_exec, program, main, ownership)
     return Finished(program.name, trace, ownership, code, _started_processes())
 
@@ -158,7 +160,6 @@ def _show(error: BaseException, ownership: Ownership) -> None:
         return
     sys.stdout.flush()
     text = traceback.TracebackException(type(error), error, shown)
-    _forget_own_lines(text, ownership)
     print("".join(text.format()), end="", file=sys.stderr)  # noqa: T201
 
 
@@ -167,17 +168,6 @@ def _users_part(shown: TracebackType | None, ownership: Ownership) -> TracebackT
     while shown is not None and not ownership.is_users(shown.tb_frame.f_code.co_filename):
         shown = shown.tb_next
     return shown
-
-
-def _forget_own_lines(text: traceback.TracebackException | None, ownership: Ownership) -> None:
-    """Drop the instrument's lines from a traceback and from those it was caused by."""
-    instrument = str(Path(__file__).resolve().parents[1])
-    while text is not None:
-        text.stack[:] = [line for line in text.stack if not (line.filename.startswith(instrument))]
-        for inner in text.exceptions or () if hasattr(text, "exceptions") else ():
-            _forget_own_lines(inner, ownership)
-        _forget_own_lines(text.__context__, ownership)
-        text = text.__cause__
 
 
 class _Replaced:
@@ -192,17 +182,3 @@ class _Replaced:
 
     def __exit__(self, *_: object) -> None:
         self._mapping[self._key] = self._before
-
-
-class _Attribute:
-    """Gives an object another attribute for a while."""
-
-    def __init__(self, owner: Any, name: str, value: Any) -> None:
-        self._owner, self._name, self._value = owner, name, value
-
-    def __enter__(self) -> None:
-        self._before = getattr(self._owner, self._name)
-        setattr(self._owner, self._name, self._value)
-
-    def __exit__(self, *_: object) -> None:
-        setattr(self._owner, self._name, self._before)

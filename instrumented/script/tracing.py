@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections import deque
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -15,11 +18,12 @@ from instrumented.books.events import Kind
 from instrumented.books.ledger import Place
 from instrumented.books.recorder import Recorder
 from instrumented.books.traced import Traced
-from instrumented.errors import InstrumentError
 from instrumented.rules.functions import apply_function
 from instrumented.rules.unwrap import strip
 from instrumented.script.callers import NOWHERE, Callers, Site
-from instrumented.script.values import ScriptArray, handed, plain_kind, scalar_of
+from instrumented.script.leaving import becomes_array, handed
+from instrumented.script.scalars import plain_kind, scalar_of
+from instrumented.script.values import AGAIN, ScriptArray
 from instrumented.trace import Trace
 
 TRACED_KINDS = "biufc"
@@ -178,8 +182,9 @@ class ScriptTrace(Trace):
             return self._made(function(*args, **kwargs), operation)
         try:
             return handed(apply_function(self._booking, function, args, kwargs))
-        except InstrumentError:
-            return self._uncounted(function, operation, args, kwargs)
+        except AGAIN:
+            pass
+        return self._uncounted(function, operation, args, kwargs)
 
     def ufunc(
         self, ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -263,12 +268,21 @@ class ScriptTrace(Trace):
     def _entered(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Let the plain arrays among the arguments of a call in."""
-        if any(type(value) is np.ndarray for value in args):
-            args = tuple(self.enter(value) for value in args)
-        if kwargs and any(type(value) is np.ndarray for value in kwargs.values()):
-            kwargs = {name: self.enter(value) for name, value in kwargs.items()}
+        """Let the plain arrays among the arguments of a call in, and what is like an array."""
+        if any(map(_enters, map(type, args))):
+            args = tuple(map(self._entered_one, args))
+        if kwargs and any(map(_enters, map(type, kwargs.values()))):
+            kwargs = {name: self._entered_one(value) for name, value in kwargs.items()}
         return args, kwargs
+
+    def _entered_one(self, value: Any) -> Any:
+        kind: Any = type(value)
+        if not _enters(kind):
+            return value
+        if kind is deque:
+            return list(value)
+        made = value if kind is np.ndarray else value.__array__()
+        return self.enter(made)
 
     def _listed(self, value: Any) -> Any:
         return self.call(np.array, "array", (value,), {}) if type(value) is list else value
@@ -286,6 +300,14 @@ class ScriptTrace(Trace):
         for operand in inside:
             _out(operand, f"{operation}, which has no rule")
         return self._made(function(*plain, **named), operation)
+
+
+@functools.cache
+def _enters(kind: type) -> bool:
+    """Return whether values of a type are brought in before NumPy gets them."""
+    if kind is np.ndarray or kind is deque:
+        return True
+    return becomes_array(kind) and isinstance(getattr(kind, "__array__", None), FunctionType)
 
 
 def _holds(values: Any, depth: int = 3) -> bool:

@@ -1,16 +1,18 @@
-"""Traced arrays and scalars that behave, in the user's code, as NumPy's own.
+"""Traced arrays that behave, in the user's code, as NumPy's own.
 
-Arrays stay wrappers, so that no library can reach their bytes unseen; to the user's ``isinstance``
-they are ``numpy.ndarray``. Scalars are real NumPy scalars (``float64`` is a ``float`` that JSON,
-pandas and C code take as it is) whose arithmetic is traced. A library that does something with
-either gets plain values, and each time is an escape.
+They stay wrappers, so that no library can reach their bytes unseen; to the user's ``isinstance``
+they are ``numpy.ndarray``. A library that does something with one gets plain values, and each time
+is an escape. What fails on traced values is run again on plain ones, so that errors are NumPy's.
 """
 
 from __future__ import annotations
 
+import builtins
 import functools
+import operator
 import sys
 from collections.abc import Callable, Iterator
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,17 @@ import numpy as np
 from instrumented.array import TracedArray
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
-from instrumented.books.traced import Traced, plain_of
 from instrumented.errors import InstrumentError
-from instrumented.rules.unwrap import strip
-from instrumented.scalar import ScalarValues, TracedScalar
+from instrumented.rules.unwrap import IMMEDIATES
+from instrumented.script.leaving import (
+    becomes_array,
+    defers,
+    handed,
+    index_of,
+    let_out,
+    plainly,
+    stripped,
+)
 from instrumented.script.own import Whose
 from instrumented.values import TracedValues
 
@@ -32,54 +41,67 @@ BINARY = """
 COMPARISONS = "lt le gt ge eq ne".split()
 IN_PLACE = [name for name in BINARY if name != "divmod"]
 
+AGAIN = (InstrumentError, TypeError, ValueError, IndexError)
+"""Errors before anything was written: the call is repeated on plain values, which decides."""
+
+SHOWN_TO_ALL = frozenset("__array_interface__ __array_struct__".split())
+"""Attributes of NumPy's arrays that look like Python's own but hold values."""
+
 
 class ScriptArray(TracedArray):
     """A traced array that the user's code takes for NumPy's."""
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
+    __doc__ = np.ndarray.__doc__
+    __array_priority__ = 0.0
 
     @property  # type: ignore[misc]  # read only, and not the truth: what isinstance asks for
     def __class__(self) -> Any:
-        """``numpy.ndarray`` to the user's code, its own class to everybody else."""
+        """``numpy.ndarray`` to the user's code and the standard library, its own to others."""
         asked_by = self._booking.callers.asked_by(sys._getframe(1))
-        return np.ndarray if asked_by is Whose.USER else ScriptArray
+        return ScriptArray if asked_by is Whose.LIBRARY or asked_by is Whose.BETWEEN else np.ndarray
 
     # ---- NumPy's protocols -------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if self._booking.look():
-            return _plainly(getattr(ufunc, method), inputs, kwargs, f"a library: {ufunc.__name__}")
+            return plainly(getattr(ufunc, method), inputs, kwargs, f"a library: {ufunc.__name__}")
         try:
             return handed(TracedValues.__array_ufunc__(self, ufunc, method, *inputs, **kwargs))
-        except InstrumentError:
-            name = f"{ufunc.__name__}, which has no rule for this"
-            return _plainly(getattr(ufunc, method), inputs, kwargs, name)
+        except AGAIN:
+            pass
+        name = f"{ufunc.__name__}, which has no rule for this"
+        return plainly(getattr(ufunc, method), inputs, kwargs, name)
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         if self._booking.look():
-            return _plainly(function, args, kwargs, f"a library: {function.__name__}")
+            return plainly(function, args, kwargs, f"a library: {function.__name__}")
         try:
             return handed(TracedValues.__array_function__(self, function, types, args, kwargs))
-        except InstrumentError:
-            name = f"{function.__name__}, which has no rule for this"
-            return _plainly(function, args, kwargs, name)
+        except AGAIN:
+            pass
+        return plainly(function, args, kwargs, f"{function.__name__}, which has no rule for this")
 
     def __getitem__(self, index: Any) -> Any:
         if self._booking.look():
-            return _let_out(self, "a library: indexing")[_stripped(index, "use as an index")]
+            return let_out(self, "a library: indexing")[stripped(index, "use as an index")]
         try:
-            return handed(super().__getitem__(_index(index)))
-        except InstrumentError:
-            return _let_out(self, "indexing")[_stripped(index, "use as an index")]
+            return handed(super().__getitem__(index_of(index)))
+        except AGAIN:
+            pass
+        return let_out(self, "indexing")[stripped(index, "use as an index")]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._booking.look()
         try:
-            super().__setitem__(_index(index), value)
-        except InstrumentError:
-            self._array[_stripped(index, "use as an index")] = _stripped(value, "storing")
+            super().__setitem__(index_of(index), value)
+        except AGAIN:
+            pass
+        else:
+            return
+        self._array[stripped(index, "use as an index")] = stripped(value, "storing")
 
     def __iter__(self) -> Iterator[Any]:
         if not self._array.ndim:
@@ -106,18 +128,10 @@ class ScriptArray(TracedArray):
 
     # ---- what TracedArray does not have --------------------------------------------------
 
-    def sort(self, axis: Any = -1, kind: Any = None, **kwargs: Any) -> None:
-        """Sort in place: the elements are read and written back."""
-        self[...] = np.sort(self, axis=axis, kind=kind, **kwargs)
-
-    def partition(self, kth: Any, axis: Any = -1, **kwargs: Any) -> None:
-        """Partition in place: the elements are read and written back."""
-        self[...] = np.partition(self, kth, axis=axis, **kwargs)
-
     def astype(self, *args: Any, **kwargs: Any) -> Any:
         """Return the elements converted to another dtype; see numpy.ndarray.astype."""
         if self._booking.look():
-            return _let_out(self, "a library: astype").astype(*args, **kwargs)
+            return let_out(self, "a library: astype").astype(*args, **kwargs)
         return super().astype(*args, **kwargs)
 
     @property
@@ -125,8 +139,14 @@ class ScriptArray(TracedArray):
         """The elements as one axis."""
         self._booking.look()
         if self._array.flags.c_contiguous:
-            return super().flat
-        return _let_out(self, "flat of an array with gaps").flat
+            return TracedArray.flat.fget(self)  # type: ignore[attr-defined]
+        return let_out(self, "flat of an array with gaps").flat
+
+    @flat.setter
+    def flat(self, values: Any) -> None:
+        """Write values, over and over, to the elements in order."""
+        self._booking.look()
+        TracedArray.flat.fset(self, values)  # type: ignore[attr-defined]
 
     @property
     def base(self) -> Any:
@@ -139,24 +159,12 @@ class ScriptArray(TracedArray):
         self._booking.look()
         kind = type or dtype
         if (
-            isinstance(kind, builtin_type)
+            isinstance(kind, builtins.type)
             and issubclass(kind, np.ndarray)
             and kind is not np.ndarray
         ):
             return self._want_out("view()").view(kind)
         return super().view(dtype)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
-        shape: tuple[int, ...] = self._array.shape
-        return shape
-
-    @shape.setter
-    def shape(self, shape: Any) -> None:
-        """Give the array another shape over the same memory."""
-        self._array.shape = shape
-        self._layout = self._booking.layout_number(self._array, self.role)
 
     def resize(self, *shape: Any, refcheck: bool = True) -> None:
         """Change shape and size in place: the elements are read and written."""
@@ -171,189 +179,78 @@ class ScriptArray(TracedArray):
 
     def __getattr__(self, name: str) -> Any:
         """Return what only NumPy's own array has; its values are then out of the trace."""
-        if name.startswith("__"):
-            asked_by = self._booking.callers.asked_by(sys._getframe(1))
-            if name != "__array_interface__" or asked_by is not Whose.LIBRARY:
-                raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
+        if name.startswith("__") and name not in SHOWN_TO_ALL:
+            raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
         found = getattr(self._array, name)  # raises as NumPy does
         self._want_out(name)
         return found
 
 
-ScriptArray.__name__ = "ndarray"  # as others' error messages name it
-
-builtin_type = type
+ScriptArray.__name__ = "numpy.ndarray"  # as others' error messages name it
+ScriptArray.__qualname__, ScriptArray.__module__ = "ndarray", "numpy"
 
 
 # ---- operators -------------------------------------------------------------------------
 
 
-def _array_operator(name: str) -> Callable[..., Any]:
+class Side(IntEnum):
+    """What the other side of an operator is to NumPy's arrays."""
+
+    OPERAND = 0
+    IN_CHARGE = 1  # its own method decides
+    SUBCLASS = 2
+    ARRAY_LIKE = 3
+
+
+@functools.cache
+def _side(kind: type) -> Side:
+    if kind in IMMEDIATES or kind in (ScriptArray, np.ndarray, list, tuple):
+        return Side.OPERAND
+    if defers(kind):
+        return Side.IN_CHARGE
+    if issubclass(kind, np.ndarray):
+        return Side.SUBCLASS
+    return Side.ARRAY_LIKE if becomes_array(kind) else Side.OPERAND
+
+
+def _array_operator(name: str, function: Callable[..., Any], *, swaps: bool) -> Callable[..., Any]:
     """Make an operator: counted for the user, plain for a library."""
     counted = getattr(TracedArray, name)
 
     def method(self: ScriptArray, *others: Any) -> Any:
         if self._booking.look():
-            plain = _let_out(self, "a library: arithmetic")
-            return getattr(plain, name)(*_stripped(others, "a library: arithmetic"))
-        if others and not _is_operand(others[0]):
-            return NotImplemented
+            plain = let_out(self, "a library: arithmetic")
+            return getattr(plain, name)(*stripped(others, "a library: arithmetic"))
+        kind: Any = type(others[0]) if others else ScriptArray
+        if (side := _side(kind)) is not Side.OPERAND:
+            (other,) = others
+            if side is Side.IN_CHARGE:
+                return NotImplemented
+            if side is Side.SUBCLASS:
+                plain = let_out(self, f"arithmetic with {type(other).__name__}")
+                return function(other, plain) if swaps else function(plain, other)
+            others = (other.__array__(),)
         try:
             return handed(counted(self, *others))
-        except InstrumentError:
-            plain = _let_out(self, f"{name}, which has no rule for this")
-            return getattr(plain, name)(*_stripped(others, name))
+        except AGAIN:
+            pass
+        plain = let_out(self, f"{name}, which has no rule for this")
+        return getattr(plain, name)(*stripped(others, name))
 
     method.__name__ = name
     return method
 
 
-def _is_operand(value: Any) -> bool:
-    """Return whether NumPy would take the other side of an operator for an array."""
-    deferred = getattr(type(value), "__array_ufunc__", True)
-    return deferred is not None
+def _operator(name: str) -> Callable[..., Any]:
+    return divmod if name == "divmod" else getattr(operator, f"__{name}__")
 
 
-for _name in (
-    *(f"__{name}__" for name in (*UNARY, *BINARY, *COMPARISONS)),
-    *(f"__r{name}__" for name in BINARY),
-    *(f"__i{name}__" for name in IN_PLACE),
-):
-    if hasattr(TracedArray, _name):
-        setattr(ScriptArray, _name, _array_operator(_name))
-
-
-# ---- scalars ---------------------------------------------------------------------------
-
-
-class ScriptScalar(ScalarValues):
-    """What traced scalars of all kinds do that NumPy's own do not; never made by itself."""
-
-    __slots__ = ()
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if self._booking.look():
-            return _plainly(getattr(ufunc, method), inputs, kwargs, f"a library: {ufunc.__name__}")
-        try:
-            return handed(TracedValues.__array_ufunc__(self, ufunc, method, *inputs, **kwargs))
-        except InstrumentError:
-            name = f"{ufunc.__name__}, which has no rule for this"
-            return _plainly(getattr(ufunc, method), inputs, kwargs, name)
-
-    __array_function__ = ScriptArray.__array_function__
-
-    def _converted(self, plain: Any, name: str) -> Any:
-        if self._booking.look():
-            return _let_out(self, f"a library: {name}") if name == "copy" else plain
-        return handed(super()._converted(plain, name))
-
-    def __reduce__(self) -> Any:
-        return self._want_out("pickling").__reduce__()
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self._want_out("pickling").__reduce_ex__(protocol)
-
-
-SLOTS = ("_array", "_booking", "_layout", "_memory")
-NOT_TAKEN = ("__slots__", "__dict__", "__weakref__", "__doc__", "__module__", "__getattr__")
-
-
-@functools.cache
-def scalar_class(kind: type) -> Any:
-    """Return the traced class of a kind of NumPy scalar: a subclass of it."""
-
-    def make(cls: Any, booking: Any, plain: Any, layout: int) -> Any:
-        made: Any = kind.__new__(cls, plain)
-        made._booking, made._array, made._layout = booking, plain, layout
-        return made
-
-    # NumPy finds the type of elements by the first base alone, so that must be its own; what
-    # traced scalars do is therefore given to the class itself, ahead of its bases
-    members: dict[str, Any] = {}
-    for base in reversed(ScriptScalar.__mro__[:-1]):
-        members |= {name: found for name, found in vars(base).items() if name not in NOT_TAKEN}
-    members |= {"__slots__": SLOTS, "__new__": make, "__init__": lambda *_: None}
-    return type(kind.__name__, (kind, ScriptScalar), {**members, "__module__": "numpy"})
-
-
-def scalar_of(booking: Any, plain: Any, layout: int) -> Any:
-    """Trace a NumPy scalar; a truth value, which cannot be subclassed, as a wrapper."""
-    kind: Any = type(plain)
-    if kind.__module__ == "numpy" and issubclass(kind, np.number):
-        return scalar_class(kind)(booking, plain, layout)
-    return TracedScalar(booking, plain, layout)
-
-
-def plain_kind(value: Any) -> type:
-    """Return the type that NumPy gives a value which is traced here."""
-    return np.ndarray if isinstance(value, ScriptArray) else type(plain_of(value))
-
-
-def _scalar_operator(name: str) -> Callable[..., Any]:
-    counted = getattr(ScalarValues, name)
-
-    def method(self: Any, *others: Any) -> Any:
-        if self._booking.look():
-            plain = _let_out(self, "a library: arithmetic")
-            return getattr(plain, name)(*_stripped(others, "a library: arithmetic"))
-        if others and not isinstance(others[0], (Traced, np.ndarray, *NUMBERS)):
-            return getattr(self._array, name)(*others)
-        try:
-            return handed(counted(self, *others))
-        except InstrumentError:
-            plain = _let_out(self, f"{name}, which has no rule for this")
-            return getattr(plain, name)(*_stripped(others, name))
-
-    method.__name__ = name
-    return method
-
-
-NUMBERS = (bool, int, float, complex, np.generic)
-
-for _name in (
-    *(f"__{name}__" for name in (*UNARY, *BINARY, *COMPARISONS)),
-    *(f"__r{name}__" for name in BINARY),
-):
-    if hasattr(ScalarValues, _name):
-        setattr(ScriptScalar, _name, _scalar_operator(_name))
-
-
-# ---- ways out --------------------------------------------------------------------------
-
-
-def handed(answer: Any) -> Any:
-    """Give the user what NumPy gives; a truth value without axes is a plain one and leaves."""
-    kind = type(answer)
-    if kind is TracedScalar:
-        return _let_out(answer, "a truth value")
-    if kind is tuple or kind is list:
-        return kind(handed(item) for item in answer)
-    return answer
-
-
-def _let_out(value: Any, how: str) -> Any:
-    return value._booking.let_out(value, how)
-
-
-def _index(index: Any) -> Any:
-    """Return an index whose traced scalars have left: they are Python's to use."""
-    if isinstance(index, ScalarValues):
-        return _let_out(index, "use as an index")
-    if type(index) is tuple:
-        return tuple(_index(part) for part in index)
-    if type(index) is slice:
-        return slice(_index(index.start), _index(index.stop), _index(index.step))
-    return index
-
-
-def _stripped(value: Any, how: str) -> Any:
-    inside: list[Traced] = []
-    plain = strip(value, inside)
-    for operand in inside:
-        _let_out(operand, how)
-    return plain
-
-
-def _plainly(function: Callable[..., Any], args: Any, kwargs: Any, how: str) -> Any:
-    """Run on plain values, each of them an escape."""
-    return function(*_stripped(args, how), **_stripped(kwargs, how))
+for _name in (*UNARY, *BINARY, *COMPARISONS):
+    _method = _array_operator(f"__{_name}__", _operator(_name), swaps=False)
+    setattr(ScriptArray, f"__{_name}__", _method)
+for _name in BINARY:
+    _method = _array_operator(f"__r{_name}__", _operator(_name), swaps=True)
+    setattr(ScriptArray, f"__r{_name}__", _method)
+for _name in IN_PLACE:
+    _method = _array_operator(f"__i{_name}__", _operator(f"i{_name}"), swaps=False)
+    setattr(ScriptArray, f"__i{_name}__", _method)

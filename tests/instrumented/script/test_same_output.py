@@ -37,14 +37,18 @@ def traced(name: str) -> tuple[str, Finished]:
     return out.getvalue(), finished
 
 
-@pytest.mark.parametrize("name", ["classes", "functions", "files", "libraries", "scalars"])
+@pytest.mark.filterwarnings("ignore")  # the scripts provoke some
+@pytest.mark.parametrize(
+    "name",
+    ["classes", "errors", "files", "frames", "functions", "libraries", "objects", "scalars"],
+)
 def test_output_is_equal(name, monkeypatch):
     expected = alone(f"{name}.py", monkeypatch)
     found, finished = traced(f"{name}.py")
     assert found == expected
     assert finished.exit_code == 0
     moved = Tables(finished).moved
-    assert moved.flops > 50
+    assert moved.flops > 40
     assert moved.bytes_moved > 1000
 
 
@@ -65,6 +69,14 @@ def test_an_error_shows_the_scripts_own_lines():
     expected = in_a_process("fails.py")
     found = in_a_process("-m", "instrumented", "run", "fails.py")
     assert (found.stdout, found.returncode) == (expected.stdout, 1)
+    assert found.stderr.startswith(expected.stderr)
+
+
+def test_warnings_and_caught_errors_show_the_scripts_own_lines():
+    expected = in_a_process("errors.py")
+    found = in_a_process("-m", "instrumented", "run", "errors.py")
+    assert "RuntimeWarning: divide by zero encountered in divide\n  x / 0" in expected.stderr
+    assert (found.stdout, found.returncode) == (expected.stdout, 0)
     assert found.stderr.startswith(expected.stderr)
 
 

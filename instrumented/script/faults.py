@@ -1,0 +1,82 @@
+"""Warnings and tracebacks of a script tell of its own lines, never of the instrument's."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+INSTRUMENT = str(Path(__file__).resolve().parents[1])
+
+WALKERS = ("walk_tb", "_walk_tb_with_full_positions")
+"""Generators of the module traceback that all of its functions read tracebacks with."""
+
+
+@contextmanager
+def told_as_the_scripts() -> Iterator[None]:
+    """Leave the instrument's lines out of tracebacks, and give its warnings to its callers."""
+    before = warnings.filters[:]
+    warnings.filterwarnings("always", module=r"instrumented\.")
+    with ExitStack() as stack:
+        stack.enter_context(replaced(warnings, "_showwarnmsg", _shown(_member("_showwarnmsg"))))
+        for name in WALKERS:
+            if hasattr(traceback, name):
+                walk = _without_instrument(getattr(traceback, name))
+                stack.enter_context(replaced(traceback, name, walk))
+        yield
+    warnings.filters[:] = before  # type: ignore[index]
+
+
+def _member(name: str) -> Any:
+    return getattr(warnings, name)
+
+
+@contextmanager
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Give an object another attribute for a while."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+def _without_instrument(walk: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def walked(shown: TracebackType | None) -> Iterator[Any]:
+        for item in walk(shown):
+            frame = item[0]
+            code = frame.f_code if isinstance(frame, FrameType) else frame
+            if not code.co_filename.startswith(INSTRUMENT):
+                yield item
+
+    return walked
+
+
+def _shown(show: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Issue a warning of the instrument's lines again, for the line that called it."""
+
+    def shown(message: warnings.WarningMessage) -> None:
+        if not message.filename.startswith(INSTRUMENT):
+            show(message)
+            return
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename.startswith(INSTRUMENT):
+            frame.f_globals.get("__warningregistry__", {}).clear()  # each time is the first
+            frame = frame.f_back
+        if frame is not None:
+            warnings.warn_explicit(
+                message.message,
+                message.category,
+                frame.f_code.co_filename,
+                frame.f_lineno,
+                module=frame.f_globals.get("__name__", "<unknown>"),
+                registry=frame.f_globals.setdefault("__warningregistry__", {}),
+            )
+
+    return shown

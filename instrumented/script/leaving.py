@@ -1,0 +1,73 @@
+"""What leaves the trace of a script, and what a call answers when no rule counts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from instrumented.books.traced import Traced
+from instrumented.rules.unwrap import strip
+from instrumented.scalar import ScalarValues, TracedScalar
+
+DATES = "mM"
+
+
+def handed(answer: Any) -> Any:
+    """Give the user what NumPy gives; truth values and dates without axes are plain ones."""
+    kind = type(answer)
+    if kind is TracedScalar:
+        is_date = answer.dtype.kind in DATES
+        return let_out(answer, "a date" if is_date else "a truth value")
+    if kind is tuple or kind is list:
+        return kind(handed(item) for item in answer)
+    return answer
+
+
+def let_out(value: Any, how: str) -> Any:
+    """Record that a traced value leaves, and return it plain."""
+    return value._booking.let_out(value, how)
+
+
+def index_of(index: Any) -> Any:
+    """Return an index whose traced scalars have left: they are Python's to use."""
+    if isinstance(index, ScalarValues):
+        return let_out(index, "use as an index")
+    if type(index) is tuple:
+        return tuple(index_of(part) for part in index)
+    if type(index) is slice:
+        return slice(index_of(index.start), index_of(index.stop), index_of(index.step))
+    return index
+
+
+def stripped(value: Any, how: str) -> Any:
+    """Return a value without traced ones in it; each has left."""
+    inside: list[Traced] = []
+    plain = strip(value, inside)
+    for operand in inside:
+        let_out(operand, how)
+    return plain
+
+
+def plainly(function: Callable[..., Any], args: Any, kwargs: Any, how: str) -> Any:
+    """Run on plain values, each of them an escape."""
+    return function(*stripped(args, how), **stripped(kwargs, how))
+
+
+def defers(kind: type) -> bool:
+    """Return whether NumPy's arrays leave an operator to an object of this type."""
+    if hasattr(kind, "__array_ufunc__"):
+        return getattr(kind, "__array_ufunc__", True) is None
+    priority = getattr(kind, "__array_priority__", None)
+    return isinstance(priority, int | float) and priority > 0
+
+
+def becomes_array(kind: type) -> bool:
+    """Return whether NumPy asks an object of this type, which is no array, for an array."""
+    return (
+        hasattr(kind, "__array__")
+        and not issubclass(kind, (Traced, np.ndarray, np.generic))
+        and not hasattr(kind, "__array_ufunc__")
+        and not hasattr(kind, "__array_function__")
+    )

@@ -1,0 +1,123 @@
+"""Traced scalars that behave, in the user's code, as NumPy's own.
+
+They are NumPy scalars (``float64`` is a ``float`` that JSON, pandas and C code take as it is) whose
+arithmetic is traced. A library that does something with one gets plain values: an escape.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from instrumented.books.traced import Traced, plain_of
+from instrumented.scalar import ScalarValues, TracedScalar
+from instrumented.script.leaving import handed, let_out, plainly, stripped
+from instrumented.script.values import AGAIN, BINARY, COMPARISONS, UNARY, ScriptArray
+from instrumented.values import TracedValues
+
+
+class ScriptScalar(ScalarValues):
+    """What traced scalars of all kinds do that NumPy's own do not; never made by itself."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if self._booking.look():
+            return plainly(getattr(ufunc, method), inputs, kwargs, f"a library: {ufunc.__name__}")
+        try:
+            return handed(TracedValues.__array_ufunc__(self, ufunc, method, *inputs, **kwargs))
+        except AGAIN:
+            pass
+        name = f"{ufunc.__name__}, which has no rule for this"
+        return plainly(getattr(ufunc, method), inputs, kwargs, name)
+
+    __array_function__ = ScriptArray.__array_function__
+
+    def _converted(self, plain: Any, name: str) -> Any:
+        if self._booking.look():
+            return let_out(self, f"a library: {name}") if name == "copy" else plain
+        return handed(super()._converted(plain, name))
+
+    def __reduce__(self) -> Any:
+        return self._want_out("pickling").__reduce__()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self._want_out("pickling").__reduce_ex__(protocol)
+
+
+TRACED_SCALARS = frozenset(
+    kind
+    for kind in np.sctypeDict.values()
+    if issubclass(kind, np.number) and kind is not np.timedelta64
+)
+SLOTS = ("_array", "_booking", "_layout", "_memory")
+NOT_TAKEN = ("__slots__", "__dict__", "__weakref__", "__doc__", "__module__", "__getattr__")
+
+
+@functools.cache
+def scalar_class(kind: type) -> Any:
+    """Return the traced class of a kind of NumPy scalar: a subclass of it."""
+
+    def make(cls: Any, booking: Any, plain: Any, layout: int) -> Any:
+        made: Any = kind.__new__(cls, plain)
+        made._booking, made._array, made._layout = booking, plain, layout
+        return made
+
+    # NumPy finds the type of elements by the first base alone, so that must be its own; what
+    # traced scalars do is therefore given to the class itself, ahead of its bases
+    members: dict[str, Any] = {}
+    for base in reversed(ScriptScalar.__mro__[:-1]):
+        members |= {name: found for name, found in vars(base).items() if name not in NOT_TAKEN}
+    members |= {"__slots__": SLOTS, "__new__": make, "__init__": lambda *_: None}
+    if hasattr(kind, "__index__"):
+        members["__index__"] = TracedScalar.__index__
+    members |= {"__module__": "numpy", "__class__": property(lambda _: kind)}
+    made = type(f"numpy.{kind.__name__}", (kind, ScriptScalar), members)  # so errors name it
+    made.__qualname__ = kind.__name__
+    return made
+
+
+def scalar_of(booking: Any, plain: Any, layout: int) -> Any:
+    """Trace a NumPy scalar; a truth value, which cannot be subclassed, as a wrapper."""
+    kind: Any = type(plain)
+    if kind in TRACED_SCALARS:
+        return scalar_class(kind)(booking, plain, layout)
+    return TracedScalar(booking, plain, layout)
+
+
+def plain_kind(value: Any) -> type:
+    """Return the type that NumPy gives a value which is traced here."""
+    return np.ndarray if isinstance(value, ScriptArray) else type(plain_of(value))
+
+
+def _scalar_operator(name: str) -> Callable[..., Any]:
+    counted = getattr(ScalarValues, name)
+
+    def method(self: Any, *others: Any) -> Any:
+        if self._booking.look():
+            plain = let_out(self, "a library: arithmetic")
+            return getattr(plain, name)(*stripped(others, "a library: arithmetic"))
+        if others and not isinstance(others[0], (Traced, np.ndarray, *NUMBERS)):
+            return getattr(self._array, name)(*others)
+        try:
+            return handed(counted(self, *others))
+        except AGAIN:
+            pass
+        plain = let_out(self, f"{name}, which has no rule for this")
+        return getattr(plain, name)(*stripped(others, name))
+
+    method.__name__ = name
+    return method
+
+
+NUMBERS = (bool, int, float, complex, np.generic)
+
+for _name in (
+    *(f"__{name}__" for name in (*UNARY, *BINARY, *COMPARISONS)),
+    *(f"__r{name}__" for name in BINARY),
+):
+    if hasattr(ScalarValues, _name):
+        setattr(ScriptScalar, _name, _scalar_operator(_name))
