@@ -51,7 +51,7 @@ class ScriptScalar(ScalarValues):
 TRACED_SCALARS = frozenset(
     kind
     for kind in np.sctypeDict.values()
-    if issubclass(kind, np.number) and kind is not np.timedelta64
+    if issubclass(kind, np.number) and np.dtype(kind).kind in "iufc"
 )
 SLOTS = ("_array", "_booking", "_layout", "_memory")
 NOT_TAKEN = ("__slots__", "__dict__", "__weakref__", "__doc__", "__module__", "__getattr__")
