@@ -190,10 +190,15 @@ class Booking:
 
     def let_out(self, operand: Operand, how: str, nbytes: int | None = None) -> Any:
         """Record that an operand's values leave, and return them plain."""
+        self.leave(operand, how, nbytes)
+        return plain_of(operand) if isinstance(operand, Traced) else operand
+
+    def leave(self, operand: Operand, how: str, nbytes: int | None) -> tuple[Entry, list[int]]:
+        """Record that an operand's values leave; return the entry and the site's tally."""
         entry = self.record("escape", Kind.ESCAPE, [(operand, nbytes)], [], NO_WORK)
         place = self._places[self.place]
-        self.escapes.note(how, place.layer, place.phase, entry.operation.traffic.bytes_read)
-        return plain_of(operand) if isinstance(operand, Traced) else operand
+        read = entry.operation.traffic.bytes_read
+        return entry, self.escapes.note(how, place.layer, place.phase, read)
 
     def want_out(self, operand: Traced, how: str, nbytes: int | None = None) -> Any:
         """As :meth:`let_out`, for a way out that nobody asked for by name.

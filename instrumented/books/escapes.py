@@ -31,14 +31,16 @@ class Escapes:
     """
 
     def __init__(self, line_of_user: Callable[[], Line]) -> None:
-        self.sites: dict[Site, tuple[int, int]] = {}
+        self.sites: dict[Site, list[int]] = {}
         self._line_of_user = line_of_user
 
-    def note(self, how: str, layer: str, phase: str, nbytes: int) -> None:
-        """Add one value of ``nbytes`` that left."""
+    def note(self, how: str, layer: str, phase: str, nbytes: int) -> list[int]:
+        """Add one value of ``nbytes`` that left; return calls and bytes of its site, to go on."""
         site = Site(how, *self._line_of_user(), layer, phase)
-        calls, total = self.sites.get(site, (0, 0))
-        self.sites[site] = (calls + 1, total + nbytes)
+        tally = self.sites.setdefault(site, [0, 0])
+        tally[0] += 1
+        tally[1] += nbytes
+        return tally
 
 
 def calling_line() -> Line:

@@ -11,10 +11,11 @@ from instrumented.books.booking import Booking, Moved
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.books.operand import Array
-from instrumented.books.traced import Operand, Traced, booking_of, layout_of, plain_of
+from instrumented.books.traced import Operand, Traced, booking_of, layout_of, plain_of, plainly
 from instrumented.errors import UncountedOperationError
-from instrumented.rules.unwrap import unwrap, unwrap_index
+from instrumented.rules.unwrap import IMMEDIATES, unwrap, unwrap_index
 
+_INTEGERS = frozenset((int,))
 _BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
 _NO_INDICES: list[Operand] = []
 
@@ -81,15 +82,18 @@ def _element(
     """Trace one element taken out: a value of its own, copied as NumPy does."""
     key = (booking.place, "element", layout_of(source))
     known = booking.shortcuts.get(key) if not indices else None
-    result = booking.wrap_result(found)
     if known is not None and booking.recorder is None:
-        booking.count(known, [], [])
-        return result
+        entry, layout = known
+        entry.calls += 1
+        if booking.program is not None:
+            booking.program.append(entry.index)
+        return booking.scalar_type(booking, found, layout)
+    result = booking.wrap_result(found)
     element = booking.wrap(basic_view(plain_of(source), index), booking.role(source))
     reads: list[Moved] = [(element, None), *((i, None) for i in indices or ())]
     entry = booking.record("element", Kind.COPY, reads, [(result, None)], NO_WORK)
     if not indices:
-        booking.remember(key, entry)
+        booking.remember(key, (entry, layout_of(result)))
     return result
 
 
@@ -106,6 +110,16 @@ def read_scalar(booking: Booking, source: Traced, index: Any) -> Any:
 def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None:
     """Do ``target[index] = value`` and count what was read and stored."""
     array = plain_of(target)
+    element = None
+    if _is_element(index, array.ndim) and booking.recorder is None:
+        element = (booking.place, "element", layout_of(target), _source(booking, value))
+        entry = booking.shortcuts.get(element)
+        if entry is not None:
+            array[index] = plainly(value)
+            entry.calls += 1
+            if booking.program is not None:
+                booking.program.append(entry.index)
+            return
     plain, indices = index, _NO_INDICES
     if not _is_basic(index):
         plain, indices = unwrap_index(booking, index, "storing")
@@ -127,12 +141,30 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
             return
     else:
         key = None
+        element = None
     written = booking.wrap(view, role)
     reads: list[Moved] = [] if operand is None else [(operand, None)]
     kind = Kind.COPY if reads else Kind.CREATE
     entry = booking.record("store", kind, reads, [(written, None)], NO_WORK)
     if key is not None:
         booking.remember(key, entry)
+        if element is not None and element[-1] is not None:
+            booking.remember(element, entry)
+
+
+def _is_element(index: Any, ndim: int) -> bool:
+    """Return whether an index of Python's integers selects one element."""
+    if type(index) is tuple:
+        return len(index) == ndim and _INTEGERS.issuperset(map(type, index))
+    return type(index) is int and ndim == 1
+
+
+def _source(booking: Booking, value: Any) -> Any:
+    """Return what a stored number is to a shortcut: its layout or type; None for anything else."""
+    if isinstance(value, Traced):
+        is_number = not isinstance(plain_of(value), np.ndarray)
+        return layout_of(value) if is_number and booking_of(value) is booking else None
+    return type(value) if type(value) in IMMEDIATES else None
 
 
 def _scatter(
@@ -246,8 +278,9 @@ def _has_mask(index: Any) -> bool:
 def _is_same(view: Array, values: Any) -> bool:
     return (
         isinstance(values, np.ndarray)
-        and view.dtype == values.dtype
+        and values.base is not None  # its memory is somebody else's: perhaps the target's
         and view.shape == values.shape
         and view.strides == values.strides
+        and view.dtype == values.dtype
         and view.__array_interface__["data"] == values.__array_interface__["data"]
     )

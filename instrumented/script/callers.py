@@ -16,6 +16,17 @@ class Site(NamedTuple):
     line: int
 
 
+class Seen(NamedTuple):
+    """Code that was met, and kept, so that its id stays its own.
+
+    ``places`` are numbers of places by instruction, None unless the code is the user's.
+    """
+
+    code: CodeType
+    places: dict[int, int] | None
+    is_librarys: bool
+
+
 NOWHERE = Site("<elsewhere>", "<elsewhere>", 0)
 """Where an operation belongs that no line of the user's asked for."""
 
@@ -30,39 +41,25 @@ class Callers:
     def __init__(self, ownership: Ownership) -> None:
         self._ownership = ownership
         self._whose: dict[str, Whose] = {}
-        self._sites: dict[int, tuple[CodeType, dict[int, Site]]] = {}
 
-    def caller(self, frame: FrameType | None) -> tuple[Site, bool]:
-        """Return the user's line that ``frame`` serves, and whether a library asked.
+    def seen(self, code: CodeType) -> Seen:
+        """Return whose a piece of code is, in the form that looking at frames is quick with."""
+        owner = self._whose.get(code.co_filename) or self._judge(code.co_filename)
+        return Seen(
+            code,
+            {} if owner is Whose.USER else None,
+            owner is Whose.LIBRARY or owner is Whose.STANDARD,
+        )
 
-        The line is the innermost of the user's; a library asked if its code lies further in.
-        """
-        whose = self._whose
-        by_library = False
-        while frame is not None:
-            code = frame.f_code
-            owner = whose.get(code.co_filename) or self._judge(code.co_filename)
-            if owner is Whose.USER:
-                known = self._sites.get(id(code))
-                if known is None:  # the code is kept, so that its id stays its own
-                    known = self._sites[id(code)] = (code, {})
-                site = known[1].get(frame.f_lasti)
-                if site is None:
-                    site = known[1][frame.f_lasti] = self._site(frame)
-                return site, by_library
-            if owner is not Whose.BETWEEN:
-                by_library = True
-            frame = frame.f_back
-        return NOWHERE, True
+    def site(self, frame: FrameType) -> Site:
+        """Return the line that a frame of the user's is at."""
+        code = frame.f_code
+        return Site(self._ownership.shown(code.co_filename), code.co_qualname, frame.f_lineno or 0)
 
     def asked_by(self, frame: FrameType) -> Whose:
         """Return whose the code of a frame is."""
         file = frame.f_code.co_filename
         return self._whose.get(file) or self._judge(file)
-
-    def _site(self, frame: FrameType) -> Site:
-        code = frame.f_code
-        return Site(self._ownership.shown(code.co_filename), code.co_qualname, frame.f_lineno or 0)
 
     def _judge(self, file: str) -> Whose:
         owner = self._whose[file] = self._ownership.whose(file)

@@ -26,19 +26,23 @@ def handed(answer: Any) -> Any:
 
 
 def let_out(value: Any, how: str) -> Any:
-    """Record that a traced value leaves, and return it plain."""
-    return value._booking.let_out(value, how)
+    """Record that a traced value leaves on the line in force, and return it plain."""
+    return value._booking.let_out_here(value, how)
 
 
 def index_of(index: Any) -> Any:
     """Return an index whose traced scalars have left: they are Python's to use."""
-    if isinstance(index, ScalarValues):
-        return let_out(index, "use as an index")
-    if type(index) is tuple:
-        return tuple(index_of(part) for part in index)
-    if type(index) is slice:
+    kind = type(index)
+    if kind in _PLAIN or (kind is tuple and _PLAIN.issuperset(map(type, index))):
+        return index
+    if kind is tuple:
+        return tuple(map(index_of, index))
+    if kind is slice:
         return slice(index_of(index.start), index_of(index.stop), index_of(index.step))
-    return index
+    return let_out(index, "use as an index") if isinstance(index, ScalarValues) else index
+
+
+_PLAIN = frozenset((int, str, list, type(None), type(Ellipsis)))
 
 
 def stripped(value: Any, how: str) -> Any:

@@ -60,18 +60,13 @@ NOT_TAKEN = ("__slots__", "__dict__", "__weakref__", "__doc__", "__module__", "_
 @functools.cache
 def scalar_class(kind: type) -> Any:
     """Return the traced class of a kind of NumPy scalar: a subclass of it."""
-
-    def make(cls: Any, booking: Any, plain: Any, layout: int) -> Any:
-        made: Any = kind.__new__(cls, plain)
-        made._booking, made._array, made._layout = booking, plain, layout
-        return made
-
     # NumPy finds the type of elements by the first base alone, so that must be its own; what
     # traced scalars do is therefore given to the class itself, ahead of its bases
     members: dict[str, Any] = {}
     for base in reversed(ScriptScalar.__mro__[:-1]):
         members |= {name: found for name, found in vars(base).items() if name not in NOT_TAKEN}
-    members |= {"__slots__": SLOTS, "__new__": make, "__init__": lambda *_: None}
+    members |= {"__slots__": SLOTS}
+    del members["__init__"]
     if hasattr(kind, "__index__"):
         members["__index__"] = TracedScalar.__index__
     members |= {"__module__": "numpy", "__class__": property(lambda _: kind)}
@@ -80,12 +75,27 @@ def scalar_class(kind: type) -> Any:
     return made
 
 
+@functools.cache
+def _maker(kind: type) -> Callable[[Any, Any, int], Any]:
+    """Return what traces scalars of a kind."""
+    if kind not in TRACED_SCALARS:
+        return TracedScalar
+    new, traced = kind.__new__, scalar_class(kind)
+
+    def make(booking: Any, plain: Any, layout: int) -> Any:
+        made: Any = new(traced, plain)
+        made._booking = booking
+        made._array = plain
+        made._layout = layout
+        return made
+
+    return make
+
+
 def scalar_of(booking: Any, plain: Any, layout: int) -> Any:
     """Trace a NumPy scalar; a truth value, which cannot be subclassed, as a wrapper."""
     kind: Any = type(plain)
-    if kind in TRACED_SCALARS:
-        return scalar_class(kind)(booking, plain, layout)
-    return TracedScalar(booking, plain, layout)
+    return _maker(kind)(booking, plain, layout)
 
 
 def plain_kind(value: Any) -> type:
@@ -93,19 +103,26 @@ def plain_kind(value: Any) -> type:
     return np.ndarray if isinstance(value, ScriptArray) else type(plain_of(value))
 
 
-def _scalar_operator(name: str) -> Callable[..., Any]:
+NUMBERS = (bool, int, float, complex, np.generic)
+OPERANDS = (Traced, np.ndarray, *NUMBERS)
+
+
+def _scalar_operator(name: str, *, decides: bool) -> Callable[..., Any]:
+    """Make an operator; one that ``decides`` answers with a truth value, which leaves."""
     counted = getattr(ScalarValues, name)
 
     def method(self: Any, *others: Any) -> Any:
         if self._booking.look():
             plain = let_out(self, "a library: arithmetic")
             return getattr(plain, name)(*stripped(others, "a library: arithmetic"))
-        if others and not isinstance(others[0], (Traced, np.ndarray, *NUMBERS)):
+        if others and not isinstance(others[0], OPERANDS):
             return getattr(self._array, name)(*others)
         try:
-            return handed(counted(self, *others))
+            answer = counted(self, *others)
         except AGAIN:
             pass
+        else:
+            return handed(answer) if decides or type(answer) is tuple else answer
         plain = let_out(self, f"{name}, which has no rule for this")
         return getattr(plain, name)(*stripped(others, name))
 
@@ -113,11 +130,10 @@ def _scalar_operator(name: str) -> Callable[..., Any]:
     return method
 
 
-NUMBERS = (bool, int, float, complex, np.generic)
-
 for _name in (
     *(f"__{name}__" for name in (*UNARY, *BINARY, *COMPARISONS)),
     *(f"__r{name}__" for name in BINARY),
 ):
     if hasattr(ScalarValues, _name):
-        setattr(ScriptScalar, _name, _scalar_operator(_name))
+        _decides = _name.strip("_") in COMPARISONS
+        setattr(ScriptScalar, _name, _scalar_operator(_name, decides=_decides))

@@ -6,7 +6,7 @@ import functools
 import sys
 from collections import deque
 from collections.abc import Callable
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,12 @@ from instrumented.books.booking import Booking
 from instrumented.books.counters import NO_WORK
 from instrumented.books.escapes import Line
 from instrumented.books.events import Kind
-from instrumented.books.ledger import Place
+from instrumented.books.ledger import Entry, Place
 from instrumented.books.recorder import Recorder
 from instrumented.books.traced import Traced
 from instrumented.rules.functions import apply_function
 from instrumented.rules.unwrap import strip
-from instrumented.script.callers import NOWHERE, Callers, Site
+from instrumented.script.callers import NOWHERE, Callers, Seen, Site
 from instrumented.script.leaving import becomes_array, handed
 from instrumented.script.scalars import plain_kind, scalar_of
 from instrumented.script.values import AGAIN, ScriptArray
@@ -41,7 +41,9 @@ class ScriptBooking(Booking):
     def __init__(self, callers: Callers, recorder: Recorder | None) -> None:
         self.callers = callers
         self.sites: dict[int, Site] = {0: NOWHERE}
-        self._number_of: dict[Site, int] = {}
+        self._number_of: dict[Site, int] = {NOWHERE: 0}
+        self._seen: dict[int, Seen] = {}
+        self._exits: dict[tuple[Any, ...], tuple[Entry, list[int], int]] = {}
         super().__init__(
             ScriptArray,
             scalar_of,  # type: ignore[arg-type]  # makes one of several classes
@@ -54,14 +56,29 @@ class ScriptBooking(Booking):
     def look(self) -> bool:
         """Put the line being run in force; return whether a library asked.
 
+        The line is the innermost of the user's; a library asked if its code lies further in.
         Everything that the user or a library can call on a traced value begins with this.
         """
-        site, by_library = self.callers.caller(sys._getframe(2))
-        number = self._number_of.get(site)
-        if number is None:
-            number = self._number_of[site] = self._open(site)
-        self.place = number
-        return by_library
+        frame: FrameType | None = sys._getframe(2)
+        seen = self._seen
+        by_library = False
+        while frame is not None:
+            code = frame.f_code
+            known = seen.get(id(code))
+            if known is None:
+                known = seen[id(code)] = self.callers.seen(code)
+            _, places, is_librarys = known
+            if places is not None:
+                number = places.get(frame.f_lasti)
+                if number is None:
+                    number = places[frame.f_lasti] = self._open(self.callers.site(frame))
+                self.place = number
+                return by_library
+            if is_librarys:
+                by_library = True
+            frame = frame.f_back
+        self.place = 0
+        return True
 
     def line(self) -> Line:
         """Return file and line of the place in force."""
@@ -71,16 +88,36 @@ class ScriptBooking(Booking):
     def let_out(self, operand: Any, how: str, nbytes: int | None = None) -> Any:
         """Record that an operand's values leave, and return them plain."""
         self.look()
-        return super().let_out(operand, how, nbytes)
+        return self.let_out_here(operand, how, nbytes)
+
+    def let_out_here(self, operand: Any, how: str, nbytes: int | None = None) -> Any:
+        """As :meth:`let_out`, on the line that is in force."""
+        if self.recorder is not None or not isinstance(operand, Traced):
+            return super().let_out(operand, how, nbytes)
+        key = (self.place, how, operand._layout, nbytes)
+        known = self._exits.get(key)
+        if known is None:
+            entry, tally = self.leave(operand, how, nbytes)
+            self._exits[key] = entry, tally, entry.operation.traffic.bytes_read
+        else:
+            entry, tally, moved = known
+            entry.calls += 1
+            tally[0] += 1
+            tally[1] += moved
+        return operand._array
 
     def sites_by_place(self) -> dict[Place, Site]:
         """Return the line of source of every place that anything was booked on."""
         return {self._places[number]: site for number, site in self.sites.items()}
 
     def _open(self, site: Site) -> int:
+        known = self._number_of.get(site)
+        if known is not None:
+            return known
         place = Place(site.file, f"{site.function}:{site.line}", "temporary")
         number = self.place_number(place.layer, place.phase, place.makes)
         self.sites[number] = site
+        self._number_of[site] = number
         return number
 
 
