@@ -5,32 +5,42 @@
     python scripts/price_reports.py --profile jouppi-7nm-hbm2 reports/fair    # one without joules
 
 A folder of a single run gets what `ffenergy report FOLDER` writes, as far as it holds such a file
-already: large tables and pictures that are not committed do not come back. The cells of a sweep are
-not kept: their rules rehearse the steps, and nothing is priced whose bytes differ from those that
-the sweep counted. A sweep that was not traced counted none: it has those of the rehearsal.
+already: large tables and pictures that are not committed do not come back. Where a definition has
+changed its steps (the flops of an operation, the size of a block), they are counted again: the rule
+rehearses them, and its counts take the place of the run's if every layer and phase moves the same
+bytes. What was trained, errors and losses, is never touched. The cells of a sweep are not kept:
+their rules rehearse the steps, and nothing is priced whose bytes differ from those that the sweep
+counted. A sweep that was not traced counted none: it has those of the rehearsal.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import pandas as pd
 
+from ffenergy.costs.rehearsal import Rehearsed, Workload, rehearse
 from ffenergy.energy import choose_profiles
 from ffenergy.files.atomic import write_bytes, write_text
 from ffenergy.report import files
 from ffenergy.report.book import Book, saved_profiles
 from ffenergy.report.pictures import sweep_costs
 from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.results import signature_row
+from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.sweeps import tables, targets, two_by_two
 from ffenergy.sweeps.cells import COUNTS, Cell, DataLabel, Outcome
 from ffenergy.sweeps.rehearsed import counted
 
 REPORTS = Path(__file__).parents[1] / "reports"
+BYTES = ["bytes_read", "bytes_written"]
+PLACE = ["layer", "phase"]
 
 
 def say(line: str) -> None:
@@ -46,7 +56,7 @@ class Pricer:
         self.energies = tables.CellEnergies(chosen.profile, say)
 
     def price(self, row: pd.Series, settings: Settings, data: DataLabel) -> dict[str, Any]:
-        """Counts, energy and peak of a complete cell; fails if it counted others."""
+        """Counts, energy and peak of a complete cell; fails if it moved other bytes."""
         cell = Cell(str(row["algorithm"]), settings, True, data)
         bare = Outcome(
             cell=cell.name, algorithm=cell.algorithm, traced=True, data=vars(data),
@@ -55,7 +65,7 @@ class Pricer:
         )  # fmt: skip
         outcome = counted(cell, bare)
         for count, found in outcome.counts.items():
-            if pd.notna(row[count]) and found != row[count]:
+            if count.startswith("bytes") and pd.notna(row[count]) and found != row[count]:
                 raise click.ClickException(
                     f"cell {row['cell']} counted {row[count]:,} {count}, its rule now makes "
                     f"{found:,}; train the sweep again"
@@ -104,13 +114,84 @@ def _write(
         write_bytes(folder / "costs.png", sweep_costs.render(summary, energy)["png"])
 
 
+def counted_again(run: Run) -> Run:
+    """The same run with the counts of its rules as they are now; fails if they move other bytes."""
+    data = run.configuration["data"]
+    work = Workload(run.settings, data["train_images"], data["test_images"])
+    for algorithm in dict.fromkeys(run.traffic["algorithm"]):
+        row = run.results[algorithm]
+        rehearsal = rehearse(algorithm, work)
+        signatures = [signature_row(one.signature, one.steps) for one in rehearsal.kinds]
+        if signatures_alike(signatures, row["signatures"]):
+            continue
+        mine = run.traffic["algorithm"] == algorithm
+        counts = rehearsal.counts((one, one.steps) for one in rehearsal.kinds)
+        old, new = (t.groupby(PLACE)[BYTES].sum() for t in (run.traffic[mine], counts))
+        if not old.equals(new):
+            changed = new.compare(old.reindex(new.index)).index.tolist()
+            raise click.ClickException(
+                f"{algorithm}: its rule now moves other bytes in {changed}; train the run again"
+            )
+        say(f"  {algorithm}: counted again")
+        history = with_flops(run.history, algorithm, rehearsal.kinds, row["signatures"])
+        others = run.traffic[~mine]
+        counts.insert(0, "algorithm", algorithm)
+        run = replace(
+            run,
+            results={**run.results, algorithm: {**row, "signatures": signatures}},
+            traffic=pd.concat([others, counts], ignore_index=True),
+            history=history,
+        )
+    return run
+
+
+def signatures_alike(new: list[dict[str, Any]], old: list[dict[str, Any]]) -> bool:
+    """Whether two lists of signatures are of the same steps, taken as often."""
+    one, other = ({s["digest"]: s["steps"] for s in signatures} for signatures in (new, old))
+    return one == other
+
+
+def with_flops(
+    history: pd.DataFrame,
+    algorithm: str,
+    kinds: Sequence[Rehearsed],
+    signatures: list[dict[str, Any]],
+) -> pd.DataFrame:
+    """The history with the flops that its epochs now have; bytes are as they were.
+
+    A step is known again by its name, its bytes and how many there were. What its flops changed by
+    is spread over the epochs of its stage, all of which take it equally often.
+    """
+    mine = history["algorithm"] == algorithm
+    left = [dict(one) for one in signatures]
+    more = pd.Series(0, index=history.index)
+    for one in kinds:
+        row = signature_row(one.signature, one.steps)
+        same = [s for s in left if all(s[k] == row[k] for k in ("name", "steps", *BYTES))]
+        if not same:
+            raise click.ClickException(f"{algorithm}: no step like {one.kind.label} was taken")
+        left.remove(same[0])
+        change = (row["flops"] - same[0]["flops"]) * one.steps
+        if change:
+            stage = mine & (history["stage"] == one.kind.stage)
+            epochs = int(stage.sum())
+            if change % epochs:
+                raise click.ClickException(f"{algorithm}: {one.kind.label} is not in every epoch")
+            later = mine & (history.index > history.index[stage].max())
+            more[stage] += change // epochs * history.loc[stage, "epoch"]
+            more[later] += change
+    history = history.copy()
+    history["cumulative_flops"] += more
+    return history
+
+
 def rewrite(folder: Path) -> None:
     """Write the files of a run's report that its folder holds anew, and no other."""
     directory = RunDirectory(folder)
     with directory.locked_run():
-        saved = directory.read(say)
+        saved = counted_again(directory.read(say))
         made = files.report(Book.of(saved, saved_profiles(saved), say))
-        directory.add(saved, {k: made[k] for k in made if (folder / k).exists()})
+        directory.write(saved, {k: made[k] for k in made if (folder / k).exists()})
 
 
 @click.command()

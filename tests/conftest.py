@@ -29,7 +29,7 @@ from ffenergy.cli import main
 from ffenergy.costs import run_costs
 from ffenergy.costs.prices import COLUMNS, Prices
 from ffenergy.costs.rehearsal import Recording
-from ffenergy.costs.step_costs import StepCosts
+from ffenergy.costs.step_costs import StepCosts, step_costs
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.runs.run import Run
 
@@ -83,14 +83,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def analyses_are_shared(shared: Path) -> Iterator[None]:
     """Whatever was recorded, to the last event, is analysed once by all workers together."""
-    analyse = run_costs.step_costs
 
     def analysed(recording: Recording) -> StepCosts:
         key = hashlib.sha256(pickle.dumps((recording.events, recording.buffers))).hexdigest()
         path, unfinished = shared / key, shared / f"{key}.{os.getpid()}"
         if path.exists():
             return cast("StepCosts", pickle.loads(path.read_bytes()))
-        found = analyse(recording)
+        found = step_costs(recording)
         with suppress(OSError):  # a test may have the disk full
             unfinished.write_bytes(pickle.dumps(found))
             unfinished.replace(path)
