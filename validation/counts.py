@@ -43,6 +43,7 @@ def targets(m: Any, x: Any) -> Any:
     m.add.at(y, np.array([0, 1, 1]), 1)
     m.add.reduce(x, axis=0, out=y[0] if x.ndim > 1 else None)
     m.copyto(y, x)
+    m.copyto(y, x, where=x > 1)
     y += x
     y **= 2
     return m.add.accumulate(x).sum() + m.multiply.outer(x, x[:1]).sum()

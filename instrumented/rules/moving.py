@@ -242,11 +242,14 @@ def _place(call: Call) -> Moved:
 
 @traffic_rule("copyto(dst: array, src: array, casting, where: mask)", writes=True)
 def _copyto(call: Call) -> Moved:
+    """Through a mask each element is selected, as by ``where``: from the source or the target."""
     target, *others = call.operands
     reads: list[tuple[Any, int | None]] = [(other, None) for other in others]
+    work = Work()
     if isinstance(call.get("where", True), (np.ndarray, np.generic)):
-        reads.append((target, None))  # what the mask leaves alone is merged
-    return Moved(Kind.COPY, reads, [(target, None)])
+        reads.append((target, None))
+        work = Work(add=target.size)
+    return Moved(Kind.COPY, reads, [(target, None)], work)
 
 
 @traffic_rule("fill_diagonal(a: array, val: array, wrap)", writes=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import instrumented
-from instrumented import Kind, Traffic
+from instrumented import Kind, Traffic, Work
 from instrumented.rules.registry import RULES, streaming, traffic_rule
 
 
@@ -160,3 +160,12 @@ def test_one_array_under_two_roles_is_counted_under_both():
     np.add(weight, data)
     roles = trace.by_role().groupby("role")["bytes_read"].sum()
     assert (roles["weight"], roles["data"]) == (64, 64)
+
+
+def test_a_masked_copy_selects_and_a_plain_one_does_not(traced):
+    trace, x, y = traced((3, 4), (4,))
+    np.copyto(x, y, where=trace.array(np.array([True, False, False, True])))
+    # the source, the mask and what is kept of the target; 12 selections
+    assert (trace.traffic, trace.work) == (Traffic(16 + 4 + 48, 48), Work(add=12))
+    np.copyto(x, y)
+    assert trace.work == Work(add=12)
