@@ -1,56 +1,56 @@
-"""Adam's block size: time of an update against priced energy of a whole training step.
+"""Adam's block size: time of a training step against its priced energy.
 
-    python benchmarks/adam_block.py [--preset quick] [--blocks 4096,16384,65536,262144]
+    python -m benchmarks.adam_block [--preset quick] [--blocks 4096,16384,65536,262144]
 
 Ten operations go over every block, so a block that stays in a fast memory is fetched once. Prints a
-row per size: bytes that the five arrays of a block take, milliseconds of an update of all layers
-(median), and joules of a full training step, eager and fused, under the headline profile.
+row per size: KiB that the five arrays of a block take; milliseconds of an untraced step of
+Forward-Forward and of backprop on one BLAS thread (medians of steps taken in turn); millijoules of
+a step of both under the headline profile and their ratio, eager in a cache and in a scratchpad, and
+fused.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
-from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ffenergy.costs.run_costs import price_steps
+from benchmarks.step_time import interleaved, stepper
+from ffenergy.costs.rehearsal import Workload
+from ffenergy.costs.run_costs import StepAnalyst, tabulate
 from ffenergy.energy import choose_profiles
 from ffenergy.network import optimizers
 from ffenergy.settings import Settings
 from instrumented import Untraced
 
-UPDATES = 30
+RULES = ("ff", "bp")
+STEPS = 30
 ARRAYS = 5  # weights, gradient, two moments, scratch
+READINGS = (("cache", "eager"), ("scratchpad", "eager"), ("scratchpad", "fused"))
 
 
-def update_seconds(settings: Settings, size: int) -> float:
-    """Return the median seconds of an Adam step over all hidden layers."""
-    sizes = settings.layer_sizes
-    total = sum((a + 1) * b for a, b in pairwise(sizes))
-    rng = np.random.default_rng(0)
-    values, gradient = (rng.standard_normal(total, dtype=settings.dtype) for _ in range(2))
-    cut = optimizers.even_sizes(total, size)
-    adam = optimizers.make_optimizer("adam", Untraced(), values, gradient, cut)
-    seconds = []
-    for _ in range(UPDATES):
-        gradient[...] = 1e-3  # it is overwritten
-        begun = time.perf_counter()
-        adam.update(1e-3)
-        seconds.append(time.perf_counter() - begun)
-    return float(np.median(seconds))
+def step_milliseconds(settings: Settings) -> list[float]:
+    """Return the median of a step of each rule."""
+    with threadpool_limits(1, "blas"):
+        ff, bp = (stepper(rule, settings, Untraced()) for rule in RULES)
+        seconds = interleaved(ff, bp, STEPS)
+    return [1000 * float(value) for value in np.median(seconds, axis=0)]
 
 
-def joules(settings: Settings, size: int) -> pd.Series[float]:
-    """Return the energy of a full training step by algorithm and accounting."""
-    optimizers.even_sizes.__defaults__ = (size,)
-    profiles = [choose_profiles((), settings.dtype)[0].profile]
-    energy = price_steps(["ff", "bp"], settings, profiles).energy
-    columns = ["energy_compute_joules", "energy_read_joules", "energy_written_joules"]
-    return energy.groupby(["algorithm", "accounting"])[columns].sum().sum(axis=1)
+def millijoules(settings: Settings) -> list[tuple[float, float]]:
+    """Return the energy of a full training step of each rule, by reading."""
+    profile = choose_profiles((), settings.dtype)[0].profile
+    analyst = StepAnalyst(Workload(settings, 60_000, 0))
+    kinds = [kind for rule in RULES for kind in analyst.of_step(rule)]
+    found = []
+    for memory, accounting in READINGS:
+        energy = tabulate(kinds, [profile], whole_run=False, memory=memory).energy
+        chosen = energy[energy["accounting"] == accounting].set_index("algorithm")
+        columns = [name for name in chosen if name.endswith("_joules")]
+        ff, bp = (1000 * chosen.loc[rule, columns].to_numpy().sum() for rule in RULES)
+        found.append((float(ff), float(bp)))
+    return found
 
 
 def main() -> None:
@@ -58,21 +58,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--preset", default="quick")
-    parser.add_argument("--blocks", default="4096,8192,16384,32768,65536,131072,262144")
+    parser.add_argument("--blocks", default="4096,8192,16384,32768,65536,262144")
     given = parser.parse_args()
     settings = Settings.from_preset(given.preset)
-    print("elements      KiB  ms/update   FF eager   BP eager   FF/BP   FF fused   BP fused  (mJ)")
+    read = "".join(f"{f'{accounting}, {memory}, mJ':>28}" for memory, accounting in READINGS)
+    print(f"{'elements':>9}{'KiB':>7}{'FF ms':>8}{'BP ms':>8}{read}")
     for size in map(int, given.blocks.split(",")):
-        with threadpool_limits(1, "blas"):
-            milliseconds = 1000 * update_seconds(settings, size)
-        cost = joules(settings, size)
-        ff, bp = (1000 * cost[name, "eager"] for name in ("ff", "bp"))
-        fused = [1000 * cost[name, "fused"] for name in ("ff", "bp")]
-        print(
-            f"{size:8,}  {ARRAYS * 4 * size / 1024:7,.0f}  {milliseconds:9.2f}  {ff:9.3f}"
-            f"  {bp:9.3f}  {ff / bp:6.3f}  {fused[0]:9.3f}  {fused[1]:9.3f}",
-            flush=True,
-        )
+        optimizers.BLOCK = size
+        row = "".join(f"{value:8.1f}" for value in step_milliseconds(settings))
+        for ff, bp in millijoules(settings):
+            row += f"{ff:12.2f}{bp:8.2f}{ff / bp:8.3f}"
+        print(f"{size:9,}{ARRAYS * 4 * size // 1024:7,}{row}", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -41,6 +42,7 @@ def interleaved(a: Callable[[], object], b: Callable[[], object], steps: int) ->
 def stepper(algorithm: str, settings: Settings, trace: Tracer) -> Callable[[], object]:
     """Return a function that trains on one full batch."""
     data = random_dataset(settings, 10 * settings.batch_size)
+    data = replace(data, test_images=data.train_images[:1], test_labels=data.train_labels[:1])
     rule = registry.find(algorithm)(Session(algorithm, settings, data, trace, None))
     stage = rule.plans()[0].open()
     index = trace.array(np.arange(settings.batch_size), role="temporary")

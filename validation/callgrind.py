@@ -25,6 +25,7 @@ from unittest.mock import patch
 import pandas as pd
 
 from ffenergy.costs import rehearsal
+from ffenergy.network import optimizers
 from ffenergy.settings import Settings, parse_layer_sizes
 from instrumented.analysis.pricing import distances
 from instrumented.distances.marks import COLD
@@ -54,21 +55,25 @@ void end(void) { CALLGRIND_STOP_INSTRUMENTATION; }
 
 @dataclass(frozen=True)
 class Point:
-    """What a cache of ``capacity_kib`` KiB moves in one step of a network, in 10^6 bytes."""
+    """What a cache of ``capacity_kib`` KiB moves in one step of a network, in 10^6 bytes.
+
+    ``block`` has the elements that the optimiser takes at a time (``optimizers.BLOCK``).
+    """
 
     algorithm: str
     layer_sizes: str
     batch_size: int
     optimizer: str
+    block: int
     capacity_kib: int
     read_fills_mb: float
     write_allocate_fills_mb: float
     write_backs_mb: float
 
     @property
-    def network(self) -> tuple[str, str, int, str]:
-        """Algorithm, layer sizes (joined by hyphens), batch size and optimiser."""
-        return self.algorithm, self.layer_sizes, self.batch_size, self.optimizer
+    def network(self) -> tuple[str, str, int, str, int]:
+        """Algorithm, layer sizes (joined by hyphens), batch size, optimiser and its block."""
+        return self.algorithm, self.layer_sizes, self.batch_size, self.optimizer, self.block
 
     @property
     def moved(self) -> tuple[float, float, float]:
@@ -92,12 +97,14 @@ TYPES = {
 class Model:
     """The prediction for one network: its recorded step, priced once for all capacities."""
 
-    def __init__(self, algorithm: str, layer_sizes: str, batch_size: int, optimizer: str) -> None:
+    def __init__(
+        self, algorithm: str, layer_sizes: str, batch_size: int, optimizer: str, block: int
+    ) -> None:
         sizes = parse_layer_sizes(layer_sizes.replace("-", ","))
         settings = Settings.from_preset("quick").replace(
             layer_sizes=sizes, batch_size=batch_size, optimizer=optimizer, n_train=IMAGES
         )
-        with patch.object(rehearsal, "STEPS", STEPS):
+        with patch.object(rehearsal, "STEPS", STEPS), patch.object(optimizers, "BLOCK", block):
             known = rehearsal.rehearse(algorithm, rehearsal.Workload(settings, IMAGES, 1000))
             kind = next(kind for kind in known.kinds if kind.kind.trains_layers)
             recording = known.record(kind)
@@ -122,7 +129,7 @@ class Model:
 
 def compared(points: Sequence[Point]) -> Iterator[tuple[Point, tuple[float, float, float], bool]]:
     """Yield every point, what the model predicts, and whether conflict misses decide it."""
-    models: dict[tuple[str, str, int, str], Model] = {}
+    models: dict[tuple[str, str, int, str, int], Model] = {}
     for point in points:
         if point.network not in models:
             models[point.network] = Model(*point.network)
@@ -131,7 +138,12 @@ def compared(points: Sequence[Point]) -> Iterator[tuple[Point, tuple[float, floa
 
 
 def simulate(
-    algorithm: str, layer_sizes: str, batch_size: int, optimizer: str, capacity_kib: int
+    algorithm: str,
+    layer_sizes: str,
+    batch_size: int,
+    optimizer: str,
+    block: int,
+    capacity_kib: int,
 ) -> Point:
     """Run one step under callgrind with a last-level cache of so many KiB."""
     overrides = {
@@ -148,11 +160,11 @@ def simulate(
             *("valgrind", "--tool=callgrind", "--instr-atstart=no", "--cache-sim=yes"),
             *("--simulate-wb=yes", "--D1=32768,8,64", f"--LL={capacity_kib * 1024},16,64"),
             *(f"--callgrind-out-file={out}", sys.executable, "-m", "validation.simulated_step"),
-            *(algorithm, json.dumps(overrides), str(library)),
+            *(algorithm, json.dumps(overrides), str(block), str(library)),
         ]
         subprocess.run(command, check=True, env=os.environ | ENVIRONMENT, stderr=subprocess.DEVNULL)
         moved = _misses(out.read_text(encoding="utf-8"))
-    return Point(algorithm, layer_sizes, batch_size, optimizer, capacity_kib, *moved)
+    return Point(algorithm, layer_sizes, batch_size, optimizer, block, capacity_kib, *moved)
 
 
 def _misses(text: str) -> tuple[float, float, float]:
@@ -168,13 +180,14 @@ def _misses(text: str) -> tuple[float, float, float]:
 
 def check(points: Sequence[Point]) -> None:
     """Print model and simulator side by side."""
-    print(f"{'':>48} {'read':>15} {'allocated':>15} {'written back':>15} {'model/sim':>10}")
+    print(f"{'':>55} {'read':>15} {'allocated':>15} {'written back':>15} {'model/sim':>10}")
     for point, model, conflicts in compared(points):
         name = f"{point.algorithm} {point.layer_sizes} {point.optimizer} b{point.batch_size}"
+        name += f" {point.block}"
         pairs = " ".join(f"{m:7.2f}/{s:7.2f}" for m, s in zip(model, point.moved, strict=True))
         ratio = sum(model) / sum(point.moved)
         note = "  footprint near capacity" if conflicts else ""
-        print(f"{name:>37} {point.capacity_kib:>6} KiB {pairs} {ratio:10.3f}{note}")
+        print(f"{name:>44} {point.capacity_kib:>6} KiB {pairs} {ratio:10.3f}{note}")
 
 
 def main() -> None:
@@ -188,13 +201,14 @@ def main() -> None:
     one.add_argument("batch_size", type=int)
     one.add_argument("optimizer")
     one.add_argument("capacity_kib", type=int, nargs="+")
+    one.add_argument("--block", type=int, default=optimizers.BLOCK, help="elements at a time")
     arguments = parser.parse_args()
     if arguments.command == "check":
         check(committed())
         return
     network = (arguments.algorithm, arguments.layer_sizes, arguments.batch_size)
     for capacity in arguments.capacity_kib:
-        point = simulate(*network, arguments.optimizer, capacity)
+        point = simulate(*network, arguments.optimizer, arguments.block, capacity)
         with FIGURES.open("a", encoding="utf-8") as file:
             file.write(",".join(map(str, astuple(point))) + "\n")
         print(point)

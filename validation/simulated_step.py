@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 
+from ffenergy.network import optimizers
 from ffenergy.rules import registry
 from ffenergy.rules.kit.host import Examples, Host
 from ffenergy.settings import Settings
@@ -22,8 +23,9 @@ IMAGES = 6000
 
 
 def main() -> None:
-    """Take the steps; the settings come as JSON, then the client request library's path."""
-    algorithm, overrides, library = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+    """Take the steps: settings as JSON, the optimiser's block, the client request library."""
+    algorithm, overrides, library = sys.argv[1], json.loads(sys.argv[2]), sys.argv[4]
+    optimizers.BLOCK = int(sys.argv[3])
     settings = Settings.from_preset("quick").replace(n_train=IMAGES, **overrides)
     trace, rng = Untraced(), np.random.default_rng(0)
     pixels = rng.random((IMAGES, settings.layer_sizes[0]), np.float32)

@@ -27,7 +27,7 @@ from ffenergy.cli.rule_flags import known, named, rule_flags
 from ffenergy.costs.chosen_order import with_best_order
 from ffenergy.costs.decomposition import TRAINING_STEP
 from ffenergy.costs.measuring import measure as measure_algorithm
-from ffenergy.costs.prices import MEMORIES, SHOWN
+from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES
 from ffenergy.costs.run_costs import MEASURED_IMAGES, price_steps
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
@@ -210,7 +210,7 @@ def _sweep(
     finally:
         if bar is not None:
             bar.close()
-    priced = len(table) // (len(names) * len(SHOWN))
+    priced = len(table) // (len(names) * len(ACCOUNTINGS))
     if directory is not None and priced:
         from ffenergy.report.pictures import step_grid  # matplotlib takes a second to import
 

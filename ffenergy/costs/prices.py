@@ -11,8 +11,7 @@ import pandas as pd
 from ffenergy.costs.step_kinds import COLUMNS as KIND_COLUMNS
 from instrumented.books.operand import ROLES
 
-ACCOUNTINGS: Final = ("eager", "fused", "fused-folded")
-SHOWN: Final = ACCOUNTINGS[:2]  # in pictures and in the tables on the screen
+ACCOUNTINGS: Final = ("eager", "fused")
 PRICED_GRAIN: Final = "tile"
 """The grain at which levels and energy are taken. In a cache, eager products run packed."""
 MEMORIES: Final = ("scratchpad", "cache")

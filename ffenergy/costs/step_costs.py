@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES, PLACE, PRICED_GRAIN
 from ffenergy.costs.rehearsal import Recording
-from ffenergy.network.dense import NORMALIZE_FOLDED
 from instrumented import Analysis, Event, analyse_live
 from instrumented.analysis.live import LiveMemory
 from instrumented.analysis.step import analyses, steady_step
@@ -42,53 +41,34 @@ class StepCosts:
 def step_costs(recording: Recording) -> StepCosts:
     """Analyse a recording at every grain and under every accounting."""
     events, buffers = recording.events, recording.buffers
-    scopes = fusion_scopes(events)
     found: dict[tuple[str, str, str], Analysis] = {}
     live: dict[str, LiveMemory] = {}
-    known: dict[frozenset[str], str] = {}
     for accounting in ACCOUNTINGS:
-        enabled = scopes[accounting]
-        like = known.setdefault(enabled, accounting)
-        if like != accounting:  # nothing in this step tells the two apart
-            found |= {(accounting, *k[1:]): one for k, one in found.items() if k[0] == like}
-            live[accounting] = live[like]
+        fused = accounting == "fused"
+        if fused and not any(event.fusion for event in events):  # as it is eager
+            found |= {(accounting, *key[1:]): one for key, one in found.items()}
+            live[accounting] = live["eager"]
             continue
-        fusing: Any = {"fused": bool(enabled), "scopes": enabled}
-        for (memory, grain), one in _in_memories(recording, fusing).items():
+        for (memory, grain), one in _in_memories(recording, fused=fused).items():
             found[accounting, memory, grain] = one
-        live[accounting] = analyse_live(events, buffers, **fusing)
+        live[accounting] = analyse_live(events, buffers, fused=fused)
     return StepCosts(found, _work(events), live)
 
 
-def _in_memories(recording: Recording, fusing: Any) -> dict[tuple[str, str], Analysis]:
+def _in_memories(recording: Recording, *, fused: bool) -> dict[tuple[str, str], Analysis]:
     """Analyse one reading of a recording: by memory and grain.
 
     A cache is there for the program as it runs: eager products in it are packed, as BLAS does.
     """
     recorded = recording.events, recording.buffers
-    operation = analyses(*recorded, grain=Grain.OPERATION, **fusing)
-    if fusing["fused"]:
-        tiled = analyses(*recorded, grain=Grain.TILE, memories=MEMORIES, **fusing)
+    operation = analyses(*recorded, grain=Grain.OPERATION, fused=fused)
+    if fused:
+        tiled = analyses(*recorded, grain=Grain.TILE, memories=MEMORIES, fused=True)
     else:
-        tiled = analyses(*recorded, grain=Grain.TILE, **fusing)
-        packed = analyses(*recorded, grain=Grain.PACKED, memories=("cache",), **fusing)
-        tiled |= packed
+        tiled = analyses(*recorded, grain=Grain.TILE)
+        tiled |= analyses(*recorded, grain=Grain.PACKED, memories=("cache",))
     return {(memory, "operation"): one for memory, one in operation.items()} | {
         (memory, PRICED_GRAIN): one for memory, one in tiled.items()
-    }
-
-
-def fusion_scopes(events: Sequence[Event]) -> dict[str, frozenset[str]]:
-    """Return the names of the scopes that are one kernel under each accounting.
-
-    ``fused`` has every declared scope but the one that makes normalisation a part of the product
-    that follows it; ``fused-folded`` has that one too.
-    """
-    declared = frozenset(name for event in events for name, _ in event.fusion)
-    return {
-        "eager": frozenset(),
-        "fused": declared - {NORMALIZE_FOLDED},
-        "fused-folded": declared,
     }
 
 

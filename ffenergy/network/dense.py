@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import numpy as np
 
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.normalization import row_scales
-from ffenergy.network.optimizers import BLOCK, Optimizer, make_optimizer
+from ffenergy.network.optimizers import Optimizer, make_optimizer
 
 INIT_STD: dict[str, Callable[[int], float]] = {
     "sqrt2": lambda fan_in: math.sqrt(2),
@@ -18,8 +18,8 @@ INIT_STD: dict[str, Callable[[int], float]] = {
     "he": lambda fan_in: math.sqrt(2 / fan_in),  # He et al. 2015, for ReLU
 }
 
-
-NORMALIZE_FOLDED: Final = "normalize_folded"  # normalisation as a part of the product after it
+AT_ONCE = 262_144
+"""Elements of a gradient that are found and consumed at once: a product of few rows is slow."""
 
 
 class DenseLayer:
@@ -68,7 +68,6 @@ class DenseLayer:
         self.optimizer: Optimizer | None = None  # frozen layers do without
         self.fuse_forward = trace.fuse("matmul_bias_relu")
         self.fuse_normalize = trace.fuse("l2_normalize")
-        self.fuse_folded = trace.fuse(NORMALIZE_FOLDED)
 
     @property
     def weights_shape(self) -> tuple[int, ...]:
@@ -112,7 +111,7 @@ class DenseLayer:
         The last block, of the bias, is in the sizes alone.
         """
         length, each = self.weights_shape[0], math.prod(self.weights_shape[1:])
-        at_once = max(BLOCK // each, 1)
+        at_once = max(AT_ONCE // each, 1)
         ends = [slice(k, min(k + at_once, length)) for k in range(0, length, at_once)]
         return ends, [*((part.stop - part.start) * each for part in ends), self.width]
 

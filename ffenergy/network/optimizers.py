@@ -14,7 +14,9 @@ from ffenergy.network.arrays import Array, Tracer
 STATES: Final = {"adam": 2, "momentum": 1, "sgd": 0}
 """Arrays that every optimiser keeps beside an array of parameters."""
 SCHEDULES: Final = ("constant", "linear_second_half", "linear")
-BLOCK: Final = 262_144  # elements; the five arrays of one Adam block take 5 MiB in float32
+BLOCK = 16_384
+"""Elements: the five arrays of one Adam block take 320 KiB in float32. Chosen by time and energy of
+a step (``benchmarks/adam_block.py``, docs/metric.md); numbers do not depend on it."""
 
 
 def learning_rate(schedule: str, rate: float, step: int, steps: int) -> float:
@@ -30,9 +32,9 @@ def learning_rate(schedule: str, rate: float, step: int, steps: int) -> float:
     )
 
 
-def even_sizes(total: int, size: int = BLOCK) -> list[int]:
-    """Cut ``total`` elements into the fewest blocks of at most ``size``, nearly equal in size."""
-    length = math.ceil(total / math.ceil(total / size))
+def even_sizes(total: int) -> list[int]:
+    """Cut ``total`` elements into the fewest blocks of at most BLOCK, nearly equal in size."""
+    length = math.ceil(total / math.ceil(total / BLOCK))
     return [min(length, total - start) for start in range(0, total, length)]
 
 

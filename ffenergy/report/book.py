@@ -13,7 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.costs.decomposition import RUN, TRAINING_STEP, energies, of_run
-from ffenergy.costs.prices import MEMORIES, PRICED_GRAIN, SHOWN, Prices
+from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES, PRICED_GRAIN, Prices
 from ffenergy.costs.run_costs import price_run
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.energy import ChosenProfile, Profile, choose_profiles, restore_profiles
@@ -194,7 +194,7 @@ class Book:
         """The answer under the headline profile, by scope and accounting."""
         found = {}
         for scope, opening in SCOPES.items():
-            for accounting in SHOWN:
+            for accounting in ACCOUNTINGS:
                 parts = self.parts(scope, accounting)
                 if not parts.empty:
                     told = f"{opening}, {accounting}, under {self.headline}"
@@ -235,7 +235,7 @@ class Book:
         """Bytes per training sample beyond an on-chip memory, by accounting."""
         if self.prices is None:
             return {}
-        found = {name: per_sample.miss_curves(self.prices, name) for name in SHOWN}
+        found = {name: per_sample.miss_curves(self.prices, name) for name in ACCOUNTINGS}
         return {name: curves for name, curves in found.items() if not curves.columns.empty}
 
     @cached_property

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.costs.decomposition import RUN, TOTAL, TRAINING_STEP, exact_total
-from ffenergy.costs.prices import SHOWN
+from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.costs.pricing import COMPUTE, WIRE
 from ffenergy.costs.step_kinds import rows_of, trains_layers
 from ffenergy.report.book import Book
@@ -192,7 +192,7 @@ def peaks(book: Book) -> Table | None:
     if book.prices is None:
         return None
     rows = book.prices.peak
-    rows = rows_of(rows[rows["accounting"].isin(SHOWN)], trains_layers(book.prices.steps))
+    rows = rows_of(rows, trains_layers(book.prices.steps))
     if rows.empty:
         return None
     names = ["algorithm", "step", "accounting", "peak_live_bytes", "peak_activation_bytes"]
@@ -202,11 +202,10 @@ def peaks(book: Book) -> Table | None:
 
 def _spread(rows: pd.DataFrame, key: str) -> pd.DataFrame:
     """Values added up: a row per `key`, a column ``algorithm|accounting``, in the usual order."""
-    rows = rows[rows["accounting"].isin(SHOWN)]
     names = in_order(rows["algorithm"].unique(), ALGORITHM_NAMES)
     found: dict[str, dict[Any, int | float]] = {}
     for name in names:
-        for accounting in SHOWN:
+        for accounting in ACCOUNTINGS:
             own = rows[(rows["algorithm"] == name) & (rows["accounting"] == accounting)]
             groups = own.groupby(key, sort=False)["value"]
             found[f"{name}|{accounting}"] = {k: exact_total(v.tolist()) for k, v in groups}

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-import pandas as pd
-
 from ffenergy.costs.decomposition import RUN, TRAINING_STEP
 from ffenergy.costs.decomposition import UNITS as ENERGY_UNITS
-from ffenergy.costs.prices import SHOWN
+from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.report import cost_tables
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Table, columns, table
@@ -72,22 +70,15 @@ def accuracy(book: Book) -> Section:
         "bytes-table": ("What they moved and computed", counts),
     }
     shown = [
-        table(key, caption, "summary.csv", columns(names), _shown(frame))
+        table(key, caption, "summary.csv", columns(names), frame)
         for key, (caption, names) in captions.items()
     ]
     return Section("accuracy", title, SHARED, tables=shown, more=_targets(book))
 
 
-def _shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows under the accountings that tables show."""
-    return frame[frame["accounting"].isin(SHOWN)]
-
-
 def _targets(book: Book) -> list[Table]:
     """Training up to each error that was reached."""
     frame = book.targets
-    if "accounting" in frame:
-        frame = _shown(frame)
     frame = frame[frame["reached"]]
     if frame.empty:
         return []
@@ -108,7 +99,7 @@ def waterfall(book: Book) -> Section:
     if book.prices.decomposition.empty:
         return Section(name, title, missing=ONE_SIDED)
     step, run = (
-        _present(cost_tables.parts(book, scope, accounting) for accounting in SHOWN)
+        _present(cost_tables.parts(book, scope, accounting) for accounting in ACCOUNTINGS)
         for scope in (TRAINING_STEP, RUN)
     )
     lead = (
@@ -131,11 +122,11 @@ def other_parts(book: Book) -> list[Table]:
         if unit is not None:
             found += [
                 cost_tables.parts(book, TRAINING_STEP, a, profile, f"energy_{unit}", UNITS[unit])
-                for a in SHOWN
+                for a in ACCOUNTINGS
             ]
     for measure in PER_STEP:
         unit = "B" if measure.startswith("bytes") else ""
-        found += [cost_tables.parts(book, TRAINING_STEP, a, "", measure, unit) for a in SHOWN]
+        found += [cost_tables.parts(book, TRAINING_STEP, a, "", measure, unit) for a in ACCOUNTINGS]
     return _present(found)
 
 
@@ -190,7 +181,7 @@ def normalisation(book: Book) -> Section:
         "layer is read and written once."
     )
     caption = "Whole run, layer by layer"
-    shown = table("normalize-table", caption, "normalize.csv", columns(names), _shown(frame))
+    shown = table("normalize-table", caption, "normalize.csv", columns(names), frame)
     return Section(name, title, lead, tables=[shown])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ffenergy.costs.decomposition import TRAINING_STEP
-from ffenergy.costs.prices import SHOWN, Prices
+from ffenergy.costs.prices import ACCOUNTINGS, Prices
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.energy import Profile
 from ffenergy.report import cost_tables, text
@@ -77,7 +77,7 @@ def summary(book: Book) -> pd.DataFrame:
         own = book.run.traffic[book.run.traffic["algorithm"] == algorithm]
         flops = int(own["flops"].sum())
         keys = {"algorithm": algorithm, "batch_size": result["samples"], "flops": flops}
-        rows += [{**keys, **_costs(book.totals, algorithm, one, flops)} for one in SHOWN]
+        rows += [{**keys, **_costs(book.totals, algorithm, one, flops)} for one in ACCOUNTINGS]
     return pd.DataFrame(rows)
 
 
@@ -105,7 +105,7 @@ def shown(book: Book) -> list[Table]:
     batch = Column("batch_size", "batch")
     found = columns(names)
     chosen = [*found[:2], batch, *found[2:]]
-    parts = [cost_tables.parts(book, TRAINING_STEP, accounting) for accounting in SHOWN]
+    parts = [cost_tables.parts(book, TRAINING_STEP, accounting) for accounting in ACCOUNTINGS]
     every = [
         table("steps", "One training step", "summary.csv", chosen, summary(book)),
         *cost_tables.counted_places(book),

@@ -157,10 +157,9 @@ class ForwardForward(PassingNetwork):
                 layer.gather(cases.h[k - 1] if k else cases.inputs, cases.x[k])
                 layer.relu(cases.x[k], cases.h[k], scales)
             return
-        with layer.fuse_folded:
-            layer.normalized(cases.h[k - 1] if k else cases.inputs, self.lengths[k], cases.x[k])
-            with layer.scope["forward"]:
-                layer.relu(cases.x[k], cases.h[k])
+        layer.normalized(cases.h[k - 1] if k else cases.inputs, self.lengths[k], cases.x[k])
+        with layer.scope["forward"]:
+            layer.relu(cases.x[k], cases.h[k])
 
     def _squares_below(self, k: int, cases: Pass) -> Array:
         """Return the sums of squares (rows,) of layer ``k``'s input: the goodness of those below.

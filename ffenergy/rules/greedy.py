@@ -130,12 +130,11 @@ class GreedyForwardForward(ForwardForward):
                 layer.gather(below, x)
                 layer.relu(x, out, scales)
             return
-        with layer.fuse_folded:
-            with layer.scope["normalize"]:
-                room = np.empty(layer.input_shape(below.shape[0]), self.dtype, like=below)
-            x = layer.normalized(below, self.lengths[k], room)
-            with layer.scope["forward"]:
-                layer.relu(x, out)
+        with layer.scope["normalize"]:
+            room = np.empty(layer.input_shape(below.shape[0]), self.dtype, like=below)
+        x = layer.normalized(below, self.lengths[k], room)
+        with layer.scope["forward"]:
+            layer.relu(x, out)
 
 
 @rule(

@@ -82,12 +82,11 @@ class HybridBackprop(ForwardForward):
     def _ascend(self, k: int, cases: Pass) -> Array:
         """Bring layer ``k``'s activities up to date; return the scales (rows,) of its input."""
         layer, below = self.layers[k], cases.h[k - 1] if k else cases.inputs
-        with layer.fuse_folded:
-            with layer.scope["normalize"], layer.fuse_normalize:
-                scales = row_scales(below, self.lengths[k])
-                layer.scaled_by(scales, below, cases.x[k])
-            with layer.scope["forward"]:
-                layer.relu(cases.x[k], cases.h[k])
+        with layer.scope["normalize"], layer.fuse_normalize:
+            scales = row_scales(below, self.lengths[k])
+            layer.scaled_by(scales, below, cases.x[k])
+        with layer.scope["forward"]:
+            layer.relu(cases.x[k], cases.h[k])
         return scales
 
     def _merge(

@@ -13,7 +13,7 @@ import pandas as pd
 from ffenergy import memory
 from ffenergy.costs.decomposition import energies
 from ffenergy.costs.measuring import measure
-from ffenergy.costs.prices import MEMORIES, SHOWN, Prices
+from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES, Prices
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import Profile, commute_to_compute
 from ffenergy.energy.errors import PricingError
@@ -134,7 +134,7 @@ def _cell(
             "profile": profile.name,
             "note": note,
         }
-        for algorithm, accounting in product(algorithms, SHOWN)
+        for algorithm, accounting in product(algorithms, ACCOUNTINGS)
     ]
     try:
         priced = pricing(algorithms, settings, [] if note else [profile], memory)

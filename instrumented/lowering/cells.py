@@ -14,7 +14,8 @@ from typing import NamedTuple
 from instrumented.books.events import BufferInfo
 from instrumented.lowering.layout import FIXED, Grid, Run, View, grid_of, view_of
 from instrumented.lowering.nest import Nest, Operand, Touch
-from instrumented.lowering.uses import Use
+from instrumented.lowering.scopes import NO_SCOPE
+from instrumented.lowering.uses import Ints, Use
 
 Cuts = tuple[tuple[int, ...], ...]
 
@@ -46,24 +47,29 @@ class CutNest(NamedTuple):
 
 
 def cut_nests(
-    found: Sequence[tuple[int, Nest]], buffers: Mapping[int, BufferInfo], atom: Atom = ATOM
+    found: Sequence[tuple[int, Nest]],
+    buffers: Mapping[int, BufferInfo],
+    scope: Ints,
+    atom: Atom = ATOM,
 ) -> list[CutNest]:
     """Cut the loops of every nest: products first, then flat runs through matrices, then the rest.
 
-    What follows takes over the cuts of the largest array that it works on.
+    What follows takes over the cuts of the largest array that it works on. Like loops of a fusion
+    scope, those over a product's result too, are cut alike, so that they can go tile by tile.
 
     Args:
         found: nests, with the number of their event.
         buffers: the buffers that they touch.
+        scope: fusion scope instance of every event, NO_SCOPE for none.
         atom: extents of an instruction.
     """
     cutter = _Cutter(buffers, _grids([nest for _, nest in found], buffers), atom)
     turns = [cutter.turn(nest) for _, nest in found]
     cuts: list[Cuts] = [()] * len(found)
     for turn in range(3):
-        for k, (_, nest) in enumerate(found):
+        for k, (event, nest) in enumerate(found):
             if turns[k] == turn:
-                cuts[k] = cutter.cut(nest)
+                cuts[k] = cutter.cut(nest, int(scope[event]))
     return [CutNest(event, nest, cuts[k]) for k, (event, nest) in enumerate(found)]
 
 
@@ -101,6 +107,7 @@ class _Cutter:
         self.grids, self.atom = grids, atom
         self.known: dict[tuple[int, int], set[int]] = defaultdict(set)
         self.cuts_of: dict[object, Cuts] = {}
+        self.shared: dict[tuple[int, tuple[int, ...]], Cuts] = {}  # by scope and loops
 
     def turn(self, nest: Nest) -> int:
         """Return when a nest is cut: 0 if it sets cuts, 1 on flat runs through a matrix, else 2."""
@@ -113,7 +120,20 @@ class _Cutter:
                 return 1
         return 2
 
-    def cut(self, nest: Nest) -> Cuts:
+    def cut(self, nest: Nest, scope: int) -> Cuts:
+        """Cut one nest of a fusion scope, or of none."""
+        if scope == NO_SCOPE or nest.steps:
+            return self._cut(nest)
+        if nest.product:
+            cuts = self._cut(nest)
+            self.shared.setdefault((scope, nest.loops[:-1]), cuts[:-1])
+            return cuts
+        key = (scope, nest.loops)
+        if key not in self.shared:
+            self.shared[key] = self._cut(nest)
+        return self.shared[key]
+
+    def _cut(self, nest: Nest) -> Cuts:
         """Cut one nest; like nests on the same views are cut once."""
         operands = [o for o in (*nest.reads, *nest.writes) if o.touch is not Touch.BOTTOM]
         key = (nest.loops, nest.product, nest.steps, tuple((o.access, o.axes) for o in operands))

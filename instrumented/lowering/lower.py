@@ -51,5 +51,9 @@ def lower(
     if not found:
         raise InstrumentError("no event touches any byte; record a step that computes something")
     one = grain == Grain.OPERATION
-    cut = [CutNest(k, nest, ()) for k, nest in found] if one else cut_nests(found, buffers, atom)
+    cut = (
+        [CutNest(k, nest, ()) for k, nest in found]
+        if one
+        else cut_nests(found, buffers, scope, atom)
+    )
     return tabulate(events, scope, buffers, cut, one_instruction=one)

@@ -22,6 +22,7 @@ from instrumented.lowering.blocks import partition
 from instrumented.lowering.cells import CutNest, use_of
 from instrumented.lowering.nest import Operand, Touch
 from instrumented.lowering.scopes import NO_SCOPE
+from instrumented.lowering.stages import NO_LEADER, Turn, turns
 from instrumented.lowering.uses import Ints, Partition, Tiles, Use
 
 Blocks = npt.NDArray[np.int32]
@@ -208,18 +209,15 @@ class _Builder:
             self.blocks += parts.sizes.size
 
     def add_group(self, members: Sequence[CutNest], *, follow: bool, one: bool) -> None:
-        """Add the nests of one group; in a scope, those on a product's result follow its tiles."""
+        """Add the nests of one group; those of a scope run in the turns of ``stages.py``."""
         visits = walkers = 0
-        products: list[tuple[int, CutNest]] = []
         rooms: list[int] = []
         following = 0
-        for member in members:
+        begin = len(self.nests)
+        order = turns(members) if follow and not one else [Turn(0, NO_LEADER)] * len(members)
+        for member, (stage, leader) in zip(members, order, strict=True):
             nest, cuts = member.nest, member.cuts
             steps = [len(cut) - 1 for cut in cuts]
-            row = len(self.nests)
-            leader = -1
-            if follow and not nest.product:
-                leader = next((at for at, p in reversed(products) if _follows(member, p)), -1)
             first, room = len(self.slots), 0
             for operand in (*nest.reads, *nest.writes):
                 writes = len(self.slots) - first >= len(nest.reads)
@@ -229,14 +227,13 @@ class _Builder:
             outer = steps[:-3] if nest.product else steps
             inner = steps[-3:] if nest.product else [1, 1, 1]
             count = math.prod(steps)
-            ends = (first, len(self.slots), int(nest.product), leader, walkers)
+            follows = NO_LEADER if leader == NO_LEADER else begin + leader
+            ends = (first, len(self.slots), int(nest.product), follows, walkers)
             self.nests.append([len(self.radix), len(outer), *inner, count, *ends])
-            self.places.append((nest.begin, nest.end))
+            self.places.append((stage + nest.begin, stage + nest.end))
             self.radix += outer
-            if nest.product:
-                walkers += 1
-                products.append((row, member))
-            if leader >= 0:
+            walkers += nest.product
+            if leader != NO_LEADER:
                 following += room
             rooms.append(room)
         self.group_start.append(len(self.nests))
@@ -348,15 +345,6 @@ class _Builder:
 def _joined(parts: Sequence[Ints]) -> Ints:
     joined: Ints = np.concatenate([np.empty(0, np.int64), *parts])
     return joined
-
-
-def _follows(member: CutNest, product: CutNest) -> bool:
-    """Whether a nest runs over the result of a product, cut as it is: its epilogue."""
-    return (
-        member.nest.loops == product.nest.loops[:-1]
-        and member.cuts == product.cuts[:-1]
-        and not member.nest.steps
-    )
 
 
 def _moved_bytes(tiles: Tiles, sizes: Ints, nbytes: int) -> Ints:

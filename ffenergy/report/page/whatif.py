@@ -13,7 +13,7 @@ import pandas as pd
 
 from ffenergy.costs import on_chip
 from ffenergy.costs.decomposition import PARTS, RUN, TRAINING_STEP, decompose, of_run
-from ffenergy.costs.prices import PRICED_GRAIN, SHOWN, Prices
+from ffenergy.costs.prices import ACCOUNTINGS, PRICED_GRAIN, Prices
 from ffenergy.costs.pricing import COMPUTE
 from ffenergy.costs.step_kinds import full_batches, rows_of
 from ffenergy.energy import PricingError, Profile, compute_energy
@@ -34,7 +34,6 @@ def histogram(prices: Prices) -> pd.DataFrame:
     """Bytes by scope, algorithm, accounting, phase and reuse distance: exact Python integers."""
     reuse = prices.reuse
     chosen = (reuse["grain"] == PRICED_GRAIN) & (reuse["memory"] == prices.memory)
-    chosen &= reuse["accounting"].isin(SHOWN)
     tile = reuse[chosen]
     tile = tile.assign(bytes_read=tile["bytes_read"] + tile["bytes_allocated"])
     return _by_scope(prices, tile, [*KEYS, BIN], MOVED)
@@ -58,7 +57,7 @@ def costs(prices: Prices, profile: Profile, size_bytes: int) -> pd.DataFrame:
     moved = moved.rename(columns={"level": "component", profile.column("movement"): "energy"})
     done = work(prices)
     done = done.assign(component=COMPUTE, energy=compute_energy(profile, done))
-    both = [done.assign(accounting=accounting) for accounting in SHOWN]
+    both = [done.assign(accounting=accounting) for accounting in ACCOUNTINGS]
     keys = [*KEYS, "component"]
     rows = pd.concat([*both, moved], ignore_index=True)[[*keys, "energy"]]
     return rows.groupby(keys, sort=False)[["energy"]].sum().reset_index()
@@ -106,7 +105,7 @@ def payload(prices: Prices, profiles: Iterable[Profile]) -> dict[str, Any]:
     names = in_order(bins["algorithm"].unique(), ALGORITHM_NAMES)
     return {
         "scopes": [[scope, text] for scope, text in SCOPES.items() if scope in set(bins["scope"])],
-        "accountings": list(SHOWN),
+        "accountings": list(ACCOUNTINGS),
         "algorithms": [
             [name, short_name(name), ALGORITHM_COLOURS.get(name, "#7F7F7F")] for name in names
         ],

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ffenergy.costs.decomposition import TOTAL, TRAINING_STEP
-from ffenergy.costs.prices import SHOWN
+from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.costs.step_kinds import full_batches
 from ffenergy.report.book import Book
 from ffenergy.report.findings import accounting_line
@@ -85,7 +85,7 @@ def traffic(book: Book) -> Figure | None:
 
 def waterfall(book: Book) -> Figure | None:
     """From backprop's energy to Forward-Forward's in signed parts, eager beside fused."""
-    panels = {name: _parts(book, name) for name in SHOWN}
+    panels = {name: _parts(book, name) for name in ACCOUNTINGS}
     panels = {name: table for name, table in panels.items() if not table.empty}
     if not panels:
         return None
@@ -158,7 +158,7 @@ def by_phase_and_role(book: Book) -> Figure | None:
     if not book.trained:
         return None
     scale, name = SCALES[book.unit]
-    bars = [(algorithm, accounting) for algorithm in book.trained for accounting in SHOWN]
+    bars = [(algorithm, accounting) for algorithm in book.trained for accounting in ACCOUNTINGS]
     figure = Figure(figsize=(9, 2.4 + 0.72 * len(bars)), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True)
     for ax, key, palette in zip(

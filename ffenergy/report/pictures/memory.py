@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from ffenergy.costs.prices import SHOWN
+from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.costs.step_kinds import full_batches, rows_of, trains_layers
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import figure as digits
@@ -96,9 +96,11 @@ def reuse_distances(book: Book) -> Figure | None:
     bins = [2**k for k in range(int(reused.min()).bit_length() - 1, int(reused.max()).bit_length())]
     cold = bool((table["distance_to_bytes"] < 0).any())
     figure = Figure(figsize=(9, 1.2 + 2.1 * len(algorithms)), layout="constrained")
-    grid = figure.subplots(len(algorithms), len(SHOWN), sharex=True, sharey=True, squeeze=False)
+    grid = figure.subplots(
+        len(algorithms), len(ACCOUNTINGS), sharex=True, sharey=True, squeeze=False
+    )
     for row, algorithm in zip(grid, algorithms, strict=True):
-        for ax, accounting in zip(row, SHOWN, strict=True):
+        for ax, accounting in zip(row, ACCOUNTINGS, strict=True):
             own = (table["algorithm"] == algorithm) & (table["accounting"] == accounting)
             _histogram(ax, table[own], bins, roles, cold=cold)
             ax.set_title(f"{short_name(algorithm)}, {accounting}")
@@ -161,10 +163,10 @@ def live_memory(book: Book) -> Figure | None:
             chosen[algorithm] = (largest, own[own["step"] == largest])
     if not chosen:
         return None
-    shape = (len(SHOWN), len(chosen))
+    shape = (len(ACCOUNTINGS), len(chosen))
     figure = Figure(figsize=(max(10.5, 1.5 + 4 * len(chosen)), 6.4), layout="constrained")
     grid = figure.subplots(*shape, sharey=True, squeeze=False)
-    for accounting, row in zip(SHOWN, grid, strict=True):
+    for accounting, row in zip(ACCOUNTINGS, grid, strict=True):
         for ax, (algorithm, (step, table)) in zip(row, chosen.items(), strict=True):
             moments = table[table["accounting"] == accounting].sort_values("moment")
             _areas(ax, moments)

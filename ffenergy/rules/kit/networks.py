@@ -81,9 +81,8 @@ class NormalizedNetwork:
             x = layer.input_room(below)
             layer.gather(below, x)
             return layer.relu(x, np.empty(room, below.dtype, like=below), scales)
-        with layer.fuse_folded:
-            x = self._input(layer, below, length)
-            return layer.relu(x, np.empty(room, x.dtype, like=x))
+        x = self._input(layer, below, length)
+        return layer.relu(x, np.empty(room, x.dtype, like=x))
 
     def _input(self, layer: DenseLayer, below: Array, length: float) -> Array:
         """Return the inputs of ``layer``: ``below`` (rows, fan_in), each row of norm ``length``."""

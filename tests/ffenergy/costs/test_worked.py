@@ -183,8 +183,8 @@ def test_misses(example: Recording) -> None:
 def test_live_memory(example: Recording) -> None:
     prices = priced(example, levels_profile("pJ"))
     peak = prices.peak.set_index("accounting")["peak_live_bytes"]
-    # x and w; t while it lives, if it does; the example has no scope that folds
-    assert peak.to_dict() == {"eager": 48, "fused": 32, "fused-folded": 32}
+    # x and w; t while it lives, if it does
+    assert peak.to_dict() == {"eager": 48, "fused": 32}
     alive = prices.alive[prices.alive["accounting"] == "eager"]
     assert alive.groupby("role")["bytes"].sum().to_dict() == {"temporary": 16, "weight": 32}
     live = prices.live[prices.live["accounting"] == "eager"]

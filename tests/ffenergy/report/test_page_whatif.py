@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ffenergy.costs import on_chip
-from ffenergy.costs.prices import SHOWN, Prices
+from ffenergy.costs.prices import Prices
 from ffenergy.costs.run_costs import price_run
 from ffenergy.energy import PricingError, Profile, profiles
 from ffenergy.report.book import Book
@@ -82,7 +82,6 @@ def by_place(costs: pd.DataFrame) -> Any:
 def from_energy_csv(prices: Prices, profile: Profile) -> Any:
     """The same table, from energies that were taken from the distances themselves."""
     rows = prices.energy[prices.energy["profile"] == profile.name]
-    rows = rows[rows["accounting"].isin(SHOWN)]
     names = [profile.column(what) for what in ("compute", "read", "written")]
     rows = rows.assign(energy=rows[names].sum(axis=1)).merge(
         prices.steps[["algorithm", "step", "steps"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -56,10 +58,11 @@ def decay(layer, strength):
 @pytest.mark.parametrize("normalization", ["unit_length", "mean_square"])
 @pytest.mark.parametrize("passes", ["joined", "separate"])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_forward_forward(goodness, normalization, passes, weight_decay):
+@pytest.mark.parametrize("way", ["eager", "deferred"])
+def test_forward_forward(goodness, normalization, passes, weight_decay, way):
     images, _, index = data()
     chosen = settings(
-        goodness=goodness, normalization=normalization, passes=passes,
+        goodness=goodness, normalization=normalization, passes=passes, normalize_as=way,
         weight_decay=weight_decay, temperature=0.7, threshold=0.4, init="sqrt2",
     )  # fmt: skip
     ff = ForwardForward(
@@ -72,7 +75,10 @@ def test_forward_forward(goodness, normalization, passes, weight_decay):
         def loss(k=k, layer=layer):
             total = 0.0
             for cases in ff.room(ROWS).passes:
-                h = np.maximum(cases.x[k] @ layer.weights + layer.bias, 0)
+                below = cases.h[k - 1] if k else cases.inputs
+                length = 1 if normalization == "unit_length" else math.sqrt(below.shape[1])
+                x = below * length / (np.linalg.norm(below, axis=1, keepdims=True) + 1e-8)
+                h = np.maximum(x @ layer.weights + layer.bias, 0)
                 good = np.sum(h**2, axis=1) if goodness == "sum" else np.mean(h**2, axis=1)
                 threshold = 0.4 * layer.width if goodness == "sum" else 0.4
                 logit = (good - threshold) / 0.7

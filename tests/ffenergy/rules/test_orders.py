@@ -100,7 +100,7 @@ def test_layer_major_order_learns_the_same_bits(
 def test_a_gradient_consumed_at_once_is_the_stored_one(
     rule: str, way: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ffenergy.network.dense, "BLOCK", 50)  # several blocks a layer
+    monkeypatch.setattr(ffenergy.network.dense, "AT_ONCE", 50)  # several blocks a layer
     monkeypatch.setattr(ffenergy.network.optimizers, "BLOCK", 50)
     settings = SETTINGS.replace(**way)
     expected, _ = learned(rule, settings)

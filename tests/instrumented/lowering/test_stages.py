@@ -1,0 +1,95 @@
+"""Fusion scopes as kernels: tile by tile where nests are cut alike, nothing before it is made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from instrumented import Trace, analyse
+from instrumented.lowering.lower import lower
+from instrumented.lowering.table import NestColumn
+
+
+@pytest.mark.parametrize("size", [1530, 400, 217, 64])
+def test_an_optimizer_moves_the_same_whatever_its_blocks(size: int) -> None:
+    """Blocks begin and end inside rows of the weights, and share one scratch array."""
+    trace = Trace(strict=True, record=True)
+    values = trace.array(np.ones(51 * 30, np.float32), role="weight")
+    gradient = trace.array(np.ones(51 * 30, np.float32), role="gradient")
+    moment = trace.array(np.ones(51 * 30, np.float32), role="optimizer_state")
+    scratch = trace.array(np.ones(size, np.float32), role="temporary")
+    x = trace.array(np.ones((20, 50), np.float32), role="activation")
+    for _ in range(5):
+        with trace.step("s"):
+            with trace.scope(phase="forward"):
+                h = x @ values[:-30].reshape(50, 30)
+                np.matmul(x.T, h, out=gradient[:-30].reshape(50, 30))
+                gradient[-30:] = 1
+            for start in range(0, values.size, size):
+                w, g, m = (a[start : start + size] for a in (values, gradient, moment))
+                with trace.fuse("update"), trace.scope(phase="optimizer"):
+                    m *= 0.9
+                    m += g
+                    t = np.square(m, out=scratch[: w.size])
+                    t += 1e-8
+                    np.divide(g, t, out=t)
+                    t *= 0.5
+                    w -= t
+    moved = analyse(trace, grain="tile", atom=8, fused=True).traffic
+    update = moved[moved["phase"] == "optimizer"]
+    # weights, gradient and moment once each; weights and moment come back, the scratch never does
+    assert update["bytes_read"].sum() == 3 * values.nbytes
+    assert update["bytes_written"].sum() == 2 * values.nbytes
+    assert "temporary" not in set(update.loc[update["bytes_read"] > 0, "role"])
+
+
+def normalise(x, y):
+    scale = np.sqrt(np.vecdot(x, x))
+    return x * scale[:, None]
+
+
+def bias_and_relu(x, y):
+    h = x @ y.T
+    h += 1.5
+    return np.maximum(h, 0, out=h)
+
+
+def sums_of_a_product(x, y):
+    h = x @ y.T
+    sums = h.sum(axis=0)
+    sums *= 2
+    return h, sums
+
+
+def made_for_a_product(x, y):
+    """The product reads what its operand is made from: it need not wait."""
+    delta = x * y
+    return delta.T @ y, delta.sum(axis=0)
+
+
+def reversed_rows(x, y):
+    t = x + y
+    back = t[::-1] * 2.0
+    ahead = t * 2.0
+    return back + ahead
+
+
+@pytest.mark.parametrize(
+    ("program", "stages", "follow"),
+    [
+        (normalise, [0, 1, 2], []),  # a row's sum is there after its last tile
+        (bias_and_relu, [0, 0, 0], [1, 2]),
+        (sums_of_a_product, [0, 0, 1], [1]),
+        (made_for_a_product, [0, 0, 0], []),
+        (reversed_rows, [0, 1, 0, 2], []),  # the last result takes over t
+    ],
+)
+def test_nothing_runs_before_what_it_needs_is_made(program, stages, follow) -> None:
+    trace = Trace(strict=True, record=True)
+    x, y = (trace.array(np.ones((48, 32), np.float32), role="weight") for _ in "xy")
+    with trace.fuse("scope"):
+        kept = program(x, y)
+    table = lower(trace.events, trace.buffers, grain="tile", scopes=None)
+    assert kept is not None
+    assert table.places[:, 0].astype(int).tolist() == stages
+    assert np.flatnonzero(table.nests[:, NestColumn.FOLLOWS] >= 0).tolist() == follow
