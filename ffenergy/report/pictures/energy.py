@@ -168,14 +168,14 @@ def by_phase_and_role(book: Book) -> Figure | None:
         scaled = table.assign(**{what: table[what] * scale for what in (MOVEMENT, COMPUTE)})
         _stacked(ax, scaled, bars, key, palette)
     axes[1].set_xlabel(f"{name} per training sample, under {book.headline}")
-    headline(figure, f"{AS_READ[SHOWN[0]]}, moving bytes takes {_moving(book)}")
+    headline(figure, f"{AS_READ[ACCOUNTINGS[0]]}, moving bytes takes {_moving(book)}")
     return figure
 
 
 def _moving(book: Book) -> str:
     """The share of movement in the energy of every algorithm's training, eager."""
     table = book.energy_per_sample("phase")
-    table = table[table["accounting"] == SHOWN[0]]
+    table = table[table["accounting"] == ACCOUNTINGS[0]]
     spent = table.groupby("algorithm")[[MOVEMENT, COMPUTE]].sum()
     shares = spent[MOVEMENT] / spent.sum(axis=1)
     told = [f"{100 * shares[name]:.0f} % of {ALGORITHM_NAMES[name]}" for name in book.trained]

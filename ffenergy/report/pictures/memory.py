@@ -116,7 +116,7 @@ def reuse_distances(book: Book) -> Figure | None:
 
 def _median(table: pd.DataFrame, algorithm: str) -> float:
     """The distance up to which half of the bytes lie that an algorithm reads again, eager."""
-    own = (table["algorithm"] == algorithm) & (table["accounting"] == SHOWN[0])
+    own = (table["algorithm"] == algorithm) & (table["accounting"] == ACCOUNTINGS[0])
     again = table[own & (table["distance_to_bytes"] > 0)]
     read = again.groupby("distance_to_bytes")["bytes_read"].sum().sort_index().cumsum()
     return float(read.index[int((read >= read.iloc[-1] / 2).to_numpy().argmax())])
