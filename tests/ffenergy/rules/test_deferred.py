@@ -59,7 +59,7 @@ def test_float32_training_differs_by_rounding_alone() -> None:
         ff = ForwardForward(Untraced(), settings.replace(normalize_as=way), images, *streams)
         for step in range(20):
             ff.step(np.arange(10) + 10 * (step % 4), 1e-3)
-        states.append(ff.state())
+        states.append({k: v for layer in ff.layers for k, v in layer.state().items()})
     eager, deferred = states
     assert eager.keys() == deferred.keys()
     for name, values in eager.items():
