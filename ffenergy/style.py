@@ -43,6 +43,7 @@ PART_NAMES = {
     "optimiser_difference": "optimiser",
     "head_difference": "softmax head",
     "evaluate_difference": "evaluation",
+    "order_of_computation": "order of computation",
 }
 PART_COLOURS = {
     "backward_pass_removed": PHASE_COLOURS["backward"],
@@ -53,6 +54,7 @@ PART_COLOURS = {
     "optimiser_difference": PHASE_COLOURS["optimizer"],
     "head_difference": PHASE_COLOURS["head"],
     "evaluate_difference": PHASE_COLOURS["evaluate"],
+    "order_of_computation": PHASE_COLOURS["gradient"],
 }
 """Parts of backprop → Forward-Forward wear the colour of their phase."""
 # Layers of one network: all but the blue of backprop, which they share a picture with.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ffenergy.cli.flags import Command
+from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS
 from ffenergy.errors import ThresholdError
 from ffenergy.files.documents import plain
 from ffenergy.report import document, headline
@@ -25,6 +26,7 @@ class Answering:
     verbose: bool
     as_json: bool
     conditions: list[headline.Condition]
+    scenario: str = AS_IT_RUNS
 
     def tell(
         self,
@@ -38,6 +40,8 @@ class Answering:
 
         `about` heads the screen, `after` says where the rest is, `everything` prints all tables.
         """
+        if book.scenario != self.scenario:
+            book = replace(book, scenario=self.scenario)
         if self.as_json:
             print_json(document.report(book, path))
         elif not self.quiet:
@@ -55,7 +59,7 @@ def where_it_is(path: Path) -> list[str]:
 
 
 def answer_flags(command: Command) -> Command:
-    """Add --verbose, --json and --fail-if; with --quiet the command receives an Answering."""
+    """Add --verbose, --json, --fail-if and --scenario, for an Answering."""
 
     def read(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> Any:
         return headline.checked(texts)
@@ -70,6 +74,15 @@ def answer_flags(command: Command) -> Command:
         "more. Figures: docs/json.md.",
     )(command)
     command = json_flag(command)
+    command = click.option(
+        "--scenario",
+        type=click.Choice([name.replace(" ", "-") for name in SCENARIOS]),
+        default=AS_IT_RUNS.replace(" ", "-"),
+        show_default=True,
+        callback=lambda ctx, parameter, name: name.replace("-", " "),
+        help="What headlines are of: the program as it runs, well built (fused, normalisation "
+        "deferred, every rule in its best order), or the least that any program needs.",
+    )(command)
     return click.option(
         "--verbose", "-v", is_flag=True, help="Print every table, as the files have them."
     )(command)

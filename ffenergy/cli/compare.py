@@ -66,6 +66,7 @@ def compare(ctx: click.Context, /, *, algorithms: str, **flags: Any) -> None:
     \b
     Written to --outdir:
       summary.csv    a row per algorithm, eager and fused: errors, bytes, flops, ByteDMD, joules
+      scenarios.csv  each algorithm as it runs, well built, and at the least
       traffic.csv    bytes and flops per algorithm, layer, phase, operation, role
       normalize.csv  what L2 normalisation costs, per layer, eager and fused
       targets.csv    bytes and joules up to 5, 3, 2 and 1.5 % test error
@@ -142,6 +143,7 @@ def _carry_out(
     verbose: bool,
     as_json: bool,
     conditions: list[headline.Condition],
+    scenario: str,
     data_dir: Path | None,
     offline: bool,
     **overrides: Any,
@@ -199,6 +201,6 @@ def _carry_out(
         begins = "Going on with" if earlier else "Writing to"
         job.say(f"Data: {data.name}, {data.source}. {begins} {directory.path}.")
         job.carry_out(algorithms)
-    asked = Answering(quiet, verbose, as_json, conditions)
+    asked = Answering(quiet, verbose, as_json, conditions, scenario)
     after = where_it_is(directory.path)
     asked.tell(job.book, about_run(job.book), after, str(directory.path), everything)

@@ -233,8 +233,8 @@ def met_flag(command: Command) -> Command:
         "--memory",
         "met",
         type=click.Choice(MEMORIES),
-        help="What the bytes meet: a scratchpad, which drops what is dead, or a cache with "
-        f"write-backs, which does not know (products as BLAS packs them) [default: {MEMORIES[0]}].",
+        help="What the bytes meet: a cache with write-backs (products as BLAS packs them), or a "
+        f"scratchpad, which knows what is dead and drops it [default: {MEMORIES[0]}].",
     )(command)
 
 

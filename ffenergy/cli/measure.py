@@ -28,7 +28,8 @@ from ffenergy.costs.chosen_order import with_best_order
 from ffenergy.costs.decomposition import TRAINING_STEP
 from ffenergy.costs.measuring import measure as measure_algorithm
 from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES
-from ffenergy.costs.run_costs import MEASURED_IMAGES, price_steps
+from ffenergy.costs.run_costs import MEASURED_IMAGES, measured_kinds, measured_work, tabulate
+from ffenergy.costs.scenarios import Scenarios
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
@@ -81,6 +82,7 @@ def measure(
     verbose: bool,
     as_json: bool,
     conditions: list[headline.Condition],
+    scenario: str,
     **overrides: Any,
 ) -> None:
     r"""Count and price one training step, for any network, in seconds.
@@ -97,13 +99,15 @@ def measure(
     of one table. With --outdir they are sweep.csv, and where Forward-Forward costs less than
     backprop is drawn in sweep.png and sweep.svg.
 
+    Figures are of one batch of images: of a step with several in flight, the share of one.
+
     \b
     Examples:
       ffenergy measure --layer-sizes 784,2000,2000,2000,2000
       ffenergy measure --preset seed --batch-size 1000 --algorithms ff --outdir runs/big-batch
       ffenergy measure --batch-size 10,100 --width 250,500,1000 --depth 4 --outdir runs/sweep
     """
-    asked = Answering(quiet, verbose, as_json, conditions)
+    asked = Answering(quiet, verbose, as_json, conditions, scenario)
     auto = asks_for_order(overrides)
     lists = {name: overrides.pop(name) for name in AXES}
     changes = {name: value for name, value in overrides.items() if value is not None}
@@ -153,8 +157,11 @@ def _step(
     """One combination in every detail."""
     found = [measure_algorithm(name, settings, steps) for name in names]
     hardware = [chosen.profile for chosen in profiles]
-    prices = price_steps(names, settings, hardware, met)
-    book = step_tables.book(found, prices, hardware, settings)
+    work = measured_work(settings)
+    kinds = measured_kinds(names, work)
+    prices = tabulate(kinds, hardware, whole_run=False, memory=met)
+    ways = Scenarios(work, kinds, hardware[0], whole_run=False)
+    book = step_tables.book(found, prices, hardware, settings, ways)
     if directory is not None:
         document = {
             "per": "training step",
@@ -168,6 +175,7 @@ def _step(
         tables = {
             "traffic.csv": as_csv(book.run.traffic),
             "summary.csv": as_csv(step_tables.summary(book)),
+            "scenarios.csv": as_csv(book.scenarios),
         }
         with directory.locked():
             directory.claim(force=force)

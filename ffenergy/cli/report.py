@@ -38,6 +38,7 @@ def report(
     verbose: bool,
     as_json: bool,
     conditions: list[headline.Condition],
+    scenario: str,
 ) -> None:
     """Rebuild tables, pictures, report.md and report.html of the saved RUN, and print the answer.
 
@@ -55,5 +56,5 @@ def report(
         book = Book.of(saved, profiles, warn)
         build = files.page_alone if html else files.report
         directory.add(saved, build(book))
-    asked = Answering(quiet, verbose, as_json, conditions)
+    asked = Answering(quiet, verbose, as_json, conditions, scenario)
     asked.tell(book, about_run(book), where_it_is(run), str(run), everything)

@@ -27,12 +27,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Integral
+from fractions import Fraction
+from numbers import Integral, Rational
 from typing import Final
 
 import pandas as pd
 
-from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, MEMORIES, PRICED_GRAIN
+from ffenergy.costs.prices import ACCOUNTINGS, BYTEDMD_MEMORY, COLUMNS, PRICED_GRAIN
 from ffenergy.costs.step_kinds import full_batches, keys_of, rows_of
 from ffenergy.errors import SettingsError
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
@@ -49,6 +50,8 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
 }
 PART_OF_PHASE: Final = {phase: part for part, phases in PARTS.items() for phase in phases}
 TOTAL: Final = "total"
+ORDER: Final = "order_of_computation"
+"""The part that no phase is: see `with_order`."""
 TRAINING_STEP: Final = "training step"
 RUN: Final = "run"
 KEYS: Final = ["algorithm", "step", "layer", "phase"]
@@ -123,10 +126,13 @@ def _check(costs: pd.DataFrame, measures: Sequence[str]) -> None:
 
 
 def exact_total(values: Iterable[int | float]) -> int | float:
-    """Exact integer sum, or correctly rounded float sum."""
+    """Exact sum of integers and fractions (an integer where it is one), or of floats, rounded."""
     numbers = list(values)
     if all(isinstance(number, Integral) for number in numbers):
         return sum(int(number) for number in numbers)
+    if all(isinstance(number, Rational) for number in numbers):
+        total = sum(map(Fraction, numbers))
+        return int(total) if total.denominator == 1 else float(total)
     return math.fsum(numbers)
 
 
@@ -154,11 +160,13 @@ def measures(reuse: pd.DataFrame, energy: pd.DataFrame) -> Iterator[Measure]:
         "bytedmd_tile": ("tile", "bytedmd"),
     }
     for accounting in ACCOUNTINGS:
-        counting = reuse["memory"] == MEMORIES[0]  # bytes of operations, and ByteDMD
+        counting = reuse["memory"] == BYTEDMD_MEMORY
         rows = reuse[(reuse["accounting"] == accounting) & counting]
         for name, (grain, column) in counted.items():
             chosen = rows[rows["grain"] == grain]
-            yield Measure(name, accounting, MEMORIES[0], grain, "", _valued(chosen, chosen[column]))
+            yield Measure(
+                name, accounting, BYTEDMD_MEMORY, grain, "", _valued(chosen, chosen[column])
+            )
         priced = energy[energy["accounting"] == accounting]
         for whose, rows in priced.groupby(["memory", "profile"], sort=False):
             memory, profile = map(str, whose)
@@ -196,13 +204,13 @@ def decomposition(
 ) -> pd.DataFrame:
     """Split Forward-Forward less backprop into parts; empty unless both trained.
 
-    With ``whole_run`` a scope ``run`` stands beside ``training step``, which is one of the larger
-    step: where that has several batches in flight, the other rule takes as many steps.
+    With ``whole_run`` a scope ``run`` stands beside ``training step``, which is one batch of
+    images: of a step that has several batches in flight, the share of one.
     """
     columns = list(COLUMNS["decomposition"])
-    alike, rows = _alike(full_batches(steps)), []
+    batch, rows = alike(full_batches(steps)), []
     for measure in measures(reuse, energy):
-        scopes = {TRAINING_STEP: of_run(rows_of(measure.table, alike), alike)}
+        scopes = {TRAINING_STEP: of_run(rows_of(measure.table, batch), batch)}
         if not {FORWARD_FORWARD, BACKPROP} <= set(scopes[TRAINING_STEP]["algorithm"]):
             continue
         if whole_run:
@@ -222,11 +230,39 @@ def decomposition(
     return pd.concat(exact, ignore_index=True)[columns]
 
 
-def _alike(steps: pd.DataFrame) -> pd.DataFrame:
-    """Return training steps with so many of each that all see the same number of samples."""
+def with_order(usual: pd.DataFrame, best: pd.DataFrame) -> pd.DataFrame:
+    """Parts of step-major order, and what the best order of both rules adds, as a part: `ORDER`.
+
+    Both tables are results of `decomposition`; the totals are those of ``best``.
+    """
+    keys = ["accounting", "memory", "grain", "profile", "scope", "measure"]
+    numbers = ["backprop", "forward_forward", "difference"]
+    totals = best[best["part"] == TOTAL]
+    found = []
+    for key, rows in usual.groupby(keys, sort=False):
+        named = dict(zip(keys, key, strict=True))
+        total = totals[(totals[keys] == pd.Series(named)).all(axis=1)].iloc[0]
+        added = {
+            name: exact_total([total[name], *(-n for n in rows.loc[rows["part"] != TOTAL, name])])
+            for name in numbers
+        }
+        base = total["backprop"]
+        added["share_of_backprop"] = added["difference"] / base if base else math.nan
+        kept = rows[rows["part"] != TOTAL]
+        shares = [part / base if base else math.nan for part in kept["difference"]]
+        kept = kept.assign(share_of_backprop=shares)
+        last = [{**named, "part": ORDER, **added}, dict(total)]
+        found.append(pd.concat([kept, pd.DataFrame(last, dtype=object)], ignore_index=True))
+    return pd.concat(found, ignore_index=True)[list(usual.columns)]
+
+
+def alike(steps: pd.DataFrame) -> pd.DataFrame:
+    """Return training steps with such a share of each that all see the same number of samples."""
     samples = [int(n) for n in steps["samples"]]
-    most = max(samples, default=1)
-    return steps.assign(steps=[most // n if n and most % n == 0 else 1 for n in samples])
+    least = min(samples, default=1)
+    shares = [Fraction(least, n) if n else Fraction(1) for n in samples]
+    whole = [int(share) if share.denominator == 1 else share for share in shares]
+    return steps.assign(steps=pd.Series(whole, index=steps.index, dtype=object))
 
 
 def _valued(rows: pd.DataFrame, values: pd.Series[float]) -> pd.DataFrame:

@@ -81,6 +81,13 @@ def shapes() -> dict[str, Shape]:
     return found | {PLAIN: Shape(rows=1, images=1)}
 
 
+def shape_name(algorithm: str, greedy_input: str = "recompute") -> str | None:
+    """The name among `shapes` of an algorithm that is trained; None without a closed form."""
+    stored = f"{algorithm}-stored"
+    name = stored if greedy_input == "store" and stored in shapes() else algorithm
+    return name if name in shapes() else None
+
+
 def shape_of(rule: str) -> Shape:
     """The shape of a rule. Raises SettingsError for a stranger."""
     found = shapes()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ffenergy.energy import PricingError, Profile, movement_energy
-from instrumented.analysis.levels import serving
+from instrumented.analysis.levels import allocated, serving
 
 SMALLEST = 2**10
 """Bytes of the smallest on-chip memory that may be asked for."""
@@ -48,14 +48,17 @@ def uneven(profile: Profile) -> list[int]:
 def movement(profile: Profile, reuse: pd.DataFrame, size_bytes: int) -> pd.DataFrame:
     """Price rows of ``reuse.csv`` under `profile` with `size_bytes` on the chip.
 
-    Columns read: ``distance_to_bytes``, ``bytes_read``, ``bytes_written``; all others are kept as
-    keys. Returns a copy with ``level`` and the columns of :func:`movement_energy`.
+    Columns read: ``distance_to_bytes``, ``bytes_read``, ``bytes_written`` and, of a cache,
+    ``bytes_allocated``, which are added to the bytes read; all others are kept as keys. Returns a
+    copy with ``level`` and the columns of :func:`movement_energy`.
 
     Raises:
         PricingError: as for :func:`capacities`.
     """
     number = serving(reuse["distance_to_bytes"], capacities(profile, size_bytes))
     names = [profile.level_names[k] for k in number]
+    if "bytes_allocated" in reuse:
+        reuse = reuse.assign(bytes_read=reuse["bytes_read"] + allocated(reuse, number))
     return movement_energy(profile, reuse.assign(level=names))
 
 

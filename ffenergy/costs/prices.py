@@ -14,8 +14,10 @@ from instrumented.books.operand import ROLES
 ACCOUNTINGS: Final = ("eager", "fused")
 PRICED_GRAIN: Final = "tile"
 """The grain at which levels and energy are taken. In a cache, eager products run packed."""
-MEMORIES: Final = ("scratchpad", "cache")
-"""What a step may be priced in; the first is the one if nobody chooses, and that of ByteDMD."""
+MEMORIES: Final = ("cache", "scratchpad")
+"""What a step may be priced in; the first, that of a program as it runs, if nobody chooses."""
+BYTEDMD_MEMORY: Final = "scratchpad"
+"""The memory of ByteDMD, and of bytes as operations stream them."""
 
 STEP_KEYS: Final = ("algorithm", "step")
 PLACE: Final = ("layer", "phase", "role")

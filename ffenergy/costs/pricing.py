@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ffenergy.costs.distances import ALLOCATED, MOVED, Distances
-from ffenergy.costs.prices import ACCOUNTINGS, PLACE, PRICED_GRAIN
+from ffenergy.costs.prices import PLACE, PRICED_GRAIN
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile, compute_energy, distance_movement_energy, movement_energy
 from instrumented.analysis.levels import allocated, serving
@@ -68,7 +68,7 @@ def _arithmetic(costs: Mapping[str, StepCosts], profile: Profile, memory: str) -
         [
             step.work.assign(digest=digest, accounting=accounting)
             for digest, step in costs.items()
-            for accounting in ACCOUNTINGS
+            for accounting in step.live
         ],
         ignore_index=True,
     )
@@ -80,15 +80,19 @@ def _arithmetic(costs: Mapping[str, StepCosts], profile: Profile, memory: str) -
 def _by_distance(
     found: Distances, costs: Mapping[str, StepCosts], profile: Profile, memory: str
 ) -> pd.DataFrame:
-    """Price each distance; cold bytes lie at the far end of the step's footprint."""
+    """Price each distance."""
+    component = GRID if profile.grid is not None else WIRE
+    table = at_distances(found, costs, memory)
+    return distance_movement_energy(profile, table.assign(component=component))
+
+
+def at_distances(found: Distances, costs: Mapping[str, StepCosts], memory: str) -> pd.DataFrame:
+    """Bytes by place and ``distance_bytes``; cold ones lie at the far end of their footprint."""
     table = found.named(found.at(PRICED_GRAIN, memory).sums)
     table["bytes_read"] += table[ALLOCATED]
     whose = zip(table["digest"], table["accounting"], strict=True)
-    sizes = {(d, a): step.footprint(a) for d, step in costs.items() for a in ACCOUNTINGS}
+    sizes = {(d, a): step.footprint(a) for d, step in costs.items() for a in step.live}
     footprint = np.array([sizes[key] for key in whose], np.int64)
     distance = table["distance"].to_numpy(np.int64)
     distance = np.where(distance == COLD, footprint, np.where(distance == NEVER, 0, distance))
-    component = GRID if profile.grid is not None else WIRE
-    return distance_movement_energy(
-        profile, table.assign(distance_bytes=distance, component=component)
-    )
+    return table.assign(distance_bytes=distance)

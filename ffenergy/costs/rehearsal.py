@@ -89,10 +89,10 @@ class Rehearsal:
     trace: Trace
     values: Mapping[str, Values]
 
-    def record(self, rehearsed: Rehearsed) -> Recording:
+    def record(self, rehearsed: Rehearsed, steps: int = STEPS) -> Recording:
         """Let the rule take a few steps of one kind, recorded; the digest is that of the last."""
         trace = Trace(strict=True, record=True)
-        host = _Stand(self.work, trace, lambda site: STEPS if site == rehearsed.site else 0)
+        host = _Stand(self.work, trace, lambda site: steps if site == rehearsed.site else 0)
         host.ends_at, host.values = rehearsed.site, dict(self.values)
         with suppress(_Over):
             _perform(self.algorithm, host)

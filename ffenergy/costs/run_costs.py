@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.distances import distances, misses, reuse
-from ffenergy.costs.prices import COLUMNS, MEMORIES, Prices
+from ffenergy.costs.prices import BYTEDMD_MEMORY, COLUMNS, MEMORIES, Prices
 from ffenergy.costs.pricing import energy, levels
 from ffenergy.costs.rehearsal import Rehearsal, Rehearsed, Workload, rehearse
 from ffenergy.costs.step_costs import StepCosts, step_costs
@@ -31,13 +32,16 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class PricedKind:
-    """A kind of step of one algorithm, how many the run took, and the costs of one."""
+    """A kind of step of one algorithm, how many the run took, and the costs of one.
+
+    Of a measurement, ``steps`` is what makes one batch of images: see `of_a_batch`.
+    """
 
     algorithm: str
     kind: StepKind
     digest: str
     operations: int
-    steps: int
+    steps: int | Fraction
     costs: StepCosts
 
 
@@ -85,7 +89,7 @@ class StepAnalyst:
         layers = any(one.kind.trains_layers for one in rehearsal.kinds)
         for one in rehearsal.kinds:
             if one.kind.trains_layers == layers and self._analyse(rehearsal, one):
-                yield self._priced(algorithm, one, 1)
+                yield self._priced(algorithm, one, of_a_batch(one.kind, self.work.settings))
 
     def _analyse(self, rehearsal: Rehearsal, one: Rehearsed) -> bool:
         """Make sure of an analysis; False if recorded steps are not those that were rehearsed."""
@@ -102,9 +106,16 @@ class StepAnalyst:
                 ) from error
         return True
 
-    def _priced(self, algorithm: str, one: Rehearsed, steps: int) -> PricedKind:
+    def _priced(self, algorithm: str, one: Rehearsed, steps: int | Fraction) -> PricedKind:
         digest, operations = one.signature.digest, len(one.signature.program)
         return PricedKind(algorithm, one.kind, digest, operations, steps, self.analysed[digest])
+
+
+def of_a_batch(kind: StepKind, settings: Settings) -> int | Fraction:
+    """How many full steps of a kind are one batch of images: 1, less with several in flight."""
+    batch = settings.batch_size if kind.trains_layers else settings.head_batch_size
+    share = Fraction(batch, kind.samples)
+    return 1 if share == 1 else share
 
 
 def _full_batch(kind: StepKind) -> bool:
@@ -139,15 +150,26 @@ def price_run(
         SettingsError: an unknown algorithm.
         PricingError: a profile that lacks a figure.
     """
-    analyst = StepAnalyst(Workload(settings, *images), analysed)
-    kinds = [
+    kinds = run_kinds(results, Workload(settings, *images), say, analysed, origins)
+    return tabulate(kinds, profiles, whole_run=True, memory=memory)
+
+
+def run_kinds(
+    results: Mapping[str, Mapping[str, Any]],
+    work: Workload,
+    say: Say,
+    analysed: dict[str, StepCosts] | None = None,
+    origins: Mapping[str, str] = MappingProxyType({}),
+) -> list[PricedKind]:
+    """The kinds of steps that a run took, analysed; arguments as for `price_run`."""
+    analyst = StepAnalyst(work, analysed)
+    return [
         kind
         for algorithm, row in results.items()
         for kind in analyst.of_run(
             algorithm, row.get("signatures") or (), say, origins.get(algorithm, "")
         )
     ]
-    return tabulate(kinds, profiles, whole_run=True, memory=memory)
 
 
 def price_steps(
@@ -156,13 +178,24 @@ def price_steps(
     profiles: Sequence[Profile],
     memory: str = MEMORIES[0],
 ) -> Prices:
-    """Price one full training step of each algorithm (of the head for ``random``).
+    """Price full training steps of each algorithm (of the head for ``random``), one of a kind.
 
-    Where layers train one after the other, a step of each of them is priced.
+    Where layers train one after the other, a step of each of them is priced. Their numbers stand
+    for one batch of images: where several are in flight, a step counts as a share.
     """
-    analyst = StepAnalyst(Workload(settings, settings.n_train or MEASURED_IMAGES, 0))
-    kinds = [kind for algorithm in algorithms for kind in analyst.of_step(algorithm)]
+    kinds = measured_kinds(algorithms, measured_work(settings))
     return tabulate(kinds, profiles, whole_run=False, memory=memory)
+
+
+def measured_work(settings: Settings) -> Workload:
+    """What a step is measured of: a data set of ``n_train`` images, or of as many as MNIST's."""
+    return Workload(settings, settings.n_train or MEASURED_IMAGES, 0)
+
+
+def measured_kinds(algorithms: Sequence[str], work: Workload) -> list[PricedKind]:
+    """The kinds of `price_steps`, analysed."""
+    analyst = StepAnalyst(work)
+    return [kind for algorithm in algorithms for kind in analyst.of_step(algorithm)]
 
 
 def tabulate(
@@ -181,7 +214,7 @@ def tabulate(
     costs = {kind.digest: kind.costs for kind in kinds}
     found = distances(costs)
     tables: dict[str, pd.DataFrame] = {
-        "reuse": reuse(found.of(MEMORIES[0], memory)),
+        "reuse": reuse(found.of(BYTEDMD_MEMORY, memory)),
         "misses": misses(found),
     }
     served = {profile.name: levels(found, profile, memory) for profile in profiles}

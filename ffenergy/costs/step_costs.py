@@ -55,6 +55,20 @@ def step_costs(recording: Recording) -> StepCosts:
     return StepCosts(found, _work(events), live)
 
 
+def reading_costs(recording: Recording, accounting: str, memory: str) -> StepCosts:
+    """Analyse a recording under one accounting in one memory alone."""
+    events, buffers = recording.events, recording.buffers
+    fused = accounting == "fused"
+    found = {
+        (accounting, memory, grain): analyses(
+            events, buffers, grain=grain, memories=(memory,), fused=fused
+        )[memory]
+        for grain in ("operation", PRICED_GRAIN)
+    }
+    live = {accounting: analyse_live(events, buffers, fused=fused)}
+    return StepCosts(found, _work(events), live)
+
+
 def _in_memories(recording: Recording, *, fused: bool) -> dict[tuple[str, str], Analysis]:
     """Analyse one reading of a recording: by memory and grain.
 

@@ -14,8 +14,10 @@ import pandas as pd
 
 from ffenergy.costs.decomposition import RUN, TRAINING_STEP, energies, of_run
 from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES, PRICED_GRAIN, Prices
-from ffenergy.costs.run_costs import price_run
+from ffenergy.costs.rehearsal import Workload
+from ffenergy.costs.run_costs import run_kinds, tabulate
 from ffenergy.costs.run_totals import RunTotals
+from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, WELL_BUILT, Scenarios, order_of
 from ffenergy.energy import ChosenProfile, Profile, choose_profiles, restore_profiles
 from ffenergy.report import per_sample, tables
 from ffenergy.report.answer import Answer, answer
@@ -26,13 +28,6 @@ from ffenergy.runs.run import Run
 SCOPES: Final = {TRAINING_STEP: "Per training step", RUN: "Over the whole run"}
 """How a sentence about each scope of the decomposition begins."""
 
-AS_IT_RUNS: Final = "as it runs"
-SCENARIOS: Final = {AS_IT_RUNS: "eager"}
-"""Scenarios, and the accounting that each is read under.
-
-See docs/metric.md §12 "From backprop to Forward-Forward".
-"""
-
 Say = Callable[[str], object]
 
 
@@ -42,31 +37,34 @@ class Book:
 
     run: what was measured. prices: its steps priced; None where nothing was traced.
     hardware: the profiles of `prices`, the headline first. base: what its figures are of, the
-    whole run or one training step.
+    whole run or one training step. ways: what prices its other scenarios. scenario: the one that
+    headlines are of.
     """
 
     run: Run
     prices: Prices | None = None
     hardware: tuple[Profile, ...] = ()
     base: str = RUN
+    ways: Scenarios | None = None
+    scenario: str = AS_IT_RUNS
 
     @classmethod
-    def of(cls, run: Run, profiles: Sequence[ChosenProfile], say: Say) -> Book:
+    def of(
+        cls, run: Run, profiles: Sequence[ChosenProfile], say: Say, scenario: str = AS_IT_RUNS
+    ) -> Book:
         """Price a run and open its book; `say` takes warnings, a line each."""
         hardware = tuple(chosen.profile for chosen in profiles)
         data = run.configuration["data"]
         images = (data["train_images"], data["test_images"])
         memory = str(run.configuration.get("memory", MEMORIES[0]))
-        prices = price_run(
-            run.results,
-            run.settings,
-            images,
-            hardware,
-            say,
-            memory=memory,
-            origins=run.configuration.get("rules", {}),
-        )
-        return cls(run, None if prices.steps.empty else prices, hardware)
+        work = Workload(run.settings, *images)
+        origins = run.configuration.get("rules", {})
+        kinds = run_kinds(run.results, work, say, origins=origins)
+        if not kinds:
+            return cls(run, None, hardware)
+        prices = tabulate(kinds, hardware, whole_run=True, memory=memory)
+        ways = Scenarios(work, kinds, hardware[0])
+        return cls(run, prices, hardware, ways=ways, scenario=scenario)
 
     # ---- what was counted ------------------------------------------------------------------------
 
@@ -127,6 +125,7 @@ class Book:
     def files(self) -> dict[str, pd.DataFrame]:
         """Every table of the run directory that is derived, by name; file names add ``.csv``."""
         found = {"summary": self.summary, "normalize": self.normalize, "targets": self.targets}
+        found |= {"scenarios": self.scenarios} if self.ways else {}
         return found | (dict(self.prices.tables()) if self.prices else {})
 
     # ---- what was priced -------------------------------------------------------------------------
@@ -153,27 +152,29 @@ class Book:
 
     @cached_property
     def scenarios(self) -> pd.DataFrame:
-        """Costs of every algorithm under every scenario: bytes, flops, energies, peak live bytes.
+        """Costs of every algorithm under every scenario: see ``costs.scenarios.columns``.
 
-        What was traced but not priced has its bytes and flops alone.
+        A run read from its files alone has the scenario as it runs, and of that its bytes and
+        flops alone where nothing was priced.
         """
+        if self.ways is not None:
+            return self.ways.table
         rows = []
+        reading, memory = SCENARIOS[AS_IT_RUNS]
         for algorithm in self.traced:
             traffic = self.run.traffic[self.run.traffic["algorithm"] == algorithm]
-            flops = int(traffic["flops"].sum())
-            for scenario, accounting in SCENARIOS.items():
-                keys = {"algorithm": algorithm, "scenario": scenario, "flops": flops}
-                rows.append({**keys, **self._costs(algorithm, accounting, traffic)})
+            keys = {"algorithm": algorithm, "scenario": AS_IT_RUNS, "reading": reading}
+            keys |= {"memory": memory, "order": order_of(algorithm, self.run.settings)[0]}
+            counted = {name: int(traffic[name].sum()) for name in tables.TOTALS}
+            counted["bytes"] = counted["bytes_read"] + counted["bytes_written"]
+            rows.append({**keys, **counted, **self._costs(algorithm, reading)})
         return pd.DataFrame(rows, columns=None if rows else ["algorithm", "scenario"])
 
-    def _costs(self, algorithm: str, accounting: str, traffic: pd.DataFrame) -> dict[str, Any]:
-        counted = int(traffic["bytes_read"].sum()) + int(traffic["bytes_written"].sum())
+    def _costs(self, algorithm: str, accounting: str) -> dict[str, Any]:
         if self.totals is None:
-            return {"bytes": counted}
+            return {}
         costs = self.totals.added(self.totals.places(algorithm, accounting))
-        moved = costs["bytes_read"] + costs["bytes_written"]
-        peak = self.totals.peak_live(algorithm, accounting)
-        return {**costs, "bytes": moved, "peak_live_bytes": peak}
+        return {**costs, "peak_live_bytes": self.totals.peak_live(algorithm, accounting)}
 
     def parts(
         self, scope: str, accounting: str, profile: str | None = None, measure: str | None = None
@@ -201,6 +202,23 @@ class Book:
                     measure = f"energy_{self.unit}"
                     found[scope, accounting] = answer(parts, measure, UNITS[self.unit], told)
         return found
+
+    @cached_property
+    def well_built_parts(self) -> pd.DataFrame:
+        """Energy of well built Forward-Forward less backprop in parts, over the book's base."""
+        parts = self.ways.parts if self.ways else pd.DataFrame()
+        if parts.empty:
+            return parts
+        measure = f"energy_{self.unit}"
+        return parts[(parts["scope"] == self.base) & (parts["measure"] == measure)]
+
+    @cached_property
+    def well_built_answer(self) -> Answer | None:
+        """The answer where both rules are well built, over the book's base; None without both."""
+        if self.well_built_parts.empty:
+            return None
+        told = f"{SCOPES[self.base]}, {WELL_BUILT}, under {self.headline}"
+        return answer(self.well_built_parts, f"energy_{self.unit}", UNITS[self.unit], told)
 
     @cached_property
     def run_energy(self) -> pd.DataFrame:

@@ -102,6 +102,12 @@ _NAMED: Final = (
         "reading",
         "eager: every operation streams; fused: a kernel a group",
     ),
+    ("scenario", "scenario", "as it runs; well built; the least that any program needs"),
+    ("reading", "reading", "eager, deferred (fused, normalisation carried along), or a bound"),
+    ("memory", "memory", "what the bytes meet: cache, scratchpad, managed"),
+    ("order", "order", "of computation: step-major, layer-major, layer by layer"),
+    ("groups", "groups", "layers that a batch passes in one go, such as 1|2-3"),
+    ("note", "note", "the bound, or what the rule does not have"),
     ("layer", "layer", "input, layer1 … layerN, head"),
     ("stage", "stage", "what was trained: layers, network or head"),
     ("step", "step", "kind of step: train, train-short (the last batch), evaluate, …"),
@@ -112,6 +118,8 @@ _NAMED: Final = (
 )
 _BYTES: Final = (
     ("bytes", "bytes", "read and written, of everything traced"),
+    ("off_chip_bytes", "off the chip", "bytes beyond the largest memory on the chip"),
+    ("on_chip_bytes", "on-chip memory", "the largest memory on the chip"),
     ("bytes_read", "read", "read"),
     ("bytes_written", "written", "written"),
     ("training_bytes_read", "read", "read by the training steps up to there"),
@@ -151,6 +159,7 @@ _FIXED: Final = (
 def _known() -> dict[str, Column]:
     found = [Column(name, heading, meaning=told, number=False) for name, heading, told in _NAMED]
     found.append(Column("epoch", "epoch", meaning="counted from 1"))
+    found.append(Column("in_flight", "in flight", meaning="batches between two groups of layers"))
     found += [
         Column(name, heading, "B", prefixed(), told, "memory" if "peak" in name else "bytes")
         for name, heading, told in _BYTES

@@ -43,24 +43,53 @@ def parts(
     rows = book.parts(scope, accounting, profile, measure)
     if rows.empty:
         return None
-    numbers = ["backprop", "forward_forward", "difference"]
-    total = rows[rows["part"] == TOTAL].iloc[0]
-    rows = rows[(rows["part"] != TOTAL) & (rows[numbers[:2]].astype(float) != 0).any(axis=1)]
-    unit = UNITS[book.unit] if unit is None else unit
-    shown = [
-        *columns(["part"]),
-        amount("backprop", short_name(BACKPROP), unit),
-        amount("forward_forward", short_name(FORWARD_FORWARD), unit),
-        amount("difference", _less(FORWARD_FORWARD, BACKPROP), unit, signed=True),
-    ]
     name = f"parts-{scope.replace(' ', '-')}-{accounting}"
     what = ""
     if measure is not None:
         name += f"-{profile or measure}"
         what = f", under {profile}" if profile else f", {measure.replace('_', ' ')}"
     caption = f"{SCOPE_NAMES[scope]}, {accounting}{what}"
+    unit = UNITS[book.unit] if unit is None else unit
+    return _parts_table(rows, name, caption, unit, "decomposition.csv")
+
+
+def _parts_table(rows: pd.DataFrame, name: str, caption: str, unit: str, source: str) -> Table:
+    """Lay out the parts that are not nothing, and their sum."""
+    numbers = ["backprop", "forward_forward", "difference"]
+    total = rows[rows["part"] == TOTAL].iloc[0]
+    rows = rows[(rows["part"] != TOTAL) & (rows[numbers[:2]].astype(float) != 0).any(axis=1)]
+    shown = [
+        *columns(["part"]),
+        amount("backprop", short_name(BACKPROP), unit),
+        amount("forward_forward", short_name(FORWARD_FORWARD), unit),
+        amount("difference", _less(FORWARD_FORWARD, BACKPROP), unit, signed=True),
+    ]
     foot = {c.name: total[c.name] for c in shown}
-    return table(name, caption, "decomposition.csv", shown, rows, foot)
+    return table(name, caption, source, shown, rows, foot)
+
+
+def scenarios(book: Book) -> Table | None:
+    """Every algorithm as it runs, well built and at the least."""
+    if book.ways is None:
+        return None
+    names = ["algorithm", "scenario", "reading", "memory", "order", "groups", "in_flight"]
+    names += ["bytes", "off_chip_bytes", f"energy_compute_{book.unit}"]
+    names += [f"energy_movement_{book.unit}", f"energy_{book.unit}", "commute_to_compute"]
+    names += ["peak_live_bytes", "note"]
+    size = memory_size(int(book.scenarios["on_chip_bytes"].iloc[0]))
+    what = "Whole run" if book.base == RUN else "A batch of images"
+    caption = f"{what} in three scenarios, {book.headline}, {size} on the chip"
+    shown = columns(names)
+    return table("scenarios", caption, "scenarios.csv", shown, book.scenarios)
+
+
+def well_built_parts(book: Book) -> Table | None:
+    """Backprop → Forward-Forward, both well built, in signed parts; one of them is the order."""
+    rows = book.well_built_parts
+    if rows.empty:
+        return None
+    caption = f"{SCOPE_NAMES[book.base]}, well built"
+    return _parts_table(rows, "parts-well-built", caption, UNITS[book.unit], "")
 
 
 def counted_places(book: Book) -> list[Table]:

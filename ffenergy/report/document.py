@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import pandas as pd
+
 from ffenergy.report import headline
-from ffenergy.report.book import AS_IT_RUNS, SCENARIOS, Book
+from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS
 
 FORMAT: Final = 1
@@ -31,6 +33,7 @@ def report(book: Book, path: str | None) -> dict[str, Any]:
         "data": configuration.get("data"),
         "profile": book.headline or None,
         "energy_unit": UNITS.get(book.unit),
+        "scenario": book.scenario,
         "algorithms": {
             name: {"scenarios": _scenarios(book, name), **values}
             for name, values in headline.of_algorithms(book).items()
@@ -40,7 +43,7 @@ def report(book: Book, path: str | None) -> dict[str, Any]:
         if told is None
         else {
             **{name: getattr(told, name) for name in ANSWER},
-            "scenario": AS_IT_RUNS,
+            "scenario": book.scenario,
             "sentences": headline.sentences(book),
         },
         "warnings": headline.warnings(book),
@@ -52,8 +55,11 @@ def _scenarios(book: Book, algorithm: str) -> dict[str, Any]:
     rows = table[table["algorithm"] == algorithm]
     keys = {"algorithm", "scenario"}
     return {
-        str(row["scenario"]): {"accounting": SCENARIOS[str(row["scenario"])]}
-        | {str(name): value for name, value in row.items() if name not in keys}
+        str(row["scenario"]): {
+            str(name): None if pd.isna(value) else value
+            for name, value in row.items()
+            if name not in keys
+        }
         for row in rows.to_dict("records")
     }
 

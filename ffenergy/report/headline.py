@@ -10,10 +10,11 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.costs.decomposition import RUN
+from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT
 from ffenergy.errors import SettingsError
 from ffenergy.report import findings
 from ffenergy.report.answer import Answer
-from ffenergy.report.book import AS_IT_RUNS, Book
+from ffenergy.report.book import Book
 from ffenergy.report.numbers import error_percent, figure, quantity
 from ffenergy.report.tables import ratio
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
@@ -32,8 +33,8 @@ MEASURES: Final = {
     "train_error": "percent of training images told wrong",
     "normalisation_share": "share of the energy that L2 normalisation takes",
 }
-"""What there is of every algorithm as it runs; ``NAME_ratio`` is Forward-Forward's over backprop's,
-``ALGORITHM.NAME`` that of one algorithm."""
+"""What there is of every algorithm under the chosen scenario; ``NAME_ratio`` is Forward-Forward's
+over backprop's, ``ALGORITHM.NAME`` that of one algorithm."""
 ANSWERS: Final = {
     "saving_left": "share of what removing the backward pass saves that is left",
     "saving_eaten": "share of that saving that L2 normalisation alone eats",
@@ -46,11 +47,14 @@ Condition = tuple[str, str, float]
 """A figure, a comparison, a number."""
 
 
-def of_algorithms(book: Book) -> dict[str, dict[str, float | None]]:
-    """Every measure of every algorithm as it runs, None where it is not known."""
+def of_algorithms(book: Book, scenario: str = "") -> dict[str, dict[str, float | None]]:
+    """Every measure of every algorithm under a scenario, None where it is not known.
+
+    By default under the one that the book's headlines are of.
+    """
     found = {}
     scenarios = book.scenarios
-    chosen = scenarios[scenarios["scenario"] == AS_IT_RUNS].set_index("algorithm")
+    chosen = scenarios[scenarios["scenario"] == (scenario or book.scenario)].set_index("algorithm")
     for name in in_order(book.run.algorithms, ALGORITHM_NAMES):
         result = book.run.results[name]
         costs: dict[Any, Any] = dict(chosen.loc[name]) if name in chosen.index else {}
@@ -71,9 +75,9 @@ def of_algorithms(book: Book) -> dict[str, dict[str, float | None]]:
     return found
 
 
-def ratios(book: Book) -> dict[str, float]:
-    """Forward-Forward's measures over backprop's, where both are known."""
-    found = of_algorithms(book)
+def ratios(book: Book, scenario: str = "") -> dict[str, float]:
+    """Forward-Forward's measures over backprop's under a scenario, where both are known."""
+    found = of_algorithms(book, scenario)
     ours, theirs = (found.get(name, {}) for name in (FORWARD_FORWARD, BACKPROP))
     return {
         name: ratio(ours[name] or 0.0, theirs[name] or 0.0)
@@ -95,8 +99,10 @@ def figures(book: Book) -> dict[str, float]:
 
 
 def short_answer(book: Book) -> Answer | None:
-    """The answer as it runs, over what the book is of; None without both algorithms."""
-    return book.answers.get((book.base, "eager"))
+    """The answer under the scenario, over what the book is of; None without both algorithms."""
+    if book.scenario == WELL_BUILT:
+        return book.well_built_answer
+    return book.answers.get((book.base, "eager")) if book.scenario == AS_IT_RUNS else None
 
 
 def sentences(book: Book) -> list[str]:
@@ -108,8 +114,9 @@ def sentences(book: Book) -> list[str]:
     ours, theirs = quantity(told.forward_forward, unit), quantity(told.backprop, unit)
     times = figure(told.forward_forward / told.backprop) if told.backprop else "unknown"
     base = "" if book.base == RUN else " a step"
+    opening = book.scenario[:1].upper() + book.scenario[1:]
     first = (
-        f"As it runs, Forward-Forward needs {times} times the energy of backprop:"
+        f"{opening}, Forward-Forward needs {times} times the energy of backprop:"
         f" {ours} against {theirs}{base}."
     )
     return [first, _saving(told), _normalisation(told)]

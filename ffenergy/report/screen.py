@@ -10,6 +10,7 @@ from typing import Final
 import pandas as pd
 
 from ffenergy.costs.decomposition import RUN
+from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT
 from ffenergy.report import headline
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Cell, Column, Table, table
@@ -61,10 +62,14 @@ def comparison(book: Book) -> Table | None:
         return None
     unit = UNITS.get(book.unit, "J")
     frame = pd.DataFrame([{"algorithm": ALGORITHM_NAMES.get(n, n), **v} for n, v in found.items()])
+    other = WELL_BUILT if book.scenario != WELL_BUILT else AS_IT_RUNS
+    beside = headline.of_algorithms(book, other)
+    frame["other_energy"] = [beside[name]["energy"] for name in found]
     every = [
         Column("algorithm", "", number=False),
         Column("test_error", "test error", "%", fixed(2)),
-        Column("energy", "energy", unit, prefixed()),
+        Column("energy", f"energy\n{book.scenario}", unit, prefixed(), family="energy"),
+        Column("other_energy", f"energy\n{other}", unit, prefixed(), family="energy"),
         Column("commute_to_compute", "commute ÷\ncompute", form=fixed(2)),
         Column("bytes", "moved", "B", prefixed()),
         Column("flops", "arithmetic", "flop", prefixed()),
@@ -80,6 +85,7 @@ def comparison(book: Book) -> Table | None:
     if not ratios:
         return shown
     name = f"{ALGORITHM_NAMES[FORWARD_FORWARD]} ÷ {ALGORITHM_NAMES[BACKPROP]}"
+    ratios |= {"other_energy": headline.ratios(book, other).get("energy", math.nan)}
     cells = [_ratio(ratios.get(column.name, math.nan)) for column in names[1:]]
     return replace(shown, foot=[Cell(name, name), *cells])
 

@@ -73,7 +73,8 @@ def accuracy(book: Book) -> Section:
         table(key, caption, "summary.csv", columns(names), frame)
         for key, (caption, names) in captions.items()
     ]
-    return Section("accuracy", title, SHARED, tables=shown, more=_targets(book))
+    scenarios = _present([cost_tables.scenarios(book)])
+    return Section("accuracy", title, SHARED, tables=[*shown, *scenarios], more=_targets(book))
 
 
 def _targets(book: Book) -> list[Table]:
@@ -106,7 +107,7 @@ def waterfall(book: Book) -> Section:
         "What removing the backward pass saves, and what the second pass, the negatives, the "
         "goodness and the normalisation add back. The parts add up exactly."
     )
-    more = [*step, *other_parts(book)]
+    more = [*step, *_present([cost_tables.well_built_parts(book)]), *other_parts(book)]
     return Section(name, title, lead, pictures=("energy-waterfall",), tables=run, more=more)
 
 

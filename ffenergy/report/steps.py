@@ -11,6 +11,7 @@ import pandas as pd
 from ffenergy.costs.decomposition import TRAINING_STEP
 from ffenergy.costs.prices import ACCOUNTINGS, Prices
 from ffenergy.costs.run_totals import RunTotals
+from ffenergy.costs.scenarios import Scenarios
 from ffenergy.energy import Profile
 from ffenergy.report import cost_tables, text
 from ffenergy.report.book import Book
@@ -45,15 +46,16 @@ def book(
     prices: Prices,
     hardware: Sequence[Profile],
     settings: Settings,
+    ways: Scenarios | None = None,
 ) -> Book:
-    """The book of one training step of each algorithm, a run of one step."""
+    """The book of one training step of each algorithm, a run of one batch of images."""
     results = {
         m.algorithm: {"samples": m.batch_size, "head_steps": 0, "test_error": math.nan}
         for m in measurements
     }
     configuration = {"accounting": "eager", "settings": settings.to_dict()}
     run = Run(configuration, results, traffic(measurements))
-    return Book(run, prices, tuple(hardware), TRAINING_STEP)
+    return Book(run, prices, tuple(hardware), TRAINING_STEP, ways)
 
 
 def about(settings: Settings) -> str:

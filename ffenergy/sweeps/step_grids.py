@@ -13,7 +13,7 @@ import pandas as pd
 from ffenergy import memory
 from ffenergy.costs.decomposition import energies
 from ffenergy.costs.measuring import measure
-from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES, Prices
+from ffenergy.costs.prices import ACCOUNTINGS, BYTEDMD_MEMORY, MEMORIES, Prices
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import Profile, commute_to_compute
 from ffenergy.energy.errors import PricingError
@@ -152,7 +152,7 @@ def _counts(
     prices: Prices, settings: Settings, algorithm: str, accounting: str
 ) -> dict[str, int | float]:
     reuse = _rows(prices.reuse, algorithm, accounting)
-    reuse = reuse[reuse["memory"] == MEMORIES[0]]
+    reuse = reuse[reuse["memory"] == BYTEDMD_MEMORY]
     sums = reuse.groupby("grain")[["bytes_read", "bytes_written", "bytedmd"]].sum().to_dict()
     read, written = (int(sums[f"bytes_{way}"]["operation"]) for way in ("read", "written"))
     live = _rows(prices.live, algorithm, accounting)

@@ -12,7 +12,8 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.costs import on_chip
-from ffenergy.costs.decomposition import PARTS, RUN, TRAINING_STEP, decompose, of_run
+from ffenergy.costs.decomposition import PARTS, RUN, TRAINING_STEP, alike, decompose, of_run
+from ffenergy.costs.distances import ALLOCATED
 from ffenergy.costs.prices import ACCOUNTINGS, PRICED_GRAIN, Prices
 from ffenergy.costs.pricing import COMPUTE
 from ffenergy.costs.step_kinds import full_batches, rows_of
@@ -26,7 +27,7 @@ from ffenergy.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_n
 
 KEYS: Final = ["scope", "algorithm", "accounting", "phase"]
 BIN: Final = "distance_to_bytes"
-MOVED: Final = ("bytes_read", "bytes_written")
+MOVED: Final = ("bytes_read", "bytes_written", ALLOCATED)
 WORK: Final = ("adds", "multiplies", "specials")
 
 
@@ -34,9 +35,7 @@ def histogram(prices: Prices) -> pd.DataFrame:
     """Bytes by scope, algorithm, accounting, phase and reuse distance: exact Python integers."""
     reuse = prices.reuse
     chosen = (reuse["grain"] == PRICED_GRAIN) & (reuse["memory"] == prices.memory)
-    tile = reuse[chosen]
-    tile = tile.assign(bytes_read=tile["bytes_read"] + tile["bytes_allocated"])
-    return _by_scope(prices, tile, [*KEYS, BIN], MOVED)
+    return _by_scope(prices, reuse[chosen], [*KEYS, BIN], MOVED)
 
 
 def work(prices: Prices) -> pd.DataFrame:
@@ -120,12 +119,13 @@ def payload(prices: Prices, profiles: Iterable[Profile]) -> dict[str, Any]:
 def _by_scope(
     prices: Prices, table: pd.DataFrame, keys: list[str], values: Iterable[str]
 ) -> pd.DataFrame:
-    """Sum a table per step over one full training step and over the run."""
-    step = rows_of(table, full_batches(prices.steps)).assign(scope=TRAINING_STEP)
+    """Sum a table per step over one batch of images and over the run."""
+    batch = alike(full_batches(prices.steps))
+    step = rows_of(table, batch).assign(scope=TRAINING_STEP)
     run = table.assign(scope=RUN)
     for name in values:
         run[name] = of_run(run.assign(value=run[name]), prices.steps)["value"]
-        step[name] = step[name].astype(object)
+        step[name] = of_run(step.assign(value=step[name]), batch)["value"]
     both = pd.concat([step, run], ignore_index=True)
     return both.groupby(keys, sort=False)[list(values)].agg(sum).reset_index()
 
@@ -136,8 +136,13 @@ def _nested(bins: pd.DataFrame) -> dict[str, Any]:
         scope, name, accounting, phase = map(str, keys)
         place = found.setdefault(scope, {}).setdefault(name, {}).setdefault(accounting, {})
         columns = (rows[column].tolist() for column in (BIN, *MOVED))
-        place[phase] = [list(map(int, row)) for row in zip(*columns, strict=True)]
+        place[phase] = [list(map(_number, row)) for row in zip(*columns, strict=True)]
     return found
+
+
+def _number(value: Any) -> int | float:
+    """An exact integer; a float where several batches in flight leave a share of a byte."""
+    return int(value) if value == int(value) else float(value)
 
 
 def _profile(profile: Profile, done: pd.DataFrame) -> dict[str, Any]:

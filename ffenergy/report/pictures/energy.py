@@ -92,7 +92,10 @@ def waterfall(book: Book) -> Figure | None:
     parts = [
         part
         for part in PART_NAMES
-        if any(table.loc[part, ["backprop", "forward_forward"]].any() for table in panels.values())
+        if any(
+            part in table.index and table.loc[part, ["backprop", "forward_forward"]].any()
+            for table in panels.values()
+        )
     ]
     figure = Figure(figsize=(9, 1.6 + 0.42 * (len(parts) + 2)), layout="constrained")
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
@@ -119,7 +122,7 @@ def _parts(book: Book, accounting: str) -> pd.DataFrame:
     if book.prices is None or table.empty:
         return pd.DataFrame()
     steps = full_batches(book.prices.steps)
-    scale = SCALES[book.unit][0] / float(steps["samples"].max()) if len(steps) else 1.0
+    scale = SCALES[book.unit][0] / float(steps["samples"].min()) if len(steps) else 1.0
     numbers = ["backprop", "forward_forward", "difference"]
     return table.set_index("part")[numbers].astype(float) * scale
 

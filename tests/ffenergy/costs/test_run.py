@@ -64,7 +64,10 @@ def priced() -> Priced:
         run = run.with_result(result)
     said: list[str] = []
     priced_under = [profiles()[name] for name in PROFILES]
-    prices = price_run(run.results, SETTINGS, (TRAIN, TEST), priced_under, said.append)
+    images = (TRAIN, TEST)
+    prices = price_run(
+        run.results, SETTINGS, images, priced_under, said.append, memory="scratchpad"
+    )
     return Priced(run, prices, said, Book(run, prices))
 
 
@@ -244,7 +247,7 @@ def test_runs_that_share_analyses_cost_what_they_cost_alone(
         name: {"signatures": [s | {"steps": 2 * s["steps"]} for s in row["signatures"]]}
         for name, row in priced.run.results.items()
     }
-    again = price_run(longer, SETTINGS, images, chosen, pytest.fail, analysed)
+    again = price_run(longer, SETTINGS, images, chosen, pytest.fail, analysed, memory="scratchpad")
     assert set(analysed) == set(again.steps["digest"])
     assert (again.steps["steps"] == 2 * priced.prices.steps["steps"]).all()
     alone = priced.prices.energy.query("profile == @HEADLINE").reset_index(drop=True)

@@ -94,7 +94,7 @@ def priced(recording: Recording, profile: Profile, steps: int = 5) -> Prices:
     kind = PricedKind(
         "ff", recording.kind, recording.digest, recording.operations, steps, step_costs(recording)
     )
-    return tabulate([kind], [profile], whole_run=True)
+    return tabulate([kind], [profile], whole_run=True, memory="scratchpad")
 
 
 def of(table: pd.DataFrame, accounting: str, grain: str = "tile") -> pd.DataFrame:

@@ -106,7 +106,8 @@ def test_memory_tables_are_per_training_sample(finished_run: Any, read: Any) -> 
             held = curve[curve.index <= size].iloc[-1]
             assert value == pytest.approx(held, rel=1e-12)
     shown = read.tables["distances"].frame.astype(float).set_index("distance_to_bytes")
-    reuse = prices.reuse[prices.reuse["grain"] == "tile"]
+    met = prices.reuse["memory"] == prices.memory
+    reuse = prices.reuse[met & (prices.reuse["grain"] == "tile")]
     samples = per_sample.per_training_sample(reuse, prices.steps, ["bytes_read"], KEEP)
     totals = samples.set_index(KEEP)["bytes_read"]
     for name in shown:
@@ -251,13 +252,14 @@ def test_the_embedded_data_are_the_sums_of_reuse_csv(finished_run: Any) -> None:
     data = json.loads(found[1])
     reuse = pd.read_csv(finished_run.path / "reuse.csv")
     steps = pd.read_csv(finished_run.path / "steps.csv")
-    tile = reuse[reuse["grain"] == "tile"].merge(steps[["algorithm", "step", "steps"]])
+    reuse = reuse[(reuse["grain"] == "tile") & (reuse["memory"] == finished_run.prices.memory)]
+    tile = reuse.merge(steps[["algorithm", "step", "steps"]])
     for algorithm, accounting in itertools.product(("ff", "bp", "random"), ACCOUNTINGS):
         own = tile[(tile["algorithm"] == algorithm) & (tile["accounting"] == accounting)]
         bins = data["histogram"]["run"][algorithm][accounting].values()
-        read, written = (sum(row[k] for rows in bins for row in rows) for k in (1, 2))
-        assert read == (own["bytes_read"] * own["steps"]).sum()
-        assert written == (own["bytes_written"] * own["steps"]).sum()
+        for k, name in enumerate(("bytes_read", "bytes_written", "bytes_allocated"), start=1):
+            embedded = sum(row[k] for rows in bins for row in rows)
+            assert embedded == (own[name] * own["steps"]).sum()
 
 
 @pytest.mark.parametrize(

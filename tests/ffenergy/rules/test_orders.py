@@ -204,8 +204,8 @@ def test_deferred_normalisation_is_the_eager_one_to_rounding(
         np.testing.assert_allclose(read, meters, rtol=1e-9)
 
 
-def test_a_step_of_several_batches_is_set_against_as_many_of_backprop() -> None:
-    """Three batches in flight: every part of backprop counts three times, its bytes too."""
+def test_of_a_step_of_several_batches_one_is_set_against_one_of_backprop() -> None:
+    """Three batches in flight: a third of what they move."""
     profiles = [chosen.profile for chosen in choose_profiles((), "float32")]
     found = {}
     for name, settings in (("usual", SETTINGS), ("major", MAJOR)):
@@ -213,4 +213,4 @@ def test_a_step_of_several_batches_is_set_against_as_many_of_backprop() -> None:
         eager = (parts["accounting"] == "eager") & (parts["grain"] == "operation")
         table = parts[eager & (parts["measure"] == "bytes_read")].set_index("part")
         found[name] = table.loc["total", ["backprop", "forward_forward"]].tolist()
-    assert found["major"] == [3 * value for value in found["usual"]]
+    assert found["major"] == found["usual"]

@@ -30,10 +30,11 @@
     const found = {};
     for (const phase of new Set([...Object.keys(compute), ...Object.keys(bins)])) {
       const levels = profile.levels.map(() => 0);
-      for (const [distance, read, written] of bins[phase] ?? []) {
+      for (const [distance, read, written, allocated] of bins[phase] ?? []) {
         const number = serving(distance, sizes);
         const level = profile.levels[number];
-        levels[number] += (read * level.read + written * level.write) * profile.scale;
+        const fetched = number > 0 ? read + allocated : read;
+        levels[number] += (fetched * level.read + written * level.write) * profile.scale;
       }
       found[phase] = { compute: compute[phase] ?? 0, levels };
     }

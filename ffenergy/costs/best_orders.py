@@ -1,0 +1,195 @@
+"""Every rule as a good engineer would build it: rehearsed in other orders, the cheapest is kept.
+
+Normalisation is deferred, declared scopes are one kernel, memory is a scratchpad. Gradients are
+stored, or consumed at once by the optimiser. Rules whose layers do not wait for each other take a
+batch after the other, or several in flight through one group of layers after the next, in the
+groups that `schedules.fitting` finds for the chip; others store activations or compute them again.
+Each is a program that runs: its own steps are recorded on random pixels and priced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from ffenergy.costs.decomposition import energies, exact_total
+from ffenergy.costs.distances import distances
+from ffenergy.costs.network import Network, shape_name
+from ffenergy.costs.pricing import energy, levels
+from ffenergy.costs.rehearsal import Rehearsal, Workload, rehearse
+from ffenergy.costs.run_costs import PricedKind, of_a_batch
+from ffenergy.costs.schedules import fitting
+from ffenergy.costs.step_costs import StepCosts, reading_costs
+from ffenergy.costs.step_kinds import StepKind
+from ffenergy.energy import Profile
+from ffenergy.energy.errors import PricingError
+from ffenergy.errors import SettingsError
+from ffenergy.network.normalization import DEFERRED
+from ffenergy.network.orders import LAYER_MAJOR, STEP_MAJOR
+from ffenergy.rules import registry
+from ffenergy.settings import Settings
+from instrumented import InstrumentError
+
+ACCOUNTING: Final = "fused"
+MEMORY: Final = "scratchpad"
+RECORDED: Final = 3
+"""Steps: one warms the memory up, one is priced, one shows what comes back. A scratchpad knows what
+is dead, so more of them change what an index of a later step takes on the stack, and no more."""
+MOST_IN_FLIGHT: Final = 8
+"""Batches in flight at most: an eighth of the weights and their state is left to move a batch.
+More would leave less, but what is recorded and priced grows with them."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """One rule in its best order.
+
+    kinds: its priced steps that train layers. usual: those of the same rule in step-major order,
+    the same where that is the best. note: what the rule does not have.
+    """
+
+    algorithm: str
+    settings: Settings
+    kinds: tuple[PricedKind, ...]
+    usual: tuple[PricedKind, ...]
+    note: str = ""
+
+
+def built(
+    algorithm: str, work: Workload, profile: Profile, on_chip_bytes: int, *, whole_run: bool
+) -> Built | None:
+    """Rehearse a rule in every order that may be its best, and keep the cheapest.
+
+    The cheapest spends the least energy on a sample of a full batch under ``profile``; the orders
+    are those for ``on_chip_bytes``. With ``whole_run`` the kinds are all that a run would take,
+    short batches too, and their numbers; else full ones, and their numbers stand for one batch.
+    None for a rule that trains no layers.
+
+    Raises:
+        PricingError: a step that cannot be analysed.
+    """
+    if not registry.find(algorithm).trains_layers:
+        return None
+    rehearsals, note = _rehearsals(algorithm, work, on_chip_bytes)
+    known: dict[str, StepCosts] = {}
+    tried = [_priced(one, known, short=False, whole_run=whole_run) for one in rehearsals]
+    spent = [_spent(kinds, profile) for kinds in tried]
+    usual = min(
+        (k for k, one in enumerate(rehearsals) if one.work.settings.order == STEP_MAJOR),
+        key=lambda k: spent[k],
+    )
+    best = spent.index(min(spent))
+    if whole_run:
+        for k in {usual, best}:
+            tried[k] += _priced(rehearsals[k], known, short=True, whole_run=True)
+    settings = rehearsals[best].work.settings
+    return Built(algorithm, settings, tuple(tried[best]), tuple(tried[usual]), note)
+
+
+def _rehearsals(algorithm: str, work: Workload, on_chip_bytes: int) -> tuple[list[Rehearsal], str]:
+    """Rehearse the orders of a rule, each program once; with what the rule does not have."""
+    note = ""
+    found: dict[str, Rehearsal] = {}
+    for settings in _orders(algorithm, work, on_chip_bytes):
+        try:
+            one = rehearse(algorithm, replace(work, settings=settings), _training)
+        except SettingsError:  # the rule says that it does not defer
+            note = "normalisation not deferred"
+            eager = settings.replace(normalize_as="eager")
+            one = rehearse(algorithm, replace(work, settings=eager), _training)
+        digests = ",".join(kind.signature.digest for kind in one.kinds)
+        found.setdefault(digests, one)
+    return list(found.values()), note
+
+
+def _orders(algorithm: str, work: Workload, on_chip_bytes: int) -> Iterator[Settings]:
+    """Settings of every order that may be a rule's best, step-major ones first."""
+    plain = work.settings.replace(
+        order=STEP_MAJOR, in_flight=1, layer_groups="", passes="joined", normalize_as=DEFERRED
+    )
+    local = registry.find(algorithm).local
+    for activations in ("stored",) if local else ("stored", "recomputed"):
+        for gradient in ("stored", "at-once"):
+            yield plain.replace(bp_activations=activations, gradient=gradient)
+    network, shape = network_of(plain), shape_name(algorithm, plain.greedy_input)
+    in_flight = even(MOST_IN_FLIGHT, max(work.train_images // plain.batch_size, 1))
+    if not local or network is None or shape is None or in_flight == 1:
+        return
+    for gradient in ("stored", "at-once"):
+        stored = gradient == "stored"
+        groups = fitting(shape, network, on_chip_bytes, stored_gradient=stored)
+        if groups is not None:
+            sizes = ",".join(str(len(group)) for group in groups)
+            major = plain.replace(order=LAYER_MAJOR, in_flight=in_flight, layer_groups=sizes)
+            yield major.replace(gradient=gradient)
+
+
+def even(wanted: int, batches: int) -> int:
+    """The largest number of batches in flight, ``wanted`` at most, that leaves none over.
+
+    Where all of them would leave some over, or be fewer than half of it: ``wanted`` itself.
+    """
+    most = min(wanted, batches)
+    whole = next(k for k in range(most, 0, -1) if batches % k == 0)
+    return whole if 2 * whole >= most else most
+
+
+def network_of(settings: Settings) -> Network | None:
+    """The network of the closed forms; None for locally connected layers, which have none."""
+    if settings.local_fields:
+        return None
+    return Network(
+        settings.layer_sizes,
+        settings.batch_size,
+        settings.optimizer,
+        4 if settings.dtype == "float32" else 8,
+        settings.negative_pairs == "shared",
+    )
+
+
+def _training(kind: StepKind) -> int:
+    return int(kind.trains_layers)
+
+
+def _priced(
+    rehearsal: Rehearsal, known: dict[str, StepCosts], *, short: bool, whole_run: bool
+) -> list[PricedKind]:
+    """Price the full kinds of steps that train layers, or the short ones."""
+    found = []
+    for one in rehearsal.kinds:
+        if not one.kind.trains_layers or one.kind.short != short:
+            continue
+        digest = one.signature.digest
+        if digest not in known:
+            recording = rehearsal.record(one, RECORDED)
+            try:
+                known[digest] = reading_costs(recording, ACCOUNTING, MEMORY)
+            except InstrumentError as error:
+                raise PricingError(
+                    f"{rehearsal.algorithm}, step {one.kind.label}: {error}"
+                ) from error
+        steps = one.steps if whole_run else of_a_batch(one.kind, rehearsal.work.settings)
+        operations = len(one.signature.program)
+        found.append(
+            PricedKind(rehearsal.algorithm, one.kind, digest, operations, steps, known[digest])
+        )
+    return found
+
+
+def _spent(kinds: Sequence[PricedKind], profile: Profile) -> float:
+    """Energy of a sample that all layers have seen."""
+    costs = {kind.digest: kind.costs for kind in kinds}
+    by_digest = step_energies(costs, profile, MEMORY)
+    return exact_total(by_digest[kind.digest] / kind.kind.samples for kind in kinds)
+
+
+def step_energies(
+    costs: Mapping[str, StepCosts], profile: Profile, memory: str
+) -> dict[str, float]:
+    """Energy of one step by digest, of analyses under one accounting."""
+    found = distances(costs)
+    spent = energy(found, costs, levels(found, profile, memory), profile, memory)
+    values: dict[str, Any] = energies(spent)
+    total = values[f"energy_{profile.column('compute').rsplit('_', 1)[1]}"]
+    return {str(k): exact_total(v.tolist()) for k, v in total.groupby(spent["digest"])}

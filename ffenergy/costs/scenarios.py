@@ -1,0 +1,290 @@
+"""The three scenarios that carry every headline: as it runs, well built, the least.
+
+See docs/metric.md §13 "Scenarios". The figures of all three are of the same base: a whole run, or
+a batch of images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final
+
+import pandas as pd
+
+from ffenergy.costs import batch_energy, best_orders, bounds
+from ffenergy.costs.best_orders import Built, network_of
+from ffenergy.costs.decomposition import exact_total, of_run, with_order
+from ffenergy.costs.network import Layers, shape_name
+from ffenergy.costs.prices import Prices
+from ffenergy.costs.rehearsal import Workload
+from ffenergy.costs.run_costs import PricedKind, tabulate
+from ffenergy.costs.run_totals import RunTotals
+from ffenergy.costs.step_costs import WORK, StepCosts
+from ffenergy.energy import Profile, commute_to_compute
+from ffenergy.energy.chip import Chip
+from ffenergy.network.orders import LAYER_MAJOR, STEP_MAJOR
+from ffenergy.rules import registry
+from ffenergy.settings import Settings
+
+AS_IT_RUNS: Final = "as it runs"
+WELL_BUILT: Final = "well built"
+THE_LEAST: Final = "the least"
+SCENARIOS: Final = {
+    AS_IT_RUNS: ("eager", "cache"),
+    WELL_BUILT: ("deferred", best_orders.MEMORY),
+    THE_LEAST: ("bound", "managed"),
+}
+"""The scenarios, and the reading and memory of each."""
+WITHOUT_SIZE: Final = 2**20
+"""On-chip bytes of a profile that knows only distances."""
+LAYER_BY_LAYER: Final = "layer by layer"
+
+KEYS: Final = ("algorithm", "scenario", "reading", "memory", "order", "in_flight", "groups")
+COUNTS: Final = ("flops", "bytes", "bytes_read", "bytes_written", "off_chip_bytes")
+BYTEDMD: Final = ("bytedmd_operation", "bytedmd_tile")
+COUNTED: Final = ("bytes_read", "bytes_written", *BYTEDMD)
+REST: Final = ("commute_to_compute", "normalize_energy_share", "peak_live_bytes", "note")
+
+
+def columns(unit: str) -> list[str]:
+    """Columns of `Scenarios.table`; energies end in ``unit``, joules or macs.
+
+    ``order``, ``in_flight`` and ``groups`` (1|2-3: layers that a batch passes in one go) are those
+    of the training steps. ``bytes`` are those that operations, or kernels, stream;
+    ``off_chip_bytes`` those beyond the profile's largest memory on the chip, ``on_chip_bytes``.
+    ``note`` says what a rule does not have.
+    """
+    spent = [f"energy_{what}{unit}" for what in ("compute_", "movement_", "")]
+    return [*KEYS, "profile", "on_chip_bytes", *COUNTS, *BYTEDMD, *spent, *REST]
+
+
+def on_chip_bytes(profile: Profile) -> int:
+    """The largest on-chip memory of a profile; 1 MiB where it prices distances."""
+    return profile.capacities_bytes[-1] if profile.capacities_bytes else WITHOUT_SIZE
+
+
+@dataclass(frozen=True, eq=False)
+class Scenarios:
+    """What it takes to price a run in other ways than it ran; each is found when asked for.
+
+    kinds: its kinds of steps, analysed. profile: the headline one. whole_run: figures are of the
+    run, else of a batch of images.
+    """
+
+    work: Workload
+    kinds: Sequence[PricedKind]
+    profile: Profile
+    whole_run: bool = True
+
+    @property
+    def algorithms(self) -> list[str]:
+        """The algorithms that have priced steps."""
+        return list(dict.fromkeys(kind.algorithm for kind in self.kinds))
+
+    @cached_property
+    def as_it_runs(self) -> Prices:
+        """The run in the order in which it was trained."""
+        reading, memory = SCENARIOS[AS_IT_RUNS]
+        return self._tabulated(self.of_reading(reading), memory)
+
+    def of_reading(self, accounting: str) -> list[PricedKind]:
+        """Its kinds of steps with the analyses of one accounting alone."""
+        return [_only(kind, accounting) for kind in self.kinds]
+
+    @cached_property
+    def best(self) -> dict[str, Built]:
+        """Every rule that trains layers in its best order."""
+        size = on_chip_bytes(self.profile)
+        found = {
+            name: best_orders.built(name, self.work, self.profile, size, whole_run=self.whole_run)
+            for name in self.algorithms
+        }
+        return {name: one for name, one in found.items() if one is not None}
+
+    @cached_property
+    def well_built(self) -> Prices:
+        """The run with every rule in its best order; steps that train no layers as they are."""
+        trained = [kind for one in self.best.values() for kind in one.kinds]
+        return self._tabulated([*trained, *self._others], best_orders.MEMORY)
+
+    @cached_property
+    def _others(self) -> list[PricedKind]:
+        """The steps that train no layers of rules that do, and all of those that do not."""
+        return [
+            _only(kind, best_orders.ACCOUNTING)
+            for kind in self.kinds
+            if kind.algorithm not in self.best or not kind.kind.trains_layers
+        ]
+
+    def _tabulated(self, kinds: Sequence[PricedKind], memory: str) -> Prices:
+        return tabulate(kinds, [self.profile], whole_run=self.whole_run, memory=memory)
+
+    @cached_property
+    def parts(self) -> pd.DataFrame:
+        """From backprop to Forward-Forward, both well built, in signed parts that add up.
+
+        Rows as in ``decomposition.csv``. All parts but one are those of step-major order;
+        ``order_of_computation`` is what the best order adds to that, mostly less than nothing.
+        """
+        best = self.well_built.decomposition
+        best = best[best["accounting"] == best_orders.ACCOUNTING]
+        if best.empty:
+            return best
+        usual = [kind for one in self.best.values() for kind in one.usual]
+        parts = self._tabulated([*usual, *self._others], best_orders.MEMORY).decomposition
+        parts = parts[parts["accounting"] == best_orders.ACCOUNTING]
+        return with_order(parts, best)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """A row per algorithm and scenario, with `columns`."""
+        unit = self.profile.column("compute").rsplit("_", 1)[1]
+        rows = []
+        for name in self.algorithms:
+            built = self._measured(name, WELL_BUILT)
+            rows += [self._measured(name, AS_IT_RUNS), built, self._least(name, built, unit)]
+        table = pd.DataFrame(rows, columns=columns(unit))
+        whole = [*COUNTS, "in_flight", "on_chip_bytes", "peak_live_bytes"]
+        table = table.astype(dict.fromkeys(whole, "Int64"))
+        return table.astype(dict.fromkeys(BYTEDMD, object))
+
+    def _measured(self, algorithm: str, scenario: str) -> dict[str, Any]:
+        """The row of a program that was recorded."""
+        runs = scenario == AS_IT_RUNS
+        prices, totals = self._as_it_runs if runs else self._well_built
+        accounting = "eager" if runs else best_orders.ACCOUNTING
+        best = self.best.get(algorithm) if not runs else None
+        costs = totals.added(totals.places(algorithm, accounting))
+        counts = {  # of a share of a step, to the nearest byte
+            **{name: costs[name] for name in COUNTED},
+            "flops": _flops(prices, algorithm),
+            "bytes": costs["bytes_read"] + costs["bytes_written"],
+            "off_chip_bytes": off_chip(prices, algorithm, self.profile),
+        }
+        return {
+            **self._keys(algorithm, scenario, best.settings if best else self.work.settings),
+            **costs,
+            **{name: None if n is None else round(n) for name, n in counts.items()},
+            "peak_live_bytes": totals.peak_live(algorithm, accounting),
+            "note": best.note if best else "",
+        }
+
+    def _keys(self, algorithm: str, scenario: str, settings: Settings) -> dict[str, Any]:
+        reading, memory = SCENARIOS[scenario]
+        order, in_flight, groups = order_of(algorithm, settings)
+        return {
+            "algorithm": algorithm,
+            "scenario": scenario,
+            "reading": reading,
+            "memory": memory,
+            "order": order,
+            "in_flight": in_flight,
+            "groups": groups,
+            "profile": self.profile.name,
+            "on_chip_bytes": on_chip_bytes(self.profile),
+        }
+
+    def _least(self, algorithm: str, built: dict[str, Any], unit: str) -> dict[str, Any]:
+        """The row of the bounds: training steps at the least, all others as well built."""
+        reading, memory = SCENARIOS[THE_LEAST]
+        row = {**built, "scenario": THE_LEAST, "reading": reading, "memory": memory}
+        row |= dict.fromkeys(("order", "groups", "note"), "")
+        empty = [*COUNTS, *BYTEDMD, "in_flight", *REST[:3]]
+        row |= dict.fromkeys(empty)
+        row |= {f"energy_{what}{unit}": math.nan for what in ("compute_", "movement_", "")}
+        network, settings = network_of(self.work.settings), self.work.settings
+        shape = shape_name(algorithm, settings.greedy_input)
+        if network is None or shape is None or algorithm not in self.best:
+            return row | {"note": "no bound is known"}
+        bound = bounds.least(shape, network, on_chip_bytes(self.profile))
+        layers = Layers(shape, network)
+        behind = sum(layers.states) + sum(layers.activities)
+        price = Chip(self.profile, settings.dtype).prices(on_chip_bytes(self.profile), behind)
+        work = batch_energy.work_of(shape, network)
+        batches = self._batches(algorithm)
+        arithmetic = replace(work, on_chip_bytes=0).joules(price)[0]
+        all_of_it = batch_energy.energy(work, bound.nbytes, price).flat[0]
+        others = self._of_others(algorithm)
+        compute = batches * arithmetic + others.get(f"energy_compute_{unit}", 0)
+        movement = batches * (all_of_it - arithmetic) + others.get(f"energy_movement_{unit}", 0)
+        return row | {
+            "off_chip_bytes": round(batches * bound.nbytes) + others.get("off_chip_bytes", 0),
+            f"energy_compute_{unit}": compute,
+            f"energy_movement_{unit}": movement,
+            f"energy_{unit}": compute + movement,
+            "commute_to_compute": float(commute_to_compute(movement, compute)),
+            "note": f"{bound.name}, {bound.schedule_class}",
+        }
+
+    def _batches(self, algorithm: str) -> float:
+        """Batches of images that pass all layers; a short one counts as its share."""
+        if not self.whole_run:
+            return 1.0
+        kinds = [k for k in self.best[algorithm].kinds if k.algorithm == algorithm]
+        seen: dict[tuple[str, str], int] = {}
+        for one in kinds:
+            stage = (one.kind.stage, one.kind.part)
+            seen[stage] = seen.get(stage, 0) + int(one.steps) * one.kind.samples
+        return max(seen.values()) / self.work.settings.batch_size
+
+    def _of_others(self, algorithm: str) -> dict[str, Any]:
+        """Costs of the steps that train no layers, as well built."""
+        if not any(kind.algorithm == algorithm for kind in self._others):
+            return {}
+        prices, totals = self._others_priced
+        found = totals.added(totals.places(algorithm, best_orders.ACCOUNTING))
+        return {**found, "off_chip_bytes": off_chip(prices, algorithm, self.profile) or 0}
+
+    @cached_property
+    def _as_it_runs(self) -> tuple[Prices, RunTotals]:
+        return self.as_it_runs, RunTotals(self.as_it_runs)
+
+    @cached_property
+    def _well_built(self) -> tuple[Prices, RunTotals]:
+        return self.well_built, RunTotals(self.well_built)
+
+    @cached_property
+    def _others_priced(self) -> tuple[Prices, RunTotals]:
+        prices = self._tabulated(self._others, best_orders.MEMORY)
+        return prices, RunTotals(prices)
+
+
+def order_of(algorithm: str, settings: Settings) -> tuple[str, int, str]:
+    """Order, batches in flight and groups of a rule's training steps, as tables name them."""
+    local = registry.find(algorithm).local
+    if shape_name(algorithm) == "ff-greedy":
+        return LAYER_BY_LAYER, settings.batches_in_flight, ""
+    if not local or settings.order == STEP_MAJOR:
+        return STEP_MAJOR, 1, ""
+    groups = [
+        str(group[0] + 1) if len(group) == 1 else f"{group[0] + 1}-{group[-1] + 1}"
+        for group in settings.groups
+    ]
+    return LAYER_MAJOR, settings.batches_in_flight, "|".join(groups)
+
+
+def off_chip(prices: Prices, algorithm: str, profile: Profile) -> int | float | None:
+    """Bytes that the last level serves; None where a profile has no levels."""
+    if not profile.levels:
+        return None
+    rows = prices.levels
+    rows = rows[(rows["algorithm"] == algorithm) & (rows["level"] == profile.level_names[-1])]
+    moved = rows.assign(value=rows["bytes_read"] + rows["bytes_written"])
+    return exact_total(of_run(moved, prices.steps)["value"].tolist())
+
+
+def _flops(prices: Prices, algorithm: str) -> int | float:
+    rows = prices.work[prices.work["algorithm"] == algorithm]
+    done = rows.assign(value=rows[list(WORK)].sum(axis=1))
+    return exact_total(of_run(done, prices.steps)["value"].tolist())
+
+
+def _only(kind: PricedKind, accounting: str) -> PricedKind:
+    """The same kind with the analyses of one accounting alone."""
+    costs = kind.costs
+    analyses = {key: one for key, one in costs.analyses.items() if key[0] == accounting}
+    live = {accounting: costs.live[accounting]}
+    return replace(kind, costs=StepCosts(analyses, costs.work, live))

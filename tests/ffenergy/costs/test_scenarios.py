@@ -1,0 +1,183 @@
+"""A tiny run as it runs, well built and at the least: programs that run, and figures that agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ffenergy.costs import best_orders
+from ffenergy.costs.best_orders import built, even
+from ffenergy.costs.decomposition import ORDER, TOTAL, exact_total
+from ffenergy.costs.rehearsal import Workload, rehearse
+from ffenergy.costs.run_costs import measured_kinds, run_kinds, tabulate
+from ffenergy.costs.run_totals import RunTotals
+from ffenergy.costs.scenarios import (
+    AS_IT_RUNS,
+    SCENARIOS,
+    THE_LEAST,
+    WELL_BUILT,
+    Scenarios,
+    columns,
+    order_of,
+)
+from ffenergy.costs.step_costs import reading_costs
+from ffenergy.energy import load_profile
+from ffenergy.settings import Settings
+
+SETTINGS = Settings.from_preset("quick").replace(
+    layer_sizes="16,24,24,24", batch_size=4, head_batch_size=16, n_epochs=2, softmax_epochs=1
+)
+TRAIN, TEST = 34, 16
+WORK = Workload(SETTINGS, TRAIN, TEST)
+RULES = ("ff", "bp", "random")
+JOUPPI = load_profile("jouppi-7nm-hbm2")
+ROOMY = 256 * 2**10
+"""Bytes on the chip: one layer of 96 × 96 with its state and activities, not three of them."""
+
+
+@pytest.fixture(scope="module")
+def ways() -> Scenarios:
+    results = {
+        name: {
+            "signatures": [
+                {"digest": one.signature.digest, "steps": one.steps, "name": one.kind.name}
+                for one in rehearse(name, WORK).kinds
+            ]
+        }
+        for name in RULES
+    }
+    return Scenarios(WORK, run_kinds(results, WORK, pytest.fail), JOUPPI)
+
+
+def rows(ways: Scenarios, scenario: str) -> pd.DataFrame:
+    table = ways.table
+    return table[table["scenario"] == scenario].set_index("algorithm")
+
+
+def test_there_is_a_row_per_algorithm_and_scenario(ways: Scenarios) -> None:
+    assert list(ways.table.columns) == columns("joules")
+    named = [(row["algorithm"], row["scenario"]) for row in ways.table.to_dict("records")]
+    assert named == [(name, scenario) for name in RULES for scenario in SCENARIOS]
+    for scenario, (reading, memory) in SCENARIOS.items():
+        assert set(rows(ways, scenario)["reading"]) == {reading}
+        assert set(rows(ways, scenario)["memory"]) == {memory}
+
+
+def test_as_it_runs_is_the_eager_run_in_a_cache(ways: Scenarios) -> None:
+    prices = tabulate(ways.kinds, [JOUPPI], whole_run=True, memory="cache")
+    totals = RunTotals(prices)
+    for name, row in rows(ways, AS_IT_RUNS).iterrows():
+        expected = totals.added(totals.places(str(name), "eager"))
+        for column in ("bytes_read", "bytedmd_tile", "energy_joules", "commute_to_compute"):
+            assert row[column] == expected[column]
+        assert row["peak_live_bytes"] == totals.peak_live(str(name), "eager")
+
+
+def test_well_built_is_a_run_that_could_be_trained(ways: Scenarios) -> None:
+    """The steps that it is priced from, and their numbers, are those of its own settings."""
+    for name, one in ways.best.items():
+        own = rehearse(name, Workload(one.settings, TRAIN, TEST)).kinds
+        trained = {k.signature.digest: k.steps for k in own if k.kind.trains_layers}
+        assert {kind.digest: kind.steps for kind in one.kinds} == trained
+        seen = sum(int(kind.steps) * kind.kind.samples for kind in one.kinds)
+        assert seen == 2 * TRAIN
+    assert set(ways.best) == set(RULES) - {"random"}
+
+
+def test_no_scenario_is_below_the_least(ways: Scenarios) -> None:
+    least, best, usual = (
+        rows(ways, one)["energy_joules"] for one in (THE_LEAST, WELL_BUILT, AS_IT_RUNS)
+    )
+    assert least.isna().tolist() == [False, False, True]
+    for name in ("ff", "bp"):
+        assert 0 < least[name] < best[name] < usual[name]
+    assert (rows(ways, WELL_BUILT)["off_chip_bytes"] >= 0).all()
+
+
+@pytest.mark.parametrize("rule", ["ff", "bp"])
+def test_three_recorded_steps_show_what_five_show(rule: str) -> None:
+    settings = SETTINGS.replace(
+        order="layer-major", in_flight=3, normalize_as="deferred", gradient="at-once"
+    )
+    rehearsal = rehearse(rule, Workload(settings, 120, 0))  # rows enough for five steps
+    (one,) = [k for k in rehearsal.kinds if k.kind.trains_layers and not k.kind.short]
+    three, five = (
+        reading_costs(rehearsal.record(one, steps), "fused", "scratchpad")
+        for steps in (best_orders.RECORDED, 5)
+    )
+    for key, analysis in five.analyses.items():
+        shown, expected = (one.table for one in (three.analyses[key], analysis))
+        for column in ("bytes_read", "bytes_written"):
+            assert shown[column].sum() == expected[column].sum()
+        assert shown["bytedmd"].sum() == pytest.approx(expected["bytedmd"].sum(), rel=0.01)
+
+
+def beyond(one: Any, nbytes: int) -> float:
+    """Bytes that a sample moves beyond a memory, in training steps."""
+    moved = 0.0
+    for kind in one:
+        table = kind.costs.analyses["fused", "scratchpad", "tile"].table
+        far = np.where(table["distance"] == -1, 2**62, table["distance"]) > nbytes
+        moved += float(table.loc[far, ["bytes_read", "bytes_written"]].to_numpy().sum()) / (
+            kind.kind.samples
+        )
+    return moved
+
+
+def test_several_batches_in_flight_spare_bytes_where_one_layer_fits() -> None:
+    wider = Workload(SETTINGS.replace(layer_sizes="64,96,96,96", batch_size=10), 400, 0)
+    orders = list(best_orders._orders("ff", wider, ROOMY))
+    assert [(s.layer_groups, s.in_flight) for s in orders[2:]] == 2 * [("1,1,1", 8)]
+    usual, several = (
+        best_orders._priced(rehearse("ff", Workload(one, 400, 0)), {}, short=False, whole_run=False)
+        for one in (orders[0], orders[-1])
+    )
+    assert beyond(several, ROOMY) < 0.5 * beyond(usual, ROOMY)
+
+
+def test_parts_with_the_order_add_up(ways: Scenarios) -> None:
+    assert set(ways.parts["scope"]) == {"training step", "run"}
+    for _, parts in ways.parts.groupby(["scope", "measure", "profile", "grain"]):
+        table = parts.set_index("part")
+        assert ORDER in table.index
+        for column in ("backprop", "forward_forward", "difference"):
+            own = table.loc[table.index != TOTAL, column].tolist()
+            assert exact_total(own) == pytest.approx(float(table.loc[TOTAL, column]), rel=1e-12)
+    run = ways.parts[(ways.parts["scope"] == "run") & (ways.parts["measure"] == "energy_joules")]
+    total = run.set_index("part").loc[TOTAL]
+    best = rows(ways, WELL_BUILT)["energy_joules"]
+    assert total["forward_forward"] == pytest.approx(best["ff"], rel=1e-12)
+    assert total["backprop"] == pytest.approx(best["bp"], rel=1e-12)
+
+
+def test_a_rule_that_does_not_defer_says_so() -> None:
+    found = built("bp-hybrid", WORK, JOUPPI, ROOMY, whole_run=False)
+    assert found is not None
+    assert found.note == "normalisation not deferred"
+    assert found.settings.normalize_as == "eager"
+
+
+def test_a_measurement_is_of_one_batch_of_images() -> None:
+    """Of a step with several batches in flight, the share of one."""
+    major = SETTINGS.replace(order="layer-major", in_flight=4)
+    found = {}
+    for name, settings in (("usual", SETTINGS), ("major", major)):
+        work = Workload(settings, 32, 0)
+        prices = Scenarios(work, measured_kinds(["ff"], work), JOUPPI, whole_run=False).as_it_runs
+        totals = RunTotals(prices)
+        costs = totals.added(totals.places("ff", "eager"))
+        found[name] = [costs["bytes_read"], costs["bytes_written"]]
+    assert found["major"] == found["usual"]
+    assert order_of("ff", major) == ("layer-major", 4, "1|2|3")
+    assert order_of("bp", major) == ("step-major", 1, "")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "batches", "expected"),
+    [(8, 600, 8), (8, 120, 8), (8, 6, 6), (8, 9, 8), (8, 7, 7), (8, 14, 7), (8, 1, 1), (8, 599, 8)],
+)
+def test_batches_in_flight_that_leave_none_over(wanted: int, batches: int, expected: int) -> None:
+    assert even(wanted, batches) == expected
