@@ -81,7 +81,7 @@ def full_batches(steps: pd.DataFrame) -> pd.DataFrame:
 def rows_of(table: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
     """The rows of a table per algorithm and step that belong to those of ``steps``."""
     chosen = set(keys_of(steps))
-    return table[[key in chosen for key in keys_of(table)]]
+    return table.loc[[key in chosen for key in keys_of(table)]]  # also of a table without rows
 
 
 def keys_of(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
