@@ -47,7 +47,7 @@ def millijoules(settings: Settings) -> list[tuple[float, float]]:
     for memory, accounting in READINGS:
         energy = tabulate(kinds, [profile], whole_run=False, memory=memory).energy
         chosen = energy[energy["accounting"] == accounting].set_index("algorithm")
-        columns = [name for name in chosen if name.endswith("_joules")]
+        columns = [name for name in chosen if str(name).endswith("_joules")]
         ff, bp = (1000 * chosen.loc[rule, columns].to_numpy().sum() for rule in RULES)
         found.append((float(ff), float(bp)))
     return found
