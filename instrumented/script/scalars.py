@@ -76,7 +76,7 @@ def scalar_class(kind: type) -> Any:
 
 
 @functools.cache
-def _maker(kind: type) -> Callable[[Any, Any, int], Any]:
+def _maker(kind: Any) -> Callable[[Any, Any, int], Any]:
     """Return what traces scalars of a kind."""
     if kind not in TRACED_SCALARS:
         return TracedScalar
