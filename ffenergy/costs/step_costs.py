@@ -13,8 +13,9 @@ from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES, PLACE, PRICED_GRAIN
 from ffenergy.costs.rehearsal import Recording
 from instrumented import Analysis, Event, analyse_live
 from instrumented.analysis.live import LiveMemory
-from instrumented.analysis.step import analyses, steady_step
+from instrumented.analysis.step import analyses, steady_step, streamed
 from instrumented.lowering.kinds import Grain
+from instrumented.lowering.stream import Stream
 
 WORK: Final = ("adds", "multiplies", "specials")
 
@@ -49,9 +50,10 @@ def step_costs(recording: Recording) -> StepCosts:
             found |= {(accounting, *key[1:]): one for key, one in found.items()}
             live[accounting] = live["eager"]
             continue
-        for (memory, grain), one in _in_memories(recording, fused=fused).items():
+        whole = streamed(events, buffers, scopes=None if fused else ())
+        for (memory, grain), one in _in_memories(recording, whole, fused=fused).items():
             found[accounting, memory, grain] = one
-        live[accounting] = analyse_live(events, buffers, fused=fused)
+        live[accounting] = analyse_live(events, buffers, fused=fused, stream=whole)
     return StepCosts(found, _work(events), live)
 
 
@@ -69,13 +71,15 @@ def reading_costs(recording: Recording, accounting: str, memory: str) -> StepCos
     return StepCosts(found, _work(events), live)
 
 
-def _in_memories(recording: Recording, *, fused: bool) -> dict[tuple[str, str], Analysis]:
-    """Analyse one reading of a recording: by memory and grain.
+def _in_memories(
+    recording: Recording, whole: Stream, *, fused: bool
+) -> dict[tuple[str, str], Analysis]:
+    """Analyse one reading of a recording, ``whole`` operation after operation: by memory and grain.
 
     A cache is there for the program as it runs: eager products in it are packed, as BLAS does.
     """
     recorded = recording.events, recording.buffers
-    operation = analyses(*recorded, grain=Grain.OPERATION, fused=fused)
+    operation = analyses(*recorded, grain=Grain.OPERATION, fused=fused, stream=whole)
     if fused:
         tiled = analyses(*recorded, grain=Grain.TILE, memories=MEMORIES, fused=True)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from instrumented.analysis.traffic import with_work
 from instrumented.books.events import OUTSIDE, BufferInfo, Event
 from instrumented.errors import InstrumentError
 from instrumented.lowering.kinds import Grain, MemoryKind
+
+if TYPE_CHECKING:
+    from instrumented.lowering.stream import Stream
 
 STEPS_NEEDED = 3
 ATOM = 16
@@ -153,23 +156,24 @@ def analyses(
     fused: bool = False,
     scopes: Collection[str] | None = None,
     step: int | None = None,
+    stream: Stream | None = None,
 ) -> dict[str, Analysis]:
-    """Price one step in several memories at once, as ``analyse`` does in one: by memory."""
+    """Price one step in several memories at once, as ``analyse`` does in one: by memory.
+
+    ``stream`` is what ``streamed`` makes of the same events, grain and scopes, if it is there.
+    """
     if grain not in tuple(Grain):
         raise InstrumentError(f"unknown grain {grain!r}; use {', '.join(Grain)}")
     for memory in memories:
         if memory not in (MemoryKind.CACHE, MemoryKind.SCRATCHPAD):
             raise InstrumentError(f"unknown memory {memory!r}; use cache or scratchpad")
     from instrumented.analysis.pricing import distances
-    from instrumented.lowering.cells import ATOM as DEFAULT
-    from instrumented.lowering.lower import lower
-    from instrumented.lowering.stream import Stream
 
     events, buffers = _events_and_buffers(events, buffers)
     reported = _reported(events, step)
     enabled: Collection[str] | None = scopes if fused else ()
-    cells = DEFAULT._replace(product=atom, rows=atom, columns=atom, block=atom * atom)
-    stream = Stream(lower(events, buffers, grain=grain, scopes=enabled, atom=cells))
+    if stream is None:
+        stream = streamed(events, buffers, grain=grain, atom=atom, scopes=enabled)
     priced = distances(stream, buffers, reported, memories, enabled)
     chosen = [event for event in events if event.step == reported]
     return {
@@ -188,6 +192,23 @@ def analyses(
     }
 
 
+def streamed(
+    events: Sequence[Event],
+    buffers: Mapping[int, BufferInfo],
+    *,
+    grain: str = Grain.OPERATION,
+    atom: int = ATOM,
+    scopes: Collection[str] | None = (),
+) -> Stream:
+    """Lower events once, for whatever is asked of them: ``analyses`` and ``analyse_live``."""
+    from instrumented.lowering.cells import ATOM as DEFAULT
+    from instrumented.lowering.lower import lower
+    from instrumented.lowering.stream import Stream
+
+    cells = DEFAULT._replace(product=atom, rows=atom, columns=atom, block=atom * atom)
+    return Stream(lower(events, buffers, grain=grain, scopes=scopes, atom=cells))
+
+
 def analyse_live(
     events: Recorded | Sequence[Event],
     buffers: Mapping[int, BufferInfo] | None = None,
@@ -195,14 +216,13 @@ def analyse_live(
     fused: bool = False,
     scopes: Collection[str] | None = None,
     step: int | None = None,
+    stream: Stream | None = None,
 ) -> LiveMemory:
-    """Follow live memory through one training step; arguments as in ``analyse``."""
-    from instrumented.lowering.lower import lower
-    from instrumented.lowering.stream import Stream
-
+    """Follow live memory through one training step; arguments as in ``analyses``."""
     events, buffers = _events_and_buffers(events, buffers)
     reported = _reported(events, step)
-    stream = Stream(lower(events, buffers, scopes=scopes if fused else ()))
+    if stream is None:
+        stream = streamed(events, buffers, scopes=scopes if fused else ())
     return live_memory(stream, buffers, reported)
 
 
