@@ -141,14 +141,14 @@ def test_a_readout_finds_what_is_linearly_there_and_nothing_in_noise() -> None:
 
 @pytest.fixture(scope="module")
 def filmed(invoke: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of the steps that the finished run takes too, which are analysed once."""
     base = tmp_path_factory.mktemp("film")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(moving_pictures, "has_encoder", lambda: False)
         patch.setattr(files, "report", lambda *_: {})  # it has tests of its own
-        tiny = "--layer-sizes 784,16,16 --n-epochs 3 --softmax-epochs 1 --n-train 200 --offline"
-        done = invoke(
-            "animate", *tiny.split(), "--snapshot-every", "2", "--outdir", base / "run", "--quiet"
-        )
+        like = "--layer-sizes 784,24,16 --softmax-epochs 1 --n-train 300 --batch-size 50 --offline"
+        more = "--n-epochs 3 --snapshot-every 2 --quiet"
+        done = invoke("animate", *like.split(), *more.split(), "--outdir", base / "run")
     assert done.exit_code == 0, done.output
     return base / "run"
 
@@ -159,11 +159,11 @@ def test_snapshots_are_before_every_second_and_last_and_cost_what_the_steps_cost
     table = pd.read_csv(filmed / "film.csv")
     ff = table[table["algorithm"] == "ff"].set_index("epoch")
     assert ff.index.tolist() == [0, 2, 3]
-    assert ff["readout"].unique().tolist() == ["ridge regression on 200 images"]
-    # 200 images in batches of 100: two steps an epoch, all alike
+    assert ff["readout"].unique().tolist() == ["ridge regression on 300 images"]
+    # 300 images in batches of 50: six steps an epoch, all alike
     steps = pd.read_json(filmed / "run.json", typ="series")["results"]["ff"]["signatures"]
     one = next(step for step in steps if step["name"] == "train")
-    assert ff["bytes_read"].tolist() == [0, 4 * one["bytes_read"], 6 * one["bytes_read"]]
+    assert ff["bytes_read"].tolist() == [0, 12 * one["bytes_read"], 18 * one["bytes_read"]]
     assert ff.loc[3, "energy_joules"] == pytest.approx(1.5 * ff.loc[2, "energy_joules"])
     bp = table[table["algorithm"] == "bp"].set_index("epoch")
     history = pd.read_csv(filmed / "history.csv")

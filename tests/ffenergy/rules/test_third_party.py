@@ -11,13 +11,17 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import Result
 
+from ffenergy.cli.resuming import same_rules
 from ffenergy.errors import SettingsError
 from ffenergy.rules import registry
+from ffenergy.runs.run import Run
 
 TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorial.md"
 TINY = ["--layer-sizes", "784,8", "--n-train", "300", "--n-epochs", "2", "--offline", "-q"]
@@ -36,6 +40,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from ffenergy.data import load
+from ffenergy.rules import registry
 from ffenergy.settings import Settings
 from ffenergy.training import Checkpoints, Interrupted, train
 
@@ -55,6 +60,7 @@ whole = train("my-rule", settings, data)
 assert resumed.history["loss"].tolist() == whole.history["loss"].tolist()
 for name, value in whole.weights.items():
     np.testing.assert_array_equal(resumed.weights[name], value)
+assert registry.origins(["my-rule", "bp"]) == {"my-rule": "my_rule:MyRule of somebody-else 1.0"}
 """
 
 
@@ -110,7 +116,9 @@ def test_an_installed_rule_is_compared_priced_and_on_the_page(
     words = ["compare", "--algorithms", "my-rule,bp", *TINY, "--outdir", "out"]
     ffenergy(*words, here=tmp_path, path=installed)
     out = tmp_path / "out"
-    taken = json.loads((out / "run.json").read_text())["results"]["my-rule"]["signatures"]
+    document = json.loads((out / "run.json").read_text())
+    assert document["rules"] == {"my-rule": "my_rule:MyRule of somebody-else 1.0"}
+    taken = document["results"]["my-rule"]["signatures"]
     steps = pd.read_csv(out / "steps.csv")
     mine = steps[steps["algorithm"] == "my-rule"]
     assert set(mine["digest"]) == {signature["digest"] for signature in taken}
@@ -123,40 +131,37 @@ def test_an_installed_rule_is_compared_priced_and_on_the_page(
     without = run("-m", "ffenergy", "report", "out", here=tmp_path)
     assert without.returncode == 0, without.stderr
     assert "no rule my-rule, my_rule:MyRule of somebody-else 1.0, is here" in without.stderr
+    without = run("-m", "ffenergy", *words, "--resume", here=tmp_path)
+    assert without.returncode == 2
+    assert without.stderr.count("\n") == 1
+    assert "began with rule my-rule, my_rule:MyRule of somebody-else 1.0, w" in without.stderr
 
 
 def test_a_rule_by_reference_is_measured_and_swept_and_unknown_without(
-    module: Path, tmp_path: Path
+    module: Path, tmp_path: Path, invoke: Callable[..., Result]
 ) -> None:
     (tmp_path / "my_rule.py").write_bytes((module / "my_rule.py").read_bytes())
     rule = ["--rule", "my_rule:MyRule"]
     network = ["--layer-sizes", "784,8", "--outdir", "measured", "-q"]
-    ffenergy("measure", *rule, "--algorithms", "my-rule,bp", *network, here=tmp_path)
+    ffenergy("measure", *rule, "--algorithms", "my-rule", *network, here=tmp_path)
     traffic = pd.read_csv(tmp_path / "measured" / "traffic.csv")
-    assert set(traffic["algorithm"]) == {"my-rule", "bp"}
+    assert set(traffic["algorithm"]) == {"my-rule"}
     (tmp_path / "spec.toml").write_text(SWEEP, encoding="utf-8")
     flags = ["--workers", "2", "--offline", "-q", "--outdir", "swept"]
     ffenergy("sweep", "spec.toml", *rule, *flags, here=tmp_path)
     cells = pd.read_csv(tmp_path / "swept" / "cells.csv")
     assert cells["status"].tolist() == ["complete"] * 2
-    unknown = run("-m", "ffenergy", "train", "my-rule", *TINY, here=tmp_path)
-    assert unknown.returncode == 2
+    unknown = invoke("train", "my-rule", *TINY, "--outdir", tmp_path / "unknown")
+    assert unknown.exit_code == 2
     assert "ALGORITHM has 'my-rule'; choose among ff, ff-greedy, bp" in unknown.stderr
 
 
-def test_a_run_says_where_its_rule_came_from_and_does_not_go_on_without_it(
-    installed: Path, tmp_path: Path
-) -> None:
-    words = ["train", "my-rule", "--no-trace", *TINY, "--outdir", "out"]
-    ffenergy(*words, here=tmp_path, path=installed)
-    document = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert document["rules"] == {"my-rule": "my_rule:MyRule of somebody-else 1.0"}
-    without = run("-m", "ffenergy", *words, "--resume", here=tmp_path)
-    assert without.returncode == 2
-    assert without.stderr.count("\n") == 1
-    assert (
-        "began with rule my-rule, my_rule:MyRule of somebody-else 1.0, which is" in without.stderr
-    )
+def test_a_run_does_not_go_on_without_its_rule() -> None:
+    earlier = Run({"rules": {"my-rule": "my_rule:MyRule of somebody-else 1.0"}})
+    with pytest.raises(SettingsError, match="began with rule my-rule, my_rule:MyRule of some"):
+        same_rules(earlier)
+    same_rules(Run({"rules": {"ff": "somewhere"}}))
+    same_rules(Run({}))
 
 
 def test_its_run_goes_on_from_a_checkpoint_bit_for_bit(installed: Path, tmp_path: Path) -> None:
