@@ -123,6 +123,14 @@ def test_only_its_own_module_knows_a_rule_by_name():
             assert texts_in(name) & names == set(), name
 
 
+MOST_LINES = 400
+
+
+def test_no_module_asks_to_be_two():
+    lines = {name: len(path.read_text("utf-8").splitlines()) for name, path in MODULES.items()}
+    assert {name: n for name, n in lines.items() if n > MOST_LINES} == {}
+
+
 SECTION = re.compile(r'§(\d+)\s+"([^"]+)"')
 SOURCES = [path for folder in (*PACKAGES, "tests") for path in (ROOT / folder).rglob("*.py")]
 
