@@ -197,7 +197,7 @@ def test_a_kill_at_any_rename_lock_or_removal_loses_and_doubles_nothing(
 @pytest.mark.parametrize(
     ("kind", "steps"),
     [
-        ("train", 5),
+        ("train", 9),
         *(pytest.param(k, 1, marks=pytest.mark.long) for k in ("train", "compare", "sweep")),
     ],
 )
