@@ -17,7 +17,7 @@ import pandas as pd
 from ffenergy.costs import batch_energy, best_orders, bounds
 from ffenergy.costs.best_orders import Built, network_of
 from ffenergy.costs.decomposition import exact_total, of_run, with_order
-from ffenergy.costs.network import Layers, shape_name
+from ffenergy.costs.network import Layers, shape_name, shapes
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import PricedKind, tabulate
@@ -255,7 +255,8 @@ class Scenarios:
 def order_of(algorithm: str, settings: Settings) -> tuple[str, int, str]:
     """Order, batches in flight and groups of a rule's training steps, as tables name them."""
     local = registry.find(algorithm).local
-    if shape_name(algorithm) == "ff-greedy":
+    shape = shapes().get(algorithm)
+    if shape is not None and shape.greedy:
         return LAYER_BY_LAYER, settings.batches_in_flight, ""
     if not local or settings.order == STEP_MAJOR:
         return STEP_MAJOR, 1, ""
