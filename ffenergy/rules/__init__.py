@@ -3,7 +3,7 @@
 from ffenergy.rules.kit.head import HeadStage
 from ffenergy.rules.kit.host import Examples, Host
 from ffenergy.rules.kit.networks import NormalizedNetwork, hidden_layers
-from ffenergy.rules.kit.stages import Plan, Rule, Stage, Values
+from ffenergy.rules.kit.stages import Plan, Rule, Shape, Stage, Values
 from ffenergy.rules.kit.supervised import Supervised
 from ffenergy.rules.registry import rule
 
@@ -14,6 +14,7 @@ __all__ = [
     "NormalizedNetwork",
     "Plan",
     "Rule",
+    "Shape",
     "Stage",
     "Supervised",
     "Values",
