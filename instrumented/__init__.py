@@ -8,7 +8,7 @@
 Traffic(bytes_read=72, bytes_written=28)
 """
 
-from instrumented.analysis.step import Analysis, analyse, analyse_live
+from instrumented.analysis.step import Analysis, analyse, analyse_live, analyse_tuned
 from instrumented.array import TracedArray
 from instrumented.books.counters import Traffic, Work
 from instrumented.books.events import Access, BufferInfo, Event, Kind
@@ -47,6 +47,7 @@ __all__ = [
     "Work",
     "analyse",
     "analyse_live",
+    "analyse_tuned",
     "bytedmd",
     "bytedmd_cost",
     "bytedmd_trace",

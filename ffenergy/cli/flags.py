@@ -233,8 +233,9 @@ def met_flag(command: Command) -> Command:
         "--memory",
         "met",
         type=click.Choice(MEMORIES),
-        help="What the bytes meet: a cache with write-backs (products as BLAS packs them), or a "
-        f"scratchpad, which knows what is dead and drops it [default: {MEMORIES[0]}].",
+        help="What the bytes meet: a cache with write-backs (products as BLAS packs them), a "
+        "scratchpad, which knows what is dead and drops it, or a memory managed by who knows what "
+        f"will be used again [default: {MEMORIES[0]}].",
     )(command)
 
 

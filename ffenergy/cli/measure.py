@@ -28,7 +28,13 @@ from ffenergy.costs.chosen_order import with_best_order
 from ffenergy.costs.decomposition import TRAINING_STEP
 from ffenergy.costs.measuring import measure as measure_algorithm
 from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES
-from ffenergy.costs.run_costs import MEASURED_IMAGES, measured_kinds, measured_work, tabulate
+from ffenergy.costs.run_costs import (
+    MEASURED_IMAGES,
+    further_analysis,
+    measured_kinds,
+    measured_work,
+    tabulate,
+)
 from ffenergy.costs.scenarios import Scenarios
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
@@ -158,7 +164,7 @@ def _step(
     found = [measure_algorithm(name, settings, steps) for name in names]
     hardware = [chosen.profile for chosen in profiles]
     work = measured_work(settings)
-    kinds = measured_kinds(names, work)
+    kinds = measured_kinds(names, work, further_analysis(met, hardware))
     prices = tabulate(kinds, hardware, whole_run=False, memory=met)
     ways = Scenarios(work, kinds, hardware[0], whole_run=False)
     book = step_tables.book(found, prices, hardware, settings, ways)

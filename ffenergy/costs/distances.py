@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ffenergy.costs.prices import PLACE
+from ffenergy.costs.prices import MANAGED, PLACE
 from ffenergy.costs.step_costs import StepCosts
 from instrumented.distances.marks import COLD, NEVER
 
@@ -85,11 +85,12 @@ def reuse(found: Distances) -> pd.DataFrame:
     return found.named(table.reset_index())
 
 
-def misses(found: Distances) -> pd.DataFrame:
+def misses(found: Distances, costs: Mapping[str, StepCosts]) -> pd.DataFrame:
     """What travels beyond an on-chip memory, for sizes up to the first that holds all reuse.
 
     A read, or an allocation of a cache, at distance d misses a memory smaller than d, a cold one
     misses all; a written byte travels to where the farthest access before it is overwritten is.
+    A managed memory has the sizes at which it was managed.
     """
     fills = found.sums["bytes_read"] + found.sums[ALLOCATED]
     found = Distances(found.places, found.sums.assign(bytes_read=fills))
@@ -103,7 +104,28 @@ def misses(found: Distances) -> pd.DataFrame:
         settled = (table[MOVED] == table.iloc[-1][MOVED]).all(axis=1).to_numpy().argmax()
         keys = names.iloc[int(str(number))]
         tables.append(table.iloc[: int(settled) + 1].assign(**{name: keys[name] for name in WHOSE}))
-    return pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True).merge(_least(costs), how="left")
+    known = (table["memory"] != MANAGED) | table["bytes_least"].notna()
+    return table[known].reset_index(drop=True)
+
+
+def _least(costs: Mapping[str, StepCosts]) -> pd.DataFrame:
+    """The lower estimates of managed memories: WHOSE, ``capacity_bytes`` and ``bytes_least``."""
+    parts = [
+        pd.DataFrame(
+            {
+                **dict(zip(WHOSE, (digest, accounting, memory, grain), strict=True)),
+                "capacity_bytes": analysis.least["capacity"],
+                "bytes_least": analysis.least[MOVED].sum(axis=1),
+            }
+        )
+        for digest, step in costs.items()
+        for (accounting, memory, grain), analysis in step.analyses.items()
+        if analysis.least is not None
+    ]
+    empty = pd.DataFrame(columns=[*WHOSE, "capacity_bytes", "bytes_least"])
+    found = pd.concat(parts, ignore_index=True) if parts else empty
+    return found.astype({"capacity_bytes": np.int64, "bytes_least": "Int64"})
 
 
 def _beyond(distance: np.ndarray, nbytes: np.ndarray) -> np.ndarray:

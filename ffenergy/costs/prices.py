@@ -14,9 +14,12 @@ from instrumented.books.operand import ROLES
 ACCOUNTINGS: Final = ("eager", "fused")
 PRICED_GRAIN: Final = "tile"
 """The grain at which levels and energy are taken. In a cache, eager products run packed."""
-MEMORIES: Final = ("cache", "scratchpad")
+SCRATCHPAD: Final = "scratchpad"
+MANAGED: Final = "managed"
+"""Analysed only where it is asked for: it takes a pass for every size of memory."""
+MEMORIES: Final = ("cache", SCRATCHPAD, MANAGED)
 """What a step may be priced in; the first, that of a program as it runs, if nobody chooses."""
-BYTEDMD_MEMORY: Final = "scratchpad"
+BYTEDMD_MEMORY: Final = SCRATCHPAD
 """The memory of ByteDMD, and of bytes as operations stream them."""
 
 STEP_KEYS: Final = ("algorithm", "step")
@@ -40,7 +43,12 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "misses": (
         *(*STEP_KEYS, "accounting", "memory", "grain"),
-        *("capacity_bytes", "bytes_read", "bytes_written"),
+        *("capacity_bytes", "bytes_read", "bytes_written", "bytes_least"),
+    ),
+    "tuned": (
+        *(*STEP_KEYS, "accounting", "profile", "level", "capacity_bytes"),
+        *("bytes_read", "bytes_written", "tuned_bytes_read", "tuned_bytes_written"),
+        "energy_saved_joules",
     ),
     "live": (
         *(*STEP_KEYS, "accounting", "moment", "layer", "phase", "operation"),
@@ -84,7 +92,10 @@ class Prices:
         bounds are -1 for first reads (cold) and for what lives on, 0 for what is written and never
         read. ``bytes_allocated`` is what a cache reads in only to overwrite it.
     misses: what travels beyond an on-chip memory of ``capacity_bytes``, what a cache allocates
-        among the bytes read.
+        among the bytes read. ``bytes_least``, reads and writes, is what no way to manage a memory
+        goes below; missing for other memories, and where it was not managed.
+    tuned: what lies beyond every level of a scratchpad with one order of tiles for all sizes, and
+        with products tiled for each level; what energy that saves. Only where the memory is one.
     live, peak, alive: live memory moment by moment (``train…`` kinds only), its peak, and who is
         alive there; the data set stands apart.
     decomposition: measures of one full training step and of the run, in signed parts.
@@ -102,6 +113,7 @@ class Prices:
     alive: pd.DataFrame
     decomposition: pd.DataFrame
     work: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS["work"]))
+    tuned: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS["tuned"]))
     memory: str = MEMORIES[0]
 
     def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:

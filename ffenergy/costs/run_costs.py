@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -12,11 +13,20 @@ import pandas as pd
 
 from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.distances import distances, misses, reuse
-from ffenergy.costs.prices import BYTEDMD_MEMORY, COLUMNS, MEMORIES, Prices
+from ffenergy.costs.managed import managed_at, with_managed
+from ffenergy.costs.prices import (
+    BYTEDMD_MEMORY,
+    COLUMNS,
+    MANAGED,
+    MEMORIES,
+    SCRATCHPAD,
+    Prices,
+)
 from ffenergy.costs.pricing import energy, levels
-from ffenergy.costs.rehearsal import Rehearsal, Rehearsed, Workload, rehearse
+from ffenergy.costs.rehearsal import Recording, Rehearsal, Rehearsed, Workload, rehearse
 from ffenergy.costs.step_costs import StepCosts, step_costs
 from ffenergy.costs.step_kinds import StepKind, What, trains_layers
+from ffenergy.costs.tuned import tuned, with_tuned
 from ffenergy.energy import Profile
 from ffenergy.energy.errors import PricingError
 from ffenergy.rules import registry
@@ -28,6 +38,7 @@ MEASURED_IMAGES: Final = 60_000
 """Training images that a measurement without data assumes: those of MNIST."""
 
 Say = Callable[[str], object]
+Further = Callable[[StepCosts, Recording], StepCosts]
 
 
 @dataclass(frozen=True)
@@ -48,11 +59,17 @@ class PricedKind:
 class StepAnalyst:
     """Records and analyses kinds of steps; kinds of equal digest share one analysis.
 
-    ``analysed`` holds the analyses by digest, those of other runs too if they are handed in.
+    ``analysed`` holds the analyses by digest, those of other runs too if they are handed in;
+    ``further`` adds to an analysis what the memory in question needs.
     """
 
-    def __init__(self, work: Workload, analysed: dict[str, StepCosts] | None = None) -> None:
-        self.work = work
+    def __init__(
+        self,
+        work: Workload,
+        analysed: dict[str, StepCosts] | None = None,
+        further: Further | None = None,
+    ) -> None:
+        self.work, self.further = work, further
         self.analysed = {} if analysed is None else analysed
 
     def of_run(
@@ -99,7 +116,8 @@ class StepAnalyst:
             if recording.digest != digest:
                 return False
             try:
-                self.analysed[digest] = step_costs(recording)
+                costs = step_costs(recording)
+                self.analysed[digest] = self.further(costs, recording) if self.further else costs
             except InstrumentError as error:
                 raise PricingError(
                     f"{rehearsal.algorithm}, step {one.kind.label}: {error}"
@@ -122,6 +140,16 @@ def _full_batch(kind: StepKind) -> bool:
     return kind.what is What.TRAIN and not kind.short
 
 
+def further_analysis(memory: str, profiles: Sequence[Profile]) -> Further | None:
+    """What is analysed only where a memory is priced: its management, or tuned products."""
+    if memory == MANAGED:
+        return partial(with_managed, capacities=managed_at(profiles))
+    if memory == SCRATCHPAD:
+        levels = sorted({size for profile in profiles for size in profile.capacities_bytes})
+        return partial(with_tuned, capacities=levels)
+    return None
+
+
 def price_run(
     results: Mapping[str, Mapping[str, Any]],
     settings: Settings,
@@ -142,7 +170,7 @@ def price_run(
         profiles: hardware profiles, the headline first.
         say: takes one line per step kind that cannot be reproduced.
         analysed: analyses by digest, used and added to; runs that share one analyse a step that
-            they have in common once.
+            they have in common once. All of them are priced in one memory.
         memory: the one that levels and energies are of.
         origins: where rules that are not of this package came from.
 
@@ -150,7 +178,8 @@ def price_run(
         SettingsError: an unknown algorithm.
         PricingError: a profile that lacks a figure.
     """
-    kinds = run_kinds(results, Workload(settings, *images), say, analysed, origins)
+    further = further_analysis(memory, profiles)
+    kinds = run_kinds(results, Workload(settings, *images), say, analysed, origins, further)
     return tabulate(kinds, profiles, whole_run=True, memory=memory)
 
 
@@ -160,9 +189,13 @@ def run_kinds(
     say: Say,
     analysed: dict[str, StepCosts] | None = None,
     origins: Mapping[str, str] = MappingProxyType({}),
+    further: Further | None = None,
 ) -> list[PricedKind]:
-    """The kinds of steps that a run took, analysed; arguments as for `price_run`."""
-    analyst = StepAnalyst(work, analysed)
+    """The kinds of steps that a run took, analysed; arguments as for `price_run`.
+
+    ``further`` is what its memory is to be analysed for besides: `further_analysis`.
+    """
+    analyst = StepAnalyst(work, analysed, further)
     return [
         kind
         for algorithm, row in results.items()
@@ -183,7 +216,8 @@ def price_steps(
     Where layers train one after the other, a step of each of them is priced. Their numbers stand
     for one batch of images: where several are in flight, a step counts as a share.
     """
-    kinds = measured_kinds(algorithms, measured_work(settings))
+    further = further_analysis(memory, profiles)
+    kinds = measured_kinds(algorithms, measured_work(settings), further)
     return tabulate(kinds, profiles, whole_run=False, memory=memory)
 
 
@@ -192,9 +226,11 @@ def measured_work(settings: Settings) -> Workload:
     return Workload(settings, settings.n_train or MEASURED_IMAGES, 0)
 
 
-def measured_kinds(algorithms: Sequence[str], work: Workload) -> list[PricedKind]:
-    """The kinds of `price_steps`, analysed."""
-    analyst = StepAnalyst(work)
+def measured_kinds(
+    algorithms: Sequence[str], work: Workload, further: Further | None = None
+) -> list[PricedKind]:
+    """The kinds of `price_steps`, analysed; ``further`` as for `run_kinds`."""
+    analyst = StepAnalyst(work, further=further)
     return [kind for algorithm in algorithms for kind in analyst.of_step(algorithm)]
 
 
@@ -215,7 +251,7 @@ def tabulate(
     found = distances(costs)
     tables: dict[str, pd.DataFrame] = {
         "reuse": reuse(found.of(BYTEDMD_MEMORY, memory)),
-        "misses": misses(found),
+        "misses": misses(found, costs),
     }
     served = {profile.name: levels(found, profile, memory) for profile in profiles}
     energies = {
@@ -224,6 +260,7 @@ def tabulate(
     }
     tables["levels"] = _joined(served)
     tables["energy"] = _joined(energies)
+    tables["tuned"] = tuned(costs, profiles)
     tables |= _live_tables(steps, costs)
     tables["work"] = pd.concat(
         [step.work.assign(digest=digest) for digest, step in costs.items()], ignore_index=True

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES, PLACE, PRICED_GRAIN
+from ffenergy.costs.prices import ACCOUNTINGS, MANAGED, MEMORIES, PLACE, PRICED_GRAIN
 from ffenergy.costs.rehearsal import Recording
 from instrumented import Analysis, Event, analyse_live
 from instrumented.analysis.live import LiveMemory
@@ -26,12 +26,13 @@ class StepCosts:
 
     ``work`` has a row per layer, phase, role and dtype with adds, multiplies and specials; fusion
     leaves arithmetic as it is. ``analyses`` is by accounting, memory and grain, ``live`` by
-    accounting.
+    accounting, and so is ``tuned``: what tiling every product for one memory saves.
     """
 
     analyses: dict[tuple[str, str, str], Analysis]
     work: pd.DataFrame
     live: dict[str, LiveMemory]
+    tuned: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def footprint(self, accounting: str) -> int:
         """Bytes that the step needs in memory: its peak, and the data set."""
@@ -81,7 +82,8 @@ def _in_memories(
     recorded = recording.events, recording.buffers
     operation = analyses(*recorded, grain=Grain.OPERATION, fused=fused, stream=whole)
     if fused:
-        tiled = analyses(*recorded, grain=Grain.TILE, memories=MEMORIES, fused=True)
+        memories = [memory for memory in MEMORIES if memory != MANAGED]
+        tiled = analyses(*recorded, grain=Grain.TILE, memories=memories, fused=True)
     else:
         tiled = analyses(*recorded, grain=Grain.TILE)
         tiled |= analyses(*recorded, grain=Grain.PACKED, memories=("cache",))

@@ -15,7 +15,7 @@ import pandas as pd
 from ffenergy.costs.decomposition import RUN, TRAINING_STEP, energies, of_run
 from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES, PRICED_GRAIN, Prices
 from ffenergy.costs.rehearsal import Workload
-from ffenergy.costs.run_costs import run_kinds, tabulate
+from ffenergy.costs.run_costs import further_analysis, run_kinds, tabulate
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, WELL_BUILT, Scenarios, order_of
 from ffenergy.energy import ChosenProfile, Profile, choose_profiles, restore_profiles
@@ -59,7 +59,8 @@ class Book:
         memory = str(run.configuration.get("memory", MEMORIES[0]))
         work = Workload(run.settings, *images)
         origins = run.configuration.get("rules", {})
-        kinds = run_kinds(run.results, work, say, origins=origins)
+        further = further_analysis(memory, hardware)
+        kinds = run_kinds(run.results, work, say, origins=origins, further=further)
         if not kinds:
             return cls(run, None, hardware)
         prices = tabulate(kinds, hardware, whole_run=True, memory=memory)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any, Final
 
 import pandas as pd
 
 from ffenergy.costs.decomposition import RUN, TOTAL, TRAINING_STEP, exact_total
-from ffenergy.costs.prices import ACCOUNTINGS
+from ffenergy.costs.prices import ACCOUNTINGS, MANAGED
 from ffenergy.costs.pricing import COMPUTE, WIRE
 from ffenergy.costs.step_kinds import rows_of, trains_layers
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Column, Table, amount, columns, pair, table
 from ffenergy.report.numbers import memory_size, words
-from ffenergy.report.per_sample import crossings
+from ffenergy.report.per_sample import crossings, miss_curves
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.style import (
     ALGORITHM_NAMES,
@@ -158,24 +159,32 @@ def components(book: Book) -> Table | None:
 
 def beyond(book: Book) -> Table | None:
     """Bytes per training sample that travel beyond an on-chip memory, by its size."""
+    caption = "Bytes per training sample that travel beyond an on-chip memory"
+    return _by_size("beyond", caption, book.miss_curves)
+
+
+def least(book: Book) -> Table | None:
+    """What no way to manage a memory goes below, where it is managed."""
+    if book.prices is None or book.prices.memory != MANAGED:
+        return None
+    curves = {name: miss_curves(book.prices, name, least=True) for name in book.miss_curves}
+    caption = "The least that any way to manage that memory lets travel, a lower estimate"
+    return _by_size("least", caption, curves)
+
+
+def _by_size(name: str, caption: str, by_accounting: Mapping[str, pd.DataFrame]) -> Table | None:
     found = {
-        (str(name), accounting): curves[name]
-        for accounting, curves in book.miss_curves.items()
-        for name in curves
+        f"{algorithm}|{accounting}": curves[algorithm]
+        for accounting, curves in by_accounting.items()
+        for algorithm in curves
     }
     if not found:
         return None
-    frame = pd.DataFrame({"|".join(key): values for key, values in found.items()}).ffill()
+    frame = pd.DataFrame(found).ffill()
     sizes = [size for size in frame.index if _power(int(size)) % SHOWN_SIZES == 0]
     frame = frame.loc[sizes].rename_axis("capacity_bytes").reset_index()
     shown = [_size_column("capacity_bytes", "on-chip memory"), *_pairs(frame, "B")]
-    return table(
-        "beyond",
-        "Bytes per training sample that travel beyond an on-chip memory",
-        "misses.csv and steps.csv",
-        shown,
-        frame,
-    )
+    return table(name, caption, "misses.csv and steps.csv", shown, frame)
 
 
 def meetings(book: Book) -> Table | None:

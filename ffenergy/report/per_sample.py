@@ -48,16 +48,19 @@ def per_training_sample(
     return weighted.groupby(list(keys), sort=False, as_index=False)[list(values)].sum()
 
 
-def miss_curves(prices: Prices, accounting: str) -> pd.DataFrame:
+def miss_curves(prices: Prices, accounting: str, *, least: bool = False) -> pd.DataFrame:
     """Bytes per training sample beyond an on-chip memory: a row per size, a column per algorithm.
 
-    The index is `capacity_bytes`, ascending. Tables per step end at the first size that holds all
-    reuse; beyond it they go on with their last value.
+    ``least``: what no way to manage the memory goes below (`Prices.misses`). The index is
+    `capacity_bytes`, ascending. Tables per step end at the first size that holds all reuse; beyond
+    it they go on with their last value.
     """
     misses = prices.misses
     misses = misses[(misses["accounting"] == accounting) & (misses["grain"] == PRICED_GRAIN)]
     misses = misses[misses["memory"] == prices.memory]
-    moved = misses.assign(bytes=misses["bytes_read"] + misses["bytes_written"])
+    travels = misses["bytes_least" if least else "bytes_read"].astype(float)
+    moved = misses.assign(bytes=travels + (0 if least else misses["bytes_written"]))
+    moved = moved[moved["bytes"].notna()]
     by_step = moved.pivot_table(index="capacity_bytes", columns=STEP, values="bytes").ffill()
     weight = weights(prices.steps)
     found = {

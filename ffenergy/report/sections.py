@@ -12,6 +12,7 @@ from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.report import cost_tables
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Table, columns, table
+from ffenergy.report.tuned_table import tuned
 
 UNPRICED: Final = "The run has no priced steps (trained without counting), so this is left out."
 ONE_SIDED: Final = "The run lacks Forward-Forward or backprop, so there is nothing to compare."
@@ -161,7 +162,7 @@ def crossing(book: Book) -> Section:
         "ends where nothing travels any more."
     )
     notes = [] if met else ["No two lines change places at any size of on-chip memory."]
-    beyond = _present([cost_tables.beyond(book)])
+    beyond = _present([cost_tables.beyond(book), cost_tables.least(book), tuned(book)])
     return Section(
         name, title, lead, notes, pictures=("miss-curves",), tables=_present([met]), more=beyond
     )

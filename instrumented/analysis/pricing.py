@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from instrumented.analysis.histogram import PLACE
 from instrumented.books.events import BufferInfo
+from instrumented.distances.managed import Managed
 from instrumented.distances.memories import FOLLOW, PRICE, WARM, Memory
-from instrumented.distances.sums import COLUMNS
+from instrumented.distances.sums import COLUMNS, Sums
 from instrumented.lowering.kinds import MemoryKind
 from instrumented.lowering.scopes import scope_of
 from instrumented.lowering.stream import Stream
 from instrumented.lowering.table import Table
 from instrumented.lowering.uses import Ints
 
+LEAST: Final = ("capacity", "bytes_read", "bytes_written")
+
 
 class Priced(NamedTuple):
-    """A table per memory, and how large the step is that they are of."""
+    """A table per memory, and how large the step is that they are of.
+
+    ``least`` is the lower estimate of a managed memory, a row per capacity: LEAST.
+    """
 
     tables: dict[str, pd.DataFrame]
+    least: pd.DataFrame
     instructions: int
     accesses: int
 
@@ -33,6 +40,7 @@ def distances(
     step: int,
     memories: Sequence[str],
     scopes: Collection[str] | None = (),
+    capacities: Sequence[int] = (),
 ) -> Priced:
     """Run a stream through memories of all sizes at once and sum up one step.
 
@@ -41,18 +49,26 @@ def distances(
         buffers: the buffers of the trace.
         step: the step in question; those before it warm the memories up, those after it show what
             becomes of its writes.
-        memories: ``cache`` and ``scratchpad``, or one of them.
+        memories: ``cache``, ``scratchpad``, ``managed``, or some of them.
         scopes: names of the fusion scopes that are one operation; None: all.
+        capacities: sizes in bytes that a managed memory has; it counts as the next smaller one.
 
     Returns:
         For every memory a row per layer, phase, operation, role and distance (bytes; COLD, and for
         writes NEVER) with bytes_read, bytes_allocated (cache: what a write brings in first),
         bytes_written (by how far their value goes) and bytedmd (scratchpad), all exact integers.
+        Where it is managed, a distance is the least of ``capacities`` at which an access hits.
     """
     names, places = places_of(stream.table, scopes)
     numbers = [0, 0]
-    made = {kind: _memory(kind, stream, buffers, places) for kind in memories}
-    for passed, part in stream.parts(*stream.table.span(step)):
+    span = stream.table.span(step)
+    made = {
+        kind: _managed(stream, buffers, places, capacities, empty=span[0] == 0)
+        if kind == MemoryKind.MANAGED
+        else _memory(kind, stream, buffers, places)
+        for kind in memories
+    }
+    for passed, part in stream.parts(*span):
         if passed == FOLLOW and all(memory.settled for memory in made.values()):
             break
         for memory in made.values():
@@ -61,8 +77,15 @@ def distances(
             instruction = part.chunk.instruction
             numbers[0] += int(np.count_nonzero(np.diff(instruction))) + bool(instruction.size)
             numbers[1] += instruction.size
-    tables = {kind: _frame(memory, stream, names) for kind, memory in made.items()}
-    return Priced(tables, *numbers)
+    tables: dict[str, pd.DataFrame] = {}
+    least = pd.DataFrame(columns=list(LEAST))
+    for kind, memory in made.items():
+        found = memory.finish(stream.kept)
+        if not isinstance(found, Sums):
+            found, lower = found
+            least = pd.DataFrame(lower, columns=list(LEAST))
+        tables[kind] = _frame(found, names)
+    return Priced(tables, least, *numbers)
 
 
 def places_of(table: Table, scopes: Collection[str] | None) -> tuple[pd.DataFrame, Ints]:
@@ -78,18 +101,41 @@ def places_of(table: Table, scopes: Collection[str] | None) -> tuple[pd.DataFram
     return pd.DataFrame(list(numbers), columns=PLACE), np.array(found, np.int64)
 
 
+def _managed(
+    stream: Stream,
+    buffers: Mapping[int, BufferInfo],
+    places: Ints,
+    capacities: Sequence[int],
+    *,
+    empty: bool,
+) -> Managed:
+    table, data_bytes = stream.table, _data_bytes(stream.table, buffers)
+    product = stream.owners.product[stream.owners.event]
+    known = {"rows": table.rows, "data_bytes": data_bytes}
+    return Managed(table.sizes, places, product, capacities, **known, empty=empty)
+
+
+def _data_bytes(table: Table, buffers: Mapping[int, BufferInfo]) -> int:
+    """Return the bytes of the data sets that are gathered from."""
+    return sum(buffers[buffer].nbytes for buffer in set(table.buffer[table.rows :].tolist()))
+
+
 def _memory(kind: str, stream: Stream, buffers: Mapping[int, BufferInfo], places: Ints) -> Memory:
+    table, data_bytes = stream.table, _data_bytes(stream.table, buffers)
+    if kind == MemoryKind.SCRATCHPAD:
+        return scratchpad(stream, places, data_bytes)
+    return Memory(table.sizes, places, rows=table.rows, data_bytes=data_bytes, live=None)
+
+
+def scratchpad(stream: Stream, places: Ints, data_bytes: int) -> Memory:
+    """Return a scratchpad with what is there at first: data at the bottom, first buffers on top."""
     table = stream.table
-    sets = set(table.buffer[table.rows :].tolist())
-    live = None
-    if kind == MemoryKind.SCRATCHPAD:  # data at the bottom, the first buffer on top
-        initial = np.flatnonzero(stream.initial)[::-1]
-        live = initial[np.argsort(~table.is_data[initial], kind="stable")]
-    data_bytes = sum(buffers[buffer].nbytes for buffer in sets)
+    initial = np.flatnonzero(stream.initial)[::-1]
+    live = initial[np.argsort(~table.is_data[initial], kind="stable")]
     return Memory(table.sizes, places, rows=table.rows, data_bytes=data_bytes, live=live)
 
 
-def _frame(memory: Memory, stream: Stream, names: pd.DataFrame) -> pd.DataFrame:
-    place, distance, values = memory.finish(stream.kept).rows()
+def _frame(sums: Sums, names: pd.DataFrame) -> pd.DataFrame:
+    place, distance, values = sums.rows()
     frame = names.iloc[place].reset_index(drop=True)
     return frame.assign(distance=distance, **dict(zip(COLUMNS, values.T, strict=True)))

@@ -38,6 +38,10 @@ class Analysis:
     has calls, flops and bytes per layer, phase, operation and role. ``instructions`` and
     ``accesses`` say how large the lowered step is, ``atom`` how many multiply-adds an instruction
     of a product does along each of its loops.
+
+    Where the memory is managed, a distance is the least of the capacities asked for at which an
+    access hits (a schedule that exists), and ``least`` says what no schedule goes below: capacity,
+    bytes_read and bytes_written, each at the least by itself.
     """
 
     grain: str
@@ -49,6 +53,7 @@ class Analysis:
     traffic: pd.DataFrame
     instructions: int
     accesses: int
+    least: pd.DataFrame | None = None
 
     @cached_property
     def reads(self) -> pd.DataFrame:
@@ -114,6 +119,7 @@ def analyse(
     fused: bool = False,
     scopes: Collection[str] | None = None,
     step: int | None = None,
+    capacities: Sequence[int] = (),
 ) -> Analysis:
     """Price one training step of a recorded trace, in the steady state.
 
@@ -124,15 +130,18 @@ def analyse(
             steps (five for a cache, which does not know what is dead), or none at all.
         buffers: the buffers that the events name; a trace brings its own.
         grain: ``operation``, ``tile`` or ``packed`` (``lowering/kinds.py``).
-        memory: ``scratchpad`` or ``cache``.
+        memory: ``scratchpad``, ``cache``, or at tile grain ``managed``.
         atom: multiply-adds of one instruction of a product along each of its loops (tile grain).
         fused: read every fusion scope as one kernel.
         scopes: which fusion scopes, by name; None: all.
         step: the step to report; by default the middle one (of an even number the later). The
             steps before it warm the stack up, those after it show what becomes of its writes.
+        capacities: sizes of a managed memory in bytes. It is managed for each of them; at a size
+            between two of them it counts as the smaller.
 
     Raises:
-        InstrumentError: an unknown grain or memory, too few steps, or nothing recorded.
+        InstrumentError: an unknown grain or memory, a managed memory without a capacity or not at
+            tile grain, too few steps, or nothing recorded.
     """
     return analyses(
         events,
@@ -143,6 +152,7 @@ def analyse(
         fused=fused,
         scopes=scopes,
         step=step,
+        capacities=capacities,
     )[memory]
 
 
@@ -157,6 +167,7 @@ def analyses(
     scopes: Collection[str] | None = None,
     step: int | None = None,
     stream: Stream | None = None,
+    capacities: Sequence[int] = (),
 ) -> dict[str, Analysis]:
     """Price one step in several memories at once, as ``analyse`` does in one: by memory.
 
@@ -165,8 +176,10 @@ def analyses(
     if grain not in tuple(Grain):
         raise InstrumentError(f"unknown grain {grain!r}; use {', '.join(Grain)}")
     for memory in memories:
-        if memory not in (MemoryKind.CACHE, MemoryKind.SCRATCHPAD):
-            raise InstrumentError(f"unknown memory {memory!r}; use cache or scratchpad")
+        if memory not in tuple(MemoryKind):
+            raise InstrumentError(f"unknown memory {memory!r}; use {', '.join(MemoryKind)}")
+        if memory == MemoryKind.MANAGED and (grain != Grain.TILE or min(capacities, default=0) < 1):
+            raise InstrumentError("a managed memory needs capacities in bytes, and the grain tile")
     from instrumented.analysis.pricing import distances
 
     events, buffers = _events_and_buffers(events, buffers)
@@ -174,7 +187,7 @@ def analyses(
     enabled: Collection[str] | None = scopes if fused else ()
     if stream is None:
         stream = streamed(events, buffers, grain=grain, atom=atom, scopes=enabled)
-    priced = distances(stream, buffers, reported, memories, enabled)
+    priced = distances(stream, buffers, reported, memories, enabled, capacities)
     chosen = [event for event in events if event.step == reported]
     return {
         memory: Analysis(
@@ -187,6 +200,7 @@ def analyses(
             traffic=with_work(table, chosen, enabled),
             instructions=priced.instructions,
             accesses=priced.accesses,
+            least=priced.least if memory == MemoryKind.MANAGED else None,
         )
         for memory, table in priced.tables.items()
     }
@@ -224,6 +238,28 @@ def analyse_live(
     if stream is None:
         stream = streamed(events, buffers, scopes=scopes if fused else ())
     return live_memory(stream, buffers, reported)
+
+
+def analyse_tuned(
+    events: Recorded | Sequence[Event],
+    buffers: Mapping[int, BufferInfo] | None = None,
+    *,
+    capacities: Sequence[int],
+    fused: bool = False,
+    scopes: Collection[str] | None = None,
+    step: int | None = None,
+) -> pd.DataFrame:
+    """Say what it saves to tile every product for the memory at hand.
+
+    Arguments are as in ``analyse``. The result (``tuning.tuned``) is to be taken off what a
+    scratchpad moves at tile grain: bytes per layer, phase, operation, role and capacity.
+    """
+    from instrumented.analysis.tuning import tuned
+
+    events, buffers = _events_and_buffers(events, buffers)
+    enabled: Collection[str] | None = scopes if fused else ()
+    stream = streamed(events, buffers, grain=Grain.TILE, scopes=enabled)
+    return tuned(stream, _reported(events, step), capacities, enabled)
 
 
 def _events_and_buffers(
