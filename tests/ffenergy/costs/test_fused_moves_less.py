@@ -1,9 +1,10 @@
 """A fused step moves no more than the eager one, in memories of any size.
 
 A kernel that goes tile by tile reads and writes in another order than operations one by one, which
-shifts what lies where on an LRU stack a little. So 2 % are allowed; and where a working set just
-fits (the eager step's traffic falls by more than a tenth within 15 % of the capacity, as LRU has it
-for whatever comes round in a cycle) a memory larger by 15 %.
+shifts what lies where on an LRU stack a little. So 2 % are allowed (3 % where Adam goes through
+whole layers, in passes that no kernel makes); and where a working set just fits (the eager step's
+traffic falls by more than a tenth within a tenth of the capacity, as LRU has it for whatever comes
+round in a cycle) a memory larger by a tenth.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ from instrumented import analyse
 from instrumented.distances.marks import COLD
 
 MORE = 1.02
-NEAR = 1.15
-STEEP = 1.1
-SIZES = {"adam's blocks smaller than a layer": 3000, "larger": 1 << 20}
+NEAR = 1.1
+BLOCKS = {"blocks smaller than a layer": (3000, MORE), "larger": (1 << 20, 1.03)}
 SMALL = {"layer_sizes": "196,128,120,100", "batch_size": 40}
 
 
@@ -40,28 +40,28 @@ def tables(rule: str, settings: Settings, memory: str) -> list[pd.DataFrame]:
     return [analyse(*step, grain="tile", memory=memory, fused=f).table for f in (False, True)]
 
 
-def check(eager: pd.DataFrame, fused: pd.DataFrame) -> None:
+def check(eager: pd.DataFrame, fused: pd.DataFrame, more: float = MORE) -> None:
     largest = int(eager["distance"].max())
     capacities = np.geomspace(4096, 1.2 * largest, 60)
     fitting = 0
     for capacity in capacities:
         found, at_most = moved(fused, capacity), moved(eager, capacity)
-        if moved(eager, capacity / NEAR) > STEEP * moved(eager, capacity * NEAR):
+        if moved(eager, capacity / NEAR) > NEAR * moved(eager, capacity * NEAR):
             fitting += 1
             at_most = moved(eager, capacity / NEAR)
-        assert found <= MORE * at_most, f"{capacity:,.0f} bytes: {found:,} instead of {at_most:,}"
+        assert found <= more * at_most, f"{capacity:,.0f} bytes: {found:,} instead of {at_most:,}"
     assert fitting < capacities.size // 2
 
 
 @pytest.mark.parametrize("memory", ["scratchpad", "cache"])
-@pytest.mark.parametrize("block", SIZES.values(), ids=SIZES.keys())
+@pytest.mark.parametrize(("block", "more"), BLOCKS.values(), ids=BLOCKS.keys())
 @pytest.mark.parametrize("rule", ["ff", "bp"])
 def test_of_a_small_network(
-    rule: str, block: int, memory: str, monkeypatch: pytest.MonkeyPatch
+    rule: str, block: int, more: float, memory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(optimizers, "BLOCK", block)
     settings = Settings.from_preset("quick").replace(**SMALL)
-    check(*tables(rule, settings, memory))
+    check(*tables(rule, settings, memory), more)
 
 
 @pytest.mark.slow

@@ -1,0 +1,117 @@
+"""Seconds and memory of pricing, and of two commands, against what they are meant to take.
+
+    python -m benchmarks.pricing [CASE …] [--repeats 3]
+
+Each run is a process of its own; figures are medians. A case prices what `compare` does: every kind
+of step of Forward-Forward, backprop and the untrained control, eager and fused, at both grains, in
+all memories. MiB are those above what rehearsing the steps takes. `scale` has seconds per million
+accesses, which do not grow where time is linear in accesses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+ALGORITHMS = ("ff", "bp", "random")
+GOALS = {  # seconds, MiB
+    "quick": (4, None),
+    "1000x4": (20, 1024),
+    "2000x4": (60, None),
+    "batch-1000": (None, None),
+    "measure": (2, None),
+    "help": (0.4, None),
+}
+COMMANDS = {
+    "measure": ("measure", "--preset", "quick"),
+    "help": ("--help",),
+}
+CASES: dict[str, dict[str, Any]] = {
+    "quick": {},
+    "1000x4": {"layer_sizes": "784,1000,1000,1000,1000"},
+    "2000x4": {"layer_sizes": "784,2000,2000,2000,2000"},
+    "batch-1000": {"layer_sizes": "784,2000,2000,2000,2000", "batch_size": 1000},
+}
+
+
+def priced(case: str) -> dict[str, float]:
+    """Price a case in this process."""
+    from ffenergy.costs.rehearsal import Workload, rehearse
+    from ffenergy.costs.step_costs import step_costs
+    from ffenergy.settings import Settings
+
+    settings = Settings.from_preset("quick").replace(**CASES[case])
+    one_step = case == "batch-1000"
+    rehearsals = [
+        rehearse(name, Workload(settings, 60_000, 10_000))
+        for name in (ALGORITHMS[:1] if one_step else ALGORITHMS)
+    ]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    accesses = 0
+    seen: set[str] = set()
+    begun = time.perf_counter()
+    for rehearsal in rehearsals:
+        for kind in rehearsal.kinds:
+            if kind.signature.digest in seen or (one_step and kind.kind.label != "train"):
+                continue
+            seen.add(kind.signature.digest)
+            costs = step_costs(rehearsal.record(kind))
+            accesses += sum(one.accesses for one in costs.analyses.values())
+    seconds = time.perf_counter() - begun
+    above = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return {"seconds": seconds, "MiB": above / 1024, "accesses": accesses}
+
+
+def commanded(case: str) -> dict[str, float]:
+    """Run a command of the program."""
+    begun = time.perf_counter()
+    command = [sys.executable, "-m", "ffenergy", *COMMANDS[case]]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return {"seconds": time.perf_counter() - begun}
+
+
+def measured(case: str) -> dict[str, float]:
+    """Measure a case once, in a process of its own."""
+    if case in COMMANDS:
+        return commanded(case)
+    command = [sys.executable, "-m", "benchmarks.pricing", "--here", case]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("cases", nargs="*", choices=[[], *GOALS], metavar="CASE")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--here", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.here:
+        print(json.dumps(priced(given.here)))
+        return
+    print(f"{'case':<12}{'seconds':>9}{'goal':>7}{'MiB':>8}{'goal':>7}{'accesses':>14}{'scale':>8}")
+    for case in given.cases or GOALS:
+        runs = [measured(case) for _ in range(given.repeats)]
+        found = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+        seconds, mib = GOALS[case]
+        row = f"{case:<12}{found['seconds']:9.2f}{_shown(seconds):>7}"
+        if "MiB" in found:
+            scale = 1e6 * found["seconds"] / found["accesses"]
+            row += f"{found['MiB']:8.0f}{_shown(mib):>7}{found['accesses']:14,.0f}{scale:8.2f}"
+        print(row, flush=True)
+
+
+def _shown(goal: float | None) -> str:
+    return "" if goal is None else f"{goal:g}"
+
+
+if __name__ == "__main__":
+    main()
