@@ -3,7 +3,7 @@
 Keeping a block between two accesses takes its bytes at every moment strictly between them and
 saves what bringing it back would move. `keep` packs such intervals greedily in the order of their
 ends. Where a byte saves as much as any other and intervals may be kept in part, that is the most
-that any memory of this capacity can save (docs/metric.md §7 "Managed").
+that any memory of this capacity can save (docs/metric.md §8 "Levels").
 """
 
 from __future__ import annotations
