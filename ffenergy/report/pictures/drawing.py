@@ -109,10 +109,11 @@ def plain_numbers(axis: Axis, form: Callable[[float], str] = "{:g}".format) -> N
     axis.set_minor_formatter(shown if high < WIDE * low else NullFormatter())
 
 
-def headline(figure: Figure, sentence: str) -> None:
-    """Say over a picture what there is to see in it, on as many lines as it takes."""
+def headline(figure: Figure, sentence: str, about: str = "") -> None:
+    """Say over a picture what there is to see in it, and of what, on as many lines as it takes."""
     width = int(LETTERS_PER_INCH * figure.get_figwidth())
     lines = textwrap.wrap(sentence, width, break_on_hyphens=False)
+    lines += textwrap.wrap(about, width, break_on_hyphens=False)
     figure.suptitle("\n".join(lines), fontsize=12, weight="bold")
 
 

@@ -25,6 +25,7 @@ SIZE: Final = (9.6, 6.08)  # inches; 960 x 608 pixels, both multiples of 16 for 
 DPI: Final = 100
 COLOURS: Final = {"real": "#0072B2", "hybrid": "#D55E00"}
 BINS: Final = 36
+LABELLED: Final = 1.42  # width of a panel over that of its curves, which are named at their ends
 GAP: Final = 2  # pixels between receptive fields
 UNITS: Final = {"joules": "J", "macs": "MACs"}
 
@@ -84,15 +85,15 @@ class _Scene:
         for k, layer in enumerate(self.layers):
             ax = figure.add_axes((left + k * (each + gap), 0.53, each, 0.33))
             self._goodness(ax, layer, number, first=k == 0)
-        panels = [(0.06, 0.1, 0.25, 0.27), (0.39, 0.1, 0.25, 0.27), (0.72, 0.1, 0.25, 0.27)]
+        panels = [(left, 0.1, 0.27, 0.27) for left in (0.055, 0.385, 0.71)]
         errors, bytes_moved, energy = (figure.add_axes(place) for place in panels)
         table = self.film.table
-        self._curves(errors, table["test_error"], number, "{:.2f} %")
+        self._curves(errors, table["test_error"], number, "{:.2f}")
         errors.set_title("Test error (%)", loc="left")
         scale, unit = _scale(float(self.moved.max()))
-        self._curves(bytes_moved, self.moved / scale, number, f"{{:.3g}} {unit}")
+        self._curves(bytes_moved, self.moved / scale, number, "{:.3g}")
         bytes_moved.set_title(f"{unit} moved by training steps (eager)", loc="left")
-        self._curves(energy, table[self.energy], number, f"{{:.3g}} {self.energy_unit}")
+        self._curves(energy, table[self.energy], number, "{:.3g}")
         profile = table["profile"].iloc[0]
         energy.set_title(f"{self.energy_unit} spent on them ({profile})", loc="left")
         figure.text(0.02, 0.015, self._note(), fontsize=8, color="#444444")
@@ -155,7 +156,7 @@ class _Scene:
                 va="center",
                 annotation_clip=False,
             )
-        ax.set(xlim=(0, epochs[-1] * 1.55), ylim=(0, top))
+        ax.set(xlim=(0, epochs[-1] * LABELLED), ylim=(0, top))
         ax.set_xticks(
             [
                 tick

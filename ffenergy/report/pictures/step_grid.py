@@ -62,8 +62,8 @@ def _wins(ratios: pd.DataFrame) -> str:
     told = []
     for accounting, own in ratios.groupby("accounting", sort=False):
         wins = int((own["energy_ratio_to_bp"] < 1).sum())
-        told.append(f"in {wins} of {len(own)} steps {accounting}")
-    return f"Forward-Forward costs less energy than backprop {', '.join(told)}"
+        told.append(f"{wins} of {len(own)} steps {accounting}")
+    return f"Forward-Forward costs less energy than backprop in {', '.join(told)}"
 
 
 def _held(ratios: pd.DataFrame, axes: list[str], held: Mapping[str, Any]) -> str:

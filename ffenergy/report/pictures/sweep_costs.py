@@ -46,8 +46,7 @@ def render(summary: pd.DataFrame, energy: str) -> dict[str, bytes]:
         seeds = counted(int(done["n"].min()), int(done["n"].max()), "seed")
         sample = " · SAMPLE, not the full data set" if done["is_sample"].any() else ""
         about = f"{done['dataset'].iloc[0]}, {seeds}; dotted: targets{sample}"
-        left.set_title(about, loc="left", fontsize=10)
-        headline(figure, f"Least error: {least_errors(done)}")
+        headline(figure, f"Least error: {least_errors(done)}", about)
         return saved(figure)
 
 

@@ -43,8 +43,7 @@ def render(summary: pd.DataFrame, swept: Sequence[str]) -> dict[str, bytes]:
         seeds = counted(int(done["n"].min()), int(done["n"].max()), "seed")
         bars = "; bars: one standard deviation" if done["n"].max() > 1 else ""
         about = f"{done['dataset'].iloc[0]}, {seeds}{bars}{sample}"
-        ax.set_title(about, loc="left", fontsize=10)
-        headline(figure, f"Least error: {least_errors(done, names)}")
+        headline(figure, f"Least error: {least_errors(done, names)}", about)
         return saved(figure)
 
 
