@@ -55,7 +55,11 @@ class Answering:
 
 def where_it_is(path: Path) -> list[str]:
     """Where the page of a run is, and how to see more."""
-    return [f"Page        {path / 'report.html'}", "All tables  --verbose, or the CSV files there"]
+    return [
+        f"Page         {path / 'report.html'}",
+        f"Other chips  ffenergy map {path}",
+        "All tables   --verbose, or the CSV files there",
+    ]
 
 
 def answer_flags(command: Command) -> Command:

@@ -19,7 +19,7 @@ from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import DEFAULT_PROFILES, Profile, choose_profiles, profiles
 from ffenergy.errors import SettingsError
 from ffenergy.files.contents import as_csv
-from ffenergy.report import map_table
+from ffenergy.report import screen
 from ffenergy.rules import registry
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
@@ -164,7 +164,7 @@ def map_command(
     elif as_table:
         click.echo(as_csv(table).decode(), nl=False)
     else:
-        for line in map_table.screen(table, shown, hardware):
+        for line in screen.of_map(table, shown, hardware):
             click.echo(line)
         if directory is not None:
             click.echo(f"Written to {directory.path}: map.csv, map.png, energy.png, map.json.")

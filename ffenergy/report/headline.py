@@ -9,15 +9,17 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs.decomposition import RUN
-from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT
+from ffenergy.costs.best_orders import network_of
+from ffenergy.costs.map import on_chip_sizes, regimes, rows
+from ffenergy.costs.scenarios import AS_IT_RUNS, THE_LEAST, WELL_BUILT, on_chip_bytes
 from ffenergy.errors import SettingsError
 from ffenergy.report import findings
 from ffenergy.report.answer import Answer
 from ffenergy.report.book import Book
-from ffenergy.report.numbers import error_percent, figure, quantity
+from ffenergy.report.columns import UNITS
+from ffenergy.report.numbers import error_percent, figure, memory_size, quantity
 from ffenergy.report.tables import ratio
-from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
+from ffenergy.rules.registry import FORWARD_FORWARD
 from ffenergy.style import ALGORITHM_NAMES, in_order
 
 MEASURES: Final = {
@@ -76,9 +78,9 @@ def of_algorithms(book: Book, scenario: str = "") -> dict[str, dict[str, float |
 
 
 def ratios(book: Book, scenario: str = "") -> dict[str, float]:
-    """Forward-Forward's measures over backprop's under a scenario, where both are known."""
+    """The pair's measures, the rule's over its baseline's, where both are known."""
     found = of_algorithms(book, scenario)
-    ours, theirs = (found.get(name, {}) for name in (FORWARD_FORWARD, BACKPROP))
+    ours, theirs = (found[name] for name in book.pair) if book.pair else ({}, {})
     return {
         name: ratio(ours[name] or 0.0, theirs[name] or 0.0)
         for name in MEASURES
@@ -106,48 +108,78 @@ def short_answer(book: Book) -> Answer | None:
 
 
 def sentences(book: Book) -> list[str]:
-    """The answer in two sentences, what L2 normalisation eats in a third; at most 25 words each."""
-    told = short_answer(book)
+    """The answer as it runs, well built, and what L2 normalisation eats; at most 25 words each."""
+    told = book.answers.get((book.base, "eager"))
     if told is None:
         return []
-    unit = told.unit
-    ours, theirs = quantity(told.forward_forward, unit), quantity(told.backprop, unit)
-    times = figure(told.forward_forward / told.backprop) if told.backprop else "unknown"
-    base = "" if book.base == RUN else " a step"
-    opening = book.scenario[:1].upper() + book.scenario[1:]
-    first = (
-        f"{opening}, Forward-Forward needs {times} times the energy of backprop:"
-        f" {ours} against {theirs}{base}."
-    )
-    return [first, _saving(told), _normalisation(told)]
+    found = [_saving(told), _well_built(book), _normalisation(told, book.well_built_answer)]
+    return [sentence for sentence in found if sentence]
+
+
+def bound(book: Book) -> str:
+    """What the pair spends with training steps at their bounds; empty where none are known."""
+    found = of_algorithms(book, THE_LEAST)
+    least = [found[name].get("energy") for name in book.pair or ()]
+    if not least or None in least:
+        return ""
+    titles = [ALGORITHM_NAMES[name] for name in book.pair or ()]
+    spent = [quantity(float(one or 0), UNITS[book.unit]) for one in least]
+    told = " and ".join(f"{one} in {title}" for one, title in zip(spent, titles, strict=True))
+    return f"At the least, training steps at their proven bounds in a managed memory: {told}."
 
 
 def _saving(told: Answer) -> str:
-    saved, added = quantity(told.saved, told.unit), quantity(abs(told.added_back), told.unit)
+    opening = "As it runs, "
     if told.saved <= 0:
-        return "There is no backward pass here that removing could save."
+        return f"{opening}there is no backward pass here that removing could save."
     if told.added_back <= 0:
-        return f"Removing the backward pass saves {saved}, and its other phases save {added} more."
+        more = quantity(-told.added_back, told.unit)
+        return f"{opening}all of what removing backprop saves is left, and {more} more."
     if told.kept > 0:
-        return (
-            f"Removing the backward pass saves {saved}; what it does instead costs {added}, "
-            f"so {100 * told.kept_share:.0f} % of the saving is left."
-        )
+        left = f"{opening}{100 * told.kept_share:.0f} % of what removing backprop saves is left"
+        return f"{left}; the second pass eats the rest."
+    times = figure(told.added_back / told.saved)
     return (
-        f"Removing the backward pass saves {saved}; what it does instead costs {added}, "
-        "so nothing of the saving is left."
+        f"{opening}none of what removing backprop saves is left: the second pass adds back"
+        f" {times} times as much."
     )
 
 
-def _normalisation(told: Answer) -> str:
-    share = told.normalisation_share
-    if math.isnan(share):
+def _well_built(book: Book) -> str:
+    """What both rules cost in their best orders, and at which sizes Forward-Forward's pays."""
+    ratio = ratios(book, WELL_BUILT).get("energy", math.nan)
+    network = network_of(book.run.settings)
+    if math.isnan(ratio) or network is None:
+        return ""
+    profile = next(one for one in book.hardware if one.name == book.headline)
+    here = on_chip_bytes(profile)
+    one, every = regimes(network)
+    saved = f"saves {100 * (1 - ratio):.0f} %"
+    costs = saved if ratio < 1 else f"costs {figure(ratio)} times as much"
+    told = f"Well built it {costs} on {memory_size(here)}"
+    between = f"{memory_size(one)} to {memory_size(every)}"
+    if one <= here < every:
+        return f"{told}, where one layer fits on the chip but not all ({between} here)."
+    sizes = [one, *(size for size in on_chip_sizes() if one < size < every)]
+    best = rows([network], sizes, [profile], [FORWARD_FORWARD])
+    best = best[best["rule"] == FORWARD_FORWARD]
+    most = 1 - float(best["ratio_to_backprop"].min())
+    if most < max(0.01, 1 - ratio):
+        return f"{told}, where {'no layer fits' if here < one else 'all layers fit'} on the chip."
+    return f"{told} and can save {100 * most:.0f} % on {between}, where one layer fits."
+
+
+def _normalisation(told: Answer, built: Answer | None) -> str:
+    if math.isnan(told.normalisation_share):
         return f"L2 normalisation costs {quantity(told.normalisation, told.unit)} on top."
-    if share <= 0:
-        return "L2 normalisation eats nothing of it."
-    if share > 1:
-        return f"L2 normalisation alone costs {figure(share)} times that saving."
-    return f"L2 normalisation alone eats {100 * share:.0f} % of that saving."
+    sentence = f"L2 normalisation eats {_eaten(told)} of the saving as it runs"
+    if built is None or math.isnan(built.normalisation_share):
+        return f"{sentence}."
+    return f"{sentence}, {_eaten(built)} deferred into the next product."
+
+
+def _eaten(told: Answer) -> str:
+    return f"{100 * max(told.normalisation_share, 0.0):.0f} %"
 
 
 def warnings(book: Book) -> list[str]:
@@ -157,7 +189,12 @@ def warnings(book: Book) -> list[str]:
     if control and beaten:
         what = f"{' and '.join(beaten)} did no better than the {ALGORITHM_NAMES[control[0]]}"
         told.append(f"{what} ({error_percent(control[1])}).")
-    told += [findings.validation(book.run), findings.unfinished(book.run)]
+    held_out = book.run.configuration.get("data", {}).get("validation_images")
+    if held_out:
+        told.append(
+            f"Errors are on {held_out:,} held-out training images; no test set was touched."
+        )
+    told.append(findings.unfinished(book.run))
     return [sentence for sentence in told if sentence]
 
 

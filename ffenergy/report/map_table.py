@@ -1,8 +1,8 @@
-"""The map on the screen: where Forward-Forward is cheaper, and what every chip says. 24 lines."""
+"""Tables of the map: where Forward-Forward is cheaper, and what every chip says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import pandas as pd
@@ -11,7 +11,6 @@ from ffenergy.costs.map import rows
 from ffenergy.costs.network import Network
 from ffenergy.costs.regions import Verdict
 from ffenergy.energy import Profile
-from ffenergy.report import text
 from ffenergy.report.columns import Column, Table
 from ffenergy.report.columns import table as laid_out
 from ffenergy.report.numbers import MISSING
@@ -31,15 +30,6 @@ SHORT: Final = {
 """Winners in few letters: * proven, m measured, ? undecided."""
 WITHOUT_SIZE: Final = MIB
 """On-chip bytes of a profile that knows only distances."""
-
-
-def screen(table: pd.DataFrame, network: Network, profiles: Sequence[Profile]) -> Iterator[str]:
-    """The lines of `ffenergy map`: the answer of the first profile, then every chip's."""
-    yield text.table(where_cheaper(table, "-".join(map(str, network.layer_sizes)), profiles[0]))
-    yield ""
-    yield text.table(chips(network, profiles))
-    yield "* proven, ? undecided. Closed forms, nothing measured; each value computed once, managed"
-    yield "memory."
 
 
 def where_cheaper(table: pd.DataFrame, layer_sizes: str, profile: Profile) -> Table:

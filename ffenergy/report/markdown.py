@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+from ffenergy.report import headline
 from ffenergy.report.book import Book
 from ffenergy.report.columns import Table
 from ffenergy.report.findings import accounting_line, data_line, findings, priced_line
@@ -22,7 +23,8 @@ def page(book: Book, shown: Sequence[Section], pictures: Iterable[Drawn] = ()) -
     """The whole page; `shown` are the sections of the book."""
     drawn = {name.partition(".")[0]: (name, caption, alt) for name, caption, alt in pictures}
     configuration = book.run.configuration
-    answers = [answer.sentence() for answer in book.answers.values()]
+    answers = [*filter(None, [*headline.sentences(book), headline.bound(book)])]
+    answers += [answer.sentence() for answer in book.answers.values()]
     parts = [
         "# What moved",
         f"Command: `{configuration['command']}`",

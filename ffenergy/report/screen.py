@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 import pandas as pd
 
 from ffenergy.costs.decomposition import RUN
+from ffenergy.costs.network import Network
 from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT
-from ffenergy.report import headline
+from ffenergy.energy import Profile
+from ffenergy.report import headline, map_table
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Cell, Column, Table, table
 from ffenergy.report.numbers import MISSING, fixed, prefixed
 from ffenergy.report.text import grid, wrapped
-from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
-from ffenergy.style import ALGORITHM_NAMES
+from ffenergy.report.text import table as printed
+from ffenergy.style import ALGORITHM_NAMES, short_name
 
+LONGEST: Final = 17
+"""Letters of a title in a row of the table."""
+LINES: Final = 24
+"""Of a terminal."""
 TERMS: Final = (
-    "As it runs: every NumPy operation streams its operands through memory. Commute ÷ compute: "
-    "energy of moving bytes over that of arithmetic. Moved: read and written. Peak live: most "
-    "bytes alive at once in a training step."
+    "Commute ÷ compute: joules of moving bytes over those of arithmetic. Peak live: most bytes "
+    "alive at once. As it runs: NumPy's own operations and order; well built: the best known order."
 )
 
 
 def screen(book: Book, about: str, after: Sequence[str]) -> str:
-    """Title, table, answer, warnings, terms; ``after`` says where the rest is, a line each."""
+    """Title, table, answer, warnings, terms; ``after`` says where the rest is, a line each.
+
+    Where that is more than a terminal has, empty lines go first, then the terms.
+    """
     shown = comparison(book)
-    lines = [about, ""]
-    if shown is not None:
-        lines += [*(f"  {line}".rstrip() for line in grid(shown)), ""]
-    told = [*headline.sentences(book), *headline.warnings(book)]
-    lines += [*map(wrapped, told), *([""] if told else [])]
-    if book.prices:
-        lines += [wrapped(f"{TERMS} {_priced(book)}"), ""]
-    return "\n".join([*lines, *after])
+    body = [f"  {line}".rstrip() for line in grid(shown)] if shown is not None else []
+    told = [wrapped(one) for one in (*headline.sentences(book), *headline.warnings(book))]
+    terms = [wrapped(f"{TERMS} {_priced(book)}")] if book.prices else []
+    parts = ["\n".join(part) for part in ([about], body, told, terms, after) if part]
+    for gap in ("\n\n", "\n"):
+        lines = gap.join(parts)
+        if lines.count("\n") < LINES:
+            return lines
+    return "\n".join([about, *body, *told, *after])
 
 
 def about_run(book: Book) -> str:
@@ -57,23 +66,25 @@ def about_run(book: Book) -> str:
 
 def comparison(book: Book) -> Table | None:
     """The table of the screen, a row per algorithm, and Forward-Forward ÷ backprop."""
-    found = headline.of_algorithms(book)
+    found = headline.of_algorithms(book, AS_IT_RUNS)
     if not found:
         return None
     unit = UNITS.get(book.unit, "J")
-    frame = pd.DataFrame([{"algorithm": ALGORITHM_NAMES.get(n, n), **v} for n, v in found.items()])
-    other = WELL_BUILT if book.scenario != WELL_BUILT else AS_IT_RUNS
-    beside = headline.of_algorithms(book, other)
-    frame["other_energy"] = [beside[name]["energy"] for name in found]
+    frame = pd.DataFrame([{"algorithm": _name(name), **found[name]} for name in found])
+    other = WELL_BUILT if book.scenario == AS_IT_RUNS else book.scenario
+    built, beside = headline.of_algorithms(book, other), other.replace(" ", "\n")
+    frame["built"] = [built[name]["energy"] for name in found]
+    frame["built_commute"] = [built[name]["commute_to_compute"] for name in found]
     every = [
         Column("algorithm", "", number=False),
-        Column("test_error", "test error", "%", fixed(2)),
-        Column("energy", f"energy\n{book.scenario}", unit, prefixed(), family="energy"),
-        Column("other_energy", f"energy\n{other}", unit, prefixed(), family="energy"),
-        Column("commute_to_compute", "commute ÷\ncompute", form=fixed(2)),
+        Column("test_error", "test\nerror", "%", fixed(2)),
+        Column("energy", "energy\nas it runs", unit, prefixed(), family="energy"),
+        Column("built", beside, unit, prefixed(), family="energy"),
+        Column("commute_to_compute", "commute ÷\ncompute\nas it runs", form=fixed(2)),
+        Column("built_commute", beside, form=fixed(2)),
         Column("bytes", "moved", "B", prefixed()),
-        Column("flops", "arithmetic", "flop", prefixed()),
-        Column("peak_live", "peak live", "B", prefixed()),
+        Column("flops", "arith-\nmetic", "flop", prefixed()),
+        Column("peak_live", "peak\nlive", "B", prefixed()),
         Column("wall_seconds", "wall", "s", fixed(1)),
     ]
     if book.base == RUN:
@@ -81,13 +92,21 @@ def comparison(book: Book) -> Table | None:
     names = [c for c in every if c.name == "algorithm" or frame[c.name].notna().any()]
     shown = table("screen", "", "summary.csv", names, frame)
     shown = replace(shown, headings=[h.replace(", ", "\n") for h in shown.headings])
-    ratios = headline.ratios(book)
-    if not ratios:
+    ratios = headline.ratios(book, AS_IT_RUNS)
+    if not ratios or book.pair is None:
         return shown
-    name = f"{ALGORITHM_NAMES[FORWARD_FORWARD]} ÷ {ALGORITHM_NAMES[BACKPROP]}"
-    ratios |= {"other_energy": headline.ratios(book, other).get("energy", math.nan)}
+    well = headline.ratios(book, other)
+    ratios |= {"built": well.get("energy", math.nan)}
+    ratios |= {"built_commute": well.get("commute_to_compute", math.nan)}
+    name = " ÷ ".join(map(_name, book.pair))
     cells = [_ratio(ratios.get(column.name, math.nan)) for column in names[1:]]
     return replace(shown, foot=[Cell(name, name), *cells])
+
+
+def _name(algorithm: str) -> str:
+    """Its title, or its short one where that would take too much of a line."""
+    title = ALGORITHM_NAMES.get(algorithm, algorithm)
+    return title if len(title) <= LONGEST else short_name(algorithm)
 
 
 def _ratio(value: float) -> Cell:
@@ -97,4 +116,15 @@ def _ratio(value: float) -> Cell:
 def _priced(book: Book) -> str:
     profile = next((p for p in book.hardware if p.name == book.headline), None)
     what = f"{profile.title} ({book.headline})" if profile else book.headline
-    return f"Energies are estimates for {what}; --profile chooses other hardware."
+    return f"Energies are estimates for {what}."
+
+
+def of_map(table: pd.DataFrame, network: Network, profiles: Sequence[Profile]) -> Iterator[str]:
+    """The lines of `ffenergy map`: the answer of the first profile, then every chip's."""
+    yield printed(
+        map_table.where_cheaper(table, "-".join(map(str, network.layer_sizes)), profiles[0])
+    )
+    yield ""
+    yield printed(map_table.chips(network, profiles))
+    yield "* proven, ? undecided. Closed forms, nothing measured; each value computed once, managed"
+    yield "memory."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from ffenergy.report import headline
 from ffenergy.report.book import Book
 from ffenergy.report.columns import Table
 from ffenergy.report.findings import accounting_line, data_line, findings, priced_line
@@ -16,6 +17,7 @@ WIDTH = 100
 def everything(book: Book) -> str:
     """Everything there is to print of a run: the answers, what they rest on, tables, findings."""
     head = [
+        *(wrapped(one) for one in (*headline.sentences(book), headline.bound(book)) if one),
         *(wrapped(answer.sentence()) for answer in book.answers.values()),
         wrapped(f"Data: {data_line(book.run)}."),
         wrapped(f"Bytes are counted {accounting_line(book.run)}."),

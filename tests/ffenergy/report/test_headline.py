@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ffenergy.costs.decomposition import decompose
+from ffenergy.costs.decomposition import RUN, decompose
+from ffenergy.costs.scenarios import WELL_BUILT
+from ffenergy.energy import load_profile
 from ffenergy.errors import SettingsError
 from ffenergy.report import headline
 from ffenergy.report.answer import Answer, answer
@@ -41,10 +43,68 @@ def test_the_table_has_the_figures_of_the_summary(book: Book) -> None:
     assert foot["energy"].text == f"{ratio:.2f}"
 
 
-def test_one_screen_of_24_lines_and_100_columns(book: Book) -> None:
-    lines = screen(book, about_run(book), ["Page        runs/x/report.html", "rest"]).splitlines()
+@pytest.fixture
+def built(book: Book) -> Book:
+    """The same run, as if Forward-Forward needed half of its energy where it is well built."""
+    found = replace(book, hardware=(load_profile(book.headline),))
+    better = book.scenarios.assign(scenario=WELL_BUILT)
+    better.loc[better["algorithm"] == "ff", "energy_joules"] *= 0.5
+    found.__dict__["scenarios"] = pd.concat([book.scenarios, better], ignore_index=True)
+    return found
+
+
+def troubled(book: Book) -> Book:
+    """A run that warns of everything there is to warn of."""
+    run = book.run
+    data = {**run.configuration["data"], "validation_images": 10_000}
+    results = {name: {**row, "test_error": 50.0} for name, row in run.results.items()}
+    found = replace(run, results=results, configuration={**run.configuration, "data": data})
+    worst = replace(book, run=found.with_status("interrupted", "during Forward-Forward"))
+    worst.__dict__["scenarios"] = book.scenarios
+    return worst
+
+
+@pytest.mark.parametrize("warned", [False, True])
+def test_one_screen_of_24_lines_and_100_columns(built: Book, *, warned: bool) -> None:
+    shown = troubled(built) if warned else built
+    text = screen(shown, about_run(shown), ["Page        runs/x/report.html", "rest"])
+    lines = text.splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 100
+    assert lines[-1] == "rest"
+    for sentence in (*headline.sentences(shown), *headline.warnings(shown)):
+        assert " ".join(sentence.split()) in " ".join(text.split())
+    assert ("no better than the untrained control" in text) == warned
+
+
+def test_both_scenarios_stand_beside_each_other(built: Book) -> None:
+    shown = comparison(built)
+    assert shown is not None
+    row = dict(zip([c.name for c in shown.columns], shown.rows[0], strict=True))
+    assert float(row["built"].value) == 0.5 * float(row["energy"].value)
+    foot = dict(zip([c.name for c in shown.columns], shown.foot, strict=True))
+    ratio = headline.ratios(built)["energy"]
+    assert foot["energy"].text == f"{ratio:.2f}"
+    assert foot["built"].text == f"{ratio / 2:.2f}"
+    assert (
+        f"Well built it saves {100 * (1 - ratio / 2):.0f} % on 1 MiB"
+        in headline.sentences(built)[1]
+    )
+
+
+def test_where_one_layer_fits_is_told_of_other_chips_too(built: Book) -> None:
+    sizes = [784, 1000, 1000, 1000, 1000]
+    settings = {**built.run.configuration["settings"], "layer_sizes": sizes}
+    wide = replace(built.run, configuration={**built.run.configuration, "settings": settings})
+    shown = replace(built, run=wide)
+    dear = built.scenarios.copy()
+    dear.loc[dear["algorithm"] == "ff", "energy_joules"] *= 10.0
+    shown.__dict__["scenarios"] = dear
+    sentence = headline.sentences(shown)[1]
+    assert sentence.startswith("Well built it costs ")
+    # 12 bytes x 1001 x 1000, and three of them with 12 bytes x 785 x 1000
+    assert "on 11.5 MiB to 43.4 MiB, where one layer fits." in sentence
+    assert len(sentence.split()) <= 25
 
 
 BP = {"forward": 100, "backward": 80, "gradient": 90}
@@ -54,19 +114,25 @@ BP = {"forward": 100, "backward": 80, "gradient": 90}
     ("ff", "says"),
     [
         # 80 saved, 100 + 90 + 20 added back: nothing is left
-        ({"forward": 200, "gradient": 180, "normalize": 20}, "so nothing of the saving is left"),
+        ({"forward": 200, "gradient": 180, "normalize": 20}, "adds back 2.62 times as much"),
         # 80 saved, 20 added back: 60 of 80
-        ({"forward": 100, "gradient": 90, "normalize": 20}, "so 75 % of the saving is left"),
-        ({"forward": 90, "gradient": 90}, "its other phases save 10.0 J more"),
+        (
+            {"forward": 100, "gradient": 90, "normalize": 20},
+            "75 % of what removing backprop saves is left",
+        ),
+        (
+            {"forward": 90, "gradient": 90},
+            "all of what removing backprop saves is left, and 10.0 J more",
+        ),
         ({"forward": 100, "gradient": 90, "backward": 80}, "no backward pass here"),
     ],
 )
 def test_the_answer_in_short_sentences(
     book: Book, monkeypatch: pytest.MonkeyPatch, ff: dict[str, int], says: str
 ) -> None:
-    monkeypatch.setattr(headline, "short_answer", lambda _: told(BP, ff))
+    monkeypatch.setitem(book.__dict__, "answers", {(RUN, "eager"): told(BP, ff)})
     sentences = headline.sentences(book)
-    assert says in sentences[1]
+    assert says in sentences[0]
     assert all(len(sentence.split()) <= 25 for sentence in sentences)
     assert not any("nan" in sentence for sentence in sentences)
 
