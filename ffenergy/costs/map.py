@@ -45,6 +45,8 @@ COLUMNS: Final = (*PLACE, *ORDER, *ENERGY)
 """Columns of the map. Bytes and energies are of a batch, energies in ``energy_unit``. Ratios are of
 energies, rule ÷ backprop, both in their best orders, with the interval of 90 % of the draws of the
 constants; ``ratio_to_backprop_bound`` sets the rule's best order against backprop's bound."""
+PARTS: Final = ("compute", "on_chip", "off_chip_best_order", "off_chip_bound")
+"""Energies of `Work.parts`."""
 MEASURED: Final = ("ratio_cache", "ratio_managed")
 """Columns of measured energy ratios, rule ÷ backprop, where a table of them is given."""
 
@@ -126,6 +128,17 @@ class Work:
         best = np.array([[one.nbytes] for one in found.orders], dtype=np.float64)
         bound = np.array([[one.nbytes] for one in found.bounds], dtype=np.float64)
         return Energies(inside + best * price.off_chip_byte, inside + bound * price.off_chip_byte)
+
+    def parts(self, chip: Chip, on_chip_bytes: int, found: Side) -> FloatArray:
+        """Nominal energies of a side: a row per network, columns `PARTS`."""
+        price = chip.prices(on_chip_bytes, self.behind)
+        each = np.stack([price.multiply_add, price.multiply, price.special])[:, 0]
+        near = np.broadcast_to(price.on_chip_byte[..., 0], len(self.on_chip))
+        far = np.broadcast_to(price.off_chip_byte[..., 0], len(self.on_chip))
+        best = np.array([one.nbytes for one in found.orders], dtype=np.float64)
+        bound = np.array([one.nbytes for one in found.bounds], dtype=np.float64)
+        columns = (self.arithmetic @ each, self.on_chip[:, 0] * near, best * far, bound * far)
+        return np.stack(columns, axis=1)
 
 
 def rows(

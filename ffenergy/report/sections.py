@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ffenergy.costs.decomposition import RUN, TRAINING_STEP
+from ffenergy.costs.best_orders import network_of
+from ffenergy.costs.decomposition import BACKPROP, FORWARD_FORWARD, RUN, TRAINING_STEP
 from ffenergy.costs.decomposition import UNITS as ENERGY_UNITS
 from ffenergy.costs.prices import ACCOUNTINGS
-from ffenergy.report import cost_tables
+from ffenergy.report import cost_tables, map_table
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Table, columns, table
 from ffenergy.report.tuned_table import tuned
@@ -43,6 +44,7 @@ def sections(book: Book) -> list[Section]:
     return [
         accuracy(book),
         waterfall(book),
+        regions(book),
         places(book),
         crossing(book),
         normalisation(book),
@@ -110,6 +112,24 @@ def waterfall(book: Book) -> Section:
     )
     more = [*step, *_present([cost_tables.well_built_parts(book)]), *other_parts(book)]
     return Section(name, title, lead, pictures=("energy-waterfall",), tables=run, more=more)
+
+
+def regions(book: Book) -> Section:
+    """Where each rule wins, whatever the order of its computation."""
+    name, title = "map", "Which chip, which batch: where each rule wins"
+    if book.prices is None or not book.hardware:
+        return Section(name, title, missing=UNPRICED)
+    both = book.pair == (FORWARD_FORWARD, BACKPROP)
+    network = network_of(book.run.settings) if both else None
+    if network is None:
+        return Section(name, title, missing="No closed forms are known of what this run trained.")
+    lead = (
+        "Each rule in its best order of computation, by closed forms. Proven: no program of the "
+        "other rule can spend less. It is the order that pays: layers of Forward-Forward need "
+        "not wait for each other."
+    )
+    chips = map_table.chips(network, book.hardware)
+    return Section(name, title, lead, pictures=("map",), more=[chips])
 
 
 def other_parts(book: Book) -> list[Table]:

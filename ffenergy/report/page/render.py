@@ -8,26 +8,40 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from html import escape as quoted
+from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ffenergy.energy import profiles
+from ffenergy.costs.best_orders import network_of
+from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT
+from ffenergy.energy import Profile, profiles
 from ffenergy.report import headline
 from ffenergy.report.book import Book
 from ffenergy.report.findings import assumptions, data_line, findings
 from ffenergy.report.numbers import MISSING, error_percent, figure
 from ffenergy.report.page import whatif
-from ffenergy.report.page.svg import inline
 from ffenergy.report.pictures.drawing import Picture
 from ffenergy.report.sections import Section
-from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.runs.run import Run
+from ffenergy.style import ALGORITHM_NAMES
 
+SHOWN: Final = (AS_IT_RUNS, WELL_BUILT)
 QUESTION: Final = "Does Forward-Forward save energy?"
-OPEN: Final = ("accuracy", "waterfall", "crossing")
+OPEN: Final = ("accuracy", "waterfall", "map")
 """Sections that are not folded."""
+COLOURS: Final = {
+    "#ffffff": "var(--page)",
+    "#000000": "var(--ink)",
+    "#e5e5e5": "var(--line)",
+    "#444444": "var(--muted)",
+}
+"""What is no data in a picture: paper, ink, grid, notes; they follow light and dark."""
+STYLE: Final = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
+METADATA: Final = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
+ROOT: Final = re.compile(r"<svg\b([^>]*?)(/?)>")
+BOX: Final = re.compile(r'viewBox="[^"]+"')
 Drawn = tuple[Picture, Mapping[str, bytes]]
 
 
@@ -46,11 +60,12 @@ class Drawing:
 class Head:
     """The top of the page: question, ratio and figures in large, the answer in short, the rest.
 
-    ``figures`` are name, Forward-Forward's, backprop's.
+    ``ratios`` are figure and scenario; ``figures`` are name, the rule's, its baseline's.
     """
 
     question: str
-    ratio: str
+    ratios: list[tuple[str, str]]
+    baseline: str
     figures: list[tuple[str, str, str]]
     answer: list[str]
     warnings: list[str]
@@ -79,7 +94,7 @@ def page(book: Book, shown: Sequence[Section], pictures: Iterable[Drawn] = ()) -
         open=OPEN,
         sections=shown,
         drawings={picture.name: drawing(picture, files) for picture, files in pictures},
-        whatif=whatif.payload(book.prices, known.values()) if book.prices else {},
+        whatif=_reckoned(book, known.values()),
         run=configuration,
         settings=configuration["settings"],
         data=data_line(book.run),
@@ -88,6 +103,13 @@ def page(book: Book, shown: Sequence[Section], pictures: Iterable[Drawn] = ()) -
             {name: configuration[name] for name in ("seed", "settings", "versions")}, indent=2
         ),
     )
+
+
+def _reckoned(book: Book, known: Iterable[Profile]) -> dict[str, Any]:
+    """What the page's script needs; empty where nothing was priced."""
+    if book.prices is None:
+        return {}
+    return whatif.payload(book.prices, known, network_of(book.run.settings))
 
 
 def kept_together(sentence: str) -> str:
@@ -114,27 +136,32 @@ def head(book: Book) -> Head:
     warned = headline.warnings(book)
     found = [sentence for sentence in findings(book) if sentence not in warned]
     short = headline.sentences(book)
-    told = [*answers, *found]
+    least = headline.bound(book)
+    told = [*([least] if least else []), *answers, *found]
     if not short:
         short, told = (told[:1], told[1:]) if told else (["Nothing of this run has finished."], [])
-    ratio = headline.ratios(book).get("energy", math.nan)
-    shown = "" if math.isnan(ratio) else f"{figure(ratio)}×"
+    ratios = {one: headline.ratios(book, one).get("energy", math.nan) for one in SHOWN}
+    shown = [(f"{figure(ratio)}×", one) for one, ratio in ratios.items() if not math.isnan(ratio)]
     question = QUESTION if shown else "What does learning move?"
-    return Head(question, shown, _figures(book), short[:2], warned, told, assumptions(book))
+    baseline = ALGORITHM_NAMES[book.pair[1]] if book.pair else ""
+    figures = _figures(book)
+    return Head(question, shown, baseline, figures, short, warned, told, assumptions(book))
 
 
 def _figures(book: Book) -> list[tuple[str, str, str]]:
     """What stands beside the ratio, for Forward-Forward and for backprop."""
-    found = headline.of_algorithms(book)
-    shown = []
-    for measure, name, form in (
-        ("test_error", "test error", error_percent),
-        ("commute_to_compute", "commute ÷ compute", figure),
+    shown: list[tuple[str, str, str]] = []
+    for measure, scenario, name, form in (
+        ("test_error", AS_IT_RUNS, "test error", error_percent),
+        ("commute_to_compute", AS_IT_RUNS, "commute ÷ compute", figure),
+        ("commute_to_compute", WELL_BUILT, "well built", figure),
     ):
-        values = [found.get(one, {}).get(measure) for one in (FORWARD_FORWARD, BACKPROP)]
-        told = [MISSING if value is None else form(value) for value in values]
-        shown.append((name, *told))
-    return [(name, ours, theirs) for name, ours, theirs in shown]
+        found = headline.of_algorithms(book, scenario)
+        values = [found[one].get(measure) for one in book.pair or ()]
+        ours, theirs = (MISSING if one is None else form(one) for one in values or (None, None))
+        if scenario == AS_IT_RUNS or values != [None, None]:
+            shown.append((name, ours, theirs))
+    return shown
 
 
 def drawing(picture: Picture, files: Mapping[str, bytes]) -> Drawing:
@@ -144,3 +171,21 @@ def drawing(picture: Picture, files: Mapping[str, bytes]) -> Drawing:
         return Drawing(picture.name, picture.caption, picture.alt, chart=Markup(chart))  # noqa: S704
     address = f"data:image/png;base64,{base64.b64encode(files['png']).decode()}"
     return Drawing(picture.name, picture.caption, picture.alt, address)
+
+
+def inline(name: str, alt: str, svg: str) -> str:
+    """Return an SVG file of matplotlib as an element of HTML.
+
+    Ids get the picture's name in front, since a page has many; colours of paper and ink become
+    CSS variables; `alt` says in words what there is to see.
+    """
+    body = METADATA.sub("", STYLE.sub("", svg[svg.index("<svg") :]))
+    body = re.sub(r'\bid="', f'id="{name}-', body)
+    body = re.sub(r'href="#', f'href="#{name}-', body)
+    body = re.sub(r"url\(#", f"url(#{name}-", body)
+    for colour, variable in COLOURS.items():
+        body = body.replace(colour, variable)
+    told = f'role="img" aria-label="{quoted(alt)}" data-name="{name}"'
+    root = ROOT.search(body)
+    box = root and BOX.search(root[1])
+    return ROOT.sub(rf"<svg {told} {box[0] if box else ''}\2>", body, count=1).strip()

@@ -1,7 +1,8 @@
 """The hardware what-if: costs for any on-chip size, here and as data for the page's script.
 
 The script in the page computes what :func:`costs` and :func:`sentences` compute, from the same
-histogram; a test holds the two together in a browser.
+histogram; a test holds the two together in a browser. What no program that ran can tell, both
+rules in their best orders and the least that any program spends, are the closed forms of the map.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from ffenergy.costs import on_chip
 from ffenergy.costs.decomposition import PARTS, RUN, TRAINING_STEP, alike, decompose, of_run
 from ffenergy.costs.distances import ALLOCATED
+from ffenergy.costs.map import BATCHES, Work, on_chip_sizes, side
+from ffenergy.costs.network import Network
 from ffenergy.costs.prices import ACCOUNTINGS, PRICED_GRAIN, Prices
 from ffenergy.costs.pricing import COMPUTE
 from ffenergy.costs.step_kinds import full_batches, rows_of
 from ffenergy.energy import PricingError, Profile, compute_energy
+from ffenergy.energy.chip import Chip
 from ffenergy.report.answer import answer
 from ffenergy.report.book import SCOPES
 from ffenergy.report.columns import UNITS
@@ -95,14 +100,47 @@ def priceable(prices: Prices, profiles: Iterable[Profile]) -> list[Profile]:
     return found
 
 
-def payload(prices: Prices, profiles: Iterable[Profile]) -> dict[str, Any]:
-    """Everything the page's script needs, ready for JSON; empty if nothing can be priced."""
+def closed_forms(network: Network, profiles: Iterable[Profile]) -> dict[str, Any]:
+    """Energies of a batch in best orders and at the least: batches, sizes, and ``energies``.
+
+    ``energies`` by profile and rule: a list per batch size of a list per on-chip size, with
+    `costs.map.PARTS` in the unit of the profile.
+    """
+    batches = sorted({*BATCHES, network.batch_size})
+    found = [network.replace(batch_size=batch) for batch in batches]
+    sizes = on_chip_sizes()
+    chips = [Chip(profile) for profile in profiles]
+    energies: dict[str, dict[str, Any]] = {chip.profile.name: {} for chip in chips}
+    for rule in (FORWARD_FORWARD, BACKPROP):
+        work = Work(rule, found)
+        sides = [side(rule, found, size) for size in sizes]
+        for chip in chips:
+            parts = [work.parts(chip, *pair) for pair in zip(sizes, sides, strict=True)]
+            energies[chip.profile.name][rule] = _short(np.stack(parts, axis=1).tolist())
+    return {"batches": batches, "own": network.batch_size, "sizes": sizes, "energies": energies}
+
+
+def _short(values: Any) -> Any:
+    """Five digits of every number."""
+    return [*map(_short, values)] if isinstance(values, list) else float(f"{values:.5g}")
+
+
+def payload(
+    prices: Prices, profiles: Iterable[Profile], network: Network | None = None
+) -> dict[str, Any]:
+    """Everything the page's script needs, ready for JSON; empty if nothing can be priced.
+
+    ``network`` adds best orders and bounds, where both rules of the decomposition trained.
+    """
     chosen = priceable(prices, profiles)
     if not chosen or prices.work.empty:
         return {}
     bins = histogram(prices)
     names = in_order(bins["algorithm"].unique(), ALGORITHM_NAMES)
+    both = network is not None and {FORWARD_FORWARD, BACKPROP} <= set(names)
     return {
+        "closed": closed_forms(network, chosen) if network is not None and both else None,
+        "pair": [FORWARD_FORWARD, BACKPROP],
         "scopes": [[scope, text] for scope, text in SCOPES.items() if scope in set(bins["scope"])],
         "accountings": list(ACCOUNTINGS),
         "algorithms": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,21 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
+from ffenergy.costs.best_orders import network_of
 from ffenergy.costs.map import LARGEST, MIB, SMALLEST, on_chip_sizes, regimes, winners
 from ffenergy.costs.network import Network
 from ffenergy.costs.regions import SCALE, Verdict
+from ffenergy.costs.scenarios import on_chip_bytes
 from ffenergy.energy import Profile, load_profile
-from ffenergy.report.pictures.drawing import LOOK, saved
+from ffenergy.report.book import Book
+from ffenergy.report.numbers import memory_size
+from ffenergy.report.pictures.drawing import LOOK, headline, saved
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 AN_OCTAVE: Final = 5
+COARSE: Final = 3
+"""Sizes an octave in the report of a run."""
+HATCH: Final[dict[Any, Any]] = {"hatch.linewidth": 0.7, "hatch.color": "#FFFFFF"}
 BATCHES: Final = tuple(sorted({round(10 ** (k / 10)) for k in range(31)}))
 SMALLEST_NAMED: Final = 0.04
 """Share of a panel that a region must have to carry its name."""
@@ -41,6 +49,7 @@ COLOURS: Final = {
     Verdict.BP_MEASURED: "#5FA8D8",
     Verdict.BP_PROVEN: "#0B5C94",
 }
+PROVEN: Final = Verdict.RULE_PROVEN
 HATCHED: Final = (Verdict.BP_KNOWN, Verdict.BP_MEASURED, Verdict.BP_PROVEN)
 LEGEND: Final = {
     Verdict.RULE_PROVEN: "FF cheaper, proven",
@@ -78,15 +87,14 @@ def render(networks: Sequence[tuple[int, ...]], profile: Profile) -> dict[str, b
     bytes on every call.
     """
     sizes = on_chip_sizes(SMALLEST, LARGEST, AN_OCTAVE)
-    with rc_context({**LOOK, "hatch.linewidth": 0.7, "hatch.color": "#FFFFFF"}):
+    with rc_context({**LOOK, **HATCH}):
         figure = Figure(figsize=(12.5, 1.9 + 3.1 * len(networks)), layout="constrained")
         panels = figure.subplots(
             len(networks), len(OPTIMIZERS), sharex=True, sharey=True, squeeze=False
         )
         for layer_sizes, row in zip(networks, panels, strict=True):
             for optimizer, ax in zip(OPTIMIZERS, row, strict=True):
-                found = [Network(layer_sizes, batch, optimizer) for batch in BATCHES]
-                _panel(ax, found[0], sizes, winners(found, sizes, profile))
+                _panel(ax, Network(layer_sizes, 1, optimizer), sizes, BATCHES, profile)
         for ax, name in zip(panels[0], OPTIMIZERS.values(), strict=True):
             ax.annotate(
                 name,
@@ -108,50 +116,89 @@ def render(networks: Sequence[tuple[int, ...]], profile: Profile) -> dict[str, b
             f"each in its best order; {profile.title}",
             fontsize=13,
         )
-        handles: list[Artist] = [
-            Patch(
-                facecolor=COLOURS[verdict],
-                edgecolor="#FFFFFF" if verdict in HATCHED else "#888888",
-                hatch="///" if verdict in HATCHED else None,
-                label=LEGEND[verdict],
-            )
-            for verdict in SCALE
-            if verdict not in (Verdict.RULE_MEASURED, Verdict.BP_MEASURED)
-        ]
-        handles.append(
-            Line2D(
-                *([], []),
-                marker="o",
-                color="black",
-                linestyle=":",
-                markerfacecolor="white",
-                label="published setting, on known chips",
-            )
-        )
+        handles = [*_legend(), _points("published setting, on known chips")]
         figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=10)
         return saved(figure)
 
 
-def _panel(ax: Axes, network: Network, sizes: Sequence[int], codes: npt.NDArray[np.int64]) -> None:
-    """Regions of one optimiser, the three regimes above them."""
+def of_run(book: Book) -> Figure | None:
+    """The map of a run's own network and optimiser, its batch and its chip marked."""
+    if book.pair != (FORWARD_FORWARD, BACKPROP) or not book.hardware:
+        return None
+    network, profile = network_of(book.run.settings), book.hardware[0]
+    if network is None:
+        return None
+    sizes = on_chip_sizes(SMALLEST, LARGEST, COARSE)
+    batches = sorted({*BATCHES[::2], network.batch_size})
+    with rc_context(HATCH):
+        figure = Figure(figsize=(9, 4.6), layout="constrained")
+        ax = figure.subplots()
+        codes = _panel(ax, network, sizes, batches, profile)
+        ax.axhline(network.batch_size, color="black", linewidth=0.9, linestyle=":")
+        here = on_chip_bytes(profile)
+        ax.plot(here, network.batch_size, "o", color="white", markeredgecolor="black", zorder=5)
+        ax.set_ylabel("images a batch")
+        ax.set_xlabel("memory on the chip, MiB")
+        handles = [*_legend(), _points("this run")]
+        figure.legend(handles=handles, loc="outside right center", fontsize=9)
+        own = codes[batches.index(network.batch_size)]
+        proven = [size for size, code in zip(sizes, own, strict=True) if SCALE[code] == PROVEN]
+        told = (
+            f"from {memory_size(proven[0])} to {memory_size(proven[-1])}" if proven else "nowhere"
+        )
+        headline(
+            figure, f"In batches of {network.batch_size} Forward-Forward is proven cheaper {told}"
+        )
+    return figure
+
+
+def _legend() -> list[Artist]:
+    """A patch per region."""
+    return [
+        Patch(
+            facecolor=COLOURS[verdict],
+            edgecolor="#FFFFFF" if verdict in HATCHED else "#888888",
+            hatch="///" if verdict in HATCHED else None,
+            label=LEGEND[verdict],
+        )
+        for verdict in SCALE
+        if verdict not in (Verdict.RULE_MEASURED, Verdict.BP_MEASURED)
+    ]
+
+
+def _points(label: str) -> Artist:
+    style: dict[str, Any] = {"marker": "o", "color": "black", "markerfacecolor": "white"}
+    return Line2D([], [], linestyle=":", label=label, **style)
+
+
+def _panel(
+    ax: Axes,
+    network: Network,
+    sizes: Sequence[int],
+    batches: Sequence[int],
+    profile: Profile,
+) -> npt.NDArray[np.int64]:
+    """Regions of one optimiser, the three regimes above them; returns who wins where."""
+    found = [network.replace(batch_size=batch) for batch in batches]
+    codes = winners(found, sizes, profile)
     colours = ListedColormap([COLOURS[verdict] for verdict in SCALE])
     norm = BoundaryNorm(np.arange(len(SCALE) + 1) - 0.5, len(SCALE))
     ax.pcolormesh(
-        sizes, BATCHES, codes, cmap=colours, norm=norm, shading="nearest", zorder=0, rasterized=True
+        sizes, batches, codes, cmap=colours, norm=norm, shading="nearest", zorder=0, rasterized=True
     )
     backprops = np.isin(codes, [SCALE.index(verdict) for verdict in HATCHED]).astype(float)
     if backprops.any() and not backprops.all():
         ax.contourf(
-            sizes, BATCHES, backprops, levels=[0.5, 1.5], colors="none", hatches=["///"], zorder=1
+            sizes, batches, backprops, levels=[0.5, 1.5], colors="none", hatches=["///"], zorder=1
         )
-        ax.contour(sizes, BATCHES, backprops, levels=[0.5], colors="#333333", linewidths=0.8)
+        ax.contour(sizes, batches, backprops, levels=[0.5], colors="#333333", linewidths=0.8)
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.grid(visible=False)
     setting = SETTINGS.get((network.layer_sizes, network.optimizer))
     for verdict, (text, colour) in WRITTEN.items():
         region = codes == SCALE.index(verdict)
-        _write(ax, region, sizes, text, colour, setting[0] if setting else None)
+        _write(ax, region, (sizes, batches), text, colour, setting[0] if setting else None)
     one, every = regimes(network)
     edges = [
         (sizes[0], one, "no layer fits"),
@@ -185,23 +232,25 @@ def _panel(ax: Axes, network: Network, sizes: Sequence[int], codes: npt.NDArray[
     ax.yaxis.set_minor_locator(NullLocator())
     ax.set_xlim(SMALLEST, LARGEST)
     ax.set_ylim(1, 1000)
+    return codes
 
 
 def _write(
     ax: Axes,
     region: npt.NDArray[np.bool_],
-    sizes: Sequence[int],
+    grid: tuple[Sequence[int], Sequence[int]],
     text: str,
     colour: str,
     kept_clear: int | None,
 ) -> None:
     """The name of a region in its middle, off the batch ``kept_clear``, if it is large enough."""
+    sizes, batches = grid
     if region.mean() < SMALLEST_NAMED:
         return
     inside = region.copy()
     inside[:, :MARGIN] = inside[:, -MARGIN:] = False  # words are wider than a step of the grid
     if kept_clear is not None:
-        inside[[kept_clear / 2 < batch < 2 * kept_clear for batch in BATCHES]] = False
+        inside[[kept_clear / 2 < batch < 2 * kept_clear for batch in batches]] = False
     # peel the region, sides faster; what is left last is farthest from its edge
     left = last = np.pad(inside, 2)
     peels = -1
@@ -216,7 +265,7 @@ def _write(
     row, column = deepest[np.abs(deepest - deepest.mean(axis=0)).sum(axis=1).argmin()]
     ax.text(
         sizes[column],
-        BATCHES[row],
+        batches[row],
         text,
         color=colour,
         ha="center",

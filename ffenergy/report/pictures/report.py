@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ffenergy.report.pictures import energy, learning, memory
+from ffenergy.report.pictures import energy, learning, memory, regions
 from ffenergy.report.pictures.drawing import Picture
 
 PICTURES = (
@@ -74,6 +74,13 @@ PICTURES = (
         memory.live_memory,
         "Stacked areas of the bytes alive during one training step, a colour per role, with the "
         "peak marked and strips that name layers and phases; Forward-Forward beside backprop.",
+    ),
+    Picture(
+        "map",
+        "Who spends less energy in its best order, by on-chip memory and batch size",
+        regions.of_run,
+        "A map of on-chip memory and batch size in regions: Forward-Forward cheaper, proven or by "
+        "the best known orders; undecided; backprop cheaper, by orders or proven.",
     ),
 )
 REFERENCE = (

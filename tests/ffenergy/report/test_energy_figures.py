@@ -29,7 +29,7 @@ from ffenergy.style import PART_COLOURS, PART_NAMES, PHASE_COLOURS, ROLE_COLOURS
 
 ACCOUNTINGS = ("eager", "fused")
 NOTHING = Run({"settings": {}, "accounting": "eager"})
-PRICED = PICTURES[5:]
+PRICED = [picture for picture in PICTURES[5:] if picture.name != "map"]
 
 
 def book(prices: Prices) -> Book:

@@ -13,6 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
+from ffenergy.costs.best_orders import network_of
 from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.energy import profiles
 from ffenergy.report.book import Book
@@ -276,6 +277,27 @@ def test_the_bars_are_the_energies(opened: webdriver.Chrome) -> None:
         expected = [values[-2], sum(values[1:-2]), values[0]]
         scaled = [energy * full / largest for energy in expected]
         assert [off, on, compute] == pytest.approx(scaled, abs=0.05)
+
+
+@pytest.mark.parametrize(("reading", "off"), [("well built", 2), ("the least", 3)])
+def test_other_scenarios_are_the_closed_forms(
+    opened: webdriver.Chrome, finished_run: Any, reading: str, off: int
+) -> None:
+    choose(opened, "jouppi-7nm-hbm2", 4 * MIB, "training step")
+    opened.find_element(By.CSS_SELECTOR, f'#whatif-readings input[value="{reading}"]').click()
+    Select(opened.find_element(By.ID, "whatif-batch")).select_by_value("316")
+    network = network_of(finished_run.run.settings)
+    assert network is not None
+    closed = whatif.closed_forms(network, [profiles()["jouppi-7nm-hbm2"]])
+    place = closed["batches"].index(316), closed["sizes"].index(4 * MIB)
+    found = shown_energies(opened)
+    assert set(found) == {"ff", "bp"}
+    for rule, values in found.items():
+        parts = closed["energies"]["jouppi-7nm-hbm2"][rule][place[0]][place[1]]
+        expected = [parts[0], parts[1], parts[off]]
+        assert values == pytest.approx([*expected, sum(expected)], rel=1e-9)
+    told = opened.find_element(By.ID, "whatif-sentence").text
+    assert told.startswith("Per batch of 316, under jouppi-7nm-hbm2 with 4 MiB on the chip")
 
 
 def test_as_published_goes_back(opened: webdriver.Chrome) -> None:

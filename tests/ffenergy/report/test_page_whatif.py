@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from ffenergy.costs import on_chip
+from ffenergy.costs.map import rows
+from ffenergy.costs.network import Network
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.run_costs import price_run
-from ffenergy.energy import PricingError, Profile, profiles
+from ffenergy.energy import PricingError, Profile, load_profile, profiles
 from ffenergy.report.book import Book
 from ffenergy.report.page import whatif
 
@@ -174,3 +176,17 @@ def test_the_page_offers_every_profile_that_can_price_the_run(finished_run: Any)
     assert {p["name"] for p in offered} == {n for n, p in profiles().items() if p.levels}
     work = finished_run.prices.work.assign(dtype="complex64")
     assert whatif.payload(replace(finished_run.prices, work=work), profiles().values()) == {}
+
+
+def test_the_closed_forms_are_those_of_the_map() -> None:
+    network = Network((784, 500, 500, 500), 100, "adam")
+    profile = load_profile("jouppi-7nm-hbm2")
+    closed = whatif.closed_forms(network, [profile])
+    size = 4 * 2**20
+    table = rows([network], [size], [profile], ["ff"]).set_index("rule")
+    place = closed["batches"].index(100), closed["sizes"].index(size)
+    for rule in ("ff", "bp"):
+        compute, near, best, least = closed["energies"][profile.name][rule][place[0]][place[1]]
+        expected = table.loc[rule, ["energy_best_order", "energy_bound"]].astype(float)
+        found = [compute + near + best, compute + near + least]
+        assert found == pytest.approx(expected.tolist(), rel=1e-4)  # five digits of each part

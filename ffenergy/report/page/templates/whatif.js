@@ -179,12 +179,51 @@
     return `${exact} A byte costs what it costs at the profile's levels, whatever their size here; a larger memory would really ask for more, a smaller one for less.`;
   }
 
+  const WELL_BUILT = "well built";
+  const LEAST = "the least";
+  const closed = data.closed;
+  const names = { eager: "as it runs", fused: "fused" };
   const state = {
     profile: data.profiles[0],
     size: data.profiles[0].own,
     scope: data.scopes.at(-1)[0],
     reading: data.accountings[0],
+    batch: closed ? closed.own : 0,
   };
+
+  /** Compute, on chip, off chip of a batch of one rule, by the closed forms, at the nearest size. */
+  function best(rule) {
+    const { profile, size, reading, batch } = state;
+    const place = Math.round(Math.log2(size / closed.sizes[0]));
+    const at = Math.min(Math.max(place, 0), closed.sizes.length - 1);
+    const parts = closed.energies[profile.name][rule][closed.batches.indexOf(batch)][at];
+    const [compute, on, built, least] = parts;
+    const off = reading === LEAST ? least : built;
+    return { size: closed.sizes[at], compute, levels: [on, off], all: compute + on + off, built, least };
+  }
+
+  const CHIP = { levels: [{ name: "on the chip" }, { name: "off the chip" }] };
+
+  function showClosed() {
+    const { profile, reading, batch } = state;
+    const found = data.pair.map(best);
+    const [ours, theirs] = found;
+    const full = (one) => one.compute + one.levels[0] + one.built;
+    const largest = Math.max(...found.map(full));
+    const scale = scaleFor(largest, profile.unit);
+    const rows = data.pair.map((rule, k) => [data.algorithms.find(([key]) => key === rule), found[k]]);
+    byId("whatif-results").replaceChildren(...rows.map(([algorithm, total]) => barRow(algorithm, total, largest, scale)));
+    byId("whatif-numbers").replaceChildren(numbers(rows, CHIP, `Energy of a batch, ${reading}`, scale));
+    byId("whatif-size-text").textContent = memorySize(ours.size);
+    byId("whatif-note").textContent = "Closed forms of docs/bounds.md; no program was measured for them.";
+    const where = `Per batch of ${batch}, under ${profile.name} with ${memorySize(ours.size)} on the chip`;
+    const figures = `${quantity(ours.all, profile.unit)} against ${quantity(theirs.all, profile.unit)}`;
+    const bound = (one) => one.compute + one.levels[0] + one.least;
+    const proven = full(ours) < bound(theirs) || full(theirs) < bound(ours);
+    byId("whatif-sentence").textContent = reading === LEAST
+      ? `${where}, no program of the bounds' class spends less than ${figures} (Forward-Forward, backprop).`
+      : `${where}, each in its best order, Forward-Forward costs ${figure(ours.all / theirs.all)} times what backprop costs (${figures})${proven ? "; proven" : ""}.`;
+  }
 
   /** Costs and sums of every algorithm under one reading. */
   function under(accounting) {
@@ -197,8 +236,12 @@
 
   function show() {
     const { profile, size, scope, reading } = state;
+    const isClosed = !data.accountings.includes(reading);
+    byId("whatif-batches").hidden = !isClosed;
+    byId("whatif-scopes").parentElement.hidden = isClosed;
     byId("whatif-size").value = Math.log2(size);
     byId("whatif-size").setAttribute("aria-valuetext", memorySize(size));
+    if (isClosed) return showClosed();
     byId("whatif-size-text").textContent = memorySize(size);
     byId("whatif-note").textContent = note(profile, size);
     const readings = Object.fromEntries(data.accountings.map((one) => [one, under(one)]));
@@ -208,7 +251,7 @@
     const { costs, rows } = readings[reading];
     byId("whatif-results").replaceChildren(...rows.map(([algorithm, total]) => barRow(algorithm, total, largest, scale)));
     byId("whatif-numbers").replaceChildren(numbers(rows, profile, `Energy, ${reading}`, scale));
-    const { ff = {}, bp = {} } = costs;
+    const [ff, bp] = data.pair.map((rule) => costs[rule] ?? {});
     const both = Object.keys(ff).length && Object.keys(bp).length;
     const published = size === profile.own && !profile.uneven;
     const where = published ? "" : ` with ${memorySize(size)} on the chip`;
@@ -254,7 +297,19 @@
     }
   }
   choices("whatif-scopes", "scope", data.scopes.map(([scope, text]) => [scope, text.toLowerCase()]));
-  choices("whatif-readings", "reading", data.accountings.map((one) => [one, one]));
+  choices("whatif-readings", "reading", [
+    ...data.accountings.map((one) => [one, names[one] ?? one]),
+    ...(closed ? [WELL_BUILT, LEAST].map((one) => [one, one]) : []),
+  ]);
+  const batchChoice = byId("whatif-batch");
+  for (const batch of closed ? closed.batches : []) {
+    batchChoice.append(element("option", { value: batch }, batch === closed.own ? `${batch} (this run)` : `${batch}`));
+  }
+  batchChoice.value = state.batch;
+  batchChoice.addEventListener("change", () => {
+    state.batch = Number(batchChoice.value);
+    show();
+  });
 
   document.querySelector("#whatif .controls").hidden = false;
   show();
