@@ -172,14 +172,19 @@ def _well_built(book: Book) -> str:
 def _normalisation(told: Answer, built: Answer | None) -> str:
     if math.isnan(told.normalisation_share):
         return f"L2 normalisation costs {quantity(told.normalisation, told.unit)} on top."
-    sentence = f"L2 normalisation eats {_eaten(told)} of the saving as it runs"
+    share, unit = _eaten(told)
+    sentence = f"L2 normalisation eats {share} {unit} the saving as it runs"
     if built is None or math.isnan(built.normalisation_share):
         return f"{sentence}."
-    return f"{sentence}, {_eaten(built)} deferred into the next product."
+    share, unit = _eaten(built)
+    times = "" if unit == "of" else f" {unit}"
+    return f"{sentence}, {share}{times} deferred into the next product."
 
 
-def _eaten(told: Answer) -> str:
-    return f"{100 * max(told.normalisation_share, 0.0):.0f} %"
+def _eaten(told: Answer) -> tuple[str, str]:
+    """The share of the saving: 36 % of it, or 2.10 times."""
+    share = max(told.normalisation_share, 0.0)
+    return (f"{100 * share:.0f} %", "of") if share <= 1 else (figure(share), "times")
 
 
 def warnings(book: Book) -> list[str]:
