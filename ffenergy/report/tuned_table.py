@@ -18,7 +18,7 @@ def tuned(book: Book) -> Table | None:
 
     Where the two disagree on who moves less, both are named.
     """
-    if book.prices is None:
+    if book.prices is None or book.prices.tuned.empty:
         return None
     rows = book.prices.tuned
     rows = rows[rows["profile"] == book.headline]

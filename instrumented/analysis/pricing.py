@@ -62,7 +62,7 @@ def distances(
     names, places = places_of(stream.table, scopes)
     numbers = [0, 0]
     span = stream.table.span(step)
-    made = {
+    made: dict[str, Memory | Managed] = {
         kind: _managed(stream, buffers, places, capacities, empty=span[0] == 0)
         if kind == MemoryKind.MANAGED
         else _memory(kind, stream, buffers, places)
@@ -111,8 +111,15 @@ def _managed(
 ) -> Managed:
     table, data_bytes = stream.table, _data_bytes(stream.table, buffers)
     product = stream.owners.product[stream.owners.event]
-    known = {"rows": table.rows, "data_bytes": data_bytes}
-    return Managed(table.sizes, places, product, capacities, **known, empty=empty)
+    return Managed(
+        table.sizes,
+        places,
+        product,
+        capacities,
+        rows=table.rows,
+        data_bytes=data_bytes,
+        empty=empty,
+    )
 
 
 def _data_bytes(table: Table, buffers: Mapping[int, BufferInfo]) -> int:
