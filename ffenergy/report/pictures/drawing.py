@@ -6,6 +6,7 @@ Figures are made without pyplot's global state, so any number can be made in any
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ DPI = 150
 FORMATS = ("png", "svg")
 PIXELS = ("png",)
 """Formats of charts, and of pictures that are made of pixels."""
+UNIT = re.compile(r"(\d) (?=%|[µ\w]{1,3}\b)")
+"""The space between a figure and its unit, which is no place for a new line."""
 LETTERS_PER_INCH = 8
 """Of a headline: 12 points, bold."""
 WIDE = 150.0
@@ -112,6 +115,7 @@ def plain_numbers(axis: Axis, form: Callable[[float], str] = "{:g}".format) -> N
 def headline(figure: Figure, sentence: str, about: str = "") -> None:
     """Say over a picture what there is to see in it, and of what, on as many lines as it takes."""
     width = int(LETTERS_PER_INCH * figure.get_figwidth())
+    sentence = UNIT.sub("\\1\N{NO-BREAK SPACE}", sentence)
     lines = textwrap.wrap(sentence, width, break_on_hyphens=False)
     lines += textwrap.wrap(about, width, break_on_hyphens=False)
     figure.suptitle("\n".join(lines), fontsize=12, weight="bold")

@@ -43,7 +43,6 @@ SCALES: Final = {"joules": (1e6, "µJ"), "macs": (1e-6, "million MAC")}
 DIGITS: Final = 3
 UNSEEN: Final = 1e-3
 """Share of the longest bar below which a kind has no line in the legend."""
-AS_READ: Final = {"eager": "As NumPy runs it", "fused": "Fused"}
 MOVEMENT: Final = "movement"
 COMPUTE: Final = "compute"
 
@@ -171,7 +170,7 @@ def by_phase_and_role(book: Book) -> Figure | None:
         scaled = table.assign(**{what: table[what] * scale for what in (MOVEMENT, COMPUTE)})
         _stacked(ax, scaled, bars, key, palette)
     axes[1].set_xlabel(f"{name} per training sample, under {book.headline}")
-    headline(figure, f"{AS_READ[ACCOUNTINGS[0]]}, moving bytes takes {_moving(book)}")
+    headline(figure, f"As NumPy runs it, moving bytes takes {_moving(book)} energy")
     return figure
 
 
@@ -181,8 +180,7 @@ def _moving(book: Book) -> str:
     table = table[table["accounting"] == ACCOUNTINGS[0]]
     spent = table.groupby("algorithm")[[MOVEMENT, COMPUTE]].sum()
     shares = spent[MOVEMENT] / spent.sum(axis=1)
-    told = [f"{100 * shares[name]:.0f} % of {ALGORITHM_NAMES[name]}" for name in book.trained]
-    return f"{' and '.join(told)}"
+    return ", ".join(f"{100 * shares[name]:.0f} % of {short_name(name)}'s" for name in book.trained)
 
 
 def _stacked(

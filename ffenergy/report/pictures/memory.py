@@ -16,7 +16,7 @@ from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.costs.step_kinds import full_batches, rows_of, trains_layers
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import figure as digits
-from ffenergy.report.numbers import memory_size
+from ffenergy.report.numbers import memory_size, tick
 from ffenergy.report.per_sample import crossings
 from ffenergy.report.pictures.drawing import headline
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
@@ -50,12 +50,12 @@ def miss_curve(book: Book) -> Figure | None:
             ax.plot(line.index, line, color=ALGORITHM_COLOURS.get(str(name)), label=label)
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
-        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda moved, _: tick(moved * MB, "B")))
         met = _mark_crossings(ax, curves)
         _memory_axis(ax, curves.index.min(), curves.index.max(), every=6)
         ax.set_title(f"{accounting}\n{met}", fontsize=11)
         ax.set_xlabel("on-chip memory")
-    axes[0].set_ylabel("MB per training sample travelling beyond it")
+    axes[0].set_ylabel("travelling beyond it per training sample")
     lines, names = axes[0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside lower center", ncols=len(names))
     if all({FORWARD_FORWARD, BACKPROP} <= set(curves) for curves in panels.values()):
@@ -95,7 +95,7 @@ def reuse_distances(book: Book) -> Figure | None:
     reused = table.loc[table["distance_to_bytes"] > 0, "distance_to_bytes"]
     bins = [2**k for k in range(int(reused.min()).bit_length() - 1, int(reused.max()).bit_length())]
     cold = bool((table["distance_to_bytes"] < 0).any())
-    figure = Figure(figsize=(9, 1.2 + 2.1 * len(algorithms)), layout="constrained")
+    figure = Figure(figsize=(10.5, 1.2 + 2.1 * len(algorithms)), layout="constrained")
     grid = figure.subplots(
         len(algorithms), len(ACCOUNTINGS), sharex=True, sharey=True, squeeze=False
     )
@@ -106,7 +106,7 @@ def reuse_distances(book: Book) -> Figure | None:
             ax.set_title(f"{short_name(algorithm)}, {accounting}")
     handles = [Patch(color=ROLE_COLOURS.get(role, "#7F7F7F")) for role in roles]
     names = [role.replace("_", " ") for role in roles]
-    figure.legend(handles, names, loc="outside upper center", ncols=len(names))
+    figure.legend(handles, names, loc="outside right upper")
     figure.supylabel("MB read per training sample", fontsize=11)
     figure.supxlabel("reuse distance (up to), tile grain", fontsize=11)
     told = [f"{memory_size(_median(table, name))} in {short_name(name)}" for name in algorithms]

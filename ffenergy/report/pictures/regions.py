@@ -28,8 +28,6 @@ from ffenergy.report.pictures.drawing import LOOK, headline, saved
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 AN_OCTAVE: Final = 5
-COARSE: Final = 3
-"""Sizes an octave in the report of a run."""
 HATCH: Final[dict[Any, Any]] = {"hatch.linewidth": 0.7, "hatch.color": "#FFFFFF"}
 BATCHES: Final = tuple(sorted({round(10 ** (k / 10)) for k in range(31)}))
 SMALLEST_NAMED: Final = 0.04
@@ -128,8 +126,8 @@ def of_run(book: Book) -> Figure | None:
     network, profile = network_of(book.run.settings), book.hardware[0]
     if network is None:
         return None
-    sizes = on_chip_sizes(SMALLEST, LARGEST, COARSE)
-    batches = sorted({*BATCHES[::2], network.batch_size})
+    sizes = on_chip_sizes(SMALLEST, LARGEST, AN_OCTAVE)
+    batches = sorted({*BATCHES, network.batch_size})
     with rc_context(HATCH):
         figure = Figure(figsize=(9, 4.6), layout="constrained")
         ax = figure.subplots()
@@ -272,7 +270,7 @@ def _write(
         va="center",
         weight="bold",
         fontsize=10.5,
-        linespacing=0.95,
+        linespacing=1.1,
     )
 
 

@@ -229,7 +229,8 @@ def test_miss_curves_are_drawn_with_their_crossings() -> None:
         assert 2**12 < rings.get_xdata()[0] < 2**14
         assert "FF = backprop at 8" in ax.get_title()
         assert "KiB" in ax.get_title()
-    assert "MB per training sample" in figure.axes[0].get_ylabel()
+    assert "per training sample" in figure.axes[0].get_ylabel()
+    assert figure.axes[0].yaxis.get_major_formatter()(0.25) == "250 kB"
 
 
 def test_histograms_hold_every_byte_read() -> None:
