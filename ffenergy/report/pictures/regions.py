@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -47,7 +49,6 @@ COLOURS: Final = {
     Verdict.BP_MEASURED: "#5FA8D8",
     Verdict.BP_PROVEN: "#0B5C94",
 }
-PROVEN: Final = Verdict.RULE_PROVEN
 HATCHED: Final = (Verdict.BP_KNOWN, Verdict.BP_MEASURED, Verdict.BP_PROVEN)
 LEGEND: Final = {
     Verdict.RULE_PROVEN: "FF cheaper, proven",
@@ -139,15 +140,22 @@ def of_run(book: Book) -> Figure | None:
         ax.set_xlabel("memory on the chip, MiB")
         handles = [*_legend(), _points("this run")]
         figure.legend(handles=handles, loc="outside right center", fontsize=9)
-        own = codes[batches.index(network.batch_size)]
-        proven = [size for size, code in zip(sizes, own, strict=True) if SCALE[code] == PROVEN]
-        told = (
-            f"from {memory_size(proven[0])} to {memory_size(proven[-1])}" if proven else "nowhere"
-        )
-        headline(
-            figure, f"In batches of {network.batch_size} Forward-Forward is proven cheaper {told}"
-        )
+        own = [SCALE[code] for code in codes[batches.index(network.batch_size)]]
+        told = f"Forward-Forward in batches of {network.batch_size}: {_where(own, sizes)}"
+        headline(figure, told)
     return figure
+
+
+def _where(verdicts: Sequence[Verdict], sizes: Sequence[int]) -> str:
+    """Where Forward-Forward is cheaper, proven if it is anywhere: the longest stretch of sizes."""
+    for verdict in (Verdict.RULE_PROVEN, Verdict.RULE_KNOWN):
+        places = groupby(zip(verdicts, sizes, strict=True), key=itemgetter(0))
+        stretches = [[size for _, size in run] for one, run in places if one == verdict]
+        if stretches:
+            longest = max(stretches, key=len)
+            between = f"from {memory_size(longest[0])} to {memory_size(longest[-1])}"
+            return f"{LEGEND[verdict].removeprefix('FF ')}, {between}"
+    return "cheaper at no size"
 
 
 def _legend() -> list[Artist]:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from ffenergy.cli import main
 from ffenergy.costs.network import Network
+from ffenergy.costs.regions import Verdict
 from ffenergy.energy import load_profile, profiles
 from ffenergy.report.pictures import energy_curves, regions
 
@@ -111,3 +112,16 @@ def test_pictures_are_the_same_bytes_every_time():
     network = Network((784, 100, 100), 10, "sgd")
     drawn = [energy_curves.render(network, profile) for _ in range(2)]
     assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "told"),
+    [
+        (["BP_KNOWN", "RULE_KNOWN", "RULE_PROVEN", "RULE_PROVEN"], "proven, from 4 MiB to 8 MiB"),
+        (["RULE_KNOWN", "BP_KNOWN", "RULE_KNOWN", "RULE_KNOWN"], "orders, from 4 MiB to 8 MiB"),
+        (["BP_KNOWN", "UNDECIDED", "BP_PROVEN", "BP_PROVEN"], "cheaper at no size"),
+    ],
+)
+def test_a_map_says_where_the_rule_is_cheaper(verdicts, told):
+    sizes = [2**20, 2**21, 2**22, 2**23]
+    assert regions._where([Verdict[name] for name in verdicts], sizes).endswith(told)
