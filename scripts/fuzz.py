@@ -124,7 +124,8 @@ def seeds(target: str) -> list[bytes]:
         return [SPEC]
     if target == "checkpoint":
         head = {"identity": "x", "bits": {}, "algorithm": "ff", "stage": 0, "epoch": 1}
-        text = np.frombuffer(json.dumps(head | {"values": {"a": 1}}).encode(), np.uint8)
+        head |= {"values": {"a": 1}, "history": {"bytes": 0, "sha256": ""}}
+        text = np.frombuffer(json.dumps(head).encode(), np.uint8)
         return [as_npz({"values": text, "W": np.ones(2, np.float32)})]
     files = a_run()
     return [

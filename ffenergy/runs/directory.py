@@ -27,7 +27,7 @@ from ffenergy.files.documents import SEAL, check, check_seal, parse_json, read_t
 from ffenergy.files.folder import FILES, ChangedError, Folder, StrangerError
 from ffenergy.files.locks import LOCK, HeldError
 from ffenergy.runs import faults, progress, results
-from ffenergy.runs.document import DOCUMENT, FORMAT
+from ffenergy.runs.document import CHECKPOINT, CHECKPOINT_HISTORY, DOCUMENT, FORMAT
 from ffenergy.runs.run import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run
 from ffenergy.settings import Settings
 
@@ -353,8 +353,9 @@ class RunDirectory:
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Whether a file's name is that of a checkpoint."""
-    return path.suffix == ".checkpoint" and path.stem.isdigit()
+    """Whether a file's name is that of a checkpoint, or of the history beside them."""
+    numbered = path.suffix == CHECKPOINT and path.stem.isdigit()
+    return numbered or path.name == CHECKPOINT_HISTORY
 
 
 def _numbers(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from ffenergy.files.documents import NUMBER_OR_NULL
 from ffenergy.files.folder import FILES
 
 FORMAT: Final = 1
+CHECKPOINT: Final = ".checkpoint"
+CHECKPOINT_HISTORY: Final = "history.jsonl"
+"""How the names of checkpoints end, and the file beside them."""
 STATUSES: Final = ("running", "complete", "interrupted", "failed")
 SCALARS = (
     "test_error",

@@ -1,7 +1,8 @@
 """Checkpoints on disk: whole, versioned, with a checksum; the last two are kept.
 
 A file is one line of text, ``ffenergy checkpoint <version> <SHA-256 of the rest>``, then an
-uncompressed .npz archive whose member ``values`` is JSON in UTF-8. Nothing is pickled.
+uncompressed .npz archive whose member ``values`` is JSON in UTF-8. Nothing is pickled. The rows of
+the history are in a file beside them, of which a checkpoint says how much is its own.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,12 +22,13 @@ from ffenergy.errors import OutputError
 from ffenergy.files.atomic import replacing, sweep
 from ffenergy.files.contents import as_npz, from_npz
 from ffenergy.files.documents import check, parse_json
+from ffenergy.runs.document import CHECKPOINT, CHECKPOINT_HISTORY
 from ffenergy.training import bits
+from ffenergy.training.history import PLACE, HistoryFile
 from ffenergy.training.snapshot import Snapshot
 
-VERSION: Final = 2
+VERSION: Final = 3
 KEPT: Final = 2
-ENDING: Final = ".checkpoint"
 HEAD: Final = {
     "identity": str,
     "bits": {str: str},
@@ -34,6 +36,7 @@ HEAD: Final = {
     "stage": int,
     "epoch": int,
     "values": dict,
+    "history": PLACE,
 }
 """What is kept beside the arrays, see `documents.check`."""
 
@@ -58,6 +61,11 @@ class Checkpoints:
     warn: Callable[[str], None] = lambda line: None
     any_bits: bool = False
     _last: float = field(default_factory=time.monotonic)
+    _rows: HistoryFile = field(init=False, repr=False, compare=False)
+    _algorithm: str = ""  # whose rows those are
+
+    def __post_init__(self) -> None:
+        self._rows = HistoryFile(self.folder / CHECKPOINT_HISTORY)
 
     def due(self) -> bool:
         """Whether it is time for the next one."""
@@ -69,10 +77,12 @@ class Checkpoints:
         Raises OutputError if it cannot be written; those before it are still there.
         """
         newest = max((number for number, _ in self._numbered()), default=0)
-        path = self.folder / f"{newest + 1:08d}{ENDING}"
+        path = self.folder / f"{newest + 1:08d}{CHECKPOINT}"
         try:
             self.folder.mkdir(exist_ok=True)
-            _write(path, snapshot, self.identity)
+            if snapshot.algorithm != self._algorithm:
+                self._rows, self._algorithm = HistoryFile(self._rows.path), snapshot.algorithm
+            _write(path, snapshot, self.identity, self._rows.add(snapshot.history))
         except OSError as error:
             kept = self._numbered()
             state = f"the last good one is {kept[-1][1].name}" if kept else "there is none yet"
@@ -89,14 +99,22 @@ class Checkpoints:
         paths = [path for _, path in self._numbered()]
         for place, path in reversed(list(enumerate(paths))):
             try:
-                snapshot = _read(path, self.identity, any_bits=self.any_bits)
+                snapshot, rows = _read(path, self.identity, any_bits=self.any_bits)
+                if snapshot.algorithm == algorithm:
+                    return self._with_history(snapshot, rows)
             except BadCheckpointError as error:
                 instead = "taking the one before it" if place else "there is none before it"
                 self.warn(f"{path} cannot be used: {error}; {instead}")
-                continue
-            if snapshot.algorithm == algorithm:
-                return snapshot
         return None
+
+    def _with_history(self, snapshot: Snapshot, rows: dict[str, Any]) -> Snapshot:
+        found = HistoryFile(self._rows.path)
+        try:
+            history = found.read(rows)
+        except ValueError as error:
+            raise BadCheckpointError(str(error)) from error
+        self._rows, self._algorithm = found, snapshot.algorithm
+        return replace(snapshot, history=history)
 
     def found(self) -> bool:
         """Whether there is any checkpoint."""
@@ -106,17 +124,19 @@ class Checkpoints:
         """Remove all checkpoints, and the folder if nothing else is in it."""
         for _, path in self._numbered():
             path.unlink(missing_ok=True)
+        self._rows.path.unlink(missing_ok=True)
+        self._algorithm = ""
         sweep(self.folder)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
     def _numbered(self) -> list[tuple[int, Path]]:
         """All checkpoint files by number, the oldest first."""
-        paths = self.folder.glob(f"*{ENDING}")
+        paths = self.folder.glob(f"*{CHECKPOINT}")
         return sorted((int(path.stem), path) for path in paths if path.stem.isdigit())
 
 
-def _write(path: Path, snapshot: Snapshot, identity: str) -> None:
+def _write(path: Path, snapshot: Snapshot, identity: str, rows: Mapping[str, Any]) -> None:
     head = {
         "identity": identity,
         "bits": bits.deciding(),
@@ -124,6 +144,7 @@ def _write(path: Path, snapshot: Snapshot, identity: str) -> None:
         "stage": snapshot.stage,
         "epoch": snapshot.epoch,
         "values": snapshot.values,
+        "history": rows,
     }
     text = np.frombuffer(json.dumps(head).encode(), np.uint8)
     payload = memoryview(as_npz({"values": text, **snapshot.arrays}))
@@ -132,7 +153,7 @@ def _write(path: Path, snapshot: Snapshot, identity: str) -> None:
         stream.write(payload)
 
 
-def _read(path: Path, identity: str, *, any_bits: bool) -> Snapshot:
+def _read(path: Path, identity: str, *, any_bits: bool) -> tuple[Snapshot, dict[str, Any]]:
     try:
         content = memoryview(path.read_bytes())
     except OSError as error:
@@ -151,8 +172,13 @@ def _read(path: Path, identity: str, *, any_bits: bool) -> Snapshot:
     return parsed(payload, identity, any_bits=any_bits)
 
 
-def parsed(payload: memoryview, identity: str, *, any_bits: bool = False) -> Snapshot:
-    """Return the snapshot in what follows a checkpoint's first line. Raises BadCheckpointError."""
+def parsed(
+    payload: memoryview, identity: str, *, any_bits: bool = False
+) -> tuple[Snapshot, dict[str, Any]]:
+    """Return the snapshot in what follows a checkpoint's first line, and where its history is.
+
+    Raises BadCheckpointError.
+    """
     try:
         arrays = from_npz(payload, memory.most())
         head = parse_json(arrays.pop("values").tobytes().decode("utf-8"))
@@ -164,7 +190,8 @@ def parsed(payload: memoryview, identity: str, *, any_bits: bool = False) -> Sna
     change = bits.difference(head["bits"], bits.deciding())
     if change and not any_bits:
         raise BadCheckpointError(f"going on from it would give other bits: {change}")
-    return Snapshot(head["algorithm"], head["stage"], head["epoch"], arrays, head["values"])
+    snapshot = Snapshot(head["algorithm"], head["stage"], head["epoch"], arrays, head["values"])
+    return snapshot, head["history"]
 
 
 def _first_line(payload: memoryview) -> bytes:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
-import pandas as pd
 
 from ffenergy.data.dataset import held_out
 from ffenergy.network.arrays import Array, Tracer
@@ -17,6 +16,7 @@ from ffenergy.rules.kit.host import Examples, Host
 from ffenergy.rules.kit.stages import HEAD, Plan, Stage, Values
 from ffenergy.runs.results import AlgorithmResult, signature_table, totals, traffic_table
 from ffenergy.settings import Settings
+from ffenergy.training.history import History
 from ffenergy.training.outcomes import NotFiniteError
 from instrumented import Trace
 
@@ -74,7 +74,7 @@ class Session(Host):
             Examples.of_images(trace, "train", images, labels, settings.dtype),
             Examples.of_images(trace, "test", data.test_images, data.test_labels, settings.dtype),
         )
-        self.history: list[dict[str, Any]] = []
+        self.history = History()
         self.wrong: np.ndarray | None = None
         self.steps = self.samples = self.head_steps = self.head_samples = 0
         self.started = time.perf_counter()
@@ -183,7 +183,7 @@ class Session(Host):
             head_steps=self.head_steps,
             head_samples=self.head_samples,
             wall_seconds=self.elapsed,
-            history=pd.DataFrame(self.history),
+            history=self.history.frame(),
             traffic=traffic_table(self.trace),
             signatures=signature_table(self.trace),
             weights=weights,

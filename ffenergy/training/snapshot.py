@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from ffenergy.rules.kit.stages import Rule
+from ffenergy.training.history import History, Row
 from ffenergy.training.session import Session
 from instrumented import Trace
 from instrumented.books.saved_ledger import ledger_from, plain_ledger
@@ -20,7 +22,6 @@ SCALARS: Final = (
     "test_error",
     "train_error",
     "elapsed",
-    "history",
 )
 
 
@@ -29,7 +30,8 @@ class Snapshot:
     """A run after ``epoch`` epochs of its stage number ``stage`` (from 0).
 
     arrays: parameters, optimiser state, running means. values: everything else, as JSON holds
-    it: counters, history, random states, and the trace's ledger (None if untraced).
+    it: counters, random states, and the trace's ledger (None if untraced). history: a row per
+    epoch so far.
     """
 
     algorithm: str
@@ -37,6 +39,7 @@ class Snapshot:
     epoch: int
     arrays: dict[str, np.ndarray]
     values: dict[str, Any]
+    history: Sequence[Row] = ()
 
 
 def take(session: Session, rule: Rule, stage: int, epoch: int) -> Snapshot:
@@ -46,7 +49,7 @@ def take(session: Session, rule: Rule, stage: int, epoch: int) -> Snapshot:
     values["ledger"] = (
         plain_ledger(session.trace.ledger) if isinstance(session.trace, Trace) else None
     )
-    return Snapshot(session.algorithm, stage, epoch, rule.state(), values)
+    return Snapshot(session.algorithm, stage, epoch, rule.state(), values, session.history)
 
 
 def restore(snapshot: Snapshot, session: Session, rule: Rule) -> None:
@@ -60,5 +63,6 @@ def restore(snapshot: Snapshot, session: Session, rule: Rule) -> None:
         stream.bit_generator.state = snapshot.values["random"][key]
     for name in SCALARS:
         setattr(session, name, snapshot.values[name])
+    session.history = History(snapshot.history)
     if isinstance(session.trace, Trace):
         session.trace.continue_from(ledger_from(snapshot.values["ledger"]))

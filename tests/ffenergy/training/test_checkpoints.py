@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import multiprocessing
 import resource
 import time
@@ -164,7 +165,12 @@ def test_twenty_kills_at_random_moments_change_nothing(tmp_path, monkeypatch):
 
 def snapshot(number):
     return Snapshot(
-        "ff", 0, number, {"layer1/W": np.full(3, number, np.float32)}, {"steps": number}
+        "ff",
+        0,
+        number,
+        {"layer1/W": np.full(3, number, np.float32)},
+        {"steps": number},
+        [{"stage": "layers", "epoch": k, "loss": 0.1 * k} for k in range(1, number + 1)],
     )
 
 
@@ -175,7 +181,7 @@ def two(tmp_path):
     checkpoints = Checkpoints(tmp_path / "checkpoints", "mine", warn=warned.append)
     for number in (1, 2, 3, 4):
         checkpoints.save(snapshot(number))
-    return checkpoints, sorted(checkpoints.folder.iterdir()), warned
+    return checkpoints, sorted(checkpoints.folder.glob("*.checkpoint")), warned
 
 
 def test_the_last_two_are_kept(two):
@@ -197,7 +203,7 @@ def one_bit_off(content):
 
 
 def of_the_future(content):
-    return content.replace(b"checkpoint 2 ", b"checkpoint 9 ", 1)
+    return content.replace(b"checkpoint 3 ", b"checkpoint 9 ", 1)
 
 
 def of_another_program(content):
@@ -215,7 +221,7 @@ def pickled(content):
     [
         (cut_short, "cut short or damaged"),
         (one_bit_off, "cut short or damaged"),
-        (of_the_future, "it has format 9, this program reads 2"),
+        (of_the_future, "it has format 9, this program reads 3"),
         (of_another_program, "does not begin like a checkpoint"),
         (pickled, "an array holds Python objects, which are not read"),
         (lambda content: b"", "does not begin like a checkpoint"),
@@ -229,6 +235,66 @@ def test_a_bad_checkpoint_gives_way_to_the_one_before_it(two, damage, why):
     assert why in warned[0]
     assert str(newest) in warned[0]
     assert warned[0].endswith("; taking the one before it")
+
+
+def rows(checkpoints):
+    return [json.loads(line)["epoch"] for line in history_of(checkpoints).read_text().splitlines()]
+
+
+def history_of(checkpoints):
+    return checkpoints.folder / "history.jsonl"
+
+
+def test_the_history_is_in_a_file_that_only_grows(two):
+    checkpoints, _, _ = two
+    assert rows(checkpoints) == [1, 2, 3, 4]
+    before = history_of(checkpoints).read_bytes()
+    checkpoints.save(snapshot(5))
+    assert history_of(checkpoints).read_bytes().startswith(before)
+    far = dataclasses.replace(snapshot(500), arrays=snapshot(5).arrays)
+    checkpoints.save(far)
+    sizes = [path.stat().st_size for path in checkpoints.folder.glob("*.checkpoint")]
+    assert max(sizes) - min(sizes) < 10  # digits of numbers
+
+
+def test_going_back_to_an_older_checkpoint_cuts_the_history_off(two):
+    checkpoints, (_, newest), _ = two
+    newest.write_bytes(b"")
+    again = dataclasses.replace(checkpoints)  # as another process finds it
+    assert again.latest("ff").history == snapshot(3).history
+    other = dataclasses.replace(snapshot(4), history=[*snapshot(3).history, {"epoch": 44}])
+    again.save(other)
+    assert rows(checkpoints) == [1, 2, 3, 44]
+    assert dataclasses.replace(checkpoints).latest("ff").history == other.history
+
+
+def test_rows_of_an_append_that_was_killed_are_cut_off(two):
+    checkpoints, _, warned = two
+    with history_of(checkpoints).open("ab") as stream:
+        stream.write(b'{"epoch": 5}\n{"ep')
+    again = dataclasses.replace(checkpoints)
+    assert again.latest("ff").history == snapshot(4).history
+    again.save(snapshot(6))
+    assert rows(checkpoints) == [1, 2, 3, 4, 5, 6]
+    assert not warned
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[:10], lambda c: c.replace(b"0.3", b"0.4")])
+def test_a_history_that_was_changed_is_not_believed(two, damage):
+    checkpoints, _, warned = two
+    path = history_of(checkpoints)
+    path.write_bytes(damage(path.read_bytes()))
+    assert dataclasses.replace(checkpoints).latest("ff") is None
+    assert "the rows of history.jsonl are not those that were written" in warned[0]
+    path.unlink()
+    assert dataclasses.replace(checkpoints).latest("ff") is None
+
+
+def test_the_next_algorithm_begins_a_history_of_its_own(two):
+    checkpoints, _, _ = two
+    checkpoints.save(dataclasses.replace(snapshot(1), algorithm="bp"))
+    assert rows(checkpoints) == [1]
+    assert checkpoints.latest("bp").history == snapshot(1).history
 
 
 def test_a_bad_checkpoint_that_is_the_only_one_gives_way_to_none(two):
@@ -266,8 +332,8 @@ def test_a_full_disk_leaves_the_last_good_one(two):
             checkpoints.save(large)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert sorted(checkpoints.folder.iterdir()) == paths
-    assert checkpoints.latest("ff").epoch == 4
+    assert sorted(checkpoints.folder.glob("*.checkpoint")) == paths
+    assert checkpoints.latest("ff").history == snapshot(4).history
 
 
 def test_clearing_leaves_what_is_not_a_checkpoint(two):
