@@ -203,28 +203,31 @@ class Settings:
                 )
         return used
 
-    def training_bytes(self, images: int, *, holds_images: bool = True) -> int:
+    def training_bytes(self, images: int) -> int:
         """Return the least bytes that training on so many images needs.
 
         Parameters, their gradients and the optimiser's state, the activities of a batch in every
-        layer, the order of the images, and, if it ``holds_images``, the images themselves.
+        layer, the order of the images, and the images themselves.
         """
-        parameters = activities = 0
-        for k, width in enumerate(self.layer_sizes[1:]):
-            fan_in = self.fields[k].fan_in if self.fields else self.layer_sizes[k]
-            parameters += (fan_in + 1) * width
-            activities += self.batch_size * width
-        numbers = (2 + STATES[self.optimizer]) * parameters + activities
-        if holds_images:
-            numbers += images * self.layer_sizes[0]
+        numbers = (2 + STATES[self.optimizer]) * sum(self.parameters)
+        numbers += self.batch_size * sum(self.layer_sizes[1:]) + images * self.layer_sizes[0]
         return numbers * np.dtype(self.dtype).itemsize + images * np.dtype(np.int64).itemsize
 
-    def check_memory(self, images: int, *, holds_images: bool = True) -> None:
+    @property
+    def parameters(self) -> list[int]:
+        """Parameters of each hidden layer."""
+        fans = [fields.fan_in for fields in self.fields] or self.layer_sizes
+        return [(n + 1) * width for n, width in zip(fans, self.layer_sizes[1:], strict=False)]
+
+    @property
+    def network(self) -> str:
+        """The network as messages name it."""
+        return f"a network of {'-'.join(map(str, self.layer_sizes))}"
+
+    def check_memory(self, images: int) -> None:
         """Raise SettingsError if training needs more memory than may be used."""
-        need = self.training_bytes(images, holds_images=holds_images)
-        network = "-".join(map(str, self.layer_sizes))
         remedy = "lower --layer-sizes, --batch-size or --n-train"
-        memory.check(need, f"a network of {network}", remedy)
+        memory.check(self.training_bytes(images), self.network, remedy)
 
 
 CHOICES: Final = {

@@ -82,7 +82,8 @@ def _in_place(ufunc: np.ufunc) -> Any:
             _, entry, axes = run_ufunc(booking, ufunc, "__call__", (self, other), {"out": (self,)})
             booking.remember(key, (entry, axes))
             return self
-        ufunc(self._array, right, out=self._array)
+        if booking.computes_up_to is None or not booking.leaves(self._array):
+            ufunc(self._array, right, out=self._array)
         entry, axes = known
         if booking.recorder is None:
             entry.calls += 1

@@ -39,6 +39,11 @@ class Trace:
             :class:`instrumented.EscapeError`, ``"record"`` lets it out and books it with the
             line of the user's source. NumPy functions without a traffic rule are then run on
             values let out in the same way, and what they make enters as written.
+        computes_up_to: leave memory of more bytes than this as it is: an operation that would
+            write its result there (``out=``, in place, by an index) is counted and not carried
+            out. What operations move depends on shapes, so the counts are those of the whole
+            computation, as long as values decide none of them; the values are not. Memory that
+            nobody touches takes none, so arrays may be larger than the machine's.
         line_of_user: with ``"record"``, a function that returns the file and line to book an
             escape on; by default the innermost one outside of NumPy and the instrument.
 
@@ -52,6 +57,7 @@ class Trace:
         strict: bool = False,
         record: bool = False,
         escapes: Literal["refuse", "record"] = "refuse",
+        computes_up_to: int | None = None,
         line_of_user: Callable[[], Line] = calling_line,
     ) -> None:
         if escapes not in ("refuse", "record"):
@@ -63,6 +69,7 @@ class Trace:
             refuses_escapes=escapes == "refuse",
             recorder=Recorder() if record else None,
             line_of_user=line_of_user,
+            computes_up_to=computes_up_to,
         )
 
     # ---- arrays in and out -------------------------------------------------------------
@@ -142,6 +149,10 @@ class Trace:
             )
         self._booking.admit(value, "escape")
         return value.escape(copy=copy)
+
+    def writes(self, array: Array) -> bool:
+        """Return whether values of a plain array are computed; others need not be filled."""
+        return not self._booking.leaves(array)
 
     # ---- scopes ------------------------------------------------------------------------
 

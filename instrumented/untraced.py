@@ -42,6 +42,10 @@ class Untraced:
             return value[()]
         return value.copy() if copy else value
 
+    def writes(self, array: Array) -> bool:
+        """Return True: all values are computed."""
+        return True
+
     def scope(
         self, *, layer: str | None = None, phase: str | None = None, makes: str | None = None
     ) -> AbstractContextManager[None]:

@@ -26,6 +26,7 @@ from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.cli.rule_flags import known, named, rule_flags
 from ffenergy.costs.chosen_order import with_best_order
 from ffenergy.costs.decomposition import TRAINING_STEP
+from ffenergy.costs.measuring import check_memory
 from ffenergy.costs.measuring import measure as measure_algorithm
 from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES
 from ffenergy.costs.run_costs import (
@@ -124,7 +125,7 @@ def measure(
         images = cell.n_train or MEASURED_IMAGES
         with flags_named():
             no_head.check_data(cell.layer_sizes[0], images)
-        cell.check_memory(images, holds_images=False)
+        check_memory(cell)
     names = list(named(algorithms, "--algorithms", measurable))
     for name in names:
         if names.count(name) > 1:

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import math
+from typing import Final
+
 import numpy as np
 
-from ffenergy.costs.rehearsal import Workload, rehearse
+from ffenergy import memory
+from ffenergy.costs.rehearsal import STEPS, Workload, rehearse
 from ffenergy.costs.step_kinds import StepKind, What
 from ffenergy.data import Dataset
 from ffenergy.network.head import CLASSES
 from ffenergy.network.negatives import image_shape
+from ffenergy.network.optimizers import BLOCK
 from ffenergy.rules import registry
 from ffenergy.runs.results import Measurement, signature_row
 from ffenergy.settings import Settings
+
+EVENT_BYTES: Final = 1000
+"""Of an operation in a recording, at least."""
+UPDATES: Final = {"adam": 10, "momentum": 4, "sgd": 2}
+"""Operations by which an optimiser updates a block of parameters."""
+
+
+def check_memory(settings: Settings) -> None:
+    """Raise SettingsError if a step with `settings` cannot be counted and priced.
+
+    No values of large arrays are computed, so that they take no memory; but systems set none aside
+    that is larger than theirs. Of large networks nearly all operations update parameters.
+    """
+    blocks = sum(math.ceil(count / BLOCK) for count in settings.parameters)
+    events = STEPS * UPDATES[settings.optimizer] * blocks * EVENT_BYTES
+    largest = max(*settings.parameters, settings.batch_size * max(settings.layer_sizes))
+    need = max(largest * np.dtype(settings.dtype).itemsize, events)
+    memory.check(need, settings.network, "lower --layer-sizes or --batch-size")
 
 
 def random_dataset(settings: Settings, count: int) -> Dataset:

@@ -3,7 +3,8 @@
 What a step moves depends on shapes alone. So a rule is set up as for a run, on images of which
 most are zeros that nobody has touched and that take no memory; where a run takes all batches and
 chunks of an epoch, a rehearsal takes a few full ones and a few of the short last one. Nothing here
-knows which steps a rule has: whatever it asks of its host is what a run would be asked.
+knows which steps a rule has: whatever it asks of its host is what a run would be asked. Of weights,
+gradients and moments that are large no values are computed either, unless a rule depends on them.
 
 A kind that is to be priced is recorded in a trace of its own, in which all other steps are left
 out. Its digest equals that of the run's signature, or it is not used.
@@ -35,6 +36,8 @@ from instrumented.books.ledger import Ledger, Signature
 
 STEPS: Final = 5  # two warm the memories up, one is priced, two show what comes back
 RANDOM_ROWS: Final = 4096  # rows with random pixels; all others are zeros
+COMPUTED: Final = 2**22
+"""Bytes of memory up to which values are computed; larger arrays stay untouched and take none."""
 RATE: Final = 1e-4  # nothing is learned, costs do not depend on it
 
 
@@ -80,7 +83,8 @@ class Recording:
 class Rehearsal:
     """All kinds of steps that a rule takes, each once however many stages take it.
 
-    ``trace`` counted the steps that were taken; it recorded none.
+    ``trace`` counted the steps that were taken; it recorded none. ``computed`` are the bytes of
+    memory up to which values were computed, None: all.
     """
 
     algorithm: str
@@ -88,10 +92,11 @@ class Rehearsal:
     kinds: tuple[Rehearsed, ...]
     trace: Trace
     values: Mapping[str, Values]
+    computed: int | None
 
     def record(self, rehearsed: Rehearsed, steps: int = STEPS) -> Recording:
         """Let the rule take a few steps of one kind, recorded; the digest is that of the last."""
-        trace = Trace(strict=True, record=True)
+        trace = Trace(strict=True, record=True, computes_up_to=self.computed)
         host = _Stand(self.work, trace, lambda site: steps if site == rehearsed.site else 0)
         host.ends_at, host.values = rehearsed.site, dict(self.values)
         with suppress(_Over):
@@ -128,10 +133,20 @@ def rehearse(
         SettingsError: an unknown rule.
         InstrumentError: a rule whose step is not one step of the trace.
     """
-    trace = Trace(strict=True)
+    with suppress(ArithmeticError, LookupError, ValueError):  # of values that were not computed
+        found = _rehearsed(algorithm, work, steps, COMPUTED)
+        if not found.trace.ledger.data_dependent:
+            return found
+    return _rehearsed(algorithm, work, steps, None)
+
+
+def _rehearsed(
+    algorithm: str, work: Workload, steps: Callable[[StepKind], int], computed: int | None
+) -> Rehearsal:
+    trace = Trace(strict=True, computes_up_to=computed)
     host = _Stand(work, trace, lambda site: steps(host.sites[site]))
     _perform(algorithm, host)
-    return Rehearsal(algorithm, work, tuple(_merged(host.taken)), trace, host.values)
+    return Rehearsal(algorithm, work, tuple(_merged(host.taken)), trace, host.values, computed)
 
 
 def _merged(taken: Sequence[Rehearsed]) -> Iterator[Rehearsed]:

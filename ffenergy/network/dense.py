@@ -55,9 +55,10 @@ class DenseLayer:
         self.name, self.fan_in, self.width = name, fan_in, width
         self.trace = trace
         self.plain = np.zeros((fan_in + 1) * width, dtype)
-        weights = self.plain[:-width]
-        weights[:] = rng.standard_normal(weights.size, dtype=np.dtype(dtype).type)
-        weights *= std
+        if trace.writes(self.plain):
+            weights = self.plain[:-width]
+            rng.standard_normal(dtype=self.plain.dtype.type, out=weights)
+            weights *= std
         self.values = trace.array(self.plain, role="weight", name=name)
         self.weights = self.values[:-width].reshape(self.weights_shape)
         self.bias = self.values[-width:]

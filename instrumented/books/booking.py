@@ -11,7 +11,7 @@ from instrumented.books.counters import NO_WORK, Work
 from instrumented.books.escapes import Escapes, Line
 from instrumented.books.events import OUTSIDE, Axes, Kind
 from instrumented.books.ledger import Entry, Ledger, Operation, Place
-from instrumented.books.operand import ROLES, Array, Layout
+from instrumented.books.operand import ROLES, Array, Layout, root_of
 from instrumented.books.recorder import Recorder
 from instrumented.books.traced import Operand, Traced, booking_of, layout_of, memory_of, plain_of
 from instrumented.errors import BareArrayError, EscapeError, InstrumentError
@@ -31,6 +31,8 @@ class Booking:
         refuses_escapes: refuse every way out but ``escape()``; else they are recorded.
         recorder: where events go, or None.
         line_of_user: returns the file and line that an escape is booked on.
+        computes_up_to: bytes; larger memory that was handed to an operation as its target is not
+            written (see :class:`instrumented.Trace`). None: all values are computed.
 
     Attributes:
         ledger: the books proper.
@@ -51,8 +53,10 @@ class Booking:
         refuses_escapes: bool,
         recorder: Recorder | None,
         line_of_user: Callable[[], Line],
+        computes_up_to: int | None = None,
     ) -> None:
         self.strict = strict
+        self.computes_up_to = computes_up_to
         self.refuses_escapes = refuses_escapes
         self.recorder = recorder
         self.ledger = Ledger()
@@ -120,6 +124,13 @@ class Booking:
                 f"a plain array of shape {operand.shape} met a traced one in {operation}; "
                 "bring it in with trace.array(…) or trace.made(…)"
             )
+
+    # ---- what is not computed ----------------------------------------------------------
+
+    def leaves(self, target: Any) -> bool:
+        """Whether a plain array lies in memory too large to be written in this trace."""
+        most = self.computes_up_to
+        return most is not None and root_of(target).nbytes > most
 
     # ---- calls -------------------------------------------------------------------------
 

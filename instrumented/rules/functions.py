@@ -78,7 +78,7 @@ def apply_rule(
         if booking.refuses_escapes:
             raise UncountedOperationError(f"numpy.{rule.name} {why}")
         return _run_outside(booking, rule.function, None, args, kwargs), None
-    answer = rule.function(*given.args, **given.kwargs)
+    answer = _answered(booking, rule, given)
     results = _Results(booking, rule, given)
     wrapped = results.wrap(answer)
     entry = None
@@ -98,6 +98,16 @@ def change_in_place(
 ) -> None:
     """Run ``target.sort(…)`` or ``target.partition(…)``: all is read and written back."""
     apply_rule(booking, ordering.IN_PLACE[name], (target, *args), kwargs)
+
+
+def _answered(booking: Booking, rule: Rule, given: _Given) -> Any:
+    """Call the function, unless it would write into memory that the trace leaves alone."""
+    target = None if given.target is None else plainly(given.target)
+    if rule.writes:
+        target = given.call.operands[0]
+    if target is None or not booking.leaves(target):
+        return rule.function(*given.args, **given.kwargs)
+    return None if rule.writes else target
 
 
 def _ask(booking: Booking, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -130,7 +130,8 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
     view = basic_view(array, plain)
     if operand is not None and _is_same(view, values):
         return  # the tail of `a[i] += b`: NumPy skips the copy of values onto themselves
-    view[...] = values
+    if not booking.leaves(array):
+        view[...] = values
     role = booking.role(target)
     if booking.recorder is None and (operand is None or isinstance(operand, Traced)):
         source = None if operand is None else layout_of(operand)

@@ -121,7 +121,10 @@ def _run(
         kwargs["out"] = tuple(
             None if target is None else unwrap(booking, target, name)[0] for target in targets
         )
-    values = function(*plain, **kwargs)
+    if len(targets) == 1 and targets[0] is not None and booking.leaves(plainly(targets[0])):
+        values = plainly(targets[0])
+    else:
+        values = function(*plain, **kwargs)
     several = isinstance(values, tuple)
     found = values if several else (values,)
     aims = targets or (None,) * len(found)

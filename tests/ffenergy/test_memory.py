@@ -51,9 +51,11 @@ def test_the_least_that_a_training_needs_by_hand() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["measure", "--layer-sizes", "784,1000000,1000000"], "needs at least 16 TB of memory"),
+        (["measure", "--layer-sizes", "784,1000000,1000000"], "needs at least 4 TB of memory"),
         (["compare", "--layer-sizes", "784,1000000,1000000"], "needs at least 16 TB of memory"),
         (["measure", "--max-memory", "1MB"], "needs at least"),
+        (["measure", "--layer-sizes", "784,9000,9000", "--max-memory", "200MB"],
+         "a network of 784-9000-9000 needs at least 324 MB of memory"),
         (["train", "ff", "--max-memory", "1MB"], "and 1 MB may be used; lower --layer-sizes"),
         (["measure", "--batch-size", ",".join(map(str, range(1, 400))), "--width",
           ",".join(map(str, range(1, 400)))], "the sweep has 159,201 combinations"),
@@ -123,4 +125,4 @@ def test_measuring_beyond_the_memory_ends_at_once_without_it(tmp_path: Path) -> 
         check=False,
     )
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith("Error: a network of 784-200000-200000 needs at least 64")
+    assert done.stderr.startswith("Error: a network of 784-200000-200000 needs at least 160 GB")

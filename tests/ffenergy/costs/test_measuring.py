@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 
 from ffenergy.cli.measure import measurable
+from ffenergy.costs import rehearsal
 from ffenergy.costs.measuring import measure, random_dataset
+from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.errors import SettingsError
 from ffenergy.rules.registry import rules
@@ -42,6 +46,51 @@ def test_measured_priced_and_trained_steps_agree(algorithm: str, way: str) -> No
         (prices.reuse["accounting"] == "eager") & (prices.reuse["grain"] == "operation")
     ]
     assert (3 * reuse[MOVED].sum()).tolist() == moved.tolist()
+
+
+NETWORKS = {
+    "dense": {},
+    "plain gradient descent, stored inputs": {"optimizer": "sgd", "greedy_input": "store"},
+    "local fields": {"layer_sizes": "64,32,12", "local_fields": "4x4/4x8,2x2/1x12"},
+    "decay and peers": {"weight_decay": 0.01, "peer_strength": 0.01},
+}
+
+
+@pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS.keys())
+@pytest.mark.parametrize("algorithm", rules())
+def test_steps_are_the_same_where_no_values_are_computed(
+    algorithm: str, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Workload(SETTINGS.replace(**changes), 120, 30)
+    found = []
+    for most in (None, 0):
+        monkeypatch.setattr(rehearsal, "COMPUTED", most)
+        found.append(rehearse(algorithm, work))
+    told = [[(k.kind.label, k.steps, k.signature.digest) for k in one.kinds] for one in found]
+    assert told[1] == told[0]
+    # a closed form needs values: zeros cannot be solved for
+    assert found[1].computed == (None if algorithm == "ridge" else 0)
+
+
+GROWTH = """
+import resource
+from ffenergy.costs.measuring import measure
+from ffenergy.settings import Settings
+
+settings = Settings.from_preset("quick").replace(layer_sizes="784,8000,8000", batch_size=10)
+measure("bp", settings.replace(layer_sizes="784,80,80"))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+measure("bp", settings)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_arrays_that_are_large_take_no_memory() -> None:
+    """The second layer has 256 MB of weights, and as much of gradient and of each moment."""
+    done = subprocess.run(
+        [sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) * 1024 < 128e6
 
 
 def test_every_algorithm_can_be_measured_and_no_other() -> None:
