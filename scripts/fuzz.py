@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of what reads files that somebody else may have written.
 
     pip install atheris
-    python scripts/fuzz.py idx --seconds 600        # or toml, checkpoint, run
+    python scripts/fuzz.py idx --seconds 600        # or toml, checkpoint, run, arguments
 
 An input that ends in anything but the error that the reader promises is a finding: it is printed,
 and kept as crash-… in the current folder. What was found so far is in the tests.
@@ -9,17 +9,20 @@ and kept as crash-… in the current folder. What was found so far is in the tes
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from typing import Any
 
 import atheris
 import click
 
-with atheris.instrument_imports(include=["ffenergy", "zipfile", "tomllib", "json"]):
+with atheris.instrument_imports(include=["ffenergy", "instrumented.script", "zipfile", "tomllib"]):
     from ffenergy.data import idx
     from ffenergy.errors import DataError, OutputError, SettingsError
     from ffenergy.files.contents import as_csv, as_npz
@@ -28,6 +31,7 @@ with atheris.instrument_imports(include=["ffenergy", "zipfile", "tomllib", "json
     from ffenergy.runs.directory import MEASURED, RunDirectory
     from ffenergy.sweeps import specification
     from ffenergy.training.checkpoints import BadCheckpointError, parsed
+    from instrumented.script import command
 
 import gzip
 
@@ -36,7 +40,9 @@ import pandas as pd
 
 from ffenergy.runs.run import HISTORY_COLUMNS, TRAFFIC_COLUMNS
 from ffenergy.settings import Settings
+from instrumented import InstrumentError
 
+SCRIPT = "tiny.py"
 NAMES = ("run.json", *MEASURED, progress.FILE)
 SPEC = b"""preset = "quick"
 algorithms = ["ff"]
@@ -115,8 +121,41 @@ def run_reader(folder: Path) -> Callable[[bytes], None]:
     return read_run
 
 
+def argument_reader(folder: Path) -> Callable[[bytes], None]:
+    """Return the reader of the arguments of ``instrumented run``, separated by zero bytes.
+
+    Only one small script is run for good, and nothing is written outside of ``folder``.
+    """
+    (folder / SCRIPT).write_text("import numpy as np\nprint((np.ones(3) * 2).sum())\n")
+    os.chdir(folder)
+    real = command.run_script
+
+    def careful(script: str, *rest: Any) -> Any:
+        if script != SCRIPT:
+            raise InstrumentError("not here")
+        return real(script, *rest)
+
+    command.run_script = careful
+    command.run_module = careful
+
+    def read_arguments(data: bytes) -> None:
+        text = data.decode("utf-8", "surrogateescape").replace("/", "")
+        quiet = io.StringIO()
+        with (
+            suppress(SystemExit, click.ClickException),
+            redirect_stdout(quiet),
+            redirect_stderr(quiet),
+        ):
+            command.run.main([word for word in text.split("\0") if word], standalone_mode=False)
+
+    return read_arguments
+
+
 def seeds(target: str) -> list[bytes]:
     """Inputs to begin with."""
+    if target == "arguments":
+        lines = ("", "--levels", "--scope function", "--json a.json", "--csv a.csv --html a.html")
+        return [f"{line} {SCRIPT} x".strip().replace(" ", "\0").encode() for line in lines]
     if target == "idx":
         plain = idx.encode(np.zeros((2, 3, 3), np.uint8))
         return [plain, gzip.compress(plain)]
@@ -134,7 +173,7 @@ def seeds(target: str) -> list[bytes]:
 
 
 @click.command()
-@click.argument("target", type=click.Choice(["idx", "toml", "checkpoint", "run"]))
+@click.argument("target", type=click.Choice(["idx", "toml", "checkpoint", "run", "arguments"]))
 @click.option("--seconds", type=click.IntRange(min=1), default=600, show_default=True)
 def main(target: str, seconds: int) -> None:
     """Fuzz one of the readers."""
@@ -145,7 +184,9 @@ def main(target: str, seconds: int) -> None:
         for number, data in enumerate(seeds(target)):
             (corpus / str(number)).write_bytes(data)
         readers = {"idx": read_idx, "toml": read_toml, "checkpoint": read_checkpoint}
-        read = readers.get(target) or run_reader(folder)
+        read = readers.get(target)
+        if read is None:
+            read = (argument_reader if target == "arguments" else run_reader)(folder)
         flags = [f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=4000", str(corpus)]
         atheris.Setup([sys.argv[0], *flags], read)
         atheris.Fuzz()

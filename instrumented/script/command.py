@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn
@@ -81,7 +82,7 @@ def run(
     """
     files = {"--json": json_file, "--csv": csv_file, "--html": html_file}
     for option, file in files.items():
-        if file is not None and not file.absolute().parent.is_dir():
+        if file is not None and not os.path.isdir(file.absolute().parent):  # noqa: PTH112
             _stop(f"{option} {file}: there is no folder {file.absolute().parent}")
     files = {option: file and file.absolute() for option, file in files.items()}
     price = _pricing(profile) if profile else None
@@ -153,13 +154,17 @@ def _pricing(profile: str) -> Callable[[Any], pd.DataFrame]:
 
 
 def _write(file: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; a device, a pipe or a link stays what it is."""
     draft = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
+        if file.is_symlink() or (file.exists() and not file.is_file()):
+            file.write_text(text, encoding="utf-8")
+            return
         draft.write_text(text, encoding="utf-8")
         draft.replace(file)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         _stop(f"cannot write {file}: {error.strerror}", code=1)
 
 

@@ -58,9 +58,9 @@ class Ownership:
     def shown(self, file: str) -> str:
         """Return a file as the tables name it: relative to the script's folder if below it."""
         try:
-            return Path(file).resolve().relative_to(self.folder).as_posix()
+            return printable(Path(file).resolve().relative_to(self.folder).as_posix())
         except ValueError:
-            return file
+            return printable(file)
 
     def _judge(self, file: str) -> Whose:
         if file.startswith("<"):  # frozen importlib is a library; exec'd code is its caller's
@@ -98,6 +98,11 @@ class Ownership:
                 top = path.relative_to(folder).parts[0]
                 return top in OWN_LIBRARIES or any(folder.glob("*.dist-info"))
         return False
+
+
+def printable(name: str) -> str:
+    """Return the name of a file as text; bytes that are none, kept as surrogates, as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _installation_folders() -> set[Path]:

@@ -19,7 +19,7 @@ from instrumented.script.borders import Borders
 from instrumented.script.callers import Callers
 from instrumented.script.faults import replaced, told_as_the_scripts
 from instrumented.script.importing import UserFinder, compile_marked
-from instrumented.script.own import Ownership
+from instrumented.script.own import Ownership, printable
 from instrumented.script.tracing import ScriptTrace
 
 INTERRUPTED = 130
@@ -56,9 +56,13 @@ def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None 
         InstrumentError: there is no such file.
     """
     path = Path(script)
-    if path.is_dir() and (path / "__main__.py").is_file():
-        path = path / "__main__.py"
-    if not path.is_file():
+    try:
+        if path.is_dir() and (path / "__main__.py").is_file():
+            path = path / "__main__.py"
+        is_there = path.is_file()
+    except OSError:  # a name that no file can have
+        is_there = False
+    if not is_there:
         raise InstrumentError(f"there is no script {script}; give the path of a Python file")
     folder = path.resolve().parent
     program = _Program(
@@ -85,7 +89,7 @@ def run_module(module: str, arguments: Sequence[str], recorder: Recorder | None 
         spec = importlib.util.find_spec(module)
         if spec is not None and spec.submodule_search_locations is not None:
             spec = importlib.util.find_spec(f"{module}.__main__")
-    except ImportError:
+    except (ImportError, ValueError):  # ValueError: __main__
         spec = None
     finally:
         sys.path.remove(str(here))
@@ -117,7 +121,7 @@ def _run(program: _Program, recorder: Recorder | None) -> Finished:
         stack.enter_context(replaced(sys, "path", [program.first_path, *sys.path[1:]]))
         stack.enter_context(told_as_the_scripts())
         code = _exit_code(_exec, program, main, ownership)
-    return Finished(program.name, trace, ownership, code, _started_processes())
+    return Finished(printable(program.name), trace, ownership, code, _started_processes())
 
 
 def _started_processes() -> bool:

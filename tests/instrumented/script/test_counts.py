@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -133,3 +135,45 @@ def test_quantities():
     assert [quantity(n, "B") for n in (0, 7, 999, 1000, 999_600, 1_240_000_000)] == [
         *("0 B", "7 B", "999 B", "1.00 kB", "1.00 MB", "1.24 GB")
     ]
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says", "code"),
+    [
+        (["-m", "__main__"], "instrumented: there is no module __main__ to run from", 2),
+        ([LONG], "instrumented: there is no script xxx", 2),
+        (["--json", f"{LONG}/a.json", STEPS], "there is no folder", 2),
+        (["--csv", LONG, STEPS], "File name too long", 1),
+        (["--html", ".", STEPS], "Is a directory", 1),
+        (["--csv", "/dev/full", STEPS], "cannot write /dev/full: No space left on device", 1),
+    ],
+)
+def test_arguments_that_make_no_sense_are_one_line(tmp_path, monkeypatch, arguments, says, code):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)  # as under the console script
+    found = invoke(*arguments)
+    assert found.exit_code == code, found.output
+    assert says in found.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_devices_and_links_stay_what_they_are(tmp_path):
+    (tmp_path / "link.csv").symlink_to(tmp_path / "counts.csv")
+    (tmp_path / "null.csv").symlink_to("/dev/null")
+    for name in ("link.csv", "null.csv"):
+        invoke("--csv", str(tmp_path / name), STEPS)
+        assert (tmp_path / name).is_symlink()
+    assert pd.read_csv(tmp_path / "counts.csv")["flops"].sum() > 0
+
+
+def test_a_name_of_bytes_that_are_no_text_is_told_in_escapes(tmp_path):
+    script = tmp_path / os.fsdecode(b"bad\xff.py")
+    script.write_text("import numpy as np\nprint((np.ones(3) * 2).sum())\n")
+    out = tmp_path / "a.html"
+    found = invoke("--html", str(out), "--json", str(tmp_path / "a.json"), str(script))
+    assert found.exit_code == 0, found.output
+    assert "bad\\udcff.py moved" in found.stderr
+    assert "bad\\udcff.py" in out.read_text()
