@@ -15,7 +15,6 @@ counted. A sweep that was not traced counted none: it has those of the rehearsal
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +25,9 @@ import pandas as pd
 
 from ffenergy.costs.rehearsal import Rehearsed, Workload, rehearse
 from ffenergy.energy import choose_profiles
-from ffenergy.files.atomic import write_bytes, write_text
+from ffenergy.files.contents import as_csv
+from ffenergy.files.documents import SEAL, parse_json, read_text
+from ffenergy.files.folder import FILES, Folder
 from ffenergy.report import files
 from ffenergy.report.book import Book, saved_profiles
 from ffenergy.report.pictures import sweep_costs
@@ -38,6 +39,9 @@ from ffenergy.sweeps import tables, targets, two_by_two
 from ffenergy.sweeps.cells import COUNTS, Cell, DataLabel, Outcome
 from ffenergy.sweeps.rehearsed import counted
 
+DOCUMENT = "sweep.json"
+WRITTEN = (".csv", ".png", ".svg", ".toml")
+"""Endings of what a sweep writes beside its document."""
 REPORTS = Path(__file__).parents[1] / "reports"
 BYTES = ["bytes_read", "bytes_written"]
 PLACE = ["layer", "phase"]
@@ -76,9 +80,9 @@ class Pricer:
 
 def reprice(folder: Path, profile: str | None = None) -> bool:
     """Write a sweep's tables and its picture of costs anew; False if it has no joules."""
-    path = folder / "sweep.json"
-    document = json.loads(path.read_text(encoding="utf-8"))
-    cells = pd.read_csv(folder / "cells.csv", dtype={"cell": str, "message": str})
+    document = parse_json(read_text(folder / DOCUMENT))
+    types = {"cell": str, "message": str}
+    cells = pd.read_csv(folder / "cells.csv", dtype=types, float_precision="round_trip")
     cells = cells.astype(dict.fromkeys(COUNTS, "Int64"))
     energy = targets.energy_column(cells)
     if energy is None and profile is None:
@@ -108,10 +112,26 @@ def _write(
         written["two-by-two"] = two_by_two.two_by_two(cells, swept, energy, peaks)
     if (folder / "targets.csv").exists():
         written["targets"] = targets.targets_table(summary, swept, energy, cells)
-    for name, table in written.items():
-        write_text(folder / f"{name}.csv", table.to_csv(index=False))
+    contents = {f"{name}.csv": as_csv(table) for name, table in written.items()}
     if (folder / "costs.png").exists():
-        write_bytes(folder / "costs.png", sweep_costs.render(summary, energy)["png"])
+        contents["costs.png"] = sweep_costs.render(summary, energy)["png"]
+    record(folder, contents)
+
+
+def record(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write files and their checksums; where an earlier version wrote none, of all that are there.
+
+    Each file that a sweep wrote is then known by its checksum in the sealed document.
+    """
+    home = Folder(folder, DOCUMENT)
+    with home.locked():
+        there = {}
+        if home.recorded() is None:
+            paths = [path for path in folder.iterdir() if path.suffix in WRITTEN]
+            there = {path.name: path.read_bytes() for path in sorted(paths)}
+        document = parse_json(read_text(folder / DOCUMENT))
+        rest = {key: value for key, value in document.items() if key not in (FILES, SEAL)}
+        home.change(rest, {**there, **contents})
 
 
 def counted_again(run: Run) -> Run:
