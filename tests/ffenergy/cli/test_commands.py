@@ -24,7 +24,7 @@ FILES = ["examples.npz", "goodness.png", "history.csv", "hybrids.png", "normaliz
 FILES += ["receptive-fields.png", "report.html", "report.md", "run.json"]
 FILES += ["summary.csv", "traffic.csv", "traffic.png", "training-curves.png", "weights.npz"]
 PRICED = "alive decomposition energy levels live misses peak reuse steps targets work".split()
-PRICED.append("scenarios")
+PRICED += ["scenarios", "tuned"]
 
 
 def eager(path: Path) -> pd.DataFrame:
@@ -106,7 +106,7 @@ def test_what_is_printed_and_the_page_name_data_units_and_accounting(
     assert len(screen) <= 24
     told = [line for line in screen if not line.startswith("Page")]
     assert max(map(len, told)) <= 100  # a path is as long as it is
-    for words in ("Forward-Forward ÷ backprop", "As it runs, Forward-Forward needs", "--verbose"):
+    for words in ("Forward-Forward ÷ backprop", "As it runs, ", "Well built", "--verbose"):
         assert words in finished_run.output
     assert "## Training curves\n\n![Lines of the training loss" in page
     assert "(training-curves.png)" in page
