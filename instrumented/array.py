@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from instrumented.rules.indexing import (
     convert,
     flat_view,
     read_item,
+    refuse_swaps_in_c,
     reinterpret,
     store_flat,
     store_item,
@@ -203,6 +205,8 @@ class TracedArray(TracedValues):
         return read_item(self._booking, self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if type(value) is TracedArray and np.may_share_memory(self._array, value._array):
+            refuse_swaps_in_c(sys._getframe(1))
         store_item(self._booking, self, index, value)
 
     def __iter__(self) -> Iterator[Any]:

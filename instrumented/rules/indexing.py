@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dis
 import math
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,12 @@ from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.books.operand import Array
 from instrumented.books.traced import Operand, Traced, booking_of, layout_of, plain_of, plainly
-from instrumented.errors import UncountedOperationError
+from instrumented.errors import InstrumentError, UncountedOperationError
 from instrumented.rules.unwrap import IMMEDIATES, unwrap, unwrap_index
 
+_STORES = frozenset(
+    dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_SLICE") if name in dis.opmap
+)
 _INTEGERS = frozenset((int,))
 _BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
 _NO_INDICES: list[Operand] = []
@@ -151,6 +156,19 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
         booking.remember(key, entry)
         if element is not None and element[-1] is not None:
             booking.remember(element, entry)
+
+
+def refuse_swaps_in_c(frame: FrameType) -> None:
+    """Refuse to store an array's rows into itself where the caller's line does no such thing.
+
+    Then a function in C does: ``rng.shuffle`` swaps rows, which here are views, and would lose
+    some. ``frame`` is the caller's.
+    """
+    if frame.f_code.co_code[frame.f_lasti] not in _STORES:
+        raise InstrumentError(
+            "a function in C swaps rows of a traced array, as shuffle does, and would lose some; "
+            "use trace.generator(rng), whose shuffle is NumPy's own"
+        )
 
 
 def _is_element(index: Any, ndim: int) -> bool:

@@ -36,8 +36,8 @@ def comparisons_to_select(length: int, positions: int) -> int:
 
 
 @traffic_rule(
-    "sort(a: array, axis, kind, order, *, stable)",
-    "argsort(a: array, axis, kind, order, *, stable)",
+    "sort(a: array, axis, kind, order, *, stable, descending)",
+    "argsort(a: array, axis, kind, order, *, stable, descending)",
     "sort_complex(a: array)",
 )
 def _sort(call: Call) -> Moved:

@@ -37,8 +37,11 @@ SPECIAL_UFUNCS = """
 """.split()
 """One division, root, exponential, logarithm or other function not done by an adder."""
 
-COPYING_UFUNCS = ["positive"]
+COPYING_UFUNCS = "positive real imag".split()
 """Moves bytes and computes nothing."""
+
+BEHIND_FUNCTIONS = frozenset("clip real imag".split())
+"""Ufuncs whose names in numpy are functions around them."""
 
 CONTRACTION_UFUNCS = "matmul vecdot matvec vecmat".split()
 """Sums of products: 2 flops per multiply-add, counted from the core dimensions."""
@@ -80,8 +83,8 @@ def _tables() -> dict[str, Work]:
 
 def _ufunc(name: str) -> np.ufunc | None:
     """Return NumPy's ufunc of a name; None where this version of NumPy has none."""
-    # numpy.clip is a function around the ufunc
-    found = sys.modules["numpy._core.umath"].clip if name == "clip" else getattr(np, name, None)
+    owner = sys.modules["numpy._core.umath"] if name in BEHIND_FUNCTIONS else np
+    found = getattr(owner, name, None)
     if found is not None and not isinstance(found, np.ufunc):
         raise TypeError(f"numpy.{name} is not a ufunc; mend the tables of ufunc_work")
     return found

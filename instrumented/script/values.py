@@ -21,6 +21,7 @@ from instrumented.array import TracedArray
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.errors import InstrumentError
+from instrumented.rules.indexing import store_item
 from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.script.leaving import (
     becomes_array,
@@ -96,7 +97,7 @@ class ScriptArray(TracedArray):
     def __setitem__(self, index: Any, value: Any) -> None:
         self._booking.look()
         try:
-            super().__setitem__(index_of(index), value)
+            store_item(self._booking, self, index_of(index), value)
         except AGAIN:
             pass
         else:

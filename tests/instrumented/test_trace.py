@@ -291,3 +291,55 @@ def test_untraced_has_the_same_methods_and_does_nothing():
     assert untraced.escape(np.float32(2.0)) == 2.0
     with untraced.scope(layer="layer1"), untraced.step("train"), untraced.fuse("adam"):
         pass
+
+
+def test_arrays_are_sorted_and_shaped_in_place(traced):
+    trace, x = traced((4, 8), dtype=np.float64)
+    plain = x.escape(copy=True)
+    before = trace.traffic, trace.work
+    x.sort(axis=1)
+    # 256 bytes read and written back; 4 lines of 8 · log2 8 comparisons
+    assert trace.traffic == before[0] + instrumented.Traffic(256, 256)
+    assert trace.work == before[1] + instrumented.Work(add=96)
+    x.partition(2, axis=0)
+    plain.sort(axis=1)
+    plain.partition(2, axis=0)
+    x.shape = plain.shape = 2, -1
+    assert x.shape == (2, 16)
+    assert np.array_equal(x.escape(), plain)
+    with pytest.raises(ValueError, match="reshape"):
+        x.shape = 5, 5
+    with pytest.raises(instrumented.EscapeError, match="shape"):
+        x.shape = trace.array(np.array([4, 8]))
+
+
+def test_flat_real_and_imag_are_assigned_as_in_numpy(traced):
+    trace, z = traced((2, 3), dtype=np.complex128)
+    plain = z.escape(copy=True)
+    values = np.arange(2.0)
+    for array, given in ((plain, values), (z, trace.array(values))):
+        array.flat = given
+        array.imag = 3
+        array.real[0] = 7
+        array.real = array.real + 1
+    assert np.array_equal(z.escape(), plain)
+    x = traced((2,), trace=trace)[1]
+    with pytest.raises(TypeError, match="imaginary"):
+        x.imag = 1
+
+
+def test_a_shuffle_that_would_lose_rows_is_refused(traced):
+    trace, x = traced((5, 2), dtype=np.float64)
+    before = x.escape(copy=True)
+    with (
+        pytest.warns(UserWarning, match="shuffl"),
+        pytest.raises(instrumented.InstrumentError, match="generator"),
+    ):
+        np.random.default_rng(0).shuffle(x)
+    assert np.array_equal(x.escape(), before)
+    trace.generator(np.random.default_rng(0)).shuffle(x)
+    np.random.default_rng(0).shuffle(before)
+    assert np.array_equal(x.escape(), before)
+    x[0] = x[1]  # a line of Python may
+    x[1:] = x[:-1]
+    assert np.array_equal(x[0].escape(), x[2].escape())
