@@ -4,8 +4,9 @@
 
 Each run is a process of its own; figures are medians. A case prices what `compare` does: every kind
 of step of Forward-Forward, backprop and the untrained control, eager and fused, at both grains, in
-all memories. MiB are those above what rehearsing the steps takes. `scale` has seconds per million
-accesses, which do not grow where time is linear in accesses.
+all memories. Seconds of a clock depend on what else a machine does, those of the processor hardly.
+MiB are those above what rehearsing the steps takes. `scale` has processor seconds per million
+accesses: about equal where time is linear in accesses.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def priced(case: str) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     accesses = 0
     seen: set[str] = set()
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     for rehearsal in rehearsals:
         for kind in rehearsal.kinds:
             if kind.signature.digest in seen or (one_step and kind.kind.label != "train"):
@@ -63,17 +64,23 @@ def priced(case: str) -> dict[str, float]:
             seen.add(kind.signature.digest)
             costs = step_costs(rehearsal.record(kind))
             accesses += sum(one.accesses for one in costs.analyses.values())
-    seconds = time.perf_counter() - begun
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - used
     above = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return {"seconds": seconds, "MiB": above / 1024, "accesses": accesses}
+    return {"seconds": seconds, "cpu": cpu, "MiB": above / 1024, "accesses": accesses}
 
 
 def commanded(case: str) -> dict[str, float]:
     """Run a command of the program."""
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), _children()
     command = [sys.executable, "-m", "ffenergy", *COMMANDS[case]]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return {"seconds": time.perf_counter() - begun}
+    return {"seconds": time.perf_counter() - begun, "cpu": _children() - used}
+
+
+def _children() -> float:
+    """Processor seconds of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def measured(case: str) -> dict[str, float]:
@@ -97,14 +104,17 @@ def main() -> None:
     if given.here:
         print(json.dumps(priced(given.here)))
         return
-    print(f"{'case':<12}{'seconds':>9}{'goal':>7}{'MiB':>8}{'goal':>7}{'accesses':>14}{'scale':>8}")
+    print(
+        f"{'case':<12}{'seconds':>9}{'goal':>7}{'cpu':>9}{'MiB':>8}{'goal':>7}{'accesses':>14}"
+        f"{'scale':>8}"
+    )
     for case in given.cases or GOALS:
         runs = [measured(case) for _ in range(given.repeats)]
         found = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
         seconds, mib = GOALS[case]
-        row = f"{case:<12}{found['seconds']:9.2f}{_shown(seconds):>7}"
+        row = f"{case:<12}{found['seconds']:9.2f}{_shown(seconds):>7}{found['cpu']:9.2f}"
         if "MiB" in found:
-            scale = 1e6 * found["seconds"] / found["accesses"]
+            scale = 1e6 * found["cpu"] / found["accesses"]
             row += f"{found['MiB']:8.0f}{_shown(mib):>7}{found['accesses']:14,.0f}{scale:8.2f}"
         print(row, flush=True)
 
