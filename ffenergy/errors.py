@@ -18,6 +18,10 @@ class SettingsError(FfenergyError):
     """A setting, preset or flag has a value that cannot be used."""
 
 
+class EnergyError(FfenergyError):
+    """Base of what cannot be priced."""
+
+
 class DataError(FfenergyError):
     """A data file is missing, damaged, or not the data set it claims to be."""
 

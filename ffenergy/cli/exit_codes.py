@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ffenergy.energy.errors import EnergyError
 from ffenergy.errors import (
     DataError,
+    EnergyError,
     FfenergyError,
     OutputError,
     RunInterruptedError,

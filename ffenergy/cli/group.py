@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import io
 import shlex
 import sys
-from typing import Any
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, cast
 
 import click
 
-from ffenergy.cli.animate import animate
-from ffenergy.cli.compare import compare, train
-from ffenergy.cli.data import data
-from ffenergy.cli.diff import diff
 from ffenergy.cli.exit_codes import MEANINGS, exit_code
-from ffenergy.cli.export import export
-from ffenergy.cli.figures import figures
-from ffenergy.cli.map import map_command
-from ffenergy.cli.measure import measure
-from ffenergy.cli.presets import presets
-from ffenergy.cli.profiles import profiles
-from ffenergy.cli.report import report
-from ffenergy.cli.status import status
-from ffenergy.cli.sweep import sweep
-from ffenergy.cli.transfer import transfer
 from ffenergy.errors import FfenergyError, OutputError, RunInterruptedError
-from instrumented import InstrumentError
 
 COMMAND = "ffenergy.command"
 """Key of the command as typed in click's `Context.meta`."""
@@ -39,6 +28,55 @@ REMEDIES = {
 }
 
 
+COMMANDS: Final = {  # in which module of this package, and under which name
+    "compare": ("compare", "compare"),
+    "train": ("compare", "train"),
+    "map": ("map", "map_command"),
+    **{
+        name: (name, name)
+        for name in (
+            *("animate", "data", "diff", "export", "figures", "measure", "presets", "profiles"),
+            *("report", "status", "sweep", "transfer"),
+        )
+    },
+}
+
+
+class Commands(Mapping[str, click.Command]):
+    """The sub-commands by name, each imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        module, function = COMMANDS[name]
+        command: click.Command = getattr(import_module(f"ffenergy.cli.{module}"), function)
+        return with_lines_kept(command)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+def with_lines_kept(command: click.Command) -> click.Command:
+    """Put click's sign for "keep these lines", a backspace, where help texts have a name for it."""
+    command.help = (command.help or "").replace("\\b", "\b")
+    command.short_help = summary_of(command.help)
+    return command
+
+
+def summary_of(text: str) -> str:
+    """Return the first paragraph of a help text as one line: whole, where click cuts it."""
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def summary(name: str) -> str:
+    """Return the summary of a sub-command, from the text of its module: nothing is imported."""
+    module, function = COMMANDS[name]
+    text = Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
+    made = (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
+    return summary_of(next(ast.get_docstring(one) or "" for one in made if one.name == function))
+
+
 class OneLineErrors(click.Group):
     """A group whose expected failures end in one line and an exit code, never a traceback."""
 
@@ -46,6 +84,11 @@ class OneLineErrors(click.Group):
         """Remember the command as typed, for `run.json`."""
         ctx.meta[COMMAND] = shlex.join(["ffenergy", *args])
         return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the names and summaries of all commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary(name)) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; turn interrupts and failures of the machine into user errors."""
@@ -55,10 +98,21 @@ class OneLineErrors(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise
-        except (FfenergyError, KeyboardInterrupt, InstrumentError, MemoryError, OSError) as error:
+        except expected() as error:
             failure = told(error)
             click.echo(f"Error: {failure.message}", err=True)
             raise click.exceptions.Exit(exit_code(failure)) from error
+
+
+def expected() -> tuple[type[BaseException], ...]:
+    """Return the kinds of expected failures."""
+    return (FfenergyError, KeyboardInterrupt, MemoryError, OSError, *refusals())
+
+
+def refusals() -> tuple[type[BaseException], ...]:
+    """Return the errors of the instrument, if anything has imported it."""
+    errors = sys.modules.get("instrumented.errors")
+    return (errors.InstrumentError,) if errors else ()
 
 
 def told(error: BaseException) -> FfenergyError:
@@ -68,18 +122,22 @@ def told(error: BaseException) -> FfenergyError:
             return error
         case KeyboardInterrupt():
             return RunInterruptedError("interrupted")
-        case InstrumentError():
-            return FfenergyError(f"the trace refused an operation: {error}")
         case MemoryError():
             return FfenergyError(f"out of memory ({error}); lower --layer-sizes or --n-train")
         case OSError():
             remedy = REMEDIES.get(error.errno or 0, "")
             what = f"{error.filename or 'a file'}: {error.strerror or error}"
             return OutputError(f"{what}{remedy}")
+        case _ if isinstance(error, refusals()):
+            return FfenergyError(f"the trace refused an operation: {error}")
     raise TypeError(f"{type(error).__name__} is no expected failure")
 
 
-@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=OneLineErrors,
+    commands=cast("dict[str, click.Command]", Commands()),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="ffenergy")
 def main() -> None:
     r"""Measure what training moves: Forward-Forward against backprop, byte by byte.
@@ -96,25 +154,5 @@ def main() -> None:
     """
 
 
-for command in (
-    compare,
-    train,
-    sweep,
-    status,
-    diff,
-    measure,
-    map_command,
-    report,
-    figures,
-    transfer,
-    animate,
-    export,
-    presets,
-    profiles,
-    data,
-):
-    main.add_command(command)
-for shown in (main, *main.commands.values()):  # click's sign for "keep these lines" is a backspace
-    shown.help = (shown.help or "").replace("\\b", "\b")
-    shown.short_help = " ".join(shown.help.split("\n\n")[0].split())  # whole, where click cuts it
+with_lines_kept(main)
 main.epilog = f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in MEANINGS.items())}."

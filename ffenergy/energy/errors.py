@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from ffenergy.errors import FfenergyError
-
-
-class EnergyError(FfenergyError):
-    """Base of what cannot be priced."""
+from ffenergy.errors import EnergyError
 
 
 class ProfileError(EnergyError):

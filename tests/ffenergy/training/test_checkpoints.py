@@ -127,7 +127,7 @@ def test_twenty_kills_at_random_moments_change_nothing(tmp_path, monkeypatch):
     main([*arguments, str(tmp_path / "undisturbed")], standalone_mode=False)
 
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["ffenergy.cli.group"])
+    server.set_forkserver_preload(["ffenergy.cli.compare"])
     moments = np.random.default_rng(0)
     killed = tmp_path / "killed"
     command = f"from ffenergy.cli import main; main({[*arguments, str(killed)]}, 'ffenergy')"
