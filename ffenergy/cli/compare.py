@@ -67,6 +67,7 @@ def compare(ctx: click.Context, /, *, algorithms: str, **flags: Any) -> None:
     Written to --outdir:
       summary.csv    a row per algorithm, eager and fused: errors, bytes, flops, ByteDMD, joules
       scenarios.csv  each algorithm as it runs, well built, and at the least
+      ratios.csv     Forward-Forward over backprop under every bundled profile, with intervals
       traffic.csv    bytes and flops per algorithm, layer, phase, operation, role
       normalize.csv  what L2 normalisation costs, per layer, eager and fused
       targets.csv    bytes and joules up to 5, 3, 2 and 1.5 % test error

@@ -12,14 +12,16 @@ import pandas as pd
 
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.warning import warn
-from ffenergy.costs import as_it_runs
+from ffenergy.costs import as_it_runs, regimes
 from ffenergy.costs import map as whole_map
 from ffenergy.costs.network import Network, shapes
-from ffenergy.costs.run_costs import price_steps
+from ffenergy.costs.prices import Prices
+from ffenergy.costs.rehearsal import Workload
+from ffenergy.costs.run_costs import measured_kinds, measured_work, tabulate
 from ffenergy.energy import DEFAULT_PROFILES, Profile, choose_profiles, profiles
 from ffenergy.errors import SettingsError
 from ffenergy.files.contents import as_csv
-from ffenergy.report import screen
+from ffenergy.report import map_table, screen, text
 from ffenergy.rules import registry
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
@@ -73,8 +75,8 @@ HEADLINE: Final = ("adam", 100)
     "--measure",
     "measured",
     is_flag=True,
-    help="Also count a step of RUN's network (else of the first: Adam, batch 100) as it runs, for "
-    "energy.png and measured.csv; about a minute.",
+    help="Also count a step of RUN's network (else of the first: Adam, batch 100) as it runs and "
+    "well built, for energy.png, measured.csv and regimes.csv; some minutes.",
 )
 @click.option("--outdir", type=click.Path(path_type=Path), help="Where map.csv and pictures go.")
 @click.option("--force", is_flag=True, help="Replace an older map in the output directory.")
@@ -104,12 +106,15 @@ def map_command(
     best order below backprop's lower bound is a proof; where no bound decides, the best known
     orders are compared; where the uncertainty of a chip's constants does, it is undecided. All of
     it is in closed form: nothing is trained or measured, and the memory on the chip is managed.
+    Only --measure counts programs: as they run, and with every rule in its best order where no
+    layer fits on the chip, one does, all do.
 
     RUN, a run directory, sets the network, its batch and its optimiser.
 
     With --outdir: map.csv (every place), map.png (regions), energy.png (energy against on-chip
     memory), each also as SVG, and map.json (how they were made). With --measure, energy.png shows
-    programs as they run, counted by the instrument (measured.csv: eager, the usual order).
+    programs as they run, counted by the instrument (measured.csv: eager, the usual order), and
+    regimes.csv has them beside well built ones and the bounds.
 
     \b
     Examples:
@@ -144,10 +149,14 @@ def map_command(
     with directory.locked() if directory is not None else nullcontext():
         if directory is not None:
             directory.claim(force=force)
-            counted = as_it_runs_of(shown, hardware[0]) if measured else None
+            counted = None
+            if measured:
+                work, prices = step_of(shown, hardware[0])
+                counted = as_it_runs.energies(prices, shown, hardware[0])
+                in_regimes = regimes.table(prices, work, shown, hardware[0])
             contents = {"map.csv": as_csv(table), **pictures(found, shown, hardware[0], counted)}
             if counted is not None:
-                contents["measured.csv"] = as_csv(counted)
+                contents |= {"measured.csv": as_csv(counted), "regimes.csv": as_csv(in_regimes)}
             document = {
                 "what": "closed forms, bytes and energy of a batch; nothing is measured",
                 "networks": sorted({"-".join(map(str, one.layer_sizes)) for one in found}),
@@ -166,6 +175,8 @@ def map_command(
     else:
         for line in screen.of_map(table, shown, hardware):
             click.echo(line)
+        if measured:
+            click.echo("\n" + text.table(map_table.by_regime(in_regimes, shown, hardware[0])))
         if directory is not None:
             click.echo(f"Written to {directory.path}: map.csv, map.png, energy.png, map.json.")
         else:
@@ -177,16 +188,16 @@ def every_profile() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*DEFAULT_PROFILES, *profiles()]))
 
 
-def as_it_runs_of(network: Network, profile: Profile) -> pd.DataFrame:
-    """Energies of a step that the instrument counted, by on-chip size."""
+def step_of(network: Network, profile: Profile) -> tuple[Workload, Prices]:
+    """A step of Forward-Forward and backprop that the instrument counts, as it runs."""
     settings = Settings.from_preset("quick").replace(
         layer_sizes=",".join(map(str, network.layer_sizes)),
         batch_size=network.batch_size,
         optimizer=network.optimizer,
     )
-    return as_it_runs.energies(
-        price_steps(registry.HEADLINE, settings, [profile]), network, profile
-    )
+    work = measured_work(settings)
+    kinds = measured_kinds(regimes.RULES, work)
+    return work, tabulate(kinds, [profile], whole_run=False)
 
 
 def pictures(

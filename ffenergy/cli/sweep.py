@@ -14,10 +14,12 @@ from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.rule_flags import rule_flags
+from ffenergy.costs.chosen_order import with_best_order
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
+from ffenergy.rules.registry import find
 from ffenergy.runs.directory import ELSEWHERE, RunDirectory
 from ffenergy.sweeps import paired, pool, specification, tables, targets, two_by_two
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
@@ -50,7 +52,8 @@ from ffenergy.trained import examples
 @click.option(
     "--profile",
     metavar="NAME|FILE",
-    help="Price every traced cell under this hardware profile (see `ffenergy profiles`).",
+    help="Price every traced cell under this hardware profile (see `ffenergy profiles`); "
+    'in_flight = "auto" chooses orders for its memory on the chip.',
 )
 @data_flags
 @memory_flag
@@ -111,7 +114,7 @@ def sweep(
     directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}", "sweep.json")
     place = DataPlace(data_dir.resolve() if data_dir else None, offline)
     try:
-        cells = _cells(asked, place, progress=not quiet)
+        cells = _cells(asked, place, (chosen or choose_profiles())[0], progress=not quiet)
     except SettingsError as error:
         raise SpecificationError(f"{spec}: {error.message}") from None
     folder = CellFolder(directory.path / "cells")
@@ -147,13 +150,20 @@ def sweep(
         click.echo(f"\nWritten to {directory.path}: cells.csv, summary.csv, sweep.png and more.")
 
 
-def _cells(asked: Specification, place: DataPlace, *, progress: bool) -> list[Cell]:
-    """Put the trainings to the data they ask for. Raises SettingsError if they do not fit."""
+def _cells(
+    asked: Specification, place: DataPlace, chip: ChosenProfile, *, progress: bool
+) -> list[Cell]:
+    """Put the trainings to the data they ask for, in the orders that are best for the chip.
+
+    Raises SettingsError if they do not fit.
+    """
     labels: dict[str, DataLabel] = {}
     cells = []
     for algorithm, settings in asked.trainings:
         data = place.load(settings, progress=progress)
         used = settings.check_data(data.train_images[0].size, len(data.train_images))
+        if (algorithm, settings) in asked.ordered and find(algorithm).local:
+            settings = with_best_order(settings, [algorithm], chip.profile, used)
         settings.check_memory(used)
         label = labels.setdefault(data.name, DataLabel.of(data))
         cells.append(Cell(algorithm, settings, asked.traced, label))

@@ -28,7 +28,7 @@ def energies(
     reading: str = READING,
     memory: str = MEMORY,
 ) -> pd.DataFrame:
-    """Energy of a batch by on-chip size, of one full training step of each algorithm.
+    """Energy of a batch of images by on-chip size, of one measured step of each algorithm.
 
     Columns: ``on_chip_bytes``, those capacities of ``prices.misses`` that are larger than the
     inner buffer, and one per algorithm, in the profile's unit.
@@ -39,12 +39,15 @@ def energies(
     every = prices.misses
     named = {"accounting": reading, "memory": memory, "grain": PRICED_GRAIN}
     missed = every[(every[list(named)] == pd.Series(named)).all(axis=1)]
-    moved = missed.assign(nbytes=missed["bytes_read"] + missed["bytes_written"]).pivot_table(
-        index="capacity_bytes", columns="algorithm", values="nbytes", aggfunc="sum"
+    nbytes = (missed["bytes_read"] + missed["bytes_written"]) * shares(prices, missed)
+    moved = missed.assign(nbytes=nbytes).pivot_table(
+        index="capacity_bytes", columns=["algorithm", "step"], values="nbytes"
     )
+    moved = moved.ffill().T.groupby("algorithm").sum().T  # beyond the last size nothing changes
     if INNER_BYTES not in moved.index:
         raise PricingError(f"no figure of what misses {INNER_BYTES} bytes; measure the step again")
-    work = prices.work.assign(joules=compute_energy(profile, prices.work))
+    spent = compute_energy(profile, prices.work) * shares(prices, prices.work)
+    work = prices.work.assign(joules=spent)
     arithmetic = work.groupby("algorithm")["joules"].sum()
     chip = Chip(profile)
     behind = network.itemsize * sum(network.layer_sizes) * network.batch_size
@@ -55,3 +58,10 @@ def energies(
         spent = arithmetic + inside * price.on_chip_byte[0] + beyond * price.off_chip_byte[0]
         rows.append({"on_chip_bytes": int(str(capacity)), **spent})
     return pd.DataFrame(rows)
+
+
+def shares(prices: Prices, table: pd.DataFrame) -> pd.Series[float]:
+    """How many of a row's steps are one batch of images: less than 1 with several in flight."""
+    taken = prices.steps.set_index(["algorithm", "step"])["steps"].map(float)
+    found = taken.reindex(pd.MultiIndex.from_frame(table[["algorithm", "step"]]))
+    return found.fillna(1.0).set_axis(table.index)

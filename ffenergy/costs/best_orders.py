@@ -9,17 +9,17 @@ Each is a program that runs: its own steps are recorded on random pixels and pri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from ffenergy.costs.decomposition import energies, exact_total
 from ffenergy.costs.distances import distances
+from ffenergy.costs.fitting import fitting
 from ffenergy.costs.network import Network, shape_name
 from ffenergy.costs.pricing import energy, levels
 from ffenergy.costs.rehearsal import Rehearsal, Workload, rehearse
 from ffenergy.costs.run_costs import PricedKind, of_a_batch
-from ffenergy.costs.schedules import fitting
 from ffenergy.costs.step_costs import StepCosts, reading_costs
 from ffenergy.costs.step_kinds import StepKind
 from ffenergy.energy import Profile
@@ -56,15 +56,25 @@ class Built:
     note: str = ""
 
 
+Spent = Callable[[Sequence[PricedKind]], float]
+"""Energy of a sample that all layers have seen, of kinds of steps."""
+
+
 def built(
-    algorithm: str, work: Workload, profile: Profile, on_chip_bytes: int, *, whole_run: bool
+    algorithm: str,
+    work: Workload,
+    on_chip_bytes: int,
+    spent_by: Spent,
+    *,
+    whole_run: bool,
+    known: dict[str, StepCosts] | None = None,
 ) -> Built | None:
     """Rehearse a rule in every order that may be its best, and keep the cheapest.
 
-    The cheapest spends the least energy on a sample of a full batch under ``profile``; the orders
-    are those for ``on_chip_bytes``. With ``whole_run`` the kinds are all that a run would take,
-    short batches too, and their numbers; else full ones, and their numbers stand for one batch.
-    None for a rule that trains no layers.
+    The orders are those for ``on_chip_bytes``, the cheapest is that of full batches by
+    ``spent_by``. With ``whole_run`` the kinds are all that a run would take, short batches too, and
+    their numbers; else full ones, and their numbers stand for one batch. ``known`` has analyses by
+    digest, used and added to. None for a rule that trains no layers.
 
     Raises:
         PricingError: a step that cannot be analysed.
@@ -72,9 +82,9 @@ def built(
     if not registry.find(algorithm).trains_layers:
         return None
     rehearsals, note = _rehearsals(algorithm, work, on_chip_bytes)
-    known: dict[str, StepCosts] = {}
+    known = {} if known is None else known
     tried = [_priced(one, known, short=False, whole_run=whole_run) for one in rehearsals]
-    spent = [_spent(kinds, profile) for kinds in tried]
+    spent = [spent_by(kinds) for kinds in tried]
     usual = min(
         (k for k, one in enumerate(rehearsals) if one.work.settings.order == STEP_MAJOR),
         key=lambda k: spent[k],
@@ -177,19 +187,16 @@ def _priced(
     return found
 
 
-def _spent(kinds: Sequence[PricedKind], profile: Profile) -> float:
-    """Energy of a sample that all layers have seen."""
-    costs = {kind.digest: kind.costs for kind in kinds}
-    by_digest = step_energies(costs, profile, MEMORY)
-    return exact_total(by_digest[kind.digest] / kind.kind.samples for kind in kinds)
+def under(profile: Profile) -> Spent:
+    """What kinds of steps spend under a profile, at its own sizes."""
+    unit = profile.column("compute").rsplit("_", 1)[1]
 
+    def spent_by(kinds: Sequence[PricedKind]) -> float:
+        costs = {kind.digest: kind.costs for kind in kinds}
+        samples = {kind.digest: kind.kind.samples for kind in kinds}
+        found = distances(costs)
+        spent = energy(found, costs, levels(found, profile, MEMORY), profile, MEMORY)
+        total = energies(spent)[f"energy_{unit}"] / spent["digest"].map(samples)
+        return exact_total(total.tolist())
 
-def step_energies(
-    costs: Mapping[str, StepCosts], profile: Profile, memory: str
-) -> dict[str, float]:
-    """Energy of one step by digest, of analyses under one accounting."""
-    found = distances(costs)
-    spent = energy(found, costs, levels(found, profile, memory), profile, memory)
-    values: dict[str, Any] = energies(spent)
-    total = values[f"energy_{profile.column('compute').rsplit('_', 1)[1]}"]
-    return {str(k): exact_total(v.tolist()) for k, v in total.groupby(spent["digest"])}
+    return spent_by

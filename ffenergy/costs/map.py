@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ffenergy.costs import batch_energy, bounds, schedules
-from ffenergy.costs.network import PLAIN, Layers, Network, shapes
+from ffenergy.costs.network import PLAIN, Layers, Network, shape_of, shapes
 from ffenergy.costs.regions import SCALE, Verdict, by_bytes, by_energy, with_measurement
 from ffenergy.energy import Profile
 from ffenergy.energy.chip import Chip
@@ -39,12 +39,14 @@ ORDER: Final = (
 )
 ENERGY: Final = (
     *("profile", "energy_unit", "energy_best_order", "energy_bound"),
-    *("ratio_to_backprop", "ratio_low", "ratio_high", "ratio_to_backprop_bound", "energy_winner"),
+    *("ratio_to_backprop", "ratio_low", "ratio_high", "ratio_step_major"),
+    *("ratio_to_backprop_bound", "energy_winner"),
 )
 COLUMNS: Final = (*PLACE, *ORDER, *ENERGY)
 """Columns of the map. Bytes and energies are of a batch, energies in ``energy_unit``. Ratios are of
 energies, rule ÷ backprop, both in their best orders, with the interval of 90 % of the draws of the
-constants; ``ratio_to_backprop_bound`` sets the rule's best order against backprop's bound."""
+constants; ``ratio_step_major`` has the rule in step-major order instead, and
+``ratio_to_backprop_bound`` sets its best order against backprop's bound."""
 PARTS: Final = ("compute", "on_chip", "off_chip_best_order", "off_chip_bound")
 """Energies of `Work.parts`."""
 MEASURED: Final = ("ratio_cache", "ratio_managed")
@@ -58,14 +60,16 @@ class Side:
     rule: str
     orders: tuple[schedules.Schedule, ...]
     bounds: tuple[bounds.Bound, ...]
+    usual: tuple[schedules.Schedule, ...]
 
 
 @dataclass(frozen=True)
 class Energies:
-    """Joules (or MAC) of best orders and bounds, (networks, draws)."""
+    """Joules (or MAC) of best orders, bounds and step-major order, (networks, draws)."""
 
     best: FloatArray
     bound: FloatArray
+    usual: FloatArray
 
 
 def local_rules() -> list[str]:
@@ -99,12 +103,17 @@ def on_chip_sizes(
 
 def side(rule: str, found: Iterable[Network], on_chip_bytes: int) -> Side:
     """Best orders that run, and bounds, of one rule with ``on_chip_bytes`` on the chip."""
-    orders, least = [], []
+    orders, least, usual = [], [], []
+    shape = shape_of(rule)
     for network in found:
         batches = max(IMAGES // network.batch_size, 1)
         orders.append(schedules.best_order(rule, network, on_chip_bytes, batches=batches))
         least.append(bounds.least(rule, network, on_chip_bytes))
-    return Side(rule, tuple(orders), tuple(least))
+        if shape.local and not shape.greedy:
+            usual.append(schedules.step_major_only(rule, network, on_chip_bytes))
+        else:
+            usual.append(orders[-1])
+    return Side(rule, tuple(orders), tuple(least), tuple(usual))
 
 
 class Work:
@@ -125,9 +134,11 @@ class Work:
         price = chip.prices(on_chip_bytes, self.behind)
         inside = self.arithmetic @ np.stack([price.multiply_add, price.multiply, price.special])
         inside = inside + self.on_chip * price.on_chip_byte
-        best = np.array([[one.nbytes] for one in found.orders], dtype=np.float64)
-        bound = np.array([[one.nbytes] for one in found.bounds], dtype=np.float64)
-        return Energies(inside + best * price.off_chip_byte, inside + bound * price.off_chip_byte)
+        best, bound, usual = (
+            inside + np.array([[one.nbytes] for one in side]) * price.off_chip_byte
+            for side in (found.orders, found.bounds, found.usual)
+        )
+        return Energies(best, bound, usual)
 
     def parts(self, chip: Chip, on_chip_bytes: int, found: Side) -> FloatArray:
         """Nominal energies of a side: a row per network, columns `PARTS`."""
@@ -241,6 +252,7 @@ def _energy_columns(profile: Profile, rule: str, spent: Mapping[str, Energies]) 
         "ratio_to_backprop": ratio[:, 0],
         "ratio_low": low,
         "ratio_high": high,
+        "ratio_step_major": ours.usual[:, 0] / theirs.best[:, 0],
         "ratio_to_backprop_bound": ours.best[:, 0] / theirs.bound[:, 0],
         "energy_winner": [str(SCALE[one]) if rule != BACKPROP else "" for one in verdicts],
     }

@@ -14,17 +14,16 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs import batch_energy, best_orders, bounds
+from ffenergy.costs import best_orders, bounds, least_energy
 from ffenergy.costs.best_orders import Built, network_of
 from ffenergy.costs.decomposition import exact_total, of_run, with_order
-from ffenergy.costs.network import Layers, shape_name, shapes
+from ffenergy.costs.network import shape_name, shapes
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import PricedKind, tabulate
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.costs.step_costs import WORK, StepCosts
 from ffenergy.energy import Profile, commute_to_compute
-from ffenergy.energy.chip import Chip
 from ffenergy.network.orders import LAYER_MAJOR, STEP_MAJOR
 from ffenergy.rules import registry
 from ffenergy.settings import Settings
@@ -97,9 +96,9 @@ class Scenarios:
     @cached_property
     def best(self) -> dict[str, Built]:
         """Every rule that trains layers in its best order."""
-        size = on_chip_bytes(self.profile)
+        size, spent_by = on_chip_bytes(self.profile), best_orders.under(self.profile)
         found = {
-            name: best_orders.built(name, self.work, self.profile, size, whole_run=self.whole_run)
+            name: best_orders.built(name, self.work, size, spent_by, whole_run=self.whole_run)
             for name in self.algorithms
         }
         return {name: one for name, one in found.items() if one is not None}
@@ -141,15 +140,38 @@ class Scenarios:
     @cached_property
     def table(self) -> pd.DataFrame:
         """A row per algorithm and scenario, with `columns`."""
-        unit = self.profile.column("compute").rsplit("_", 1)[1]
-        rows = []
-        for name in self.algorithms:
-            built = self._measured(name, WELL_BUILT)
-            rows += [self._measured(name, AS_IT_RUNS), built, self._least(name, built, unit)]
-        table = pd.DataFrame(rows, columns=columns(unit))
+        found = [self.row(name, scenario) for name in self.algorithms for scenario in SCENARIOS]
+        return self._framed(found)
+
+    def of(self, scenario: str) -> pd.DataFrame:
+        """The rows of one scenario; as it runs needs nothing that is not analysed already."""
+        return self._framed([self.row(name, scenario) for name in self.algorithms])
+
+    def _framed(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
+        table = pd.DataFrame(rows, columns=columns(self.unit))
         whole = [*COUNTS, "in_flight", "on_chip_bytes", "peak_live_bytes"]
         table = table.astype(dict.fromkeys(whole, "Int64"))
         return table.astype(dict.fromkeys(BYTEDMD, object))
+
+    @property
+    def unit(self) -> str:
+        """``joules`` or ``macs``."""
+        return self.profile.column("compute").rsplit("_", 1)[1]
+
+    def row(self, algorithm: str, scenario: str) -> dict[str, Any]:
+        """The costs of an algorithm under a scenario."""
+        known: dict[tuple[str, str], dict[str, Any]] = self._rows
+        if (algorithm, scenario) not in known:
+            if scenario == THE_LEAST:
+                found = self._least(algorithm, self.row(algorithm, WELL_BUILT))
+            else:
+                found = self._measured(algorithm, scenario)
+            known[algorithm, scenario] = found
+        return known[algorithm, scenario]
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str], dict[str, Any]]:
+        return {}
 
     def _measured(self, algorithm: str, scenario: str) -> dict[str, Any]:
         """The row of a program that was recorded."""
@@ -187,34 +209,33 @@ class Scenarios:
             "on_chip_bytes": on_chip_bytes(self.profile),
         }
 
-    def _least(self, algorithm: str, built: dict[str, Any], unit: str) -> dict[str, Any]:
-        """The row of the bounds: training steps at the least, all others as well built."""
+    def _least(self, algorithm: str, built: dict[str, Any]) -> dict[str, Any]:
+        """The row of the bounds: training steps at the least, all others as well built.
+
+        Arithmetic is that of the program that does less of it.
+        """
         reading, memory = SCENARIOS[THE_LEAST]
         row = {**built, "scenario": THE_LEAST, "reading": reading, "memory": memory}
         row |= dict.fromkeys(("order", "groups", "note"), "")
         empty = [*COUNTS, *BYTEDMD, "in_flight", *REST[:3]]
         row |= dict.fromkeys(empty)
-        row |= {f"energy_{what}{unit}": math.nan for what in ("compute_", "movement_", "")}
+        row |= {f"energy_{what}{self.unit}": math.nan for what in ("compute_", "movement_", "")}
         network, settings = network_of(self.work.settings), self.work.settings
         shape = shape_name(algorithm, settings.greedy_input)
         if network is None or shape is None or algorithm not in self.best:
             return row | {"note": "no bound is known"}
         bound = bounds.least(shape, network, on_chip_bytes(self.profile))
-        layers = Layers(shape, network)
-        behind = sum(layers.states) + sum(layers.activities)
-        price = Chip(self.profile, settings.dtype).prices(on_chip_bytes(self.profile), behind)
-        work = batch_energy.work_of(shape, network)
-        batches = self._batches(algorithm)
-        arithmetic = replace(work, on_chip_bytes=0).joules(price)[0]
-        all_of_it = batch_energy.energy(work, bound.nbytes, price).flat[0]
-        others = self._of_others(algorithm)
-        compute = batches * arithmetic + others.get(f"energy_compute_{unit}", 0)
-        movement = batches * (all_of_it - arithmetic) + others.get(f"energy_movement_{unit}", 0)
+        batches, others = self._batches(algorithm), self._of_others(algorithm)
+        compute = min(
+            one[f"energy_compute_{self.unit}"] for one in (built, self.row(algorithm, AS_IT_RUNS))
+        )
+        movement = batches * least_energy.movement(shape, network, self.profile)
+        movement += others.get(f"energy_movement_{self.unit}", 0)
         return row | {
             "off_chip_bytes": round(batches * bound.nbytes) + others.get("off_chip_bytes", 0),
-            f"energy_compute_{unit}": compute,
-            f"energy_movement_{unit}": movement,
-            f"energy_{unit}": compute + movement,
+            f"energy_compute_{self.unit}": compute,
+            f"energy_movement_{self.unit}": movement,
+            f"energy_{self.unit}": compute + movement,
             "commute_to_compute": float(commute_to_compute(movement, compute)),
             "note": f"{bound.name}, {bound.schedule_class}",
         }

@@ -187,44 +187,6 @@ def layer_major(layers: Layers, capacity: int) -> Schedule:
     return Schedule(layers.rule, order, layers.images + nbytes, groups, in_flight, ways, room)
 
 
-def fitting(
-    rule: str, network: Network, capacity_bytes: int, *, stored_gradient: bool
-) -> Groups | None:
-    """Groups of consecutive layers for a memory that is not managed, such as a scratchpad's LRU.
-
-    There a cyclic sweep over a little more than fits costs all of it. So a group's weights and
-    state stay for all batches in flight if they fit beside the activities at all its boundaries, a
-    delta and, where it is stored, a layer's gradient; else they move whole, 2T_g + W_g a batch. A
-    cut between groups costs 2a_k. None where one group, which is step-major order, is the cheapest.
-
-    Raises:
-        SettingsError: a rule without a closed form.
-    """
-    layers = Layers(rule, network)
-    n_layers = len(layers.weights)
-    cheapest: list[tuple[int, Groups]] = [(0, ())]
-    for end in range(1, n_layers + 1):
-        options = []
-        for start in range(1, end + 1):
-            before, groups = cheapest[start - 1]
-            group = tuple(range(start, end + 1))
-            cut = 2 * layers.activities[start - 1] if start > 1 else 0
-            swept = _swept(layers, group, capacity_bytes, stored_gradient=stored_gradient)
-            options.append((before + cut + swept, (*groups, group)))
-        cheapest.append(min(options, key=lambda option: (option[0], len(option[1]))))
-    groups = cheapest[-1][1]
-    return groups if len(groups) > 1 and layers.shape.local and not layers.shape.greedy else None
-
-
-def _swept(layers: Layers, group: tuple[int, ...], capacity: int, *, stored_gradient: bool) -> int:
-    """Bytes of weights and state that a group moves a batch: none where all of it fits."""
-    state = sum(layers.states[k - 1] for k in group)
-    weights = [layers.weights[k - 1] for k in group]
-    held = [layers.activities[k] for k in (group[0] - 1, *group)]
-    room = sum(held) + max(held[1:]) + TILE + (max(weights) if stored_gradient else 0)
-    return 0 if state + room <= capacity else 2 * state + sum(weights)
-
-
 def kept_on_chip(layers: Layers, capacity: int) -> Iterator[Schedule]:
     """A layer at a time, activities of all batches in flight on the chip: 2T / K.
 

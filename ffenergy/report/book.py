@@ -12,13 +12,20 @@ from typing import Any, Final
 
 import pandas as pd
 
+from ffenergy.costs import every_profile
 from ffenergy.costs.decomposition import RUN, TRAINING_STEP, energies, of_run
 from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES, PRICED_GRAIN, Prices
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import further_analysis, run_kinds, tabulate
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, WELL_BUILT, Scenarios, order_of
-from ffenergy.energy import ChosenProfile, Profile, choose_profiles, restore_profiles
+from ffenergy.energy import (
+    ChosenProfile,
+    Profile,
+    choose_profiles,
+    profiles,
+    restore_profiles,
+)
 from ffenergy.report import per_sample, tables
 from ffenergy.report.answer import Answer, answer
 from ffenergy.report.columns import UNITS
@@ -127,6 +134,7 @@ class Book:
         """Every table of the run directory that is derived, by name; file names add ``.csv``."""
         found = {"summary": self.summary, "normalize": self.normalize, "targets": self.targets}
         found |= {"scenarios": self.scenarios} if self.ways else {}
+        found |= {} if self.every_profile.empty else {"ratios": self.every_profile}
         return found | (dict(self.prices.tables()) if self.prices else {})
 
     # ---- what was priced -------------------------------------------------------------------------
@@ -177,6 +185,12 @@ class Book:
         costs = self.totals.added(self.totals.places(algorithm, accounting))
         return {**costs, "peak_live_bytes": self.totals.peak_live(algorithm, accounting)}
 
+    def of_scenario(self, scenario: str) -> pd.DataFrame:
+        """The rows of `scenarios` of one, found without the others."""
+        if self.ways is not None:
+            return self.ways.of(scenario)
+        return self.scenarios[self.scenarios["scenario"] == scenario]
+
     def parts(
         self, scope: str, accounting: str, profile: str | None = None, measure: str | None = None
     ) -> pd.DataFrame:
@@ -220,6 +234,14 @@ class Book:
             return None
         told = f"{SCOPES[self.base]}, {WELL_BUILT}, under {self.headline}"
         return answer(self.well_built_parts, f"energy_{self.unit}", UNITS[self.unit], told)
+
+    @cached_property
+    def every_profile(self) -> pd.DataFrame:
+        """Forward-Forward ÷ backprop under every profile: see ``costs.every_profile.COLUMNS``."""
+        if self.ways is None:
+            return pd.DataFrame()
+        known = {one.name: one for one in (*self.hardware, *profiles().values())}
+        return every_profile.ratios(self.ways, known.values())
 
     @cached_property
     def run_energy(self) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from ffenergy.costs.pricing import COMPUTE, WIRE
 from ffenergy.costs.step_kinds import rows_of, trains_layers
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Column, Table, amount, columns, pair, table
-from ffenergy.report.numbers import memory_size, words
+from ffenergy.report.numbers import MISSING, memory_size, words
 from ffenergy.report.per_sample import crossings, miss_curves
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.style import (
@@ -82,6 +82,33 @@ def scenarios(book: Book) -> Table | None:
     caption = f"{what} in three scenarios, {book.headline}, {size} on the chip"
     shown = columns(names)
     return table("scenarios", caption, "scenarios.csv", shown, book.scenarios)
+
+
+def every_profile(book: Book) -> Table | None:
+    """Forward-Forward ÷ backprop under every profile, with intervals."""
+    found = book.every_profile
+    if found.empty:
+        return None
+    known = ["ratio_as_it_runs", "ratio_best_order"]
+    frame = found.assign(
+        size=[memory_size(int(size)) for size in found["on_chip_bytes"]],
+        **{name: [_interval(row, name) for row in found.to_dict("records")] for name in known},
+    )
+    shown = [
+        *columns(["profile"]),
+        Column("size", "on the chip"),
+        Column("ratio_as_it_runs", "FF ÷ backprop as it runs"),
+        Column("ratio_best_order", "best orders, closed form"),
+        Column("energy_winner", "cheaper in the best orders", number=False),
+    ]
+    what = "of the whole run" if book.base == RUN else "of a batch"
+    caption = f"Energy {what}, Forward-Forward ÷ backprop, with 90 % of the draws of the constants"
+    return table("ratios", caption, "ratios.csv", shown, frame)
+
+
+def _interval(row: dict[Any, Any], name: str) -> str:
+    low, value, high = (row[f"{name}{end}"] for end in ("_low", "", "_high"))
+    return MISSING if pd.isna(value) else f"{value:.2f} ({low:.2f}–{high:.2f})"
 
 
 def well_built_parts(book: Book) -> Table | None:

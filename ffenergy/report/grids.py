@@ -14,7 +14,7 @@ from ffenergy.sweeps.step_grids import swept as axes_of
 
 SAMPLE: Final = " · SAMPLE, not the full data set"
 STEP_GRID: Final = (
-    "One training step a row. Eager: every operation streams its operands; fused: a declared "
+    "One batch of images a row. Eager: every operation streams its operands; fused: a declared "
     "group of operations is one kernel."
 )
 RATIOS: Final = {

@@ -55,8 +55,7 @@ def of_algorithms(book: Book, scenario: str = "") -> dict[str, dict[str, float |
     By default under the one that the book's headlines are of.
     """
     found = {}
-    scenarios = book.scenarios
-    chosen = scenarios[scenarios["scenario"] == (scenario or book.scenario)].set_index("algorithm")
+    chosen = book.of_scenario(scenario or book.scenario).set_index("algorithm")
     for name in in_order(book.run.algorithms, ALGORITHM_NAMES):
         result = book.run.results[name]
         costs: dict[Any, Any] = dict(chosen.loc[name]) if name in chosen.index else {}

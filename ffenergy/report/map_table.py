@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -13,8 +13,8 @@ from ffenergy.costs.regions import Verdict
 from ffenergy.energy import Profile
 from ffenergy.report.columns import Column, Table
 from ffenergy.report.columns import table as laid_out
-from ffenergy.report.numbers import MISSING
-from ffenergy.rules.registry import FORWARD_FORWARD
+from ffenergy.report.numbers import MISSING, fixed, prefixed
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 MIB: Final = 2**20
 NAMES: Final = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
@@ -90,6 +90,51 @@ def chips(network: Network, profiles: Sequence[Profile]) -> Table:
         shown,
         pd.DataFrame(body),
     )
+
+
+def by_regime(table: pd.DataFrame, network: Network, profile: Profile) -> Table:
+    """Forward-Forward and backprop as they run, well built and at the least, by on-chip size."""
+    unit = "J" if profile.result_unit == "joules" else "MAC"
+    rows = []
+    for (regime, _, scenario), own in table.groupby(
+        ["regime", "on_chip_bytes", "scenario"], sort=False
+    ):
+        named = own.set_index("algorithm")
+        ours, theirs = named.loc[FORWARD_FORWARD], named.loc[BACKPROP]
+        rows.append(
+            {
+                "regime": regime,
+                "size": _mib(ours["on_chip_bytes"]),
+                "scenario": scenario,
+                "order": _order(ours),
+                "ff": ours["energy"],
+                "bp": theirs["energy"],
+                "ratio": ours["ratio_to_backprop"],
+                "ff off": ours["off_chip_bytes"],
+                "bp off": theirs["off_chip_bytes"],
+            }
+        )
+    shown = [
+        Column("regime", "regime", number=False),
+        Column("size", "MiB"),
+        Column("scenario", "scenario", number=False),
+        Column("order", "FF's order", number=False),
+        Column("ff", "FF", unit, prefixed(), family="energy"),
+        Column("bp", "BP", unit, prefixed(), family="energy"),
+        Column("ratio", "FF÷BP", form=fixed(2)),
+        Column("ff off", "FF off chip", "B", prefixed(), family="off"),
+        Column("bp off", "BP off chip", "B", prefixed(), family="off"),
+    ]
+    layer_sizes = "-".join(map(str, network.layer_sizes))
+    caption = f"{layer_sizes}, {network.optimizer}, batch {network.batch_size}, {profile.name}: a"
+    return laid_out("regimes", f"{caption} batch", "regimes.csv", shown, pd.DataFrame(rows))
+
+
+def _order(row: pd.Series[Any]) -> str:
+    if pd.isna(row["in_flight"]):
+        return "any"
+    groups = f", {row['in_flight']} in {row['groups']}" if row["in_flight"] > 1 else ""
+    return f"{row['order']}{groups}"
 
 
 def _proven(places: pd.DataFrame) -> str:

@@ -77,7 +77,8 @@ def accuracy(book: Book) -> Section:
         for key, (caption, names) in captions.items()
     ]
     scenarios = _present([cost_tables.scenarios(book)])
-    return Section("accuracy", title, SHARED, tables=[*shown, *scenarios], more=_targets(book))
+    more = [*_present([cost_tables.every_profile(book)]), *_targets(book)]
+    return Section("accuracy", title, SHARED, tables=[*shown, *scenarios], more=more)
 
 
 def _targets(book: Book) -> list[Table]:

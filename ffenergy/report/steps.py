@@ -110,9 +110,12 @@ def shown(book: Book) -> list[Table]:
     parts = [cost_tables.parts(book, TRAINING_STEP, accounting) for accounting in ACCOUNTINGS]
     every = [
         table("steps", "One training step", "summary.csv", chosen, summary(book)),
+        cost_tables.scenarios(book),
+        cost_tables.every_profile(book),
         *cost_tables.counted_places(book),
         cost_tables.components(book),
         *parts,
+        cost_tables.well_built_parts(book),
         *other_parts(book),
     ]
     return [one for one in every if one is not None]

@@ -18,6 +18,7 @@
     temperature = 30.0
 
 A grid and a cell may have ``algorithms`` of their own. Without both there is one combination.
+``in_flight = "auto"`` chooses the order of computation for the profile's memory on the chip.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from ffenergy.files.documents import parse_toml
 from ffenergy.rules.registry import rules
 from ffenergy.settings import Settings
 
+AUTO: Final = "auto"
+"""As ``in_flight``: order, batches in flight and groups are those for the profile's chip."""
 NAMES: Final = tuple(field.name for field in dataclasses.fields(Settings))
 ELSEWHERE: Final = {"seed": "seeds", "n_validation": "validation"}
 KINDS: Final[dict[str, tuple[type, str]]] = {
@@ -60,6 +63,7 @@ class Specification:
 
     swept: names of the settings that grids and cells set, in the order of the file.
     trainings: algorithm and settings of every cell, in the order of the file; none twice.
+    ordered: those of them whose order of computation is to be chosen for a chip.
     """
 
     preset: str
@@ -67,6 +71,7 @@ class Specification:
     n_validation: int
     traced: bool
     trainings: tuple[tuple[str, Settings], ...]
+    ordered: frozenset[tuple[str, Settings]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -102,19 +107,24 @@ def parse(document: Mapping[str, Any]) -> Specification:
     seeds = _numbers("seeds", document.get("seeds", [base.seed]))
     fixed = _settings_table("[fixed]", document.get("fixed", {}))
     n_validation = document.get("validation", 0)
+    auto = fixed.get("in_flight") == AUTO
     with _at("[fixed]"):
-        base = base.replace(**fixed)
+        base = base.replace(**_without_auto(fixed))
     with _at("validation"):
         base = base.replace(n_validation=n_validation)
     combinations = [*_grids(document, algorithms, len(seeds)), *_cells(document, algorithms)]
     if not combinations:
         combinations = [_Combination("[fixed]", algorithms, {})]
     trainings: dict[tuple[str, Settings], None] = {}  # a set that keeps the order
+    ordered = set()
     for combination in combinations:
+        own = combination.overrides
         for algorithm, seed in product(combination.algorithms, seeds):
             with _at(combination.place):
-                settings = base.replace(**combination.overrides, seed=seed)
+                settings = base.replace(**_without_auto(own), seed=seed)
             trainings[algorithm, settings] = None
+            if own.get("in_flight", AUTO if auto else None) == AUTO:
+                ordered.add((algorithm, settings))
     names = dict.fromkeys(name for c in combinations for name in c.overrides)
     return Specification(
         preset=document["preset"],
@@ -122,7 +132,13 @@ def parse(document: Mapping[str, Any]) -> Specification:
         n_validation=n_validation,
         traced=document.get("trace", False),
         trainings=tuple(trainings),
+        ordered=frozenset(ordered),
     )
+
+
+def _without_auto(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without a number of batches in flight that is still to be chosen."""
+    return {k: v for k, v in table.items() if (k, v) != ("in_flight", AUTO)}
 
 
 class _at:  # noqa: N801  # reads as a word: with _at(place)

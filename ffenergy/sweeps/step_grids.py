@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from itertools import product
 from typing import Any, Final
 
@@ -73,7 +74,7 @@ def sweep(
     *,
     memory: str = MEMORIES[0],
 ) -> pd.DataFrame:
-    """Price one training step of every algorithm for every combination of settings.
+    """Price a training step, one batch of images, of every algorithm for every combination.
 
     Returns a row per combination, algorithm and accounting (eager, fused): settings, counts and
     energies per training step under the first profile, in ``memory``, bytes and energy per
@@ -153,8 +154,10 @@ def _counts(
 ) -> dict[str, int | float]:
     reuse = _rows(prices.reuse, algorithm, accounting)
     reuse = reuse[reuse["memory"] == BYTEDMD_MEMORY]
-    sums = reuse.groupby("grain")[["bytes_read", "bytes_written", "bytedmd"]].sum().to_dict()
-    read, written = (int(sums[f"bytes_{way}"]["operation"]) for way in ("read", "written"))
+    counted = reuse.groupby("grain")[["bytes_read", "bytes_written", "bytedmd"]].sum()
+    share = _of_a_batch(prices, algorithm)
+    sums = counted.map(lambda n: round(int(n) * share)).to_dict()
+    read, written = (sums[f"bytes_{way}"]["operation"] for way in ("read", "written"))
     live = _rows(prices.live, algorithm, accounting)
     peak = _rows(prices.peak, algorithm, accounting)
     return {
@@ -163,10 +166,16 @@ def _counts(
         "bytes_read": read,
         "bytes_written": written,
         "bytes_per_sample": (read + written) / settings.batch_size,
-        "bytedmd_operation": int(sums["bytedmd"]["operation"]),
-        "bytedmd_tile": int(sums["bytedmd"]["tile"]),
+        "bytedmd_operation": sums["bytedmd"]["operation"],
+        "bytedmd_tile": sums["bytedmd"]["tile"],
         "peak_live_bytes": int(peak["peak_live_bytes"].max()),
     }
+
+
+def _of_a_batch(prices: Prices, algorithm: str) -> Fraction:
+    """Which share of an algorithm's steps is one batch of images."""
+    steps = prices.steps
+    return Fraction(steps.loc[steps["algorithm"] == algorithm, "steps"].iloc[0])
 
 
 def _energy(
@@ -184,8 +193,9 @@ def _energy(
     if priced_at_all:
         rows = _rows(prices.energy, algorithm, accounting)
         every = energies(rows)
-        compute, movement, total = (float(every[name].sum()) for name in names)
-        own = float(every[names[2]][rows["phase"] == "normalize"].sum())
+        share = float(_of_a_batch(prices, algorithm))
+        compute, movement, total = (float(every[name].sum()) * share for name in names)
+        own = float(every[names[2]][rows["phase"] == "normalize"].sum()) * share
         ratio = float(commute_to_compute(movement, compute))
         values = [compute, movement, total, total / settings.batch_size, ratio, own / total]
     per_sample = f"energy_per_sample_{unit}"

@@ -24,7 +24,7 @@ FILES = ["examples.npz", "goodness.png", "history.csv", "hybrids.png", "normaliz
 FILES += ["receptive-fields.png", "report.html", "report.md", "run.json"]
 FILES += ["summary.csv", "traffic.csv", "traffic.png", "training-curves.png", "weights.npz"]
 PRICED = "alive decomposition energy levels live misses peak reuse steps targets work".split()
-PRICED += ["scenarios", "tuned"]
+PRICED += ["ratios", "scenarios", "tuned"]
 
 
 def eager(path: Path) -> pd.DataFrame:

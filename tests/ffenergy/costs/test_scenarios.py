@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ffenergy.costs import best_orders
-from ffenergy.costs.best_orders import built, even
+from ffenergy.costs.best_orders import built, even, under
 from ffenergy.costs.decomposition import ORDER, TOTAL, exact_total
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.run_costs import measured_kinds, run_kinds, tabulate
@@ -154,7 +154,7 @@ def test_parts_with_the_order_add_up(ways: Scenarios) -> None:
 
 
 def test_a_rule_that_does_not_defer_says_so() -> None:
-    found = built("bp-hybrid", WORK, JOUPPI, ROOMY, whole_run=False)
+    found = built("bp-hybrid", WORK, ROOMY, under(JOUPPI), whole_run=False)
     assert found is not None
     assert found.note == "normalisation not deferred"
     assert found.settings.normalize_as == "eager"

@@ -117,3 +117,20 @@ def test_the_sweeps_that_come_with_the_project_can_be_read(path: Path) -> None:
 def test_there_are_sweeps_for_the_open_questions() -> None:
     names = {path.stem for path in SHIPPED}
     assert {"n-blur", "goodness", "width-epochs", "best-tuning", "bp-tuning"} <= names
+
+
+def test_an_order_may_be_left_to_the_chip() -> None:
+    asked = parse(
+        {
+            "preset": "quick",
+            "algorithms": ["ff", "bp"],
+            "fixed": {"in_flight": "auto"},
+            "grid": {"lr": [1e-3, 1e-4]},
+        }
+    )
+    assert set(asked.trainings) == asked.ordered
+    assert {settings.in_flight for _, settings in asked.trainings} == {1}
+    one = parse(
+        {"preset": "quick", "algorithms": ["ff"], "cells": [{"in_flight": "auto"}, {"lr": 1.0}]}
+    )
+    assert [training in one.ordered for training in one.trainings] == [True, False]

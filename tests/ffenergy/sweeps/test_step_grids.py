@@ -75,6 +75,15 @@ def test_changes_are_valid_beside_the_combination_they_belong_to() -> None:
         grid(SMALL, {"layer_sizes": "784,1152;784,8"}, {"local_fields": "5x5/1x2"})
 
 
+def test_of_several_batches_in_flight_a_row_has_one() -> None:
+    one = SMALL.replace(layer_sizes="16,6,6", batch_size=8, n_train=80)
+    major = one.replace(order="layer-major", in_flight=2)
+    usual, several = (sweep([cell], ("ff",), PROFILES) for cell in (one, major))
+    for column in ("bytes_read", "bytes_written", "flops"):
+        assert several[column].tolist() == usual[column].tolist()
+    assert several["energy_joules"].tolist() == pytest.approx(usual["energy_joules"], rel=0.2)
+
+
 def test_a_row_has_the_figures_of_its_combination_priced_alone(table: pd.DataFrame) -> None:
     assert len(table) == 2 * 2 * 2 * 2  # batches, widths, algorithms, accountings
     assert swept(table) == ["batch_size", "width"]

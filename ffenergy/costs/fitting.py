@@ -1,0 +1,76 @@
+"""Layer-major order for a memory that is not managed: which layers fit together, how many batches.
+
+`schedules` lets a part of what does not fit stay on the chip, as a managed memory can. An LRU, a
+cache or a scratchpad, cannot: a cyclic sweep over a little more than fits costs all of it. So here
+a group of layers stays for all batches in flight, or nothing of it does.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from ffenergy.costs.network import Layers, Network
+from ffenergy.costs.schedules import ADDED, BATCHES, STORAGE, TILE, Groups
+
+
+def in_flight(
+    rule: str,
+    network: Network,
+    capacity_bytes: int,
+    groups: Groups,
+    *,
+    stored_gradient: bool,
+    batches: int = BATCHES,
+) -> int:
+    """The least K whose 2T / K adds at most 5 % to what an unlimited K would move.
+
+    No more than ``batches``, those of an epoch, and than fit behind the chip, K (a_{k-1} + a_k).
+    """
+    layers = Layers(rule, network)
+    moved = layers.images + sum(2 * layers.activities[group[0] - 1] for group in groups[1:])
+    for group in groups:
+        moved += _swept(layers, group, capacity_bytes, stored_gradient=stored_gradient)
+    wanted = math.ceil(2 * sum(layers.states) / (ADDED * moved))
+    stored = max(below + above for below, above in pairwise(layers.activities))
+    return max(min(wanted, batches, STORAGE // stored), 1)
+
+
+def fitting(
+    rule: str, network: Network, capacity_bytes: int, *, stored_gradient: bool
+) -> Groups | None:
+    """Groups of consecutive layers that fit on the chip together, the cheapest cut.
+
+    A group's weights and state stay for all batches in flight if they fit beside the activities at
+    all its boundaries, a delta and, where it is stored, a layer's gradient; else they move whole,
+    2T_g + W_g a batch. A cut between groups costs 2a_k. None where one group, which is step-major
+    order, is the cheapest.
+
+    Raises:
+        SettingsError: a rule without a closed form.
+    """
+    layers = Layers(rule, network)
+    if not layers.shape.local or layers.shape.greedy:
+        return None
+    n_layers = len(layers.weights)
+    cheapest: list[tuple[int, Groups]] = [(0, ())]
+    for end in range(1, n_layers + 1):
+        options = []
+        for start in range(1, end + 1):
+            before, groups = cheapest[start - 1]
+            group = tuple(range(start, end + 1))
+            cut = 2 * layers.activities[start - 1] if start > 1 else 0
+            swept = _swept(layers, group, capacity_bytes, stored_gradient=stored_gradient)
+            options.append((before + cut + swept, (*groups, group)))
+        cheapest.append(min(options, key=lambda option: (option[0], len(option[1]))))
+    groups = cheapest[-1][1]
+    return groups if len(groups) > 1 else None
+
+
+def _swept(layers: Layers, group: tuple[int, ...], capacity: int, *, stored_gradient: bool) -> int:
+    """Bytes of weights and state that a group moves a batch: none where all of it fits."""
+    state = sum(layers.states[k - 1] for k in group)
+    weights = [layers.weights[k - 1] for k in group]
+    held = [layers.activities[k] for k in (group[0] - 1, *group)]
+    room = sum(held) + max(held[1:]) + TILE + (max(weights) if stored_gradient else 0)
+    return 0 if state + room <= capacity else 2 * state + sum(weights)

@@ -1,0 +1,91 @@
+"""The order chosen in closed form for a chip, held against orders that are tried."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ffenergy.costs.best_orders import RECORDED
+from ffenergy.costs.chosen_order import with_best_order
+from ffenergy.costs.fitting import fitting, in_flight
+from ffenergy.costs.network import Network
+from ffenergy.costs.rehearsal import Workload, rehearse
+from ffenergy.costs.step_costs import reading_costs
+from ffenergy.energy import Profile, load_profile
+from ffenergy.errors import SettingsError
+from ffenergy.settings import Settings
+
+KIB = 2**10
+SETTINGS = Settings.from_preset("quick").replace(
+    layer_sizes="64,96,96,96", batch_size=10, normalize_as="deferred", gradient="at-once"
+)
+IMAGES = 160
+GROUPS = ("1,1,1", "1,2", "2,1", "3")
+
+
+def beyond(settings: Settings, nbytes: int) -> float:
+    """Bytes that a sample moves beyond a scratchpad in fused training steps."""
+    rehearsal = rehearse("ff", Workload(settings, IMAGES, 0), lambda kind: int(kind.trains_layers))
+    (one,) = [k for k in rehearsal.kinds if k.kind.trains_layers and not k.kind.short]
+    costs = reading_costs(rehearsal.record(one, RECORDED), "fused", "scratchpad")
+    table = costs.analyses["fused", "scratchpad", "tile"].table
+    far = np.where(table["distance"] == -1, 2**62, table["distance"]) > nbytes
+    moved = table.loc[far, ["bytes_read", "bytes_written"]].to_numpy().sum()
+    return float(moved) / one.kind.samples
+
+
+def chip(nbytes: int) -> Profile:
+    """TPUv4i with another memory on the chip, and none below it."""
+    profile = load_profile("tpuv4i")
+    levels = profile.levels[1:]
+    capacity = levels[0].capacity
+    assert capacity is not None
+    smaller = replace(capacity, value=nbytes / 2**20)
+    return replace(profile, levels=(replace(levels[0], capacity=smaller), *levels[1:]))
+
+
+@pytest.mark.parametrize("size", [64 * KIB, 256 * KIB])
+def test_the_chosen_order_moves_about_as_little_as_the_best_that_is_tried(size: int) -> None:
+    chosen = with_best_order(SETTINGS, ["ff"], chip(size), IMAGES)
+    tried = [SETTINGS] + [
+        SETTINGS.replace(order="layer-major", in_flight=k, layer_groups=groups)
+        for groups in GROUPS
+        for k in (4, chosen.in_flight)
+        if k > 1
+    ]
+    least = min(beyond(one, size) for one in tried)
+    assert beyond(chosen, size) <= 1.1 * least
+
+
+def test_groups_by_hand() -> None:
+    network = Network((64, 96, 96, 96), 10)
+    # with Adam 75, 112 and 112 kB; activities of 20 rows 5 and 8 kB, a tile of 64 KiB
+    found = {
+        kib: fitting("ff", network, kib * KIB, stored_gradient=False) for kib in (64, 224, 320, 512)
+    }
+    assert found == {
+        64: None,
+        224: ((1,), (2,), (3,)),
+        320: ((1,), (2, 3)),
+        512: None,
+    }
+    assert fitting("bp", network, 224 * KIB, stored_gradient=False) is None
+
+
+def test_batches_in_flight_leave_a_twentieth() -> None:
+    network = Network((64, 96, 96, 96), 10)
+    groups = ((1,), (2,), (3,))
+    # images 3 · 2560, two cuts of 2 · 7680: 38,400 bytes; state in and out 2 · 298,368
+    wanted = 311
+    found = in_flight("ff", network, 224 * KIB, groups, stored_gradient=False, batches=10**6)
+    assert found == wanted
+    assert in_flight("ff", network, 224 * KIB, groups, stored_gradient=False, batches=40) == 40
+
+
+def test_no_order_is_chosen_for_what_has_none() -> None:
+    with pytest.raises(SettingsError, match="no layer-major order is known of bp"):
+        with_best_order(SETTINGS, ["bp"], chip(256 * KIB), IMAGES)
+    with pytest.raises(SettingsError, match="dally-wire has no memory of known size"):
+        with_best_order(SETTINGS, ["ff"], load_profile("dally-wire"), IMAGES)

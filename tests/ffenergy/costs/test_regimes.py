@@ -1,0 +1,61 @@
+"""Forward-Forward and backprop where no layer fits on the chip, one does, all do."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from ffenergy.costs import regimes
+from ffenergy.costs.best_orders import network_of
+from ffenergy.costs.network import Network
+from ffenergy.costs.rehearsal import Workload
+from ffenergy.costs.run_costs import measured_kinds, tabulate
+from ffenergy.energy import load_profile
+from ffenergy.settings import Settings
+
+JOUPPI = load_profile("jouppi-7nm-hbm2")
+SETTINGS = Settings.from_preset("quick").replace(layer_sizes="64,96,96,96", batch_size=10)
+KIB = 2**10
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    work = Workload(SETTINGS, 400, 0)
+    network = network_of(SETTINGS)
+    assert network is not None
+    usual = tabulate(measured_kinds(regimes.RULES, work), [JOUPPI], whole_run=False)
+    return regimes.table(usual, work, network, JOUPPI)
+
+
+def of(table: pd.DataFrame, regime: str, scenario: str) -> pd.DataFrame:
+    rows = table[(table["regime"] == regime) & (table["scenario"] == scenario)]
+    return rows.set_index("algorithm")
+
+
+def test_sizes_lie_below_between_and_above() -> None:
+    # Adam: a layer of 1000 has 11.5 MiB with its state, all four 43.5
+    found = regimes.sizes(Network((784, 1000, 1000, 1000, 1000), 100))
+    assert [size // 2**20 for size in found.values()] == [4, 16, 64]
+
+
+def test_every_regime_has_every_scenario(table: pd.DataFrame) -> None:
+    assert list(table.columns) == list(regimes.COLUMNS)
+    assert table["on_chip_bytes"].drop_duplicates().tolist() == [64 * KIB, 256 * KIB, 512 * KIB]
+    assert len(table) == 3 * 3 * 2
+    base = table[table["algorithm"] == "bp"]
+    assert (base["ratio_to_backprop"] == 1).all()
+
+
+def test_several_batches_in_flight_win_between_one_layer_and_all(table: pd.DataFrame) -> None:
+    usual, best = (of(table, "one layer fits", name) for name in ("as it runs", "well built"))
+    assert (best.loc["ff", "order"], best.loc["ff", "in_flight"]) == ("layer-major", 8)
+    assert best.loc["ff", "off_chip_bytes"] < 0.5 * best.loc["bp", "off_chip_bytes"]
+    assert best.loc["ff", "ratio_to_backprop"] < usual.loc["ff", "ratio_to_backprop"]
+    for regime in ("no layer fits", "all fit"):
+        assert of(table, regime, "well built").loc["ff", "order"] == "step-major"
+
+
+def test_nothing_is_below_the_least(table: pd.DataFrame) -> None:
+    for regime in regimes.sizes(Network((64, 96, 96, 96), 10)):
+        least = of(table, regime, "the least")["off_chip_bytes"]
+        assert (least <= of(table, regime, "well built")["off_chip_bytes"]).all()
