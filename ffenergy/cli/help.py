@@ -19,7 +19,7 @@ RUN = (
     *("conditions", "resume", "checkpoint_seconds", "steps", "snapshot_every", "fps", "seed"),
     *("workers", "scheduler"),
     *("max_memory", "allow_different_bits"),
-    "help",
+    *("help", "_click_default_help"),  # its name before click 8.5.1, and since
 )
 
 
@@ -44,7 +44,7 @@ class Grouped(click.Command):
         found: dict[str, list[tuple[str, str]]] = {name: [] for name in GROUPS}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(param, click.Option):
                 found[group_of(str(param.name))].append(record)
         for name, told in GROUPS.items():
             if found[name]:

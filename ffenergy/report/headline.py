@@ -156,7 +156,7 @@ def _well_built(book: Book) -> str:
     saved = f"saves {100 * (1 - ratio):.0f} %"
     costs = saved if ratio < 1 else f"costs {figure(ratio)} times as much"
     told = f"Well built it {costs} on {memory_size(here)}"
-    between = f"{memory_size(one)} to {memory_size(every)}"
+    between = _between(one, every)
     if one <= here < every:
         return f"{told}, where one layer fits on the chip but not all ({between} here)."
     sizes = [one, *(size for size in on_chip_sizes() if one < size < every)]
@@ -166,6 +166,12 @@ def _well_built(book: Book) -> str:
     if most < max(0.01, 1 - ratio):
         return f"{told}, where {'no layer fits' if here < one else 'all layers fit'} on the chip."
     return f"{told} and can save {100 * most:.0f} % on {between}, where one layer fits."
+
+
+def _between(smallest: int, largest: int) -> str:
+    """Two sizes, the unit once where both have it: 11.5 to 43.4 MiB."""
+    one, other = memory_size(smallest).split(" "), memory_size(largest).split(" ")
+    return " ".join([one[0], *([] if one[1:] == other[1:] else one[1:]), "to", *other])
 
 
 def _normalisation(told: Answer, built: Answer | None) -> str:

@@ -103,7 +103,7 @@ def test_where_one_layer_fits_is_told_of_other_chips_too(built: Book) -> None:
     sentence = headline.sentences(shown)[1]
     assert sentence.startswith("Well built it costs ")
     # 12 bytes x 1001 x 1000, and three of them with 12 bytes x 785 x 1000
-    assert "on 11.5 MiB to 43.4 MiB, where one layer fits." in sentence
+    assert "on 11.5 to 43.4 MiB, where one layer fits." in sentence
     assert len(sentence.split()) <= 25
 
 
