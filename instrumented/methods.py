@@ -112,7 +112,7 @@ class Methods(Traced):
 
     def flatten(self, order: Any = "C") -> Any:
         """Return a flat copy."""
-        return np.ravel(np.copy(self, order=order), order=order)
+        return np.ravel(self._call(np.copy, order=order), order=order)
 
     def repeat(self, repeats: Any, axis: Any = None) -> Any:
         """Return each element several times."""
@@ -124,11 +124,11 @@ class Methods(Traced):
 
     def choose(self, choices: Any, **kwargs: Any) -> Any:
         """Choose from several arrays; see numpy.choose."""
-        return np.choose(self, choices, **kwargs)
+        return self._call(np.choose, choices, **kwargs)
 
     def compress(self, condition: Any, axis: Any = None, **kwargs: Any) -> Any:
         """Gather the slices where a condition holds; see numpy.compress."""
-        return np.compress(condition, self, axis, **kwargs)
+        return self.__array_function__(np.compress, (), (condition, self, axis), kwargs)
 
     def sum(self, *args: Any, **kwargs: Any) -> Any:
         """Sum of elements; see numpy.sum."""
@@ -196,7 +196,7 @@ class Methods(Traced):
 
     def dot(self, other: Any, out: Any = None) -> Any:
         """Dot product; see numpy.dot."""
-        return np.dot(self, other) if out is None else np.dot(self, other, out=out)
+        return self._call(np.dot, other) if out is None else self._call(np.dot, other, out=out)
 
     def argsort(self, *args: Any, **kwargs: Any) -> Any:
         """Order of the elements; see numpy.argsort."""
@@ -212,10 +212,11 @@ class Methods(Traced):
 
     def nonzero(self) -> Any:
         """Positions of the elements that are not zero; see numpy.nonzero."""
-        return np.nonzero(self)
+        return self._call(np.nonzero)
 
     def conj(self) -> Any:
         """Complex conjugate; real elements stay as they are, unread, as in NumPy."""
-        return np.conjugate(self) if self._array.dtype.kind == "c" else self
+        me: Any = self
+        return np.conjugate(me) if self._array.dtype.kind == "c" else self
 
     conjugate = conj

@@ -31,7 +31,7 @@ with atheris.instrument_imports(include=["ffenergy", "instrumented.script", "zip
     from ffenergy.runs.directory import MEASURED, RunDirectory
     from ffenergy.sweeps import specification
     from ffenergy.training.checkpoints import BadCheckpointError, parsed
-    from instrumented.script import command
+    from instrumented.script import command, running
 
 import gzip
 
@@ -128,15 +128,15 @@ def argument_reader(folder: Path) -> Callable[[bytes], None]:
     """
     (folder / SCRIPT).write_text("import numpy as np\nprint((np.ones(3) * 2).sum())\n")
     os.chdir(folder)
-    real = command.run_script
+    real = running.run_script
 
     def careful(script: str, *rest: Any) -> Any:
         if script != SCRIPT:
             raise InstrumentError("not here")
         return real(script, *rest)
 
-    command.run_script = careful
-    command.run_module = careful
+    for name in ("run_script", "run_module"):
+        setattr(command, name, careful)
 
     def read_arguments(data: bytes) -> None:
         text = data.decode("utf-8", "surrogateescape").replace("/", "")
@@ -184,9 +184,8 @@ def main(target: str, seconds: int) -> None:
         for number, data in enumerate(seeds(target)):
             (corpus / str(number)).write_bytes(data)
         readers = {"idx": read_idx, "toml": read_toml, "checkpoint": read_checkpoint}
-        read = readers.get(target)
-        if read is None:
-            read = (argument_reader if target == "arguments" else run_reader)(folder)
+        made = argument_reader if target == "arguments" else run_reader
+        read = readers[target] if target in readers else made(folder)
         flags = [f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=4000", str(corpus)]
         atheris.Setup([sys.argv[0], *flags], read)
         atheris.Fuzz()

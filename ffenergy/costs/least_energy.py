@@ -55,4 +55,4 @@ def _at_distances(profile: Profile) -> list[float]:
             {"distance_bytes": places, "bytes_read": read, "bytes_written": written}
         )
         both.append(distance_movement_energy(profile, table)[profile.column("movement")])
-    return np.minimum(*both).tolist()
+    return [min(pair) for pair in zip(*both, strict=True)]

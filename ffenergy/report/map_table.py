@@ -99,12 +99,13 @@ def by_regime(table: pd.DataFrame, network: Network, profile: Profile) -> Table:
     for (regime, _, scenario), own in table.groupby(
         ["regime", "on_chip_bytes", "scenario"], sort=False
     ):
-        named = own.set_index("algorithm")
-        ours, theirs = named.loc[FORWARD_FORWARD], named.loc[BACKPROP]
+        ours, theirs = (
+            own[own["algorithm"] == name].iloc[0] for name in (FORWARD_FORWARD, BACKPROP)
+        )
         rows.append(
             {
                 "regime": regime,
-                "size": _mib(ours["on_chip_bytes"]),
+                "size": _mib(float(ours["on_chip_bytes"])),
                 "scenario": scenario,
                 "order": _order(ours),
                 "ff": ours["energy"],

@@ -51,7 +51,7 @@ def test_a_sweep_of_an_earlier_version_is_priced_and_recorded(
     (out / "README.md").write_text("mine")
     cells = pd.read_csv(out / "cells.csv")
     damaged = cells.copy()
-    (energy,) = [name for name in cells if name.startswith("energy")]
+    (energy,) = [name for name in cells if str(name).startswith("energy")]
     damaged[energy] = 1.0  # as another model of costs had it
     damaged.to_csv(out / "cells.csv", index=False)
 

@@ -31,13 +31,16 @@ def moved(table: pd.DataFrame, capacity: float) -> int:
     return int(far[["bytes_read", "bytes_allocated", "bytes_written"]].to_numpy().sum())
 
 
-def tables(rule: str, settings: Settings, memory: str) -> list[pd.DataFrame]:
+def tables(rule: str, settings: Settings, memory: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Distances of a training step, eager and fused."""
     rehearsal = rehearse(rule, Workload(settings, 5 * settings.batch_size, 0))
     kind = next(kind for kind in rehearsal.kinds if kind.kind.trains_layers)
     recorded = rehearsal.record(kind)
     step = recorded.events, recorded.buffers
-    return [analyse(*step, grain="tile", memory=memory, fused=f).table for f in (False, True)]
+    eager, fused = (
+        analyse(*step, grain="tile", memory=memory, fused=one).table for one in (False, True)
+    )
+    return eager, fused
 
 
 def check(eager: pd.DataFrame, fused: pd.DataFrame, more: float = MORE) -> None:
