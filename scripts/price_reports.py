@@ -82,7 +82,7 @@ def reprice(folder: Path, profile: str | None = None) -> bool:
     """Write a sweep's tables and its picture of costs anew; False if it has no joules."""
     document = parse_json(read_text(folder / DOCUMENT))
     types = {"cell": str, "message": str}
-    cells = pd.read_csv(folder / "cells.csv", dtype=types, float_precision="round_trip")
+    cells = pd.read_csv(folder / "cells.csv", dtype=types)
     cells = cells.astype(dict.fromkeys(COUNTS, "Int64"))
     energy = targets.energy_column(cells)
     if energy is None and profile is None:

@@ -20,7 +20,7 @@ KIB = 2**10
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    work = Workload(SETTINGS, 400, 0)
+    work = Workload(SETTINGS, 4000, 0)  # 1 MB of images: more than any of these chips keeps
     network = network_of(SETTINGS)
     assert network is not None
     usual = tabulate(measured_kinds(regimes.RULES, work), [JOUPPI], whole_run=False)

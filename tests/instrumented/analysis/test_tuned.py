@@ -158,10 +158,13 @@ def test_a_product_moves_what_its_own_tiling_says_or_what_one_order_does(capacit
         np.matmul(x, w, out=h)
 
     trace = step(work)
-    one = beyond(analyse(trace, grain="tile").table, capacity)
+    table = analyse(trace, grain="tile").table
+    one = beyond(table, capacity)
+    written = table.loc[table["distance"] > capacity, "bytes_written"].sum()
     saved = analyse_tuned(trace, capacities=[capacity])
     assert set(saved["operation"]) == {"matmul"}
     moved = one - saved["bytes_read"].sum() - saved["bytes_written"].sum()
     best = tiling(48, 80, 96, capacity // 4)
     assert best is not None
-    assert moved == min(one, 4 * (best.moved + 48 * 80))
+    # what of the product is overwritten before it has to leave is not written in any order
+    assert moved == min(one, 4 * best.moved + min(written, 4 * 48 * 80))
