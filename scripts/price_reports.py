@@ -59,61 +59,74 @@ class Pricer:
         (chosen,) = choose_profiles((profile,))
         self.energies = tables.CellEnergies(chosen.profile, say)
 
-    def price(self, row: pd.Series, settings: Settings, data: DataLabel) -> dict[str, Any]:
-        """Counts, energy and peak of a complete cell; fails if it moved other bytes."""
-        cell = Cell(str(row["algorithm"]), settings, True, data)
-        bare = Outcome(
-            cell=cell.name, algorithm=cell.algorithm, traced=True, data=vars(data),
-            settings=settings.to_dict(), status="complete", message="", threads=1, scores={},
-            counts={}, signatures=[], history=[], features=[],
-        )  # fmt: skip
-        outcome = counted(cell, bare)
-        for count, found in outcome.counts.items():
-            if count.startswith("bytes") and pd.notna(row[count]) and found != row[count]:
-                raise click.ClickException(
-                    f"cell {row['cell']} counted {row[count]:,} {count}, its rule now makes "
-                    f"{found:,}; train the sweep again"
-                )
-        energy = self.energies.of(cell, outcome)
-        return {**outcome.counts, **energy, "peak": self.energies.peak(cell, outcome)}
 
-
-def reprice(folder: Path, profile: str | None = None) -> bool:
-    """Write a sweep's tables and its picture of costs anew; False if it has no joules."""
+def reprice(folder: Path, profile: str | None = None) -> None:
+    """Write a sweep's tables and its picture of costs anew; without joules, its counts alone."""
     document = parse_json(read_text(folder / DOCUMENT))
     types = {"cell": str, "message": str}
     cells = pd.read_csv(folder / "cells.csv", dtype=types)
     cells = cells.astype(dict.fromkeys(COUNTS, "Int64"))
     energy = targets.energy_column(cells)
-    if energy is None and profile is None:
-        return False
-    pricer = Pricer(profile or str(cells["profile"].dropna().iloc[0]))
-    labels = {label["name"]: DataLabel(**label) for label in document["data"]}
+    priced = energy is not None or profile is not None
+    pricer = Pricer(profile or str(cells["profile"].dropna().iloc[0])) if priced else None
+    labels = [DataLabel(**label) for label in document["data"]]
     peaks: dict[str, int | None] = {}
-    cells["profile"] = pricer.energies.profile.name
+    if pricer:
+        cells["profile"] = pricer.energies.profile.name
     for number, row in cells[cells["status"] == "complete"].iterrows():
         settings = Settings.from_saved(document["cells"][row["cell"]])
-        found = pricer.price(row, settings, labels[row["dataset"]])
-        peaks[row["cell"]] = found.pop("peak")
-        energy = next(name for name in found if name.startswith("energy_"))
+        data = next(one for one in labels if one.name == f"{row['dataset']}{split(row)}")
+        cell = Cell(str(row["algorithm"]), settings, True, data)
+        outcome = recounted(row, cell)
+        found: dict[str, Any] = dict(outcome.counts)
+        if pricer:
+            found |= pricer.energies.of(cell, outcome)
+            peaks[row["cell"]] = pricer.energies.peak(cell, outcome)
+            energy = next(name for name in found if name.startswith("energy_"))
+        elif pd.isna(row["flops"]):
+            continue  # it was not traced
         for name, value in found.items():
             cells.loc[number, name] = value
-    assert energy is not None  # noqa: S101  # some cell is complete
     _write(folder, document["swept"], cells, energy, peaks)
-    return True
+
+
+def split(row: pd.Series) -> str:
+    """The end of a data set's name whose errors are on held-out training images."""
+    return "-validation" if row["error_on"] == "validation" else ""
+
+
+def recounted(row: pd.Series, cell: Cell) -> Outcome:
+    """The outcome of a complete cell as its rule counts now; fails if it moved other bytes."""
+    bare = Outcome(
+        cell=cell.name, algorithm=cell.algorithm, traced=True, data=vars(cell.data),
+        settings=cell.settings.to_dict(), status="complete", message="", threads=1, scores={},
+        counts={}, signatures=[], history=[], features=[],
+    )  # fmt: skip
+    outcome = counted(cell, bare)
+    for count, found in outcome.counts.items():
+        if count.startswith("bytes") and pd.notna(row[count]) and found != row[count]:
+            raise click.ClickException(
+                f"cell {row['cell']} counted {row[count]:,} {count}, its rule now makes "
+                f"{found:,}; train the sweep again"
+            )
+    return outcome
 
 
 def _write(
-    folder: Path, swept: list[str], cells: pd.DataFrame, energy: str, peaks: dict[str, int | None]
+    folder: Path,
+    swept: list[str],
+    cells: pd.DataFrame,
+    energy: str | None,
+    peaks: dict[str, int | None],
 ) -> None:
     summary = tables.summary_table(cells, swept)
     written = {"cells": cells, "summary": summary}
-    if two_by_two.differs(cells):
+    if energy and two_by_two.differs(cells):
         written["two-by-two"] = two_by_two.two_by_two(cells, swept, energy, peaks)
-    if (folder / "targets.csv").exists():
+    if energy and (folder / "targets.csv").exists():
         written["targets"] = targets.targets_table(summary, swept, energy, cells)
     contents = {f"{name}.csv": as_csv(table) for name, table in written.items()}
-    if (folder / "costs.png").exists():
+    if energy and (folder / "costs.png").exists():
         contents["costs.png"] = sweep_costs.render(summary, energy)["png"]
     record(folder, contents)
 
@@ -222,7 +235,9 @@ def main(folders: tuple[Path, ...], profile: str | None) -> None:
     for folder in folders or sorted(path for path in REPORTS.iterdir() if path.is_dir()):
         if (folder / "run.json").exists():
             rewrite(folder)
-        elif not (folder / "cells.csv").exists() or not reprice(folder, profile):
+        elif (folder / "cells.csv").exists():
+            reprice(folder, profile)
+        else:
             continue
         click.echo(f"{folder.name}: priced")
 
