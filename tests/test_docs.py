@@ -187,6 +187,12 @@ def done() -> set[tuple[str, ...]]:
     return {("ffenergy", "compare")}
 
 
+@pytest.mark.parametrize("page", PAGES, ids=within)
+def test_files_that_are_named_are_there(page: Path) -> None:
+    named = re.findall(r"`((?:tests|scripts|sweeps|benchmarks)/[\w/.-]+\.\w+)`", page.read_text())
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 @pytest.mark.parametrize("block", SHELL, ids=lambda block: block.name)
 def test_commands_and_their_flags_exist(block: Block) -> None:
     assert block.wish != "parse", "say why it cannot run: <!-- test: parse, REASON -->"

@@ -9,14 +9,37 @@ state are needed for several batches in a row.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import accumulate, pairwise
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from ffenergy.errors import SettingsError
 
 STEP_MAJOR: Final = "step-major"
 LAYER_MAJOR: Final = "layer-major"
 ORDERS: Final = (STEP_MAJOR, LAYER_MAJOR)
+
+Room = TypeVar("Room")
+
+
+class Rooms(Generic[Room]):
+    """Workspaces of batches by their number of rows, each made when it is first asked for.
+
+    Batches in flight at the same time differ in their place. ``make(rows)`` gives the room of the
+    first, ``beside(rows, place)`` that of another: its own activities between two groups of
+    layers, and all else shared with the first.
+    """
+
+    def __init__(self, make: Callable[[int], Room], beside: Callable[[int, int], Room]) -> None:
+        self._make, self._beside = make, beside
+        self._made: dict[tuple[int, int], Room] = {}
+
+    def __call__(self, rows: int, place: int = 0) -> Room:
+        """The room of a batch of ``rows`` images."""
+        made = self._made
+        if (rows, place) not in made:
+            made[rows, place] = self._beside(rows, place) if place else self._make(rows)
+        return made[rows, place]
 
 
 def layer_groups(text: str, n_layers: int) -> tuple[range, ...]:

@@ -20,6 +20,7 @@ from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.dense import INIT_STD, DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
 from ffenergy.network.optimizers import make_optimizer
+from ffenergy.network.orders import Rooms
 from ffenergy.rules.backprop import INIT
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.networks import hidden_layers
@@ -125,7 +126,7 @@ class MonoForward:
         self.fuse_back = trace.fuse("matmul_relu_backward")
         self.losses = [self._meter("losses") for _ in self.layers]
         self.right = self._meter("right answers")
-        self.rooms: dict[tuple[int, int], Room] = {}  # by rows, and place in flight
+        self.room = Rooms(self._make_room, self._room_beside)
 
     def step(self, index: Array, rate: float) -> None:
         """Train every layer on the images at ``index`` (rows,)."""
@@ -142,7 +143,7 @@ class MonoForward:
             for group in groups:
                 for place, rate in enumerate(rates):
                     own = index[place * size : (place + 1) * size]
-                    room = self._room_for(own.shape[0], place)
+                    room = self.room(own.shape[0], place)
                     if group is groups[0]:
                         taught.append(self._bring_in(own, room))
                     targets, labels = taught[place]
@@ -217,20 +218,8 @@ class MonoForward:
         empty = np.zeros(self.settings.batch_size, self.settings.dtype)
         return self.trace.array(empty, role="temporary", name=name)
 
-    def _room_for(self, rows: int, place: int) -> Room:
-        """Return the workspaces of a batch of ``rows`` images, made once.
-
-        Batches in flight at the same time differ in ``place``: each has its own activities between
-        two groups of layers, and shares all else with the first.
-        """
-        known = self.rooms.get((rows, place))
-        if known is None:
-            known = self._make_room(rows) if place == 0 else self._room_beside(rows, place)
-            self.rooms[rows, place] = known
-        return known
-
     def _room_beside(self, rows: int, place: int) -> Room:
-        first = self._room_for(rows, 0)
+        first = self.room(rows)
         h, x = list(first.h), list(first.x)
         for group in self.settings.groups[:-1]:
             k = group[-1]

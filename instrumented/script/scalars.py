@@ -14,9 +14,8 @@ import numpy as np
 
 from instrumented.books.traced import Traced, plain_of
 from instrumented.scalar import ScalarValues, TracedScalar
-from instrumented.script.leaving import handed, let_out, plainly, stripped
+from instrumented.script.leaving import handed, let_out, stripped
 from instrumented.script.values import AGAIN, BINARY, COMPARISONS, UNARY, ScriptArray
-from instrumented.values import TracedValues
 
 
 class ScriptScalar(ScalarValues):
@@ -24,16 +23,7 @@ class ScriptScalar(ScalarValues):
 
     __slots__ = ()
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if self._booking.look():
-            return plainly(getattr(ufunc, method), inputs, kwargs, f"a library: {ufunc.__name__}")
-        try:
-            return handed(TracedValues.__array_ufunc__(self, ufunc, method, *inputs, **kwargs))
-        except AGAIN:
-            pass
-        name = f"{ufunc.__name__}, which has no rule for this"
-        return plainly(getattr(ufunc, method), inputs, kwargs, name)
-
+    __array_ufunc__ = ScriptArray.__array_ufunc__
     __array_function__ = ScriptArray.__array_function__
 
     def _converted(self, plain: Any, name: str) -> Any:

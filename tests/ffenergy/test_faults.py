@@ -28,6 +28,8 @@ from ffenergy.report.pictures.drawing import Picture
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.sweeps.cells import Outcome
 
+pytestmark = pytest.mark.usefixtures("newcomer")
+
 TINY = "--layer-sizes 784,8 --n-epochs 2 --softmax-epochs 1 --n-train 100 --batch-size 50"
 RUN = [*TINY.split(), "--offline", "--resume", "--checkpoint-seconds", "0"]
 SPEC = """
@@ -48,13 +50,6 @@ KILLED = -signal.SIGKILL
 def slowly(*values: object) -> Any:
     """Parameters of a test that takes long."""
     return pytest.param(*values, marks=pytest.mark.long)
-
-
-@pytest.fixture(autouse=True)
-def _as_a_newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
 
 
 def few(book: Book, pictures: Iterable[Picture], *_: object) -> Iterator[Any]:

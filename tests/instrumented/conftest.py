@@ -19,3 +19,19 @@ def traced():
         return trace, *arrays
 
     return make
+
+
+def _shapes():
+    """The products (m, n, k) of 784-1000-… and 784-500-…, a batch of 100 and its hybrids."""
+    for width in (1000, 500):
+        yield 200, width, 784  # forward, first layer
+        yield 200, width, width  # forward
+        yield 784, width, 200  # gradient, first layer
+        yield width, width, 200  # gradient
+        yield 100, width, width  # backward
+
+
+@pytest.fixture(params=_shapes(), ids=str)
+def product_shape(request):
+    """A product of these networks: m, n, k."""
+    return request.param

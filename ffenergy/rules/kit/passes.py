@@ -8,6 +8,7 @@ import numpy as np
 
 from ffenergy.network.arrays import Array
 from ffenergy.network.dense import DenseLayer
+from ffenergy.network.orders import Rooms
 from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.settings import Settings
 
@@ -54,7 +55,7 @@ class PassingNetwork(NormalizedNetwork):
         """Make what adds up every layer's losses and right answers over many steps."""
         self.losses = [self._meter("losses") for _ in self.layers]
         self.right = [self._meter("right answers") for _ in self.layers]
-        self.batches: dict[tuple[int, int], Batch] = {}  # by rows, and place in flight
+        self.room = Rooms(self._make_room, self._room_beside)
 
     def _meter(self, name: str) -> Array:
         empty = np.zeros(2 * self.settings.batch_size, self.dtype)
@@ -79,18 +80,6 @@ class PassingNetwork(NormalizedNetwork):
             total = float(self.trace.escape(meter).sum(dtype=np.float64))
             meter[...] = 0
         return total
-
-    def room(self, rows: int, place: int = 0) -> Batch:
-        """Return the workspaces of a batch of ``rows`` positives, made once.
-
-        Batches in flight at the same time differ in ``place``: each has its own activities between
-        two groups of layers, and shares all else with the first.
-        """
-        known = self.batches.get((rows, place))
-        if known is None:
-            known = self._make_room(rows) if place == 0 else self._room_beside(rows, place)
-            self.batches[rows, place] = known
-        return known
 
     def _room_beside(self, rows: int, place: int) -> Batch:
         first = self.room(rows)

@@ -39,10 +39,7 @@ GRID = HEAD + "[grid]\nlr = [1e-3, 3e-3]\n"
 
 
 @pytest.fixture(autouse=True)
-def only_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
+def only_the_sample(newcomer: None) -> None:
     cells_module._loaded.cache_clear()
 
 

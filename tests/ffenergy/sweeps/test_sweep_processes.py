@@ -30,11 +30,7 @@ lr = [1e-3, 3e-3]
 """
 
 
-@pytest.fixture(autouse=True)
-def only_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
+pytestmark = pytest.mark.usefixtures("newcomer")
 
 
 def started(spec: str, folder: Path, *flags: str) -> subprocess.Popen[str]:

@@ -115,10 +115,7 @@ def test_local_layers_and_other_optimizers_go_on_too(tmp_path, optimizer):
 
 
 @pytest.mark.slow
-def test_twenty_kills_at_random_moments_change_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # no data but the sample
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("FFENERGY_DATA_DIR", raising=False)
+def test_twenty_kills_at_random_moments_change_nothing(tmp_path, newcomer):
     arguments = [
         *("compare", "--algorithms", "ff,bp", "--quiet", "--n-train", "300", "--offline"),
         *("--layer-sizes", "784,16,16", "--n-epochs", "30", "--softmax-epochs", "5"),
