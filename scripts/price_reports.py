@@ -5,12 +5,13 @@
     python scripts/price_reports.py --profile jouppi-7nm-hbm2 reports/fair    # one without joules
 
 A folder of a single run gets what `ffenergy report FOLDER` writes, as far as it holds such a file
-already: large tables and pictures that are not committed do not come back. Where a definition has
-changed its steps (the flops of an operation, the size of a block), they are counted again: the rule
-rehearses them, and its counts take the place of the run's if every layer and phase moves the same
-bytes. What was trained, errors and losses, is never touched. The cells of a sweep are not kept:
-their rules rehearse the steps, and nothing is priced whose bytes differ from those that the sweep
-counted. A sweep that was not traced counted none: it has those of the rehearsal.
+already, and the small tables of ALWAYS: large tables and pictures that are not committed do not
+come back. Where a definition has changed its steps (the flops of an operation, the size of a
+block), they are counted again: the rule rehearses them, and its counts take the place of the run's
+if every layer and phase moves the same bytes. What was trained, errors and losses, is never
+touched. The cells of a sweep are not kept: their rules rehearse the steps, and nothing is priced
+whose bytes differ from those that the sweep counted. A sweep that was not traced counted none: it
+has those of the rehearsal.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ DOCUMENT = "sweep.json"
 WRITTEN = (".csv", ".png", ".svg", ".toml")
 """Endings of what a sweep writes beside its document."""
 REPORTS = Path(__file__).parents[1] / "reports"
+ALWAYS = ("scenarios.csv", "ratios.csv")
 BYTES = ["bytes_read", "bytes_written"]
 PLACE = ["layer", "phase"]
 
@@ -224,7 +226,8 @@ def rewrite(folder: Path) -> None:
     with directory.locked_run():
         saved = counted_again(directory.read(say))
         made = files.report(Book.of(saved, saved_profiles(saved), say))
-        directory.write(saved, {k: made[k] for k in made if (folder / k).exists()})
+        kept = {k: made[k] for k in made if k in ALWAYS or (folder / k).exists()}
+        directory.write(saved, kept)
 
 
 @click.command()
