@@ -9,8 +9,12 @@ class UncountedOperationError(InstrumentError, TypeError):
     """An operation has no traffic rule, so it is refused rather than guessed."""
 
 
-class EscapeError(InstrumentError, TypeError):
-    """A traced value was about to leave the trace without being recorded."""
+class EscapeError(InstrumentError):
+    """A traced value was about to leave the trace without being recorded.
+
+    No ``TypeError``: NumPy and Python take one from ``__index__`` or ``__float__`` for "this is no
+    number" and say something else in its place.
+    """
 
 
 class BareArrayError(InstrumentError, TypeError):

@@ -193,7 +193,7 @@ def _call(func: Callable[..., Any], arguments: Sequence[Any]) -> Any:
     """Run the program; what NumPy cannot do with objects is refused under its own name."""
     try:
         return func(*arguments)
-    except (TypeError, AttributeError, IndexError) as error:
+    except (EscapeError, TypeError, AttributeError, IndexError) as error:
         _refuse(error)
     except ValueError as error:
         if "object too deep" not in str(error):  # otherwise the program's own mistake
