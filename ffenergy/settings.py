@@ -253,6 +253,12 @@ CHOICES: Final = {
 }
 
 
+OF_HEAD: Final = frozenset(
+    [name for name in Settings.__annotations__ if name.startswith(("head_", "softmax_"))]
+)
+"""Fields that only the softmax head heeds, which is trained after the hidden layers."""
+
+
 def _at_least(least: int) -> tuple[Callable[[float], bool], str]:
     return (lambda value: value >= least), f"at least {least}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -23,7 +23,7 @@ from ffenergy.files.documents import check, check_seal, parse_json, read_text, s
 from ffenergy.files.locks import LOCK, HeldError, held
 from ffenergy.runs.document import EPOCH, SCALAR_TYPES, SCALARS, SIGNATURE
 from ffenergy.runs.results import AlgorithmResult
-from ffenergy.settings import Settings
+from ffenergy.settings import OF_HEAD, Settings
 from ffenergy.sweeps.features import learned
 from ffenergy.training import Checkpoints, Diverged, train
 from instrumented import InstrumentError
@@ -100,9 +100,18 @@ class Cell:
         Settings that have the common value are left out, so a setting that is invented later
         does not rename old cells.
         """
+        return self._digest(self.settings.unlike_common())
+
+    @property
+    def layers_name(self) -> str:
+        """As `name`, without what decides about the softmax head alone."""
+        chosen = self.settings.unlike_common()
+        return self._digest({key: chosen[key] for key in chosen if key not in OF_HEAD})
+
+    def _digest(self, chosen: dict[str, Any]) -> str:
         content = {
             "algorithm": self.algorithm,
-            "settings": self.settings.unlike_common(),
+            "settings": chosen,
             "traced": self.traced,
             "data": asdict(self.data),
         }
@@ -198,10 +207,18 @@ class CellFolder:
         outcome = self.find(cell)
         return outcome if outcome and outcome.status in FINISHED else None
 
-    def checkpoints(self, cell: Cell) -> Checkpoints:
-        """Where a long cell keeps its state, so that a stopped sweep goes on within it."""
+    def checkpoints(self, cell: Cell, siblings: Sequence[Cell] = ()) -> Checkpoints:
+        """Where a long cell keeps its state, so that a stopped sweep goes on within it.
+
+        siblings: cells that have the same hidden layers, which are trained once.
+        """
         folder = self.file(cell).parent
-        return Checkpoints(folder / "checkpoints", cell.name, CHECKPOINT_SECONDS)
+        layers = [self.layers(one) for one in (cell, *siblings)] if siblings else []
+        return Checkpoints(folder / "checkpoints", cell.name, CHECKPOINT_SECONDS, layers=layers)
+
+    def layers(self, cell: Cell) -> Checkpoints:
+        """Where a cell keeps its hidden layers for its siblings, until the sweep is over."""
+        return Checkpoints(self.file(cell).parent / "layers", cell.layers_name)
 
     @contextmanager
     def claimed(self, cell: Cell, watch: Callable[[], object]) -> Iterator[None]:
@@ -228,32 +245,41 @@ class CellFolder:
         write_text(self.file(cell), outcome.to_json())
 
 
-def run_cell(
-    cell: Cell,
-    place: DataPlace,
-    folder: Path,
-    threads: int,
-    watch: Callable[[], object] = lambda: None,
-) -> Outcome:
-    """Train a cell on `threads` BLAS threads and keep its outcome in `folder`, if it is here.
+@dataclass(frozen=True)
+class Task:
+    """Train `cell` on `threads` BLAS threads and keep its outcome in `folder`, if it is here.
+
+    siblings: cells of the same sweep with the same hidden layers, which one of them trains.
+    """
+
+    cell: Cell
+    siblings: Sequence[Cell]
+    place: DataPlace
+    folder: Path
+    threads: int
+
+
+def run_cell(task: Task, watch: Callable[[], object] = lambda: None) -> Outcome:
+    """Train a cell.
 
     A cell that is finished already is not trained again: a worker may die between writing the
     outcome and handing it over, and another sweep may be at it. What goes wrong becomes the
     outcome's status. `watch` is called many times an epoch and may raise, to end the training.
     """
-    cells = CellFolder(folder)
-    if not folder.is_dir():  # another machine without a shared disk: the sweep writes the outcome
-        with threadpoolctl.threadpool_limits(threads, user_api="blas"):
-            return _trained(cell, place, threads, None, watch)
-    with cells.claimed(cell, watch):
-        known = cells.finished(cell)
-        if known is not None:
-            return known
-        with threadpoolctl.threadpool_limits(threads, user_api="blas"):
-            checkpoints = cells.checkpoints(cell)
-            outcome = _trained(cell, place, threads, checkpoints, watch)
-        cells.keep(cell, outcome)
-        checkpoints.clear()
+    cell, cells = task.cell, CellFolder(task.folder)
+    with ExitStack() as stack:
+        checkpoints = None
+        if task.folder.is_dir():  # else another machine without a shared disk: the sweep writes
+            stack.enter_context(cells.claimed(cell, watch))
+            known = cells.finished(cell)
+            if known is not None:
+                return known
+            checkpoints = cells.checkpoints(cell, task.siblings)
+        with threadpoolctl.threadpool_limits(task.threads, user_api="blas"):
+            outcome = _trained(task, checkpoints, watch)
+        if checkpoints:
+            cells.keep(cell, outcome)
+            checkpoints.clear()
     return outcome
 
 
@@ -273,15 +299,10 @@ class _Watched:
         self.watch()
 
 
-def _trained(
-    cell: Cell,
-    place: DataPlace,
-    threads: int,
-    checkpoints: Checkpoints | None,
-    watch: Callable[[], object],
-) -> Outcome:
+def _trained(task: Task, checkpoints: Checkpoints | None, watch: Callable[[], object]) -> Outcome:
+    cell, threads = task.cell, task.threads
     try:
-        data = place.load(cell.settings)
+        data = task.place.load(cell.settings)
         if DataLabel.of(data) != cell.data:
             raise DataError(f"the worker found other data ({data.name}, {data.source})")
         result = train(

@@ -7,11 +7,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from ffenergy.errors import FfenergyError, SettingsError
 from ffenergy.rules import registry
-from ffenergy.sweeps.cells import Cell, CellFolder, DataPlace, Outcome, run_cell
+from ffenergy.sweeps.cells import Cell, CellFolder, DataPlace, Outcome, Task, run_cell
 
 ATTEMPTS: Final = 3  # times that a killed worker's cells are taken up again
 ANSWER_SECONDS: Final = 5  # for a scheduler
@@ -58,7 +59,8 @@ def run(
 ) -> Iterator[Outcome]:
     """Train `cells`; yield each one's outcome as it is done, in any order, once.
 
-    By then the outcome is in `folder`. When a worker dies its cells are trained again.
+    By then the outcome is in `folder`. When a worker dies its cells are trained again. Cells that
+    differ in their head alone share their hidden layers, where workers see the folder.
 
     Raises:
         SettingsError: no scheduler at that address, or Dask is not installed.
@@ -66,7 +68,7 @@ def run(
         KeyboardInterrupt: Ctrl-C; what is finished is in `folder`.
     """
     kept = CellFolder(folder)
-    left = {cell.name: cell for cell in cells}
+    left = {cell.name: cell for cell in _in_turn(cells)}
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with _outcomes(list(left.values()), place, folder.resolve(), workers) as outcomes:
@@ -83,7 +85,23 @@ def run(
                 f"workers died {ATTEMPTS} times, perhaps for want of memory; "
                 f"{len(left)} cells are left: lower --workers and give the same command again"
             ) from None
+        for cell in cells:
+            kept.layers(cell).clear()
         return
+
+
+def _siblings(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+    """Cells by what their hidden layers are called."""
+    found: dict[str, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell.layers_name, []).append(cell)
+    return found
+
+
+def _in_turn(cells: Sequence[Cell]) -> list[Cell]:
+    """The first cells of all that share hidden layers, then the second ones, and so on."""
+    turns = zip_longest(*_siblings(cells).values())
+    return [cell for turn in turns for cell in turn if cell is not None]
 
 
 @contextmanager
@@ -91,9 +109,14 @@ def _outcomes(
     cells: Sequence[Cell], place: DataPlace, folder: Path, workers: Workers
 ) -> Iterator[Iterator[Outcome]]:
     """One pass over `cells`, as they are done."""
+    alike, threads = _siblings(cells), workers.threads
+    tasks = [
+        Task(cell, [one for one in alike[cell.layers_name] if one != cell], place, folder, threads)
+        for cell in cells
+    ]
     if workers.scheduler is not None:
         with _client(workers.scheduler) as client:
-            yield _by_cluster(client, cells, place, folder, workers)
+            yield _by_cluster(client, tasks, workers)
         return
     # after Ctrl-C joblib's own thread still finds work for a pool that has ended, and logs that
     logging.getLogger("concurrent.futures").setLevel(logging.CRITICAL)
@@ -106,16 +129,14 @@ def _outcomes(
         )
         apart = partial(_run_apart, registry.referenced(), os.getpid())
         task = joblib.delayed(run_cell if workers.count == 1 else apart)
-        yield parallel(task(cell, place, folder, workers.threads) for cell in cells)
+        yield parallel(task(one) for one in tasks)
 
 
-def _run_apart(
-    rules: Sequence[str], sweep: int, cell: Cell, place: DataPlace, folder: Path, threads: int
-) -> Outcome:
+def _run_apart(rules: Sequence[str], sweep: int, task: Task) -> Outcome:
     """As `run_cell`, in a process of its own, which ends when the process `sweep` does."""
     _prepare(rules)
     _end_with(sweep)
-    return run_cell(cell, place, folder, threads)
+    return run_cell(task)
 
 
 def _prepare(rules: Sequence[str]) -> None:
@@ -148,16 +169,12 @@ class AbandonedError(Exception):
     """Nobody waits for the cell any more: the sweep, its connection or the scheduler is gone."""
 
 
-def _by_cluster(
-    client: Any, cells: Sequence[Cell], place: DataPlace, folder: Path, workers: Workers
-) -> Iterator[Outcome]:
+def _by_cluster(client: Any, tasks: Sequence[Task], workers: Workers) -> Iterator[Outcome]:
     """Train on all workers of a cluster, which may grow. Raises FfenergyError if it is gone."""
     from distributed import as_completed
 
-    task = partial(_run_on_cluster, registry.referenced())
-    futures = [
-        client.submit(task, cell, place, folder, workers.threads, pure=False) for cell in cells
-    ]
+    run = partial(_run_on_cluster, registry.referenced())
+    futures = [client.submit(run, task, pure=False) for task in tasks]
     try:
         done = as_completed(futures)  # type: ignore[no-untyped-call]
         for future in done:
@@ -169,9 +186,7 @@ def _by_cluster(
         ) from None
 
 
-def _run_on_cluster(
-    rules: Sequence[str], cell: Cell, place: DataPlace, folder: Path, threads: int
-) -> Outcome:
+def _run_on_cluster(rules: Sequence[str], task: Task) -> Outcome:
     """As `run_cell`, on a worker of a cluster, as long as somebody waits for it."""
     from distributed import Status, get_worker
 
@@ -179,12 +194,12 @@ def _run_on_cluster(
     key = worker.get_current_task()
 
     def watch() -> None:
-        task = worker.state.tasks.get(key)
-        if worker.status != Status.running or task is None or task.state != "executing":
-            raise AbandonedError(cell.name)
+        known = worker.state.tasks.get(key)
+        if worker.status != Status.running or known is None or known.state != "executing":
+            raise AbandonedError(task.cell.name)
 
     _prepare(rules)
-    return run_cell(cell, place, folder, threads, watch)
+    return run_cell(task, watch)
 
 
 def _client(address: str) -> Any:

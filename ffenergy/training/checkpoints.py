@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -53,6 +53,8 @@ class Checkpoints:
         data). A checkpoint of another identity is not taken up, nor, unless `any_bits`, one that
         was trained with what gives other bits (see `bits.py`).
     warn: told in one line of every checkpoint that could not be used.
+    layers: where trainings that differ in their head alone keep the hidden layers they share, of
+        each training one; the first is this one's own.
     """
 
     folder: Path
@@ -60,6 +62,7 @@ class Checkpoints:
     every_seconds: float = 0.0
     warn: Callable[[str], None] = lambda line: None
     any_bits: bool = False
+    layers: Sequence[Checkpoints] = ()
     _last: float = field(default_factory=time.monotonic)
     _rows: HistoryFile = field(init=False, repr=False, compare=False)
     _algorithm: str = ""  # whose rows those are
@@ -94,8 +97,21 @@ class Checkpoints:
             old.unlink(missing_ok=True)
         self._last = time.monotonic()
 
+    def keep_layers(self, take: Callable[[], Snapshot]) -> None:
+        """Write down what ``take`` returns, the state before the head, unless another one has."""
+        if self.layers and not any(one.found() for one in self.layers):
+            self.layers[0].save(take())
+
     def latest(self, algorithm: str) -> Snapshot | None:
-        """Return the newest usable checkpoint of ``algorithm``, or None if there is none."""
+        """Return the newest usable checkpoint of ``algorithm``, else hidden layers that are shared.
+
+        None if there is neither.
+        """
+        own = self._newest(algorithm)
+        shared = (one.latest(algorithm) for one in self.layers)
+        return own or next((found for found in shared if found), None)
+
+    def _newest(self, algorithm: str) -> Snapshot | None:
         paths = [path for _, path in self._numbered()]
         for place, path in reversed(list(enumerate(paths))):
             try:

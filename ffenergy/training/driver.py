@@ -9,7 +9,7 @@ import numpy as np
 
 from ffenergy.network.arrays import Tracer
 from ffenergy.rules import registry
-from ffenergy.rules.kit.stages import Plan, Rule
+from ffenergy.rules.kit.stages import HEAD, Plan, Rule
 from ffenergy.runs.results import AlgorithmResult
 from ffenergy.settings import Settings
 from ffenergy.training.checkpoints import Checkpoints
@@ -94,6 +94,9 @@ def _carry_out(
                 watch(plans, session.history)
             if checkpoints and checkpoints.due():
                 checkpoints.save(take(session, rule, number, epoch))
+            follows = plans[number + 1].part if number + 1 < len(plans) else ""
+            if checkpoints and follows == HEAD and epoch == plans[number].n_epochs:
+                checkpoints.keep_layers(lambda: take(session, rule, number, epoch))
 
         session.carry_out(plan, stage, after, done=done)
     rule.finish()

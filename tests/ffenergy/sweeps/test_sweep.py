@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from click.testing import Result
 
 from ffenergy.data import load
 from ffenergy.errors import OutputError
-from ffenergy.files.documents import sealed
+from ffenergy.files.documents import SEAL, sealed
+from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.sweeps import cells as cells_module
@@ -293,6 +294,7 @@ def test_a_cell_is_claimed_by_one_at_a_time_and_a_dead_claim_is_taken_over(tmp_p
     place = cells_module.DataPlace(None, True)
     cell = Cell("ff", settings, False, DataLabel.of(place.load(settings)))
     folder = CellFolder(tmp_path)
+    task = cells_module.Task(cell, [], place, tmp_path, 1)
     looked = 0
 
     class FreeError(Exception):
@@ -304,13 +306,62 @@ def test_a_cell_is_claimed_by_one_at_a_time_and_a_dead_claim_is_taken_over(tmp_p
         raise FreeError
 
     with folder.claimed(cell, watch), pytest.raises(FreeError):  # ours, and nobody else's
-        cells_module.run_cell(cell, place, tmp_path, 1, watch)
+        cells_module.run_cell(task, watch)
     assert looked == 1
     assert not folder.file(cell).exists()
-    outcome = cells_module.run_cell(cell, place, tmp_path, 1)
+    outcome = cells_module.run_cell(task)
     assert outcome.status == "complete"
     # done meanwhile: whoever waited for the claim finds it done
-    assert cells_module.run_cell(cell, place, tmp_path, 1, watch).to_json() == outcome.to_json()
+    assert cells_module.run_cell(task, watch).to_json() == outcome.to_json()
+
+
+HEADS = """
+preset = "quick"
+algorithms = ["ff", "random"]
+seeds = [0, 1]
+[fixed]
+layer_sizes = [784, 8]
+n_train = 200
+n_epochs = 2
+softmax_epochs = 2
+[grid]
+softmax_lr = [1e-3, 1e-2]
+"""
+
+
+def test_cells_that_differ_in_their_head_share_hidden_layers_bit_for_bit(
+    sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = 0
+    together = ForwardForward.together
+
+    def counted(self: ForwardForward, index: Any, rates: Sequence[float]) -> None:
+        nonlocal batches
+        batches += len(rates)
+        together(self, index, rates)
+
+    monkeypatch.setattr(ForwardForward, "together", counted)
+    assert sweep(HEADS, tmp_path, "-q").exit_code == 0
+    assert batches == 2 * 2 * 2  # seeds x epochs x batches, and not once more for each head
+    outcomes = [path.read_text() for path in (tmp_path / "out" / "cells").glob("*/outcome.json")]
+    assert len(outcomes) == 8
+    assert not list((tmp_path / "out" / "cells").glob("*/layers"))
+    place = cells_module.DataPlace(None, True)
+    for text in outcomes:
+        shared = cells_module.Outcome.from_json(text)
+        settings = Settings.from_dict(shared.settings)
+        cell = Cell(shared.algorithm, settings, False, DataLabel.of(place.load(settings)))
+        task = cells_module.Task(cell, [], place, tmp_path / "none", shared.threads)
+        alone = cells_module.run_cell(task)
+        assert without_seconds(alone) == without_seconds(shared)
+
+
+def without_seconds(outcome: cells_module.Outcome) -> dict[str, Any]:
+    document = json.loads(outcome.to_json())
+    del document["scores"]["wall_seconds"], document[SEAL]
+    for row in document["history"]:
+        del row["wall_seconds"]
+    return dict(document)
 
 
 def test_cells_found_by_another_presets_settings_are_refused(sweep: Sweep, tmp_path: Path) -> None:
