@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from instrumented.books.booking import Booking
-from instrumented.books.traced import SLOTS
+from instrumented.books.traced import SLOTS, traced
 from instrumented.errors import UncountedOperationError
 from instrumented.rules.functions import change_in_place
 from instrumented.rules.indexing import (
@@ -26,8 +26,6 @@ from instrumented.rules.ufuncs import power, run_ufunc
 from instrumented.rules.unwrap import IMMEDIATES, let_settings_out
 from instrumented.values import TracedValues
 
-_new = object.__new__
-
 
 def _forward(ufunc: np.ufunc) -> Any:
     """Make an operator; in a known place, on operands of known layouts, it only counts."""
@@ -39,12 +37,12 @@ def _forward(ufunc: np.ufunc) -> Any:
             known = booking.shortcuts.get((booking.place, ufunc, self._layout, other._layout))
             if known is not None:
                 return _counted(booking, known, ufunc(self._array, other._array), self, other)
-            return _first(ufunc, self, other, self._layout, other._layout)
+            return _first(ufunc, (self, other), self._layout, other._layout)
         if kind in IMMEDIATES:
             known = booking.shortcuts.get((booking.place, ufunc, self._layout, kind))
             if known is not None:
                 return _counted(booking, known, ufunc(self._array, other), self)
-            return _first(ufunc, self, other, self._layout, kind)
+            return _first(ufunc, (self, other), self._layout, kind)
         return ufunc(self, other)
 
     return method
@@ -60,7 +58,7 @@ def _backward(ufunc: np.ufunc) -> Any:
             known = booking.shortcuts.get((booking.place, ufunc, kind, self._layout))
             if known is not None:
                 return _counted(booking, known, ufunc(other, self._array), self)
-            return _first(ufunc, other, self, kind, self._layout)
+            return _first(ufunc, (other, self), kind, self._layout)
         return ufunc(other, self)
 
     return method
@@ -101,7 +99,11 @@ def _in_place(ufunc: np.ufunc) -> Any:
 
 def _alone(ufunc: np.ufunc) -> Any:
     def method(self: TracedArray) -> Any:
-        return ufunc(self)
+        booking = self._booking
+        known = booking.shortcuts.get((booking.place, ufunc, self._layout))
+        if known is not None:
+            return _counted(booking, known, ufunc(self._array), self)
+        return _first(ufunc, (self,), self._layout)
 
     return method
 
@@ -109,16 +111,7 @@ def _alone(ufunc: np.ufunc) -> Any:
 def _counted(booking: Booking, known: Any, values: Any, *operands: TracedArray) -> Any:
     """Count one more call of a known operation and trace its result."""
     entry, layout, axes = known
-    result: Any
-    if type(values) is not np.ndarray:
-        result = booking.scalar_type(booking, values, layout)
-    elif booking.array_type is TracedArray:  # as its constructor does, at half the time
-        result = _new(TracedArray)
-        result._booking = booking
-        result._array = values
-        result._layout = layout
-    else:
-        result = booking.array_type(booking, values, layout)
+    result = traced(booking, values, layout)
     if booking.recorder is None:
         entry.calls += 1
         if booking.program is not None:
@@ -128,10 +121,10 @@ def _counted(booking: Booking, known: Any, values: Any, *operands: TracedArray) 
     return result
 
 
-def _first(ufunc: np.ufunc, left: Any, right: Any, *layouts: Any) -> Any:
+def _first(ufunc: np.ufunc, operands: tuple[Any, ...], *layouts: Any) -> Any:
     """Run an operator as its ufunc and remember what it did."""
-    booking = (left if isinstance(left, TracedArray) else right)._booking
-    result, entry, axes = run_ufunc(booking, ufunc, "__call__", (left, right), {})
+    booking = next(value for value in operands if isinstance(value, TracedArray))._booking
+    result, entry, axes = run_ufunc(booking, ufunc, "__call__", operands, {})
     booking.remember((booking.place, ufunc, *layouts), (entry, result._layout, axes))
     return result
 
@@ -205,7 +198,11 @@ class TracedArray(TracedValues):
         return read_item(self._booking, self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if type(value) is TracedArray and np.may_share_memory(self._array, value._array):
+        if (
+            type(value) is TracedArray
+            and value._array.base is not None  # else its memory is its own
+            and np.may_share_memory(self._array, value._array)
+        ):
             refuse_swaps_in_c(sys._getframe(1))
         store_item(self._booking, self, index, value)
 
@@ -301,7 +298,7 @@ class TracedArray(TracedValues):
 
     def copy(self, order: Any = "C") -> Any:
         """Return a copy."""
-        return np.copy(self, order=order)
+        return self._call(np.copy, order=order)
 
     def __copy__(self) -> Any:
         return self.copy()

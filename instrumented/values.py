@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from instrumented.books.operand import Array
-from instrumented.books.traced import Traced
-from instrumented.methods import Methods
+from instrumented.books.traced import Traced, traced
+from instrumented.methods import METHODS, Methods
 from instrumented.rules.functions import OUT, apply_function, run_function
 from instrumented.rules.registry import RULES, Role, Rule
 from instrumented.rules.ufuncs import COUNTED_BY_INDEX, run_ufunc
@@ -38,13 +38,15 @@ class TracedValues(Methods):
         finds its entry in the books at once and only counts it.
         """
         booking = self._booking
+        array_type = booking.array_type
         plain: list[Any] = []
         parts: list[Any] = [booking.place, ufunc, method]
         for value in inputs:
-            if isinstance(value, Traced) and value._booking is booking:
+            kind = type(value)
+            if (kind is array_type or isinstance(value, Traced)) and value._booking is booking:
                 plain.append(value._array)
                 parts.append(value._layout)
-            elif (kind := type(value)) in IMMEDIATES:
+            elif kind in IMMEDIATES:
                 plain.append(value)
                 parts.append(kind)
             else:
@@ -66,12 +68,10 @@ class TracedValues(Methods):
                 booking.remember(key, (entry, result._layout, axes))
             return result
         if target is None or booking.computes_up_to is None or not booking.leaves(target._array):
-            values = getattr(ufunc, method)(*plain, **kwargs)
+            run: Any = ufunc if method == "__call__" else getattr(ufunc, method)
+            values = run(*plain, **kwargs)
         entry, layout, axes = known
-        result = target
-        if result is None:
-            kind = booking.array_type if type(values) is np.ndarray else booking.scalar_type
-            result = kind(booking, values, layout)
+        result = target if target is not None else traced(booking, values, layout)
         if booking.recorder is None:
             entry.calls += 1
             if booking.program is not None:
@@ -111,8 +111,8 @@ class TracedValues(Methods):
         if len(args) > len(roles):
             return apply_function(booking, function, args, kwargs)
         array_type = booking.array_type
-        for role, value in zip(roles, args, strict=False):
-            kind = type(value)
+        for position, value in enumerate(args):  # half the time of zip
+            kind, role = type(value), roles[position]
             if kind is array_type and role is not _SETTING and value._booking is booking:
                 parts.append(value._layout)
                 plain.append(value._array)
@@ -140,16 +140,15 @@ class TracedValues(Methods):
             if outcome is not None:
                 booking.remember(key, outcome)
             return answer
-        answer = function(*plain, **named)
+        by_method = not types and type(plain[0]) is np.ndarray
+        answer = (METHODS.get(function, function) if by_method else function)(*plain, **named)
         entry, layouts = known
         if entry is not None:
             entry.calls += 1
             if booking.program is not None:
                 booking.program.append(entry.index)
         if type(layouts) is int:
-            if type(answer) is np.ndarray:
-                return booking.array_type(booking, answer, layouts)
-            return booking.scalar_type(booking, np.asarray(answer)[()], layouts)
+            return traced(booking, answer, layouts)
         return kwargs["out"] if layouts == OUT else self._rebuilt(answer, layouts)
 
     def _is_known(
@@ -181,10 +180,12 @@ class TracedValues(Methods):
         if role is _ARRAYS and kind in (list, tuple):
             inside: list[Any] = []
             layouts: list[Any] = [kind]
-            known = all(self._is_known(rule, _ARRAY, item, layouts, inside) for item in value)
+            for item in value:
+                if not self._is_known(rule, _ARRAY, item, layouts, inside):
+                    return False
             parts.append(tuple(layouts))
             plain.append(kind(inside))
-            return known
+            return True
         return False
 
     def _rebuilt(self, answer: Any, layouts: Any) -> Any:
@@ -193,9 +194,7 @@ class TracedValues(Methods):
         if layouts is None:
             return None
         if type(layouts) is int:
-            if type(answer) is np.ndarray:
-                return booking.array_type(booking, answer, layouts)
-            return booking.scalar_type(booking, np.asarray(answer)[()], layouts)
+            return traced(booking, answer, layouts)
         kind, parts = layouts
         return kind([self._rebuilt(a, part) for a, part in zip(answer, parts, strict=True)])
 

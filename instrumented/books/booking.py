@@ -13,7 +13,15 @@ from instrumented.books.events import OUTSIDE, Axes, Kind
 from instrumented.books.ledger import Entry, Ledger, Operation, Place
 from instrumented.books.operand import ROLES, Array, Layout, root_of
 from instrumented.books.recorder import Recorder
-from instrumented.books.traced import Operand, Traced, booking_of, layout_of, memory_of, plain_of
+from instrumented.books.traced import (
+    Operand,
+    Traced,
+    booking_of,
+    layout_of,
+    memory_of,
+    plain_of,
+    traced,
+)
 from instrumented.errors import BareArrayError, EscapeError, InstrumentError
 
 Moved = tuple[Operand, int | None]
@@ -78,8 +86,12 @@ class Booking:
 
     def wrap(self, plain: Any, role: str) -> Any:
         """Trace a plain array, or a NumPy scalar, under a role; books nothing."""
-        kind = self.array_type if isinstance(plain, np.ndarray) else self.scalar_type
-        return kind(self, plain, self.layout_number(plain, role))
+        return traced(self, plain, self.layout_number(plain, role))
+
+    def view(self, source: Traced, plain: Array) -> Any:
+        """Trace a view of a traced value, under its role; books nothing."""
+        role = self._layouts[source._layout].role
+        return traced(self, plain, self.layout_number(plain, role))
 
     def wrap_result(self, plain: Any) -> Any:
         """Trace what an operation made, under the role that the scope in force gives."""

@@ -48,6 +48,21 @@ class Traced:
             return self._memory
 
 
+_new = object.__new__
+
+
+def traced(booking: Any, plain: Any, layout: int) -> Any:
+    """Trace plain values of a known layout: as the constructor does, in half the time."""
+    if type(plain) is not np.ndarray:
+        value = plain if isinstance(plain, np.generic) else np.asarray(plain)[()]
+        return booking.scalar_type(booking, value, layout)
+    made = _new(booking.array_type)
+    made._booking = booking
+    made._array = plain
+    made._layout = layout
+    return made
+
+
 Operand = Traced | Array
 """What a rule may count: a traced value, or a bare array (role ``data``)."""
 

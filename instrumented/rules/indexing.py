@@ -13,7 +13,7 @@ from instrumented.books.booking import Booking, Moved
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.books.operand import Array
-from instrumented.books.traced import Operand, Traced, booking_of, layout_of, plain_of, plainly
+from instrumented.books.traced import Traced, booking_of, layout_of, plain_of, plainly
 from instrumented.errors import InstrumentError, UncountedOperationError
 from instrumented.rules.unwrap import IMMEDIATES, unwrap, unwrap_index
 
@@ -22,7 +22,6 @@ _STORES = frozenset(
 )
 _INTEGERS = frozenset((int,))
 _BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
-_NO_INDICES: list[Operand] = []
 
 
 def _is_basic(index: Any) -> bool:
@@ -36,9 +35,9 @@ def read_item(booking: Booking, source: Traced, index: Any) -> Any:
     if _is_basic(index):
         found = array[index]
         if type(found) is np.ndarray:
-            return booking.wrap(found, booking.role(source))
+            return booking.view(source, found)
         return _element(booking, source, index, found)
-    if isinstance(index, Traced) and booking_of(index) is booking and np.ndim(plain_of(index)):
+    if isinstance(index, Traced) and booking_of(index) is booking and plain_of(index).ndim:
         return _gather(booking, source, index)
     plain, indices = unwrap_index(booking, index, "indexing")
     if _selects_by_copy(plain):
@@ -60,7 +59,7 @@ def read_item(booking: Booking, source: Traced, index: Any) -> Any:
     for position in indices:  # it would show in the view's address
         if isinstance(position, Traced):
             booking.want_out(position, "the position of a view")
-    return booking.wrap(found, booking.role(source))
+    return booking.view(source, found)
 
 
 def _gather(booking: Booking, source: Traced, index: Traced) -> Any:
@@ -94,7 +93,7 @@ def _element(
             booking.program.append(entry.index)
         return booking.scalar_type(booking, found, layout)
     result = booking.wrap_result(found)
-    element = booking.wrap(basic_view(plain_of(source), index), booking.role(source))
+    element = booking.view(source, basic_view(plain_of(source), index))
     reads: list[Moved] = [(element, None), *((i, None) for i in indices or ())]
     entry = booking.record("element", Kind.COPY, reads, [(result, None)], NO_WORK)
     if not indices:
@@ -125,17 +124,17 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
             if booking.program is not None:
                 booking.program.append(entry.index)
             return
-    plain, indices = index, _NO_INDICES
+    values, operand = unwrap(booking, value, "storing")
+    plain = index
     if not _is_basic(index):
         plain, indices = unwrap_index(booking, index, "storing")
-    values, operand = unwrap(booking, value, "storing")
-    if indices or _has_mask(plain):
-        _scatter(booking, target, plain, indices, values, operand)
-        return
+        if indices or _has_mask(plain):
+            _scatter(booking, target, plain, indices, values, operand)
+            return
     view = basic_view(array, plain)
     if operand is not None and _is_same(view, values):
         return  # the tail of `a[i] += b`: NumPy skips the copy of values onto themselves
-    if not booking.leaves(array):
+    if booking.computes_up_to is None or not booking.leaves(array):
         view[...] = values
     role = booking.role(target)
     if booking.recorder is None and (operand is None or isinstance(operand, Traced)):
@@ -143,7 +142,9 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
         key = (booking.place, "store", booking.layout_number(view, role), source)
         entry = booking.shortcuts.get(key)
         if entry is not None:
-            booking.count(entry, (), ())
+            entry.calls += 1
+            if booking.program is not None:
+                booking.program.append(entry.index)
             return
     else:
         key = None
@@ -190,9 +191,8 @@ def _scatter(
     booking: Booking, target: Traced, index: Any, indices: list[Any], values: Any, operand: Any
 ) -> None:
     array = plain_of(target)
-    has_mask = _has_mask(index)
-    is_known = not has_mask and len(indices) == 1 and not isinstance(index, tuple)
-    is_known &= isinstance(operand, Traced | None) and isinstance(indices[0], Traced)
+    is_known = isinstance(index, np.ndarray) and isinstance(indices[0], Traced)
+    is_known = is_known and (operand is None or isinstance(operand, Traced))
     if is_known:
         source = None if operand is None else layout_of(operand)
         key = (booking.place, "scatter", layout_of(target), layout_of(indices[0]), source)
@@ -206,16 +206,18 @@ def _scatter(
     reads: list[Moved] = [] if operand is None else [(operand, None)]
     reads += [(i, None) for i in indices]
     entry = booking.record("scatter", Kind.SCATTER, reads, [(target, stored)], NO_WORK)
-    if is_known:
-        booking.remember(key, entry)
-    if has_mask:
+    if _has_mask(index):
         booking.ledger.data_dependent.add(entry.index)
+    elif is_known:
+        booking.remember(key, entry)
 
 
 def basic_view(array: Array, index: Any) -> Array:
     """Return the view that a basic index selects, with no axes for a single element."""
-    parts = index if isinstance(index, tuple) else (index,)
-    view: Array = array[parts if any(p is Ellipsis for p in parts) else (*parts, Ellipsis)]
+    found = array[index]
+    if type(found) is not np.ndarray:
+        found = array[(*_parts(index), Ellipsis)]
+    view: Array = found
     return view
 
 

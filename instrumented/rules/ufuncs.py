@@ -59,7 +59,8 @@ def power(base: Any, exponent: Any, target: Any) -> Any:
         return NotImplemented
     else:
         ufunc, inputs = np.power, (base, exponent)
-    return ufunc(*inputs) if target is None else ufunc(*inputs, out=(target,))
+    given = {} if target is None else {"out": (target,)}
+    return base.__array_ufunc__(ufunc, "__call__", *inputs, **given)
 
 
 class _Probe(np.ndarray[Any, Any]):

@@ -9,7 +9,7 @@ import numpy as np
 from instrumented.books.booking import Booking, Moved
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
-from instrumented.books.traced import Operand, Traced, plain_of
+from instrumented.books.traced import Operand, Traced, booking_of, plain_of
 from instrumented.errors import UncountedOperationError
 
 IMMEDIATES = frozenset((bool, int, float, complex, *np.sctypeDict.values()))
@@ -19,7 +19,8 @@ IMMEDIATES = frozenset((bool, int, float, complex, *np.sctypeDict.values()))
 def unwrap(booking: Booking, value: Any, operation: str) -> tuple[Any, Operand | None]:
     """Return the plain value, and the operand to count (None for an immediate)."""
     if isinstance(value, Traced):
-        booking.admit(value, operation)
+        if booking_of(value) is not booking:
+            booking.admit(value, operation)
         return plain_of(value), value
     kind = type(value)
     if kind in IMMEDIATES:
