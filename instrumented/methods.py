@@ -8,16 +8,6 @@ import numpy as np
 
 from instrumented.books.traced import Traced
 
-METHODS: dict[Any, Any] = {
-    getattr(np, name): getattr(np.ndarray, name)
-    for name in """
-        all any argmax argmin argpartition argsort choose copy cumprod cumsum diagonal dot max mean
-        min nonzero prod ravel repeat reshape round searchsorted squeeze std sum swapaxes take trace
-        transpose var
-    """.split()
-}
-"""NumPy's methods by the functions they are counted as: the same values, found sooner."""
-
 
 class Methods(Traced):
     """Says what is known without reading an element, and hands every method to its function."""

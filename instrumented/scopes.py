@@ -71,7 +71,7 @@ class Step:
 
 
 class Fusion:
-    """Operations that one fused kernel would do; changes no value and no eager count."""
+    """Operations that one fused kernel would do; only recorded events know of it."""
 
     __slots__ = ("_booking", "_name")
 
@@ -80,7 +80,8 @@ class Fusion:
         self._name = name
 
     def __enter__(self) -> None:
-        self._booking.open_fusion(self._name)
+        if self._booking.recorder is not None:
+            self._booking.open_fusion(self._name)
 
     def __exit__(
         self,
@@ -88,4 +89,5 @@ class Fusion:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._booking.close_fusion()
+        if self._booking.recorder is not None:
+            self._booking.close_fusion()

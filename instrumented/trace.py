@@ -13,7 +13,7 @@ from instrumented.books import frames
 from instrumented.books.booking import Booking, check_plain, check_role
 from instrumented.books.counters import NO_TRAFFIC, NO_WORK, Traffic, Work
 from instrumented.books.escapes import Line, calling_line
-from instrumented.books.events import BufferInfo, Event, Kind
+from instrumented.books.events import BufferInfo, Event
 from instrumented.books.ledger import Ledger, Signature
 from instrumented.books.operand import Array
 from instrumented.books.recorder import Recorder
@@ -117,7 +117,7 @@ class Trace:
         traced: TracedArray = self._booking.wrap(array, role)
         if self._booking.recorder is not None:
             self._booking.recorder.meet(array, role, name, preloaded=False)
-        self._booking.record(operation, Kind.CREATE, [], [(traced, None)], NO_WORK)
+        self._booking.made(traced, operation)
         return cast(Array, traced)
 
     def generator(self, generator: np.random.Generator) -> TracedGenerator:

@@ -8,20 +8,10 @@ import numpy as np
 
 from instrumented.books.operand import Array
 from instrumented.books.traced import Traced, traced
-from instrumented.methods import METHODS, Methods
-from instrumented.rules.functions import OUT, apply_function, run_function
-from instrumented.rules.registry import RULES, Role, Rule
+from instrumented.methods import Methods
+from instrumented.rules.known import call_function, is_axes
 from instrumented.rules.ufuncs import COUNTED_BY_INDEX, run_ufunc
 from instrumented.rules.unwrap import IMMEDIATES
-
-_SETTING, _COUNTS, _ARRAY, _ARRAYS, _OUT = (
-    Role.SETTING,
-    Role.COUNTS,
-    Role.ARRAY,
-    Role.ARRAYS,
-    Role.OUT,
-)
-_SETTINGS = frozenset((int, bool, str, float, type(None), type))
 
 
 class TracedValues(Methods):
@@ -52,24 +42,25 @@ class TracedValues(Methods):
             else:
                 return run_ufunc(booking, ufunc, method, inputs, kwargs)[0]
         target = None
+        named = kwargs
         if kwargs:
             target = kwargs.get("out", (None,))[0]
             if not self._is_simple(kwargs, parts, target):
                 return run_ufunc(booking, ufunc, method, inputs, kwargs)[0]
             if target is not None:
-                kwargs["out"] = (target._array,)
+                named = (
+                    {**kwargs, "out": target._array} if len(kwargs) > 1 else {"out": target._array}
+                )
         key = tuple(parts)
         known = booking.shortcuts.get(key)
         if known is None:
-            if target is not None:
-                kwargs["out"] = (target,)
             result, entry, axes = run_ufunc(booking, ufunc, method, inputs, kwargs)
             if isinstance(result, Traced) and method not in COUNTED_BY_INDEX:
                 booking.remember(key, (entry, result._layout, axes))
             return result
         if target is None or booking.computes_up_to is None or not booking.leaves(target._array):
             run: Any = ufunc if method == "__call__" else getattr(ufunc, method)
-            values = run(*plain, **kwargs)
+            values = run(*plain, **named)
         entry, layout, axes = known
         result = target if target is not None else traced(booking, values, layout)
         if booking.recorder is None:
@@ -91,7 +82,7 @@ class TracedValues(Methods):
                 ):
                     return False
                 parts.append(("out", target._layout))
-            elif value is None or type(value) in (int, bool, type, str) or _is_axes(value):
+            elif value is None or type(value) in (int, bool, type, str) or is_axes(value):
                 parts.append((name, value))
             else:
                 return False
@@ -101,102 +92,7 @@ class TracedValues(Methods):
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Run a NumPy function and book it; where all is known of the call, only count it."""
-        booking = self._booking
-        rule = RULES.get(function)
-        if rule is None or booking.recorder is not None:
-            return apply_function(booking, function, args, kwargs)
-        parts: list[Any] = [booking.place, function]
-        plain: list[Any] = []
-        roles, roles_by_name = rule.parameters.by_position, rule.parameters.roles
-        if len(args) > len(roles):
-            return apply_function(booking, function, args, kwargs)
-        array_type = booking.array_type
-        for position, value in enumerate(args):  # half the time of zip
-            kind, role = type(value), roles[position]
-            if kind is array_type and role is not _SETTING and value._booking is booking:
-                parts.append(value._layout)
-                plain.append(value._array)
-            elif kind in _SETTINGS and role is _SETTING:
-                parts += kind, value
-                plain.append(value)
-            elif not self._is_known(rule, role, value, parts, plain):
-                return apply_function(booking, function, args, kwargs)
-        named: dict[str, Any] = {}
-        for name, value in kwargs.items():
-            kind = type(value)
-            role = roles_by_name.get(name, _OUT)
-            parts.append(name)
-            if kind in _SETTINGS and role is _SETTING:
-                parts += kind, value
-                named[name] = value
-            elif self._is_known(rule, role, value, parts, plain):
-                named[name] = plain.pop()
-            else:
-                return apply_function(booking, function, args, kwargs)
-        key = tuple(parts)
-        known = booking.shortcuts.get(key)
-        if known is None or booking.computes_up_to is not None:
-            answer, outcome = run_function(booking, function, args, kwargs)
-            if outcome is not None:
-                booking.remember(key, outcome)
-            return answer
-        by_method = not types and type(plain[0]) is np.ndarray
-        answer = (METHODS.get(function, function) if by_method else function)(*plain, **named)
-        entry, layouts = known
-        if entry is not None:
-            entry.calls += 1
-            if booking.program is not None:
-                booking.program.append(entry.index)
-        if type(layouts) is int:
-            return traced(booking, answer, layouts)
-        return kwargs["out"] if layouts == OUT else self._rebuilt(answer, layouts)
-
-    def _is_known(
-        self, rule: Rule, role: Role, value: Any, parts: list[Any], plain: list[Any]
-    ) -> bool:
-        """Add an argument to a shortcut's key and to the plain ones; False where it has no place.
-
-        Of operands the key has the layout, of numbers among them the type, of settings the value.
-        """
-        kind = type(value)
-        if isinstance(value, Traced):
-            if role is _SETTING or value._booking is not self._booking:
-                return False
-            if rule.views and kind is not self._booking.array_type:
-                return False
-            parts.append(value._layout)
-            plain.append(value._array)
-            return True
-        if role is _SETTING or role is _COUNTS or value is None or kind is str:
-            if kind in _SETTINGS or isinstance(value, np.dtype) or _is_axes(value):
-                parts += kind, value
-                plain.append(value)
-                return True
-            return False
-        if kind in IMMEDIATES or value is np._NoValue:
-            parts.append(kind)
-            plain.append(value)
-            return True
-        if role is _ARRAYS and kind in (list, tuple):
-            inside: list[Any] = []
-            layouts: list[Any] = [kind]
-            for item in value:
-                if not self._is_known(rule, _ARRAY, item, layouts, inside):
-                    return False
-            parts.append(tuple(layouts))
-            plain.append(kind(inside))
-            return True
-        return False
-
-    def _rebuilt(self, answer: Any, layouts: Any) -> Any:
-        """Trace an answer of known layouts."""
-        booking = self._booking
-        if layouts is None:
-            return None
-        if type(layouts) is int:
-            return traced(booking, answer, layouts)
-        kind, parts = layouts
-        return kind([self._rebuilt(a, part) for a, part in zip(answer, parts, strict=True)])
+        return call_function(self._booking, function, args, kwargs, by_method=not types)
 
     # ---- ways out ----------------------------------------------------------------------
 
@@ -264,7 +160,3 @@ class TracedValues(Methods):
         if self._booking.refuses_escapes and not specification:
             return repr(self)
         return format(self._want_out("formatting"), specification)
-
-
-def _is_axes(value: Any) -> bool:
-    return type(value) is tuple and all(type(item) is int for item in value)

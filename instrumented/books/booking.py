@@ -192,6 +192,15 @@ class Booking:
                 axes,
             )
 
+    def made(self, operand: Traced, name: str) -> None:
+        """Book an operand as written by an operation that read nothing."""
+        key = (self.place, name, "made", operand._layout)
+        entry = self.shortcuts.get(key)
+        if entry is None:
+            self.remember(key, self.record(name, Kind.CREATE, [], [(operand, None)], NO_WORK))
+        else:
+            self.count(entry, (), (operand,))
+
     def remember(self, key: tuple[Any, ...], known: Any) -> None:
         """Keep what is known of a call, for the next one with the same key."""
         if len(self.shortcuts) >= MOST_SHORTCUTS:

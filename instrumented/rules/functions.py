@@ -9,8 +9,6 @@ import numpy as np
 
 from instrumented.books.booking import Booking
 from instrumented.books.booking import Moved as Booked
-from instrumented.books.counters import NO_WORK
-from instrumented.books.events import Kind
 from instrumented.books.ledger import Entry
 from instrumented.books.traced import Operand, Traced, layout_of, memory_of, plainly
 from instrumented.errors import UncountedOperationError
@@ -331,5 +329,5 @@ def _enter(booking: Booking, answer: Any, name: str) -> Any:
     if answer.dtype.hasobject:
         return answer
     made = booking.wrap_result(answer)
-    booking.record(name.removeprefix("numpy."), Kind.CREATE, [], [(made, None)], NO_WORK)
+    booking.made(made, name.removeprefix("numpy."))
     return made

@@ -18,12 +18,12 @@ from instrumented.books.events import Kind
 from instrumented.books.ledger import Entry, Place
 from instrumented.books.recorder import Recorder
 from instrumented.books.traced import Traced
-from instrumented.rules.functions import apply_function
-from instrumented.rules.unwrap import strip
+from instrumented.rules.known import call_function
+from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.script.callers import NOWHERE, Callers, Seen, Site
 from instrumented.script.leaving import becomes_array, handed
 from instrumented.script.scalars import plain_kind, scalar_of
-from instrumented.script.values import AGAIN, ScriptArray
+from instrumented.script.values import AGAIN, ScriptArray, counted_ufunc
 from instrumented.trace import Trace
 
 TRACED_KINDS = "biufc"
@@ -164,7 +164,7 @@ class ScriptTrace(Trace):
                 return self.made(value, operation=operation)
             return value
 
-        return self._all(answer, take)
+        return take(answer) if type(answer) is np.ndarray else self._all(answer, take)
 
     # ---- out ---------------------------------------------------------------------------
 
@@ -218,7 +218,7 @@ class ScriptTrace(Trace):
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
             return self._made(function(*args, **kwargs), operation)
         try:
-            return handed(apply_function(self._booking, function, args, kwargs))
+            return handed(call_function(self._booking, function, args, kwargs))
         except AGAIN:
             pass
         return self._uncounted(function, operation, args, kwargs)
@@ -228,6 +228,10 @@ class ScriptTrace(Trace):
     ) -> Any:
         """Run a ufunc or a method of one; lists are arrays that are made first."""
         self.booking.look()
+        if method == "__call__" and not kwargs and len(args) == ufunc.nin:
+            array = _array_among(args)
+            if array is not None:
+                return counted_ufunc(array, ufunc, method, args, kwargs)
         args, kwargs = self._entered(args, kwargs)
         if any(type(value) is list for value in args) and method != "at":
             args = tuple(self._listed(value) for value in args)
@@ -337,6 +341,18 @@ class ScriptTrace(Trace):
         for operand in inside:
             _out(operand, f"{operation}, which has no rule")
         return self._made(function(*plain, **named), operation)
+
+
+def _array_among(operands: tuple[Any, ...]) -> ScriptArray | None:
+    """Return a traced array if all others are that, or numbers: NumPy would hand it the call."""
+    array = None
+    for value in operands:
+        kind = type(value)
+        if kind is ScriptArray:
+            array = value
+        elif kind not in IMMEDIATES:
+            return None
+    return array
 
 
 @functools.cache

@@ -49,6 +49,22 @@ SHOWN_TO_ALL = frozenset("__array_interface__ __array_struct__".split())
 """Attributes of NumPy's arrays that look like Python's own but hold values."""
 
 
+def counted_ufunc(
+    value: TracedValues,
+    ufunc: np.ufunc,
+    method: str,
+    inputs: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """Run a ufunc for the user, on the line in force; ``value`` is one of its operands."""
+    try:
+        return handed(TracedValues.__array_ufunc__(value, ufunc, method, *inputs, **kwargs))
+    except AGAIN:
+        pass
+    name = f"{ufunc.__name__}, which has no rule for this"
+    return plainly(getattr(ufunc, method), inputs, kwargs, name)
+
+
 class ScriptArray(TracedArray):
     """A traced array that the user's code takes for NumPy's."""
 
@@ -67,12 +83,7 @@ class ScriptArray(TracedArray):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if self._booking.look():
             return plainly(getattr(ufunc, method), inputs, kwargs, f"a library: {ufunc.__name__}")
-        try:
-            return handed(TracedValues.__array_ufunc__(self, ufunc, method, *inputs, **kwargs))
-        except AGAIN:
-            pass
-        name = f"{ufunc.__name__}, which has no rule for this"
-        return plainly(getattr(ufunc, method), inputs, kwargs, name)
+        return counted_ufunc(self, ufunc, method, inputs, kwargs)
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -215,28 +226,46 @@ def _side(kind: type) -> Side:
 
 
 def _array_operator(name: str, function: Callable[..., Any], *, swaps: bool) -> Callable[..., Any]:
-    """Make an operator: counted for the user, plain for a library."""
+    """Make an operator of two: counted for the user, plain for a library."""
     counted = getattr(TracedArray, name)
 
-    def method(self: ScriptArray, *others: Any) -> Any:
+    def method(self: ScriptArray, other: Any) -> Any:
         if self._booking.look():
             plain = let_out(self, "a library: arithmetic")
-            return getattr(plain, name)(*stripped(others, "a library: arithmetic"))
-        kind: Any = type(others[0]) if others else ScriptArray
-        if (side := _side(kind)) is not Side.OPERAND:
-            (other,) = others
+            return getattr(plain, name)(stripped(other, "a library: arithmetic"))
+        kind: Any = type(other)
+        if kind is not ScriptArray and (side := _side(kind)) is not Side.OPERAND:
             if side is Side.IN_CHARGE:
                 return NotImplemented
             if side is Side.SUBCLASS:
-                plain = let_out(self, f"arithmetic with {type(other).__name__}")
+                plain = let_out(self, f"arithmetic with {kind.__name__}")
                 return function(other, plain) if swaps else function(plain, other)
-            others = (other.__array__(),)
+            other = other.__array__()
         try:
-            return handed(counted(self, *others))
+            answer = counted(self, other)
         except AGAIN:
             pass
+        else:
+            return answer if type(answer) is ScriptArray else handed(answer)
         plain = let_out(self, f"{name}, which has no rule for this")
-        return getattr(plain, name)(*stripped(others, name))
+        return getattr(plain, name)(stripped(other, name))
+
+    method.__name__ = name
+    return method
+
+
+def _sign(name: str) -> Callable[..., Any]:
+    """Make an operator of one."""
+    counted = getattr(TracedArray, name)
+
+    def method(self: ScriptArray) -> Any:
+        if self._booking.look():
+            return getattr(let_out(self, "a library: arithmetic"), name)()
+        try:
+            return handed(counted(self))
+        except AGAIN:
+            pass
+        return getattr(let_out(self, f"{name}, which has no rule for this"), name)()
 
     method.__name__ = name
     return method
@@ -246,7 +275,9 @@ def _operator(name: str) -> Callable[..., Any]:
     return divmod if name == "divmod" else getattr(operator, f"__{name}__")
 
 
-for _name in (*UNARY, *BINARY, *COMPARISONS):
+for _name in UNARY:
+    setattr(ScriptArray, f"__{_name}__", _sign(f"__{_name}__"))
+for _name in (*BINARY, *COMPARISONS):
     _method = _array_operator(f"__{_name}__", _operator(_name), swaps=False)
     setattr(ScriptArray, f"__{_name}__", _method)
 for _name in BINARY:

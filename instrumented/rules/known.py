@@ -1,0 +1,147 @@
+"""Calls of NumPy functions whose counts are known from layouts alone: counted at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from instrumented.books.booking import Booking
+from instrumented.books.traced import Traced, traced
+from instrumented.rules.functions import OUT, apply_function, run_function
+from instrumented.rules.registry import RULES, Function, Role, Rule
+from instrumented.rules.unwrap import IMMEDIATES
+
+METHODS: dict[Any, Any] = {
+    getattr(np, name): getattr(np.ndarray, name)
+    for name in """
+        all any argmax argmin argpartition argsort choose copy cumprod cumsum diagonal dot max mean
+        min nonzero prod ravel repeat reshape round searchsorted squeeze std sum swapaxes take trace
+        transpose var
+    """.split()
+}
+"""NumPy's methods by the functions they are counted as: the same values, found sooner."""
+
+_SETTING, _COUNTS, _ARRAY, _ARRAYS, _OUT = (
+    Role.SETTING,
+    Role.COUNTS,
+    Role.ARRAY,
+    Role.ARRAYS,
+    Role.OUT,
+)
+_SETTINGS = frozenset((int, bool, str, float, type(None), type))
+
+
+def call_function(
+    booking: Booking,
+    function: Function,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    by_method: bool = False,
+) -> Any:
+    """Run a NumPy function and book it; where all is known of the call, only count it.
+
+    ``by_method`` says that a method of the first argument was called, which NumPy runs sooner.
+    """
+    rule = RULES.get(function)
+    if rule is None or booking.recorder is not None:
+        return apply_function(booking, function, args, kwargs)
+    parts: list[Any] = [booking.place, function]
+    plain: list[Any] = []
+    roles, roles_by_name = rule.parameters.by_position, rule.parameters.roles
+    if len(args) > len(roles):
+        return apply_function(booking, function, args, kwargs)
+    array_type = booking.array_type
+    for position, value in enumerate(args):  # half the time of zip
+        kind, role = type(value), roles[position]
+        if kind is array_type and role is not _SETTING and value._booking is booking:
+            parts.append(value._layout)
+            plain.append(value._array)
+        elif kind in _SETTINGS and role is _SETTING:
+            parts += kind, value
+            plain.append(value)
+        elif not _is_known(booking, rule, role, value, parts, plain):
+            return apply_function(booking, function, args, kwargs)
+    named: dict[str, Any] = {}
+    for name, value in kwargs.items():
+        kind = type(value)
+        role = roles_by_name.get(name, _OUT)
+        parts.append(name)
+        if kind in _SETTINGS and role is _SETTING:
+            parts += kind, value
+            named[name] = value
+        elif _is_known(booking, rule, role, value, parts, plain):
+            named[name] = plain.pop()
+        else:
+            return apply_function(booking, function, args, kwargs)
+    key = tuple(parts)
+    known = booking.shortcuts.get(key)
+    if known is None or booking.computes_up_to is not None:
+        answer, outcome = run_function(booking, function, args, kwargs)
+        if outcome is not None:
+            booking.remember(key, outcome)
+        return answer
+    by_method = by_method and type(plain[0]) is np.ndarray
+    answer = (METHODS.get(function, function) if by_method else function)(*plain, **named)
+    entry, layouts = known
+    if entry is not None:
+        entry.calls += 1
+        if booking.program is not None:
+            booking.program.append(entry.index)
+    if type(layouts) is int:
+        return traced(booking, answer, layouts)
+    return kwargs["out"] if layouts == OUT else _rebuilt(booking, answer, layouts)
+
+
+def _is_known(
+    booking: Booking, rule: Rule, role: Role, value: Any, parts: list[Any], plain: list[Any]
+) -> bool:
+    """Add an argument to a shortcut's key and to the plain ones; False where it has no place.
+
+    Of operands the key has the layout, of numbers among them the type, of settings the value.
+    """
+    kind = type(value)
+    if isinstance(value, Traced):
+        if role is _SETTING or value._booking is not booking:
+            return False
+        if rule.views and kind is not booking.array_type:
+            return False
+        parts.append(value._layout)
+        plain.append(value._array)
+        return True
+    if role is _SETTING or role is _COUNTS or value is None or kind is str:
+        if kind in _SETTINGS or isinstance(value, np.dtype) or is_axes(value):
+            parts += kind, value
+            plain.append(value)
+            return True
+        return False
+    if kind in IMMEDIATES or value is np._NoValue:
+        parts.append(kind)
+        plain.append(value)
+        return True
+    if role is _ARRAYS and kind in (list, tuple):
+        inside: list[Any] = []
+        layouts: list[Any] = [kind]
+        for item in value:
+            if not _is_known(booking, rule, _ARRAY, item, layouts, inside):
+                return False
+        parts.append(tuple(layouts))
+        plain.append(kind(inside))
+        return True
+    return False
+
+
+def _rebuilt(booking: Booking, answer: Any, layouts: Any) -> Any:
+    """Trace an answer of known layouts."""
+    if layouts is None:
+        return None
+    if type(layouts) is int:
+        return traced(booking, answer, layouts)
+    kind, parts = layouts
+    return kind([_rebuilt(booking, a, part) for a, part in zip(answer, parts, strict=True)])
+
+
+def is_axes(value: Any) -> bool:
+    """Return whether a value is a tuple of Python's integers: axes, or a shape."""
+    return type(value) is tuple and all(type(item) is int for item in value)
