@@ -110,6 +110,8 @@ def transfer(
     directory = RunDirectory(outdir, "transfer.json")
     directory.check(force=force, remedy=REMEDY)
     data = {task.dataset: _data(task, sources[0], data_dir, offline, quiet) for task in asked}
+    for task in asked:
+        task.check(data[task.dataset], sources[0].settings)  # all runs have these, but for seeds
     rows: list[dict[str, Any]] = []
     with directory.locked():
         directory.claim(force=force, remedy=REMEDY)

@@ -83,6 +83,16 @@ class Task:
             test_labels=data.test_labels[test],
         )
 
+    def check(self, data: Dataset, settings: Settings) -> None:
+        """Raise SettingsError if it has fewer of the run's images than a batch of the head."""
+        there = len(self.of(data, settings.n_train).train_images)
+        if there < settings.head_batch_size:
+            raise SettingsError(
+                f"task {self.name} has {there} training images among those of the run, fewer than "
+                f"its head_batch_size of {settings.head_batch_size}; choose more classes, or a run "
+                "with more images"
+            )
+
 
 @dataclass(frozen=True)
 class TransferResult:

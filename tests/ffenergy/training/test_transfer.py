@@ -232,4 +232,8 @@ def test_runs_that_cannot_be_used_are_one_line(
     assert nothing.exit_code == 4
     task = offline("transfer", base / "seed0", "--to", "cifar", "--outdir", base / "x")
     assert task.exit_code == 2
+    few = offline("transfer", base / "seed0", "--to", "mnist:0-1", "--outdir", base / "y")
+    assert few.exit_code == 2
+    assert "task mnist:0-1 has" in few.output
+    assert not list((base / "y").iterdir())
     assert not (base / "x").exists()
