@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -43,9 +44,12 @@ def figures(
     from ffenergy.report.pictures.drawing import render  # matplotlib takes a second to import
     from ffenergy.report.pictures.report import REFERENCE
 
-    saved = RunDirectory(run).read(warn)
-    target = RunDirectory(outdir or run / PICTURES, PICTURES_FILE)
-    with target.locked():  # first: a folder that cannot be written costs no work
+    directory, target = RunDirectory(run), RunDirectory(outdir or run / PICTURES, PICTURES_FILE)
+    with ExitStack() as stack:
+        if outdir is None:  # what is drawn into the run is drawn of what is there then
+            stack.enter_context(directory.locked_run())
+        saved = directory.read(warn)
+        stack.enter_context(target.locked())  # first: a folder that cannot be written costs no work
         weights = {
             k.removeprefix("ff/"): w for k, w in saved.weights.items() if k.startswith("ff/")
         }

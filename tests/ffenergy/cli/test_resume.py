@@ -296,8 +296,7 @@ def test_a_run_that_is_finished_in_the_meantime_stays_finished(
 def test_what_is_derived_is_not_written_while_another_process_writes(
     command: list[str], invoke: Invoke, trained: Path
 ) -> None:
-    target = trained / "figures" if command == ["figures"] else trained
-    with RunDirectory(target).locked():
+    with RunDirectory(trained).locked():
         before = {path: path.read_bytes() for path in trained.iterdir() if path.is_file()}
         result = invoke(*command, trained, "--quiet", *["--offline"] * (command == ["figures"]))
         assert result.exit_code == 4
