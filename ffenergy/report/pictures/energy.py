@@ -170,7 +170,7 @@ def by_phase_and_role(book: Book) -> Figure | None:
         scaled = table.assign(**{what: table[what] * scale for what in (MOVEMENT, COMPUTE)})
         _stacked(ax, scaled, bars, key, palette)
     axes[1].set_xlabel(f"{name} per training sample, under {book.headline}")
-    headline(figure, f"As NumPy runs it, moving bytes takes {_moving(book)} energy")
+    headline(figure, f"As it runs, movement is {_moving(book)} energy")
     return figure
 
 

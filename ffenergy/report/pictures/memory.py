@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations, groupby
 from typing import Final
 
@@ -59,17 +60,31 @@ def miss_curve(book: Book) -> Figure | None:
     lines, names = axes[0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside lower center", ncols=len(names))
     if all({FORWARD_FORWARD, BACKPROP} <= set(curves) for curves in panels.values()):
-        told = ", ".join(f"{_less(curves)} {name}" for name, curves in panels.items())
-        headline(figure, f"Forward-Forward moves less at {told}")
+        headline(figure, less_moved({name: less(curves) for name, curves in panels.items()}))
     return figure
 
 
-def _less(curves: pd.DataFrame) -> str:
-    """From which to which size Forward-Forward moves less than backprop, in words."""
-    sizes = curves.index[curves[FORWARD_FORWARD] < curves[BACKPROP]]
+def less_moved(where: Mapping[str, str]) -> str:
+    """Return the sentence that says at which sizes, by reading, Forward-Forward moves less."""
+    if not any(where.values()):
+        return "Forward-Forward moves more than backprop, or as much, at every size"
+    if len(set(where.values())) == 1:
+        return f"Forward-Forward moves less {next(iter(where.values()))}"
+    told = ", ".join(f"{sizes or 'at no size'} {name}" for name, sizes in where.items())
+    return f"Forward-Forward moves less {told}"
+
+
+def less(curves: pd.DataFrame) -> str:
+    """At which sizes Forward-Forward moves less than backprop, in words; nothing for none."""
+    is_less = curves[FORWARD_FORWARD] < curves[BACKPROP]
+    sizes = curves.index[is_less]
     if sizes.empty:
-        return "no size"
-    return f"{memory_size(sizes.min())} to {memory_size(sizes.max())}"
+        return ""
+    first, last = memory_size(sizes.min()), memory_size(sizes.max())
+    if first == last:
+        return f"at {first}"
+    gaps = not is_less.loc[sizes.min() : sizes.max()].all()
+    return f"{'at some sizes ' if gaps else ''}from {first} to {last}"
 
 
 def _mark_crossings(ax: Axes, curves: pd.DataFrame) -> str:
@@ -109,8 +124,11 @@ def reuse_distances(book: Book) -> Figure | None:
     figure.legend(handles, names, loc="outside right upper")
     figure.supylabel("MB read per training sample", fontsize=11)
     figure.supxlabel("reuse distance (up to), tile grain", fontsize=11)
-    told = [f"{memory_size(_median(table, name))} in {short_name(name)}" for name in algorithms]
-    headline(figure, f"Half of all bytes come back within {' and '.join(told)}")
+    within: dict[str, list[str]] = {}
+    for name in algorithms:
+        within.setdefault(memory_size(_median(table, name)), []).append(short_name(name))
+    told = ", ".join(f"{size} in {' and '.join(names)}" for size, names in within.items())
+    headline(figure, f"Eager, half of all bytes come back within {told}")
     return figure
 
 

@@ -233,6 +233,21 @@ def test_miss_curves_are_drawn_with_their_crossings() -> None:
     assert figure.axes[0].yaxis.get_major_formatter()(0.25) == "250 kB"
 
 
+def test_the_headline_of_miss_curves_says_where_forward_forward_moves_less() -> None:
+    def at(ff: list[int]) -> str:
+        sizes = [2**k for k in range(10, 14)]
+        return memory_figures.less(pd.DataFrame({"ff": ff, "bp": [3] * 4}, index=sizes))
+
+    sizes = {"never": at([3, 4, 5, 6]), "once": at([5, 2, 4, 4]), "above": at([3, 2, 1, 0])}
+    assert sizes == {"never": "", "once": "at 2 KiB", "above": "from 2 KiB to 8 KiB"}
+    assert at([1, 4, 2, 4]) == "at some sizes from 1 KiB to 4 KiB"
+    both = memory_figures.less_moved({"eager": sizes["once"], "fused": sizes["once"]})
+    assert both == "Forward-Forward moves less at 2 KiB"
+    one = memory_figures.less_moved({"eager": "", "fused": sizes["above"]})
+    assert one == "Forward-Forward moves less at no size eager, from 2 KiB to 8 KiB fused"
+    assert "at every size" in memory_figures.less_moved({"eager": "", "fused": ""})
+
+
 def test_histograms_hold_every_byte_read() -> None:
     prices = made_prices()
     figure = memory_figures.reuse_distances(book(prices))
