@@ -26,8 +26,12 @@ AN_OCTAVE: Final = 8
 TICKS: Final = tuple(MIB * 2**k for k in range(9))
 SCALES: Final = {"joules": (1e3, "mJ"), "macs": (1e-9, "billion MAC")}
 
-CURVES: Final = ("bp-as-it-runs", "bp", "bp-bound", "ff-as-it-runs", "ff", "ff-bound")
-"""Columns of `curves`."""
+AS_IT_RUNS: Final = {rule: f"{rule}-as-it-runs" for rule in (BACKPROP, FORWARD_FORWARD)}
+BOUND: Final = {rule: f"{rule}-bound" for rule in AS_IT_RUNS}
+CURVES: Final = tuple(
+    column for rule in AS_IT_RUNS for column in (AS_IT_RUNS[rule], rule, BOUND[rule])
+)
+"""Columns of `curves`: of each rule as it runs, in its best order (the rule's name), its bound."""
 
 
 def curves(
@@ -35,10 +39,10 @@ def curves(
 ) -> pd.DataFrame:
     """Energy of a batch by on-chip bytes (the index): columns `CURVES`, in the profile's unit.
 
-    Closed forms: ``ff-as-it-runs`` is step-major order, one batch after the other through all
-    layers, and backprop has one order. ``measured``, a table of ``on_chip_bytes`` with columns
-    ``bp`` and ``ff`` (`costs.as_it_runs`), puts what the instrument counted of programs that ran in
-    the place of both curves "as it runs".
+    Closed forms: as it runs is step-major order, one batch after the other through all layers, and
+    backprop has one order. ``measured``, a table of ``on_chip_bytes`` with a column for each rule
+    (`costs.as_it_runs`), puts what the instrument counted of programs that ran in the place of both
+    curves "as it runs".
     """
     chip = Chip(profile)
     sizes = on_chip_sizes(SMALLEST, LARGEST, AN_OCTAVE)
@@ -50,13 +54,14 @@ def curves(
         for rule in work:
             found = side(rule, [network], size)
             spent = work[rule].energies(chip, size, found)
-            table.loc[size, [rule, f"{rule}-bound"]] = spent.best[0, 0], spent.bound[0, 0]
+            table.loc[size, [rule, BOUND[rule]]] = spent.best[0, 0], spent.bound[0, 0]
             if rule == FORWARD_FORWARD:
-                table.loc[size, "ff-as-it-runs"] = spent.usual[0, 0]
-    table["bp-as-it-runs"] = table["bp"]
+                table.loc[size, AS_IT_RUNS[rule]] = spent.usual[0, 0]
+    table[AS_IT_RUNS[BACKPROP]] = table[BACKPROP]
     if measured is not None:
         counted = measured.set_index("on_chip_bytes")
-        table["bp-as-it-runs"], table["ff-as-it-runs"] = counted["bp"], counted["ff"]
+        for rule, column in AS_IT_RUNS.items():
+            table[column] = counted[rule]
     return table
 
 
@@ -95,23 +100,29 @@ def _lines(ax: Axes, table: pd.DataFrame, is_measured: bool) -> None:
     for rule, colour in ((BACKPROP, blue), (FORWARD_FORWARD, orange)):
         ax.fill_between(
             places,
-            table[f"{rule}-bound"],
-            table[[rule, f"{rule}-as-it-runs"]].min(axis=1),
+            table[BOUND[rule]],
+            table[[rule, AS_IT_RUNS[rule]]].min(axis=1),
             color=colour,
             alpha=0.18,
             linewidth=0,
         )
-        ax.plot(places, table[f"{rule}-bound"], color=colour, linewidth=0.8)
+        ax.plot(places, table[BOUND[rule]], color=colour, linewidth=0.8)
     names = {
-        **({"bp-as-it-runs": ("backprop, as it runs", blue, (0, (5, 2)))} if is_measured else {}),
-        "bp": ("backprop, best order" if is_measured else "backprop", blue, "-"),
-        "ff-as-it-runs": (
+        **(
+            {AS_IT_RUNS[BACKPROP]: ("backprop, as it runs", blue, (0, (5, 2)))}
+            if is_measured
+            else {}
+        ),
+        BACKPROP: ("backprop, best order" if is_measured else "backprop", blue, "-"),
+        AS_IT_RUNS[FORWARD_FORWARD]: (
             f"Forward-Forward, {'as it runs' if is_measured else 'batch after batch'}",
             orange,
             (0, (5, 2)),
         ),
-        "ff": ("Forward-Forward, best order", orange, "-"),
+        FORWARD_FORWARD: ("Forward-Forward, best order", orange, "-"),
     }
+    if is_measured:
+        names = {AS_IT_RUNS[BACKPROP]: ("backprop, as it runs", blue, (0, (5, 2))), **names}
     for name, (label, colour, style) in names.items():
         ax.plot(places, table[name], color=colour, linestyle=style, linewidth=2.2, label=label)
     ax.fill_between([], [], [], color="#999999", alpha=0.4, label="down to what any program moves")
