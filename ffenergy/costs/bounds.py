@@ -39,16 +39,6 @@ class Bound:
     counts: str = "all bytes off the chip"
 
 
-ASSUMPTIONS: dict[str, str] = {
-    "once": "each value is computed once; gradients are not merged into momentum before they are"
-    " whole; any replacement, managed memory included",
-    "replay": "anything may be recomputed, updates too; gradients are not merged into momentum"
-    " before they are whole; any replacement, managed memory included",
-    "block": "a layer's training step on one batch is atomic; any replacement",
-}
-"""What stands beside a bound wherever it is shown, by class."""
-
-
 def backprop_once(network: Network, capacity_bytes: int) -> Bound:
     """BP-1: x + max{2 (T + A − C)+, (3 + 2s) W − W_1 + 2A − 3C}; class once.
 

@@ -2,58 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
 
 from instrumented.analysis.histogram import PLACE
-from instrumented.books.events import BufferInfo, Event
-from instrumented.lowering.kinds import Grain
+from instrumented.books.events import Event
 from instrumented.lowering.scopes import scope_of
 
 NUMBERS = ["calls", "flops", "flops_special", "bytes_read", "bytes_written"]
-
-
-def fused_traffic(
-    events: Sequence[Event],
-    buffers: Mapping[int, BufferInfo],
-    *,
-    scopes: Collection[str] | None = None,
-    step: int | None = None,
-) -> pd.DataFrame:
-    """Bytes and flops under the fused reading.
-
-    Args:
-        events: a recorded trace of several steps.
-        buffers: its buffers.
-        scopes: names of the fusion scopes that are fused; None: all. Of nested ones the outermost
-            counts.
-        step: only this training step; None: all events.
-
-    Returns:
-        One row per layer, phase, operation (the scope's name inside one) and role, with calls,
-        flops, flops_special, bytes_read and bytes_written. A byte stands where the event stands
-        that reads it first or writes it last; calls (array operations) and flops, which fusion
-        leaves as they are, on the role of the result.
-    """
-    from instrumented.lowering.lower import lower
-    from instrumented.lowering.stream import Stream
-
-    stream = Stream(lower(events, buffers, grain=Grain.OPERATION, scopes=scopes))
-    table = stream.table
-    moved = np.zeros((2, len(table.operands)), np.int64)
-    for _, (chunk, _) in stream.parts():
-        np.add.at(moved, (chunk.write, chunk.operand), chunk.nbytes)
-    rows = []
-    for number, (which, access) in enumerate(table.operands):
-        event = table.events[which]
-        if step is None or event.step == step:
-            place = (event.layer, event.phase, operation_name(event, scopes), access.role)
-            rows.append((*place, *moved[:, number].tolist()))
-    frame = pd.DataFrame(rows, columns=[*PLACE, *NUMBERS[3:]])
-    chosen = [event for event in events if step is None or event.step == step]
-    return with_work(frame, chosen, scopes)
 
 
 def with_work(

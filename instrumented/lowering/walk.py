@@ -93,13 +93,3 @@ def advance(walker: Ints, at: Ints) -> bool:
         enter(walker, level, a, b, c)
     walker[LEVEL] = level
     return False
-
-
-def micro_tiles(m: int, n: int, k: int) -> Ints:
-    """List the micro-tiles of an m×n×k box in the order in which they are visited, `(mnk, 3)`."""
-    walker, at = np.zeros(WALKER, np.int64), np.zeros(3, np.int64)
-    begin(walker, m, n, k)
-    found = []
-    while advance(walker, at):
-        found.append(at.copy())
-    return np.array(found)

@@ -7,7 +7,6 @@ import pytest
 
 from instrumented import InstrumentError, Trace
 from instrumented.analysis.step import analyse, analyse_live
-from instrumented.analysis.traffic import fused_traffic
 
 f32 = np.float32
 
@@ -56,7 +55,7 @@ def test_partial_reads_count_as_their_union():
             index = trace.array(np.array([3, 5]), role="data")
             trace.escape(x[index])
             trace.escape(x.sum())
-    frame = fused_traffic(trace.events, trace.buffers, step=1)
+    frame = analyse(trace.events, trace.buffers, fused=True).traffic
     assert frame["bytes_read"].sum() == 1600 + 16
 
 
@@ -129,14 +128,15 @@ def test_hand_worked_distances_levels_and_live_memory():
 def test_fused_scope_reads_outside_once_and_writes_survivors():
     trace = Trace(strict=True, record=True)
     x = trace.array(np.ones((4, 2), f32), role="activation")
-    with trace.step("s"), trace.fuse("f"):
-        y = x * x + x  # eager: reads 3*32 + 32, writes 2*32
-    with trace.step("s"):
-        y + 1
-    frame = fused_traffic(trace.events, trace.buffers, step=0)
-    assert frame["operation"].unique().tolist() == ["f"]
+    for _ in range(3):
+        with trace.step("s"):
+            with trace.fuse("f"):
+                y = x * x + x  # eager: reads 3*32 + 32, writes 2*32
+            y + 1  # 32 bytes read
+    eager, fused = (analyse(trace.events, trace.buffers, fused=is_fused) for is_fused in (0, 1))
+    frame = fused.traffic[fused.traffic["operation"] == "f"]
     assert frame[["bytes_read", "bytes_written", "flops"]].sum().tolist() == [32, 32, 16]
-    assert fused_traffic(trace.events, trace.buffers, scopes=(), step=0)["bytes_read"].sum() == 128
+    assert eager.traffic["bytes_read"].sum() == 128 + 32
 
 
 def product(n, **options):

@@ -14,7 +14,7 @@ from instrumented.distances.memories import COLD, PRICE, Memory
 from instrumented.distances.sums import READ, WRITTEN
 from instrumented.lowering.lower import lower
 from instrumented.lowering.stream import Stream
-from instrumented.lowering.walk import micro_tiles
+from instrumented.lowering.walk import WALKER, advance, begin
 
 ORACLE = json.loads(
     (Path(__file__).parents[2] / "oracles" / "matmul-levels.json").read_text(encoding="utf-8")
@@ -51,9 +51,19 @@ def recursive(m, n, k):
     return found
 
 
+def micro_tiles(m, n, k):
+    """List the micro-tiles of an m×n×k box in the order in which they are visited."""
+    walker, at = np.zeros(WALKER, np.int64), np.zeros(3, np.int64)
+    begin(walker, m, n, k)
+    found = []
+    while advance(walker, at):
+        found.append(tuple(at.tolist()))
+    return found
+
+
 @pytest.mark.parametrize("box", [(1, 1, 1), (4, 5, 4), (7, 3, 9), (13, 32, 20), (1, 10, 3)])
 def test_the_walker_visits_in_the_order_of_the_definition(box):
-    visited = [tuple(tile) for tile in micro_tiles(*box).tolist()]
+    visited = micro_tiles(*box)
     assert visited == recursive(*box)
     assert len(set(visited)) == math.prod(box)
 
@@ -62,7 +72,7 @@ def test_the_walker_visits_in_the_order_of_the_definition(box):
 def test_first_micro_tiles_are_those_of_the_oracle(shape):
     box = [math.ceil(int(extent) / 16) for extent in shape.split(",")]
     triples = ORACLE["first_triples"][shape]
-    assert micro_tiles(*box)[: len(triples)].tolist() == triples
+    assert micro_tiles(*box)[: len(triples)] == [tuple(one) for one in triples]
 
 
 def product(m, n, k, *, cache, transposed=(False, False)):
