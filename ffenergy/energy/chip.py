@@ -88,13 +88,14 @@ class Chip:
             off_chip_byte=far,
         )
 
-    def byte_at(self, place: str | float, access: Access) -> FloatArray:
-        """A byte read or written at a level, by name, or at a stack distance in bytes."""
-        if isinstance(place, str):
-            names = self.profile.level_names
-            served = self.levels if access == "read" else self._levels(access)
-            return served[names.index(place)]
-        return self._at(place, access)
+    def bytes_at(self, places: npt.ArrayLike, access: Access) -> FloatArray:
+        """A byte read or written at levels, by name, or at stack distances: (places, draws)."""
+        if not self.profile.levels:
+            return self._at(places, access)
+        served = self.levels if access == "read" else self._levels(access)
+        return np.stack(
+            [served[self.profile.level_names.index(str(name))] for name in np.atleast_1d(places)]
+        )
 
     def _levels(self, access: Access) -> list[FloatArray]:
         """A byte served by each level, fastest first."""

@@ -7,6 +7,7 @@ the first of them under the constants as they stand.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ import pandas as pd
 from ffenergy.energy.chip import Chip
 from ffenergy.energy.profile import Profile
 from ffenergy.energy.uncertainty import FloatArray, factors, interval
+
+AT_ONCE: Final = 4096
+"""Distances that are priced together: with all draws of the constants some megabytes."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,10 @@ def energies(profile: Profile, work: pd.DataFrame, moved: pd.DataFrame) -> Float
     chip = Chip(profile, next(iter(profile.compute)))
     key = "level" if profile.levels else "distance_bytes"
     sums = moved.groupby(key, sort=True)[["bytes_read", "bytes_written"]].sum().astype(float)
-    for place, read, written in sums.itertuples(name=None):
-        total += read * chip.byte_at(place, "read") + written * chip.byte_at(place, "write")
+    for start in range(0, len(sums), AT_ONCE):
+        part = sums.iloc[start : start + AT_ONCE]
+        read, written = (part[name].to_numpy()[:, None] for name in sums.columns)
+        cost = read * chip.bytes_at(part.index.to_numpy(), "read")
+        cost += written * chip.bytes_at(part.index.to_numpy(), "write")
+        total = np.add.reduce([total, *cost])  # one after the other, as they are sorted
     return total
