@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import importlib
 import io
 import sys
 from collections.abc import Callable
@@ -97,7 +96,7 @@ class Borders:
         fromlist: Any = (),
         level: int = 0,
     ) -> Any:
-        module = importlib.__import__(name, globals, locals, fromlist, level)
+        module = builtins.__import__(name, globals, locals, fromlist, level)
         return self._numpy.stand_in(module)
 
     # ---- what comes in -----------------------------------------------------------------

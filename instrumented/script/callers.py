@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from types import CodeType, FrameType
 from typing import NamedTuple
 
 from instrumented.script.own import Ownership, Whose
+
+_COMPREHENSION = re.compile(r"(^|\.<locals>\.)<(listcomp|dictcomp|setcomp|genexpr)>")
+"""What Python adds to the name of a function for the comprehensions in it."""
 
 
 class Site(NamedTuple):
@@ -54,7 +58,9 @@ class Callers:
     def site(self, frame: FrameType) -> Site:
         """Return the line that a frame of the user's is at."""
         code = frame.f_code
-        return Site(self._ownership.shown(code.co_filename), code.co_qualname, frame.f_lineno or 0)
+        function = _COMPREHENSION.sub("", code.co_qualname).removeprefix(".<locals>.")
+        shown = self._ownership.shown(code.co_filename)
+        return Site(shown, function or "<module>", frame.f_lineno or 0)
 
     def asked_by(self, frame: FrameType) -> Whose:
         """Return whose the code of a frame is."""

@@ -56,6 +56,18 @@ def test_scopes_add_up_to_the_same_totals(tables):
     assert forward["bytes_read"] + forward["bytes_written"] == 336  # lines 12 and 13
 
 
+def test_a_comprehension_belongs_to_the_line_around_it(tmp_path):
+    file = tmp_path / "one.py"
+    file.write_text(
+        "import numpy as np\n"
+        "x = np.ones((2, 3)); y = [r + 1 for r in x]; z = sum(r * 2 for r in x)\n"
+        "def f(): return x + sum(np.exp(r) for _ in range(2) for r in [s for s in x])\n"
+        "f()\n"
+    )
+    found = Tables(run_script(str(file), [])).by_scope("line")
+    assert list(zip(found["function"], found["line"], strict=True)) == [("f", 3), ("<module>", 2)]
+
+
 def test_every_way_out_is_a_row(tables):
     # line 18: h.sum() > 1 leaves as a truth value (1 byte); line 20: an element as a float (4)
     found = tables.escapes.set_index("line")

@@ -40,8 +40,11 @@ def traced(name: str) -> tuple[str, Finished]:
 @pytest.mark.filterwarnings("ignore")  # the scripts provoke some
 @pytest.mark.parametrize(
     "name",
-    ["classes", "errors", "files", "frames", "functions", "libraries", "objects", "scalars"],
-)
+    [
+        "chunker", "classes", "eqprop", "errors", "files", "frames", "functions", "km", "libraries",
+        "objects", "reber", "scalars",
+    ],
+)  # fmt: skip
 def test_output_is_equal(name, monkeypatch):
     expected = alone(f"{name}.py", monkeypatch)
     found, finished = traced(f"{name}.py")
@@ -65,9 +68,10 @@ def test_worker_processes_get_plain_arrays():
     assert "other processes of the script did is not counted" in found.stderr
 
 
-def test_an_error_shows_the_scripts_own_lines():
-    expected = in_a_process("fails.py")
-    found = in_a_process("-m", "instrumented", "run", "fails.py")
+@pytest.mark.parametrize("script", ["fails.py", "missing.py"])
+def test_an_error_shows_the_scripts_own_lines(script):
+    expected = in_a_process(script)
+    found = in_a_process("-m", "instrumented", "run", script)
     assert (found.stdout, found.returncode) == (expected.stdout, 1)
     assert found.stderr.startswith(expected.stderr)
 
