@@ -47,13 +47,12 @@ def test_a_run_as_json(finished_run: Any) -> None:
 
 
 def test_a_measurement_as_json_and_its_thresholds(invoke: Invoke) -> None:
-    found = held(printed(invoke(*MEASURE, "--json")), "report")
+    failed = invoke(*MEASURE, "--json", "--fail-if", "bytes_ratio>0.5")
+    assert failed.exit_code == 6
+    found = held(json.loads(failed.stdout), "report")
     assert found["base"] == "training step"
     assert found["path"] is None
     assert found["algorithms"]["ff"]["test_error"] is None
-    failed = invoke(*MEASURE, "--json", "--fail-if", "bytes_ratio>0.5")
-    assert failed.exit_code == 6
-    assert json.loads(failed.stdout) == found
     assert failed.stderr.startswith("Error: --fail-if: bytes_ratio is ")
     assert invoke(*MEASURE, "-q", "--fail-if", "bytes_ratio<0.5").exit_code == 0
     assert invoke(*MEASURE, "--fail-if", "bites>1").exit_code == 2
@@ -85,7 +84,7 @@ def test_diff_says_what_changed(
     assert found["settings"] == {}
     assert {row["difference"] for row in found["bytes"]} == {0}
     other = tmp_path / "other"
-    changed = ["--layer-sizes", "784,16,16", "--n-epochs", "1", "--algorithms", "bp,random"]
+    changed = ["--layer-sizes", "784,16,16", "--n-epochs", "1", "--algorithms", "bp"]
     done = invoke("compare", *finished_run.flags, *changed, "--outdir", other)
     assert done.exit_code == 0, done.output
     found = held(printed(invoke("diff", finished_run.path, other, "--json")), "diff")
