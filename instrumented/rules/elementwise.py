@@ -28,7 +28,6 @@ PER_RESULT: dict[Work, tuple[str, ...]] = {
         "iscomplex(x: array)",
         "polyadd(a1: array, a2: array)",
         "polysub(a1: array, a2: array)",
-        "ediff1d(ary: array, to_end: array, to_begin: array)",
     ),
     Work(add=2): ("isneginf(x: array, out: out)", "isposinf(x: array, out: out)"),
     # NaN, +inf and -inf are looked for and replaced
@@ -39,9 +38,8 @@ PER_RESULT: dict[Work, tuple[str, ...]] = {
         "linalg.outer(x1: array, x2: array)",
         "kron(a: array, b: array)",
         "vander(x: array, N, increasing)",
-        "polyder(p: array, m)",
     ),
-    Work(special=1): ("angle(z: array, deg)", "polyint(p: array, m, k: array)"),
+    Work(special=1): ("angle(z: array, deg)",),
     Work(multiply=1, special=2): ("sinc(x: array)",),  # sin(pi x) / (pi x)
     Work(add=1, multiply=1): (
         "linspace(start: array, stop: array, num, endpoint, retstep, dtype, axis, *, device)",
@@ -145,6 +143,23 @@ def _diff(call: Call) -> Moved:
     )
     lines = source.size // source.shape[axis] if source.shape[axis] else 0
     work = Work(add=lines * sum(max(0, length - k) for k in range(1, order + 1)))
+    return streaming(Kind.ELEMENTWISE, work)(call)
+
+
+@traffic_rule("ediff1d(ary: array, to_end: array, to_begin: array)")
+def _neighbours(call: Call) -> Moved:
+    """One subtraction a pair of neighbours; what stands at the ends is given."""
+    return streaming(Kind.ELEMENTWISE, Work(add=max(0, call.size_in - 1)))(call)
+
+
+@traffic_rule("polyder(p: array, m)", "polyint(p: array, m, k: array)")
+def _calculus(call: Call) -> Moved:
+    """Derivatives multiply every coefficient but the last, integrals divide each, m times."""
+    n, m = call.size_in, int(call.get("m", 1))
+    if call.function is np.polyder:
+        work = Work(multiply=sum(max(0, n - k) for k in range(1, m + 1)))
+    else:
+        work = Work(special=sum(n + k for k in range(m)))
     return streaming(Kind.ELEMENTWISE, work)(call)
 
 

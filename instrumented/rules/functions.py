@@ -80,9 +80,9 @@ def apply_rule(
     results = _Results(booking, rule, given)
     wrapped = results.wrap(answer)
     entry = None
-    if rule.fate is Fate.COUNTED and (results.found or rule.writes):
-        entry = _book(booking, rule, given, results)
     depends = rule.by_values is not None and rule.by_values(given.call)
+    if rule.fate is Fate.COUNTED and (results.found or rule.writes or depends):
+        entry = _book(booking, rule, given, results)
     if depends and entry is not None:
         booking.ledger.data_dependent.add(entry.index)
     if depends or given.is_bare:
@@ -239,7 +239,8 @@ class _Results:
         if known is not None and views and array is not self._aim:
             known = known if isinstance(known[0], Traced) else None  # a bare array enters
         if known is not None:  # written in place, unless it is an operand handed back as it is
-            if array is self._aim or not views:
+            is_new = not any(array is made for made in self.found)  # else one array, given twice
+            if is_new and (array is self._aim or not views):
                 self.found.append(array)
             return known[0]
         if views and id(array) not in self.handles:

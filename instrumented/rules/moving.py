@@ -168,7 +168,12 @@ traffic_rule(
     views=True,
     by_values=lambda call: any(operand.dtype == bool for operand in call.operands),
 )(_copy)
-traffic_rule("trim_zeros(filt: array, trim, axis)", views=True, by_values=lambda call: True)(_copy)
+
+
+@traffic_rule("trim_zeros(filt: array, trim, axis)", views=True, by_values=lambda call: True)
+def _trim_zeros(call: Call) -> Moved:
+    """Every element is compared with zero; what is left is a view."""
+    return Moved(Kind.REDUCTION, [(call.operands[0], None)], [], Work(add=call.size_in))
 
 
 @traffic_rule("pad(array: array, pad_width, mode, **kwargs: array)")

@@ -11,22 +11,6 @@ import pytest
 import instrumented
 from instrumented import Traffic, Work
 
-
-def counted(call, *arrays):
-    """Run a call traced, hold its values against NumPy's, and return what it moved and did."""
-    trace = instrumented.Trace()
-    got = call(*(trace.array(array.copy()) for array in arrays))
-    moved = trace.traffic, trace.work
-    expected = call(*(array.copy() for array in arrays))
-    several = isinstance(expected, (tuple, list))
-    for have, want in zip(
-        got if several else [got], expected if several else [expected], strict=True
-    ):
-        if isinstance(want, np.ndarray) or np.isscalar(want):
-            np.testing.assert_array_equal(have.escape(), want)
-    return moved
-
-
 X = np.array([[3.0, 1.0, 4.0, 1.0], [5.0, 9.0, 2.0, 6.0], [5.0, 3.0, 5.0, 8.0]])  # 3 x 4, 96 B
 ROW = X[0]  # 4 elements, 32 B
 
@@ -95,11 +79,11 @@ ROW = X[0]  # 4 elements, 32 B
         (lambda x: np.unique(x, axis=0), (X,), 96, 96, Work((3 * 2 + 2) * 4)),
     ],
 )  # fmt: skip
-def test_counts(call, arrays, read, written, work):
+def test_counts(counted, call, arrays, read, written, work):
     assert counted(call, *arrays) == (Traffic(read, written), work)
 
 
-def test_bins_counted_by_element():
+def test_bins_counted_by_element(counted):
     labels = np.array([0, 2, 2, 1])
     # the largest: 3 comparisons; 4 counts; 3 bins
     assert counted(np.bincount, labels) == (Traffic(32, 24), Work(7))
@@ -107,7 +91,7 @@ def test_bins_counted_by_element():
     assert weighted == (Traffic(32 + 32, 24), Work(7))
 
 
-def test_lexsort_sorts_every_line_once_a_key():
+def test_lexsort_sorts_every_line_once_a_key(counted):
     key = np.array([[1, 0, 2, 1], [3, 2, 1, 0]])
     # two keys, two lines of 4: 8 comparisons each; the positions are int64
     assert counted(lambda a, b: np.lexsort((a, b)), key, key) == (Traffic(128, 64), Work(32))
