@@ -96,15 +96,16 @@ def misses(found: Distances, costs: Mapping[str, StepCosts]) -> pd.DataFrame:
     found = Distances(found.places, found.sums.assign(bytes_read=fills))
     whose = found.places.groupby(WHOSE, sort=False).ngroup().to_numpy()
     names = found.places[WHOSE].drop_duplicates(ignore_index=True)
-    tables = []
+    numbers, parts = [], []
     for number, rows in found.sums.groupby(whose[found.sums["place"].to_numpy()]):
         distance = rows["distance"].to_numpy()
-        columns = {name: _beyond(distance, rows[name].to_numpy()) for name in MOVED}
-        table = pd.DataFrame({"capacity_bytes": CAPACITIES, **columns})
-        settled = (table[MOVED] == table.iloc[-1][MOVED]).all(axis=1).to_numpy().argmax()
-        keys = names.iloc[int(str(number))]
-        tables.append(table.iloc[: int(settled) + 1].assign(**{name: keys[name] for name in WHOSE}))
-    table = pd.concat(tables, ignore_index=True).merge(_least(costs), how="left")
+        beyond = np.stack([_beyond(distance, rows[name].to_numpy()) for name in MOVED], axis=1)
+        settled = int((beyond == beyond[-1]).all(axis=1).argmax()) + 1
+        parts.append(np.column_stack([CAPACITIES[:settled], beyond[:settled]]))
+        numbers += [int(str(number))] * settled
+    table = pd.DataFrame(np.concatenate(parts), columns=["capacity_bytes", *MOVED])
+    table = pd.concat([table, names.iloc[numbers].reset_index(drop=True)], axis=1)
+    table = table.merge(_least(costs), how="left")
     known = (table["memory"] != MANAGED) | table["bytes_least"].notna()
     return table[known].reset_index(drop=True)
 
