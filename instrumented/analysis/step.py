@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -15,14 +15,15 @@ from instrumented.analysis import histogram
 from instrumented.analysis.histogram import PLACE
 from instrumented.analysis.levels import serve
 from instrumented.analysis.live import LiveMemory, live_memory
-from instrumented.analysis.traffic import with_work
 from instrumented.books.events import OUTSIDE, BufferInfo, Event
 from instrumented.errors import InstrumentError
 from instrumented.lowering.kinds import Grain, MemoryKind
+from instrumented.lowering.scopes import scope_of
 
 if TYPE_CHECKING:
     from instrumented.lowering.stream import Stream
 
+NUMBERS = ["calls", "flops", "flops_special", "bytes_read", "bytes_written"]
 STEPS_NEEDED = 3
 ATOM = 16
 
@@ -294,3 +295,25 @@ def steady_step(events: Sequence[Event]) -> int:
             "or name the step to report"
         )
     return steps[len(steps) // 2]
+
+
+def with_work(
+    moved: pd.DataFrame, events: Iterable[Event], scopes: Collection[str] | None
+) -> pd.DataFrame:
+    """Add calls and flops of events to rows of bytes; one row per place."""
+    rows = []
+    for event in events:
+        results = event.writes or event.reads
+        role = results[0].role if results else "temporary"
+        place = (event.layer, event.phase, operation_name(event, scopes), role)
+        rows.append((*place, 1, event.work.flops, event.work.special))
+    work = pd.DataFrame(rows, columns=[*PLACE, *NUMBERS[:3]])
+    frame = pd.concat([moved[[*PLACE, *NUMBERS[3:]]], work], ignore_index=True).fillna(0)
+    summed = frame.groupby(PLACE, sort=False)[NUMBERS].sum().astype(np.int64)
+    return summed[(summed != 0).any(axis=1)].reset_index()
+
+
+def operation_name(event: Event, scopes: Collection[str] | None = ()) -> str:
+    """Return the name of the fusion scope that swallows an event, or of its operation."""
+    scope = scope_of(event, scopes)
+    return event.operation if scope is None else scope[0]
