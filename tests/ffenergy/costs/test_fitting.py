@@ -21,7 +21,7 @@ KIB = 2**10
 SETTINGS = Settings.from_preset("quick").replace(
     layer_sizes="64,96,96,96", batch_size=10, normalize_as="deferred", gradient="at-once"
 )
-IMAGES = 160
+IMAGES = 80
 GROUPS = ("1,1,1", "1,2", "2,1", "3")
 
 
