@@ -112,7 +112,7 @@ class Methods(Traced):
 
     def flatten(self, order: Any = "C") -> Any:
         """Return a flat copy."""
-        return np.ravel(self._call(np.copy, order=order), order=order)
+        return self._call(np.copy, order=order).ravel(order)
 
     def repeat(self, repeats: Any, axis: Any = None) -> Any:
         """Return each element several times."""

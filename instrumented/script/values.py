@@ -22,6 +22,7 @@ from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.errors import InstrumentError
 from instrumented.rules.indexing import store_item
+from instrumented.rules.known import call_function
 from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.script.leaving import (
     becomes_array,
@@ -88,10 +89,11 @@ class ScriptArray(TracedArray):
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if self._booking.look():
+        booking = self._booking
+        if booking.look():
             return plainly(function, args, kwargs, f"a library: {function.__name__}")
         try:
-            return handed(TracedValues.__array_function__(self, function, types, args, kwargs))
+            return handed(call_function(booking, function, args, kwargs, by_method=not types))
         except AGAIN:
             pass
         return plainly(function, args, kwargs, f"{function.__name__}, which has no rule for this")
