@@ -58,7 +58,7 @@ def about_run(book: Book) -> str:
         + (" (SAMPLE)" if data["is_sample"] else ""),
         "-".join(map(str, settings.layer_sizes)),
         f"batch {settings.batch_size}",
-        f"{settings.n_epochs} epochs",
+        f"{settings.n_epochs} epoch{'s' * (settings.n_epochs != 1)}",
         f"seed {settings.seed}",
     ]
     return wrapped(" · ".join(parts))

@@ -77,6 +77,13 @@ def test_one_screen_of_24_lines_and_100_columns(built: Book, *, warned: bool) ->
     assert ("no better than the untrained control" in text) == warned
 
 
+@pytest.mark.parametrize(("epochs", "told"), [(1, "1 epoch · "), (2, "2 epochs · ")])
+def test_a_single_epoch_is_told_as_one(built: Book, epochs: int, told: str) -> None:
+    settings = {**built.run.configuration["settings"], "n_epochs": epochs}
+    run = replace(built.run, configuration={**built.run.configuration, "settings": settings})
+    assert f" · {told}" in about_run(replace(built, run=run))
+
+
 def test_both_scenarios_stand_beside_each_other(built: Book) -> None:
     shown = comparison(built)
     assert shown is not None
