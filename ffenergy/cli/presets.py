@@ -12,7 +12,7 @@ from ffenergy.settings import PRESETS, Settings
 
 
 @click.command()
-@click.argument("name", required=False, type=click.Choice(PRESETS))
+@click.argument("name", required=False, metavar="[NAME]", type=click.Choice(PRESETS))
 @json_flag
 def presets(name: str | None, *, as_json: bool) -> None:
     """List the presets with what each changes, or every setting of the preset NAME.
