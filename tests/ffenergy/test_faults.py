@@ -117,7 +117,7 @@ def content(folder: Path) -> dict[str, Any]:
     }
     for path in folder.rglob("*.csv"):
         lines = [line.split(",") for line in path.read_text().splitlines()]
-        kept = [k for k, name in enumerate(lines[0]) if name != "wall_seconds"]
+        kept = [k for k, name in enumerate(lines[0]) if not name.startswith("wall_seconds")]
         found[path.name] = [[line[k] for k in kept] for line in lines]
     for path in folder.rglob("outcome.json"):
         found[path.parent.name] = Outcome.from_json(path.read_text()).counts
