@@ -194,9 +194,10 @@ def step_of(network: Network, profile: Profile) -> tuple[Workload, Prices]:
         layer_sizes=",".join(map(str, network.layer_sizes)),
         batch_size=network.batch_size,
         optimizer=network.optimizer,
+        negative_pairs="shared" if network.shared_halves else "independent",
     )
     work = measured_work(settings)
-    kinds = measured_kinds(regimes.RULES, work)
+    kinds = measured_kinds(regimes.RULES, work, regimes.further_analysis(network))
     return work, tabulate(kinds, [profile], whole_run=False)
 
 

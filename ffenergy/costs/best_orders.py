@@ -16,6 +16,7 @@ from typing import Final
 from ffenergy.costs.decomposition import energies, exact_total
 from ffenergy.costs.distances import distances
 from ffenergy.costs.fitting import fitting
+from ffenergy.costs.managed import bearable, with_managed
 from ffenergy.costs.network import Network, shape_name
 from ffenergy.costs.pricing import energy, levels
 from ffenergy.costs.rehearsal import Rehearsal, Workload, rehearse
@@ -95,6 +96,26 @@ def built(
             tried[k] += _priced(rehearsals[k], known, short=True, whole_run=True)
     settings = rehearsals[best].work.settings
     return Built(algorithm, settings, tuple(tried[best]), tuple(tried[usual]), note)
+
+
+def managed(
+    one: Built, work: Workload, capacities: Sequence[int], known: dict[str, StepCosts]
+) -> Built | None:
+    """The program of ``one`` in a managed memory of each of the capacities.
+
+    ``known`` has analyses by digest, used and added to. None for a program with too many accesses.
+    """
+    if not all(bearable(kind.costs, ACCOUNTING, RECORDED) for kind in one.kinds):
+        return None
+    rehearsal = rehearse(one.algorithm, replace(work, settings=one.settings), _training)
+    rehearsed = {found.signature.digest: found for found in rehearsal.kinds}
+    kinds = []
+    for kind in one.kinds:
+        if kind.digest not in known:
+            recording = rehearsal.record(rehearsed[kind.digest], RECORDED)
+            known[kind.digest] = with_managed(kind.costs, recording, capacities, (ACCOUNTING,))
+        kinds.append(replace(kind, costs=known[kind.digest]))
+    return replace(one, kinds=tuple(kinds))
 
 
 def _rehearsals(algorithm: str, work: Workload, on_chip_bytes: int) -> tuple[list[Rehearsal], str]:

@@ -17,6 +17,21 @@ SMALLEST: Final = 2**12
 """Bytes of the smallest memory that is managed: a micro-tile of a product takes 3 KiB."""
 
 
+MOST_BYTES: Final = 2**31
+KEPT_BYTES: Final = 32
+"""What is remembered of an access, at most."""
+
+
+def bearable(costs: StepCosts, accounting: str, steps: int) -> bool:
+    """Whether managing a record of so many steps takes at most `MOST_BYTES` of memory."""
+    accesses = max(
+        one.accesses
+        for (reading, _, grain), one in costs.analyses.items()
+        if reading == accounting and grain == PRICED_GRAIN
+    )
+    return accesses * steps * KEPT_BYTES <= MOST_BYTES
+
+
 def managed_at(profiles: Sequence[Profile]) -> tuple[int, ...]:
     """Sizes at which a managed memory is analysed: powers of two and the profiles'."""
     levels = {size for profile in profiles for size in profile.capacities_bytes}
@@ -24,12 +39,22 @@ def managed_at(profiles: Sequence[Profile]) -> tuple[int, ...]:
     return tuple(size for size in sizes if size >= SMALLEST)
 
 
-def with_managed(costs: StepCosts, recording: Recording, capacities: Sequence[int]) -> StepCosts:
-    """Add what the step moves in a managed memory of each of the capacities."""
+def with_managed(
+    costs: StepCosts,
+    recording: Recording,
+    capacities: Sequence[int],
+    accountings: Sequence[str] = ACCOUNTINGS,
+) -> StepCosts:
+    """Add what the step moves in a managed memory of each of the capacities.
+
+    ``accountings`` are those to be managed, of those that ``costs`` has.
+    """
     added: dict[tuple[str, str, str], Analysis] = {}
     fusing = any(event.fusion for event in recording.events)
     for accounting in costs.live:
-        if accounting != ACCOUNTINGS[0] and not fusing:  # as it is eager
+        if accounting not in accountings:
+            continue
+        if accounting != ACCOUNTINGS[0] and not fusing and added:  # as it is eager
             added[accounting, MANAGED, PRICED_GRAIN] = added[ACCOUNTINGS[0], MANAGED, PRICED_GRAIN]
             continue
         added[accounting, MANAGED, PRICED_GRAIN] = analyse(

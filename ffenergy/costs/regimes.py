@@ -6,19 +6,21 @@ of a memory of that size, bytes beyond the memory at that of the one behind it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
 from ffenergy.costs import as_it_runs, best_orders, bounds
 from ffenergy.costs import map as whole_map
 from ffenergy.costs.best_orders import Built
+from ffenergy.costs.managed import bearable, with_managed
 from ffenergy.costs.network import Layers, Network
 from ffenergy.costs.on_chip import power_below
-from ffenergy.costs.prices import PRICED_GRAIN, Prices
-from ffenergy.costs.rehearsal import Workload
-from ffenergy.costs.run_costs import PricedKind, tabulate
+from ffenergy.costs.prices import MANAGED, PRICED_GRAIN, Prices
+from ffenergy.costs.rehearsal import STEPS, Recording, Workload
+from ffenergy.costs.run_costs import Further, PricedKind, tabulate
 from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, THE_LEAST, WELL_BUILT, order_of
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
@@ -28,9 +30,14 @@ RULES: Final = (FORWARD_FORWARD, BACKPROP)
 COLUMNS: Final = (
     *("regime", "on_chip_bytes", "scenario", "reading", "memory", "algorithm"),
     *("order", "in_flight", "groups", "off_chip_bytes", "energy", "ratio_to_backprop"),
+    *("managed_off_chip_bytes", "managed_least_bytes", "managed_energy"),
+    "managed_ratio_to_backprop",
     "peak_live_bytes",
 )
-"""Columns of `table`; bytes and energies are of a batch, energies in the profile's unit."""
+"""Columns of `table`; bytes and energies are of a batch, energies in the profile's unit. Those
+called managed are of the same tiled program where the memory is managed, by a schedule that exists
+(``managed_least_bytes``: off the chip, what no schedule goes below); empty where a program has too
+many accesses for that."""
 
 
 def sizes(network: Network, rule: str = FORWARD_FORWARD) -> dict[str, int]:
@@ -46,42 +53,80 @@ def sizes(network: Network, rule: str = FORWARD_FORWARD) -> dict[str, int]:
     }
 
 
+def managed_at(network: Network) -> tuple[int, ...]:
+    """Sizes at which a memory is managed for `table`: the inner buffer, and one in each regime."""
+    return (as_it_runs.INNER_BYTES, *sizes(network).values())
+
+
+def further_analysis(network: Network) -> Further:
+    """What `table` wants to know of a program as it runs besides: the same in a managed memory."""
+
+    def managed(costs: StepCosts, recording: Recording) -> StepCosts:
+        if not bearable(costs, as_it_runs.READING, STEPS):
+            return costs
+        return with_managed(costs, recording, managed_at(network), (as_it_runs.READING,))
+
+    return managed
+
+
 def table(usual: Prices, work: Workload, network: Network, profile: Profile) -> pd.DataFrame:
     """Forward-Forward and backprop in every regime and scenario, columns `COLUMNS`.
 
-    ``usual`` is a measured step of both, as it runs: the same program in all regimes. Well built,
-    each rule is in its best order for each size.
+    ``usual`` is a measured step of both, as it runs: the same program in all regimes, in a managed
+    memory too where it has a `further_analysis`. Well built, each rule is in its best order for
+    each size.
     """
     known: dict[str, StepCosts] = {}
+    managed: dict[str, StepCosts] = {}
     rows: list[dict[str, Any]] = []
     for regime, size in sizes(network).items():
 
         def spent_by(kinds: Sequence[PricedKind], size: int = size) -> float:
-            (spent,) = _energies(_prices(kinds, profile, WELL_BUILT), network, profile, size)
-            return spent
+            spent = _energies(_prices(kinds, profile), network, profile, size, WELL_BUILT)
+            return sum(spent.values())
 
         found = {
             name: best_orders.built(name, work, size, spent_by, whole_run=False, known=known)
             for name in RULES
         }
         best = {name: one for name, one in found.items() if one is not None}
+        again = (
+            best_orders.managed(one, work, managed_at(network), managed) for one in best.values()
+        )
         kinds = [kind for one in best.values() for kind in one.kinds]
-        built = _prices(kinds, profile, WELL_BUILT)
-        named = {"regime": regime, "on_chip_bytes": size}
-        rows += [named | row for row in _measured(usual, AS_IT_RUNS, network, profile, size, {})]
-        rows += [named | row for row in _measured(built, WELL_BUILT, network, profile, size, best)]
-        rows += [named | row for row in _least(network, profile, size)]
+        kept = [kind for one in again if one is not None for kind in one.kinds]
+        runs = _Priced(AS_IT_RUNS, usual, usual, {})
+        built = _Priced(WELL_BUILT, _prices(kinds, profile), _prices(kept, profile), best)
+        cells = [*_rows(runs, network, profile, size), *_rows(built, network, profile, size)]
+        cells += _least(network, profile, size)
+        rows += [{"regime": regime, "on_chip_bytes": size} | cell for cell in cells]
     found_rows = pd.DataFrame(rows)
     keys = ["regime", "scenario"]
-    base = found_rows[found_rows["algorithm"] == BACKPROP].set_index(keys)["energy"]
-    over = base.reindex(pd.MultiIndex.from_frame(found_rows[keys])).to_numpy()
-    found_rows["ratio_to_backprop"] = found_rows["energy"] / over
+    base = found_rows[found_rows["algorithm"] == BACKPROP].set_index(keys)
+    places = pd.MultiIndex.from_frame(found_rows[keys])
+    for name in ("", "managed_"):
+        over = base[f"{name}energy"].reindex(places).to_numpy()
+        found_rows[f"{name}ratio_to_backprop"] = found_rows[f"{name}energy"] / over
     whole = dict.fromkeys(("in_flight", "peak_live_bytes"), "Int64")
     return found_rows.reindex(columns=list(COLUMNS)).astype(whole)
 
 
-def _prices(kinds: Sequence[PricedKind], profile: Profile, scenario: str) -> Prices:
-    return tabulate(kinds, [profile], whole_run=False, memory=SCENARIOS[scenario][1])
+class _Priced(NamedTuple):
+    """A scenario's programs, in its own memory and in a managed one."""
+
+    scenario: str
+    prices: Prices
+    managed: Prices
+    best: dict[str, Built]
+
+    @property
+    def accounting(self) -> str:
+        """How its bytes are counted."""
+        return _accounting(self.scenario)
+
+
+def _prices(kinds: Sequence[PricedKind], profile: Profile) -> Prices:
+    return tabulate(kinds, [profile], whole_run=False, memory=SCENARIOS[WELL_BUILT][1])
 
 
 def _accounting(scenario: str) -> str:
@@ -89,61 +134,71 @@ def _accounting(scenario: str) -> str:
 
 
 def _energies(
-    prices: Prices, network: Network, profile: Profile, size: int, scenario: str = WELL_BUILT
-) -> list[float]:
-    """Energies of a batch with ``size`` bytes on the chip, by algorithm in the order of `RULES`."""
-    memory = SCENARIOS[scenario][1]
-    found = as_it_runs.energies(prices, network, profile, _accounting(scenario), memory)
-    there = [name for name in RULES if name in found]
-    at = found[found["on_chip_bytes"] <= size].iloc[-1]
-    return [float(at[name]) for name in there]
-
-
-def _measured(
     prices: Prices,
-    scenario: str,
     network: Network,
     profile: Profile,
     size: int,
-    best: dict[str, Built],
-) -> list[dict[str, Any]]:
+    scenario: str,
+    memory: str | None = None,
+) -> dict[str, float]:
+    """Energies of a batch with ``size`` bytes on the chip, by algorithm; none if nothing is there.
+
+    ``memory`` is another than the scenario's own.
+    """
+    memory = memory or SCENARIOS[scenario][1]
+    if memory not in set(prices.misses["memory"]):
+        return {}
+    found = as_it_runs.energies(prices, network, profile, _accounting(scenario), memory)
+    at = found[found["on_chip_bytes"] <= size].iloc[-1]
+    return {name: float(at[name]) for name in RULES if name in found}
+
+
+def _rows(own: _Priced, network: Network, profile: Profile, size: int) -> list[dict[str, Any]]:
     """Rows of programs that were recorded."""
-    spent = _energies(prices, network, profile, size, scenario)
-    reading, memory = SCENARIOS[scenario]
+    spent = _energies(own.prices, network, profile, size, own.scenario)
+    managed = _energies(own.managed, network, profile, size, own.scenario, MANAGED)
+    reading, memory = SCENARIOS[own.scenario]
     rows = []
-    for name, joules in zip(RULES, spent, strict=True):
+    for name, joules in spent.items():
         order, in_flight, groups = "step-major", 1, ""
-        if name in best:
-            order, in_flight, groups = order_of(name, best[name].settings)
-        peak = prices.peak
-        mine = (peak["algorithm"] == name) & (peak["accounting"] == _accounting(scenario))
-        rows.append(
-            {
-                "scenario": scenario,
-                "reading": reading,
-                "memory": memory,
-                "algorithm": name,
-                "order": order,
-                "in_flight": in_flight,
-                "groups": groups,
-                "off_chip_bytes": _beyond(prices, name, _accounting(scenario), memory, size),
-                "energy": joules,
-                "peak_live_bytes": int(peak.loc[mine, "peak_live_bytes"].max()),
-            }
-        )
+        if name in own.best:
+            order, in_flight, groups = order_of(name, own.best[name].settings)
+        peak = own.prices.peak
+        mine = (peak["algorithm"] == name) & (peak["accounting"] == own.accounting)
+        row: dict[str, Any] = {
+            "scenario": own.scenario,
+            "reading": reading,
+            "memory": memory,
+            "algorithm": name,
+            "order": order,
+            "in_flight": in_flight,
+            "groups": groups,
+            "off_chip_bytes": _beyond(own.prices, name, own.accounting, memory, size)[0],
+            "energy": joules,
+            "managed_energy": managed.get(name, math.nan),
+            "peak_live_bytes": int(peak.loc[mine, "peak_live_bytes"].max()),
+        }
+        if name in managed:
+            off, least = _beyond(own.managed, name, own.accounting, MANAGED, size)
+            row |= {"managed_off_chip_bytes": off, "managed_least_bytes": least}
+        rows.append(row)
     return rows
 
 
-def _beyond(prices: Prices, algorithm: str, accounting: str, memory: str, size: int) -> float:
-    """Bytes of a batch beyond a memory."""
+def _beyond(
+    prices: Prices, algorithm: str, accounting: str, memory: str, size: int
+) -> tuple[float, float]:
+    """Bytes of a batch beyond a memory, and at the least if it is managed."""
     named = {"algorithm": algorithm, "accounting": accounting, "memory": memory}
     named["grain"] = PRICED_GRAIN
     every = prices.misses
     chosen = every[(every[list(named)] == pd.Series(named)).all(axis=1)]
     shares = as_it_runs.shares(prices, chosen)
     moved = (chosen["bytes_read"] + chosen["bytes_written"]) * shares
-    kept = chosen.assign(moved=moved)[chosen["capacity_bytes"] <= size]
-    return float(kept.groupby("step")["moved"].last().sum())
+    least = chosen["bytes_least"].astype(float) * shares
+    kept = chosen.assign(moved=moved, least=least)[chosen["capacity_bytes"] <= size]
+    last = kept.groupby("step")[["moved", "least"]].last().sum()
+    return float(last["moved"]), float(last["least"])
 
 
 def _least(network: Network, profile: Profile, size: int) -> list[dict[str, Any]]:

@@ -111,6 +111,7 @@ def by_regime(table: pd.DataFrame, network: Network, profile: Profile) -> Table:
                 "ff": ours["energy"],
                 "bp": theirs["energy"],
                 "ratio": ours["ratio_to_backprop"],
+                "managed": ours["managed_ratio_to_backprop"],
                 "ff off": ours["off_chip_bytes"],
                 "bp off": theirs["off_chip_bytes"],
             }
@@ -123,6 +124,7 @@ def by_regime(table: pd.DataFrame, network: Network, profile: Profile) -> Table:
         Column("ff", "FF", unit, prefixed(), family="energy"),
         Column("bp", "BP", unit, prefixed(), family="energy"),
         Column("ratio", "FF÷BP", form=fixed(2)),
+        Column("managed", "managed", form=fixed(2)),
         Column("ff off", "FF off chip", "B", prefixed(), family="off"),
         Column("bp off", "BP off chip", "B", prefixed(), family="off"),
     ]

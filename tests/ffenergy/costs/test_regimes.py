@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from ffenergy.costs import regimes
+from ffenergy.costs import managed, regimes
 from ffenergy.costs.best_orders import network_of
 from ffenergy.costs.network import Network
 from ffenergy.costs.rehearsal import Workload
@@ -23,7 +23,8 @@ def table() -> pd.DataFrame:
     work = Workload(SETTINGS, 4000, 0)  # 1 MB of images: more than any of these chips keeps
     network = network_of(SETTINGS)
     assert network is not None
-    usual = tabulate(measured_kinds(regimes.RULES, work), [JOUPPI], whole_run=False)
+    kinds = measured_kinds(regimes.RULES, work, regimes.further_analysis(network))
+    usual = tabulate(kinds, [JOUPPI], whole_run=False)
     return regimes.table(usual, work, network, JOUPPI)
 
 
@@ -59,3 +60,27 @@ def test_nothing_is_below_the_least(table: pd.DataFrame) -> None:
     for regime in regimes.sizes(Network((64, 96, 96, 96), 10)):
         least = of(table, regime, "the least")["off_chip_bytes"]
         assert (least <= of(table, regime, "well built")["off_chip_bytes"]).all()
+
+
+def test_managed_memory_moves_no_more_than_lru_and_no_less_than_its_own_least(
+    table: pd.DataFrame,
+) -> None:
+    ran = table[table["scenario"] != "the least"]
+    assert ran["managed_energy"].notna().all()
+    assert (ran["managed_least_bytes"] <= ran["managed_off_chip_bytes"]).all()
+    assert (ran["managed_off_chip_bytes"] < 1.02 * ran["off_chip_bytes"]).all()
+    well = ran[ran["scenario"] == "well built"]
+    least = table[table["scenario"] == "the least"]
+    bound = least.set_index(["regime", "algorithm"])["off_chip_bytes"]
+    own = well.set_index(["regime", "algorithm"])["managed_off_chip_bytes"]
+    assert (bound <= own).all()
+    assert least["managed_energy"].isna().all()
+
+
+def test_a_program_with_too_many_accesses_is_not_managed(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = network_of(SETTINGS)
+    assert network is not None
+    monkeypatch.setattr(managed, "MOST_BYTES", 1)
+    work = Workload(SETTINGS, 4000, 0)
+    (kind,) = measured_kinds(["ff"], work, regimes.further_analysis(network))
+    assert {memory for _, memory, _ in kind.costs.analyses} == {"cache", "scratchpad"}
