@@ -68,7 +68,8 @@ def distances(
         else _memory(kind, stream, buffers, places)
         for kind in memories
     }
-    for passed, part in stream.parts(*span):
+    marks = any(kind != MemoryKind.CACHE for kind in memories)  # a cache knows not what is dead
+    for passed, part in stream.parts(*span, marks=marks):
         if passed == FOLLOW and all(memory.settled for memory in made.values()):
             break
         for memory in made.values():

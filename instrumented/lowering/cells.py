@@ -64,7 +64,8 @@ def cut_nests(
         atom: extents of an instruction.
     """
     cutter = _Cutter(buffers, _grids([nest for _, nest in found], buffers), atom)
-    turns = [cutter.turn(nest) for _, nest in found]
+    order = {id(nest): cutter.turn(nest) for nest in {id(nest): nest for _, nest in found}.values()}
+    turns = [order[id(nest)] for _, nest in found]
     cuts: list[Cuts] = [()] * len(found)
     for turn in range(3):
         for k, (event, nest) in enumerate(found):
@@ -107,6 +108,8 @@ class _Cutter:
         self.grids, self.atom = grids, atom
         self.known: dict[tuple[int, int], set[int]] = defaultdict(set)
         self.cuts_of: dict[object, Cuts] = {}
+        self.same: dict[int, Cuts] = {}  # by the identity of a nest
+        self.below: dict[int, Cuts] = {}  # those of a product without k, by theirs
         self.shared: dict[tuple[int, tuple[int, ...]], Cuts] = {}  # by scope and loops
 
     def turn(self, nest: Nest) -> int:
@@ -126,7 +129,8 @@ class _Cutter:
             return self._cut(nest)
         if nest.product:
             cuts = self._cut(nest)
-            self.shared.setdefault((scope, nest.loops[:-1]), cuts[:-1])
+            below = self.below.setdefault(id(cuts), cuts[:-1])
+            self.shared.setdefault((scope, nest.loops[:-1]), below)
             return cuts
         key = (scope, nest.loops)
         if key not in self.shared:
@@ -135,6 +139,8 @@ class _Cutter:
 
     def _cut(self, nest: Nest) -> Cuts:
         """Cut one nest; like nests on the same views are cut once."""
+        if id(nest) in self.same:
+            return self.same[id(nest)]
         operands = [o for o in (*nest.reads, *nest.writes) if o.touch is not Touch.BOTTOM]
         key = (nest.loops, nest.product, nest.steps, tuple((o.access, o.axes) for o in operands))
         if key not in self.cuts_of:
@@ -143,6 +149,7 @@ class _Cutter:
             )
             self._remember(operands, cuts, add=bool(nest.product or nest.steps))
             self.cuts_of[key] = cuts
+        self.same[id(nest)] = self.cuts_of[key]
         return self.cuts_of[key]
 
     def _along(

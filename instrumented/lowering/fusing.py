@@ -167,6 +167,13 @@ def fuse_chunk(
 
 
 @compiled
+def show_bits(bits: Bits, start: int, count: int, marked: Bits) -> None:
+    """Write the bits of accesses from ``start`` on into ``marked``."""
+    for i in range(count):
+        marked[i] = (bits[(start + i) >> 3] >> ((start + i) & 7)) & 1
+
+
+@compiled
 def reads_first(chunk: Chunk, marked: Bits, count: int) -> None:
     """Put, within every instruction, all reads before all writes; the order stays otherwise."""
     block, operand, nbytes, write, instructions = chunk

@@ -9,7 +9,7 @@ from instrumented.errors import InstrumentError
 from instrumented.lowering.cells import ATOM, PACKED_ATOM, Atom, CutNest, cut_nests
 from instrumented.lowering.homes import at_home
 from instrumented.lowering.kinds import Grain
-from instrumented.lowering.nest import data_sets, nests, whole
+from instrumented.lowering.nest import Lowering, data_sets
 from instrumented.lowering.packed import packed
 from instrumented.lowering.scopes import scope_instances, see_through
 from instrumented.lowering.table import Table, tabulate
@@ -42,15 +42,11 @@ def lower(
         atom = PACKED_ATOM
     scope = scope_instances(events, scopes)
     events = see_through(at_home(events, buffers), scope)
-    data = data_sets(events)
-    if grain == Grain.OPERATION:
-        found = [(k, whole(event, data)) for k, event in enumerate(events)]
-    else:
-        found = [(k, nest) for k, event in enumerate(events) for nest in nests(event, data)]
-    found = [(k, nest) for k, nest in found if nest.reads or nest.writes]
+    one = grain == Grain.OPERATION
+    lowering = Lowering(data_sets(events), one_instruction=one)
+    found = [(k, nest) for k, event in enumerate(events) for nest in lowering.of(event)]
     if not found:
         raise InstrumentError("no event touches any byte; record a step that computes something")
-    one = grain == Grain.OPERATION
     cut = (
         [CutNest(k, nest, ()) for k, nest in found]
         if one

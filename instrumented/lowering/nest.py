@@ -103,6 +103,29 @@ def nests(event: Event, data: Collection[int]) -> list[Nest]:
     return _streams(event, data)
 
 
+class Lowering:
+    """Finds the nests of events; events that do the same share them, as the steps of a record do.
+
+    Args:
+        data: the buffers whose gathers are priced at the bottom of the stack.
+        one_instruction: whether every operation is a single instruction (operation grain).
+    """
+
+    def __init__(self, data: Collection[int], *, one_instruction: bool) -> None:
+        self.data, self.one_instruction = data, one_instruction
+        self._known: dict[object, list[Nest]] = {}
+
+    def of(self, event: Event) -> list[Nest]:
+        """Return the nests of an event that touch anything."""
+        key = (event.kind, event.operation, event.reads, event.writes, event.axes)
+        found = self._known.get(key)
+        if found is None:
+            lowered = [whole(event, self.data)] if self.one_instruction else nests(event, self.data)
+            found = [nest for nest in lowered if nest.reads or nest.writes]
+            self._known[key] = found
+        return found
+
+
 def _elementwise(event: Event) -> Nest | None:
     loops = event.writes[0].shape
     return _nest(loops, event, [_broadcast(a, loops) for a in (*event.reads, *event.writes)])

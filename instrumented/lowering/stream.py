@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,10 @@ from instrumented.lowering.fusing import (
     look_ahead,
     nothing_held,
     reads_first,
+    show_bits,
 )
-from instrumented.lowering.generate import INSTRUCTION, Chunk, Generator
+from instrumented.lowering.generate import Chunk, Generator
+from instrumented.lowering.scopes import NO_SCOPE
 from instrumented.lowering.table import NestColumn, SlotColumn, Table
 
 Bits = npt.NDArray[np.uint8]
@@ -37,8 +40,8 @@ class Stream:
     """The accesses of a table in program order, of the steps that are asked for.
 
     ``kept`` marks the blocks whose last value lives on: those of preloaded buffers and the rows
-    gathered from a data set. ``initial`` marks those that are read before they are written.
-    ``count`` is the number of accesses before fusion.
+    gathered from a data set. ``initial`` marks those that are read before they are written. What
+    has to be known ahead is found when it is first asked for, which takes a pass over all accesses.
     """
 
     def __init__(self, table: Table) -> None:
@@ -50,45 +53,57 @@ class Stream:
         products[event[table.nests[:, NestColumn.PRODUCT] == 1]] = True
         self.owners = Owners(table.event_of_operand, scope, products)
         self.kept: Flags = table.preloaded
-        self.initial: Flags = np.zeros(table.sizes.size, np.bool_)
-        self.count, self.bits = self._look_ahead()
+        self.fused = bool((scope != NO_SCOPE).any())
 
     @property
     def groups(self) -> int:
         """Groups of the table."""
         return int(self.table.group_start.size) - 1
 
-    def parts(self, *bounds: int) -> Iterator[tuple[int, Accesses]]:
-        """Yield accesses, each with the number of bounds (rising group numbers) it lies behind."""
+    def parts(self, *bounds: int, marks: bool = True) -> Iterator[tuple[int, Accesses]]:
+        """Yield accesses, each with the number of bounds (rising group numbers) it lies behind.
+
+        Without ``marks`` nothing is marked, and an eager stream needs not be looked through ahead.
+        """
         generator = Generator(self.table)
-        held = nothing_held(self.table.sizes.size)
-        marked = np.empty(generator.chunk.block.size, np.uint8)
+        held = nothing_held(self.table.sizes.size) if self.fused else None
+        marked = np.zeros(generator.chunk.block.size, np.uint8)
         start = 0
         for passed, bound in enumerate((*bounds, self.groups)):
             for chunk in generator.until(bound):
-                count = fuse_chunk(
-                    chunk, start, held, self.owners, self.table.sizes, self.bits, marked
-                )
+                count = chunk.block.size
+                if held is not None:
+                    count = fuse_chunk(
+                        chunk, start, held, self.owners, self.table.sizes, self.bits, marked
+                    )
+                elif marks:
+                    show_bits(self.bits, start, count, marked)
                 start += chunk.block.size
                 if self.table.one_instruction:
                     reads_first(chunk, marked, count)
                 yield passed, Accesses(chunk.start(count), marked[:count])
 
     @property
-    def instructions(self) -> int:
-        """Instructions of the whole table."""
-        return self._instructions
+    def initial(self) -> Flags:
+        """Per block, whether it is read before it is written."""
+        return self._ahead[0]
 
-    def _look_ahead(self) -> tuple[int, Bits]:
+    @property
+    def bits(self) -> Bits:
+        """A bit per access before fusion: those that are marked."""
+        return self._ahead[1]
+
+    @cached_property
+    def _ahead(self) -> tuple[Flags, Bits]:
         generator = Generator(self.table)
         held = nothing_held(self.table.sizes.size)
+        initial = np.zeros(self.table.sizes.size, np.bool_)
         bits = np.zeros(1 << 16, np.uint8)
         start = 0
         for chunk in generator.until(self.groups):
             while start + chunk.block.size > 8 * bits.size:
                 bits = np.concatenate([bits, np.zeros_like(bits)])
-            look_ahead(chunk, start, held, self.owners, self.table.sizes, self.initial, bits)
+            look_ahead(chunk, start, held, self.owners, self.table.sizes, initial, bits)
             start += chunk.block.size
         close(held, self.kept, bits)
-        self._instructions = int(generator.state[INSTRUCTION])
-        return start, bits
+        return initial, bits

@@ -165,7 +165,7 @@ def _groups(cut: Sequence[CutNest], scope: Ints) -> list[list[CutNest]]:
 def _partitions(cut: Sequence[CutNest], buffers: Mapping[int, BufferInfo]) -> dict[int, Partition]:
     """Partition every buffer; buffers used in the same ways share the work."""
     uses: dict[int, dict[Use, None]] = defaultdict(dict)
-    for _, nest, cuts in cut:
+    for nest, cuts in {(id(nest), id(cuts)): (nest, cuts) for _, nest, cuts in cut}.values():
         for operand in (*nest.reads, *nest.writes):
             if operand.touch is not Touch.BOTTOM:
                 uses[operand.access.buffer][use_of(operand, cuts)] = None
@@ -199,6 +199,7 @@ class _Builder:
     tile_moved: list[Ints] = field(default_factory=list)
     lengths: list[int] = field(default_factory=lambda: [0, 0, 0])
     known: dict[object, tuple[int, int, int]] = field(default_factory=dict)
+    groups: dict[object, int] = field(default_factory=dict)
     most_visits: int = 0
     most_walkers: int = 0
     most_room: int = 1
@@ -209,7 +210,17 @@ class _Builder:
             self.blocks += parts.sizes.size
 
     def add_group(self, members: Sequence[CutNest], *, follow: bool, one: bool) -> None:
-        """Add the nests of one group; those of a scope run in the turns of ``stages.py``."""
+        """Add the nests of one group; those of a scope run in the turns of ``stages.py``.
+
+        A group like one before, as every step has them, is that one again.
+        """
+        start = members[0].event
+        key = tuple((one.event - start, id(one.nest), id(one.cuts)) for one in members)
+        known = self.groups.setdefault(key, len(self.group_start) - 1)
+        gathers = any(operand.touch is Touch.BOTTOM for m in members for operand in m.nest.reads)
+        if known < len(self.group_start) - 1 and not gathers:
+            self._repeat(known, start)
+            return
         visits = walkers = 0
         rooms: list[int] = []
         following = 0
@@ -240,6 +251,29 @@ class _Builder:
         self.most_visits = max(self.most_visits, visits)
         self.most_walkers = max(self.most_walkers, walkers)
         self.most_room = max(self.most_room, sum(rooms) if one else max(rooms) + following)
+
+    def _repeat(self, group: int, event: int) -> None:
+        """Add a group again, from an event on."""
+        begin, end = self.group_start[group], self.group_start[group + 1]
+        first, last = self.nests[begin][NestColumn.FIRST], self.nests[end - 1][NestColumn.END]
+        later = len(self.nests) - begin, len(self.slots) - first
+        operand = self.slots[first][SlotColumn.OPERAND]
+        after = len(self.operands) - operand
+        since = event - self.operands[operand][0]
+        for row in self.nests[begin:end]:
+            again = row.copy()
+            again[NestColumn.FIRST] += later[1]
+            again[NestColumn.END] += later[1]
+            again[NestColumn.FOLLOWS] += later[0] if again[NestColumn.FOLLOWS] >= 0 else 0
+            self.nests.append(again)
+        for row in self.slots[first:last]:
+            again = row.copy()
+            again[SlotColumn.OPERAND] += after
+            self.slots.append(again)
+        operands = self.operands[operand : operand + last - first]
+        self.operands += [(number + since, access) for number, access in operands]
+        self.places += self.places[begin:end]
+        self.group_start.append(len(self.nests))
 
     def _add_slot(
         self,
