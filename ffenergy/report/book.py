@@ -218,22 +218,22 @@ class Book:
                     found[scope, accounting] = answer(parts, measure, UNITS[self.unit], told)
         return found
 
-    @cached_property
-    def well_built_parts(self) -> pd.DataFrame:
-        """Energy of well built Forward-Forward less backprop in parts, over the book's base."""
+    def well_built_parts(self, scope: str | None = None) -> pd.DataFrame:
+        """Energy of well built Forward-Forward less backprop in parts; by default over the base."""
         parts = self.ways.parts if self.ways else pd.DataFrame()
         if parts.empty:
             return parts
         measure = f"energy_{self.unit}"
-        return parts[(parts["scope"] == self.base) & (parts["measure"] == measure)]
+        return parts[(parts["scope"] == (scope or self.base)) & (parts["measure"] == measure)]
 
     @cached_property
     def well_built_answer(self) -> Answer | None:
         """The answer where both rules are well built, over the book's base; None without both."""
-        if self.well_built_parts.empty:
+        parts = self.well_built_parts()
+        if parts.empty:
             return None
         told = f"{SCOPES[self.base]}, {WELL_BUILT}, under {self.headline}"
-        return answer(self.well_built_parts, f"energy_{self.unit}", UNITS[self.unit], told)
+        return answer(parts, f"energy_{self.unit}", UNITS[self.unit], told)
 
     @cached_property
     def every_profile(self) -> pd.DataFrame:

@@ -113,7 +113,7 @@ def _interval(row: dict[Any, Any], name: str) -> str:
 
 def well_built_parts(book: Book) -> Table | None:
     """Backprop → Forward-Forward, both well built, in signed parts; one of them is the order."""
-    rows = book.well_built_parts
+    rows = book.well_built_parts()
     if rows.empty:
         return None
     caption = f"{SCOPE_NAMES[book.base]}, well built"

@@ -18,6 +18,7 @@ from matplotlib.patches import Patch
 
 from ffenergy.costs.decomposition import TOTAL, TRAINING_STEP
 from ffenergy.costs.prices import ACCOUNTINGS
+from ffenergy.costs.scenarios import WELL_BUILT
 from ffenergy.costs.step_kinds import full_batches
 from ffenergy.report.book import Book
 from ffenergy.report.findings import accounting_line
@@ -83,8 +84,9 @@ def traffic(book: Book) -> Figure | None:
 
 
 def waterfall(book: Book) -> Figure | None:
-    """From backprop's energy to Forward-Forward's in signed parts, eager beside fused."""
-    panels = {name: _parts(book, name) for name in ACCOUNTINGS}
+    """From backprop's energy to Forward-Forward's in signed parts: eager, fused, well built."""
+    panels = {name: _parts(book, book.parts(TRAINING_STEP, name)) for name in ACCOUNTINGS}
+    panels[WELL_BUILT] = _parts(book, book.well_built_parts(TRAINING_STEP))
     panels = {name: table for name, table in panels.items() if not table.empty}
     if not panels:
         return None
@@ -96,7 +98,8 @@ def waterfall(book: Book) -> Figure | None:
             for table in panels.values()
         )
     ]
-    figure = Figure(figsize=(9, 1.6 + 0.42 * (len(parts) + 2)), layout="constrained")
+    size = 3 + 3 * len(panels), 1.6 + 0.42 * (len(parts) + 2)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for ax, (accounting, table) in zip(axes, panels.items(), strict=True):
         _steps(ax, table, parts)
@@ -115,9 +118,8 @@ def waterfall(book: Book) -> Figure | None:
     return figure
 
 
-def _parts(book: Book, accounting: str) -> pd.DataFrame:
-    """Rows of the decomposition per training sample, in the unit shown, by part."""
-    table = book.parts(TRAINING_STEP, accounting)
+def _parts(book: Book, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the decomposition of a batch per training sample, in the unit shown, by part."""
     if book.prices is None or table.empty:
         return pd.DataFrame()
     steps = full_batches(book.prices.steps)
@@ -134,7 +136,7 @@ def _steps(ax: Axes, table: pd.DataFrame, parts: list[str]) -> None:
     level = widths[0]
     for part in parts:
         lefts.append(level)
-        widths.append(float(cells[part][2]))
+        widths.append(float(cells[part][2]) if part in cells else 0.0)
         colours.append(PART_COLOURS[part])
         level += widths[-1]
     lefts.append(0.0)
@@ -147,6 +149,8 @@ def _steps(ax: Axes, table: pd.DataFrame, parts: list[str]) -> None:
         end = left + width
         if row + 1 < len(widths):
             ax.plot([end, end], [row - 0.33, row + 1.33], color="#444444", linewidth=0.8)
+        if 0 < row <= len(parts) and parts[row - 1] not in cells:
+            continue  # only well built rules have an order that differs from NumPy's
         whole = row in (0, len(widths) - 1)
         text = decimal(width, decimals=decimals, signed=not whole)
         ax.annotate(text, (max(left, end), row), (5, 0), textcoords="offset points", va="center")

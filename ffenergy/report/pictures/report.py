@@ -44,8 +44,9 @@ PICTURES = (
         "energy-waterfall",
         "Energy per training sample, from backprop to Forward-Forward",
         energy.waterfall,
-        "Waterfalls, eager and fused: a bar of backprop's energy per training sample, bars of what "
-        "Forward-Forward removes and adds, and a bar of Forward-Forward's energy.",
+        "Waterfalls, eager, fused and well built: a bar of backprop's energy per training sample, "
+        "bars of what Forward-Forward removes and adds, well built of what its order of "
+        "computation does, and a bar of Forward-Forward's energy.",
     ),
     Picture(
         "energy-by-phase-and-role",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.patches import StepPatch
 
-from ffenergy.costs.decomposition import decomposition
+from ffenergy.costs.decomposition import TOTAL, decomposition, with_order
 from ffenergy.costs.prices import MEMORIES, Prices
 from ffenergy.costs.step_kinds import COLUMNS, StepKind, What
 from ffenergy.report.book import Book
@@ -148,6 +149,27 @@ def test_waterfall_goes_from_backprop_to_forward_forward() -> None:
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert "L2 normalisation added" in names
     assert "softmax head" not in names  # neither algorithm spends anything there
+
+
+def test_waterfall_of_well_built_rules_has_the_order_of_computation() -> None:
+    prices = made_prices()
+    usual = prices.decomposition[prices.decomposition["accounting"] == "fused"]
+    best = usual.copy()
+    total = best["part"] == TOTAL
+    best.loc[total, "forward_forward"] *= 0.5
+    best.loc[total, "difference"] = best["forward_forward"] - best["backprop"]
+    ways: Any = SimpleNamespace(parts=with_order(usual, best))
+    figure = energy_figures.waterfall(Book(NOTHING, prices, ways=ways))
+    assert figure is not None
+    assert [ax.get_title() for ax in figure.axes] == [*ACCOUNTINGS, "well built"]
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    at = names.index("order of computation")
+    built = widths(figure.axes[2])
+    assert built[at] == pytest.approx(-0.5 * energy_of(prices, "ff", "train", "fused") * 1e6 / 10)
+    assert sum(built[:-1]) == pytest.approx(built[-1])
+    assert [widths(ax)[at] for ax in figure.axes[:2]] == [0, 0]
+    labels = [len(ax.texts) for ax in figure.axes]
+    assert labels == [len(names) - 1, len(names) - 1, len(names)]  # no figure where it is no part
 
 
 @pytest.mark.parametrize(("unit", "scale"), [("joules", 1e6), ("macs", 1e-6)])
