@@ -15,7 +15,6 @@ import copy
 import csv
 import os
 import resource
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
@@ -28,7 +27,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 FIGURES = Path(__file__).parent / "mutation.csv"
-LIMIT = 240
+LIMIT = 120
+"""Seconds of processor time that a mutant may take."""
+
 HAND_WORKED = (
     "tests/instrumented/rules", "--ignore-glob=*random_programs*", "--ignore-glob=*completeness*"
 )  # fmt: skip
@@ -148,7 +149,7 @@ def fate(mutant: Mutant, tree: ast.Module) -> str:
             os.dup2(null, 1)
             os.dup2(null, 2)
             resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-            signal.alarm(LIMIT)
+            resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
             sys.meta_path.insert(0, _Finder(mutant.file, ast.fix_missing_locations(tree)))
             from validation import counts
 
@@ -167,7 +168,6 @@ def _passes(file: str) -> bool:
         return True
     import pytest
 
-    signal.alarm(LIMIT)
     return pytest.main(["-qx", "-n0", "-p", "no:cacheprovider", *HAND_WORKED]) == 0
 
 
