@@ -130,6 +130,8 @@ FOLDS = [
     (lambda x: np.histogram_bin_edges(x, 3), (X,), 96, 32, Work(22 + 4, 4)),
     # 4 points, 2 x 2 bins: 2 steps an axis among 3 edges, the number of the bin, a count; extremes
     (lambda x: np.histogram2d(x, x, 2), (ROW,), 64, 32 + 48, Work(4 * (2 + 2 + 1 + 1) + 12)),
+    # of a range that is given, no extremes are looked for
+    (lambda x: np.histogram2d(x, x, 2, [[0, 5], [0, 5]]), (ROW,), 64, 32 + 48, Work(4 * 6)),
     (lambda x: np.histogramdd([x, x], 2), (ROW,), 64, 32 + 48, Work(4 * (2 + 2 + 1 + 1) + 12)),
     # a line of 12: min(3·12, 12·4) = 36; 12 looked at for NaN; b - a, times t, plus a
     (lambda x: np.nanpercentile(x, 50), (X,), 96, 8, Work(12 + 36 + 2, 1)),
