@@ -87,6 +87,9 @@ TRANSFORMS = [
 ]
 
 ALGEBRA = [
+    # 3 x 2 results of 4 multiply-adds, however the axes are written
+    (lambda a, b: np.tensordot(a, b, (1, 0)), (X, X[:2].T), 96 + 64, 48, Work(24, 24)),
+    (lambda a, b: np.tensordot(a, b, ([1], 0)), (X, X[:2].T), 96 + 64, 48, Work(24, 24)),
     (lambda p, q: np.polymul(p, q), (ROW, M[0]), 32 + 24, 48, Work(12, 12)),
     # singular values of 4 x 3: 2·4·9 - 2·27/3 = 54 multiply-adds; the largest, 3 held against it
     (lambda a: np.linalg.matrix_rank(a), (X,), 96, 8, Work(54 + 6, 54)),

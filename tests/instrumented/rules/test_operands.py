@@ -46,6 +46,24 @@ def test_functions_that_write_into_their_operand_are_counted(traced, write, read
     assert (trace.traffic, trace.work.flops) == (Traffic(read, written), flops)
 
 
+def test_a_number_of_another_trace_is_refused_where_one_of_its_own_is_known(traced):
+    (trace, x), (_, other) = traced((4,)), traced((4,))
+    for _ in range(2):
+        x[0] = x[1]
+    with pytest.raises(instrumented.InstrumentError, match="two traces"):
+        x[0] = other[1]
+    # twice an element taken out and stored
+    assert trace.traffic == Traffic(16, 16)
+
+
+def test_what_values_decide_is_counted_anew():
+    trace = instrumented.Trace()
+    few, many = (trace.array(np.array(values)) for values in ([0.0, 1.0, 0.0], [1.0, 0.0, 2.0]))
+    assert [np.flatnonzero(x).shape for x in (few, many, few)] == [(1,), (2,), (1,)]
+    # three times 3 elements of 8 bytes are read; 1, 2 and 1 positions are written
+    assert trace.traffic == Traffic(3 * 24, 4 * 8)
+
+
 def test_an_operand_handed_back_is_free(traced):
     trace, x = traced((3, 4))
     assert np.asarray(x, like=x) is x
