@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Final
 
 from ffenergy.costs.network import Layers, Network
 from ffenergy.costs.schedules import ADDED, BATCHES, STORAGE, TILE, Groups
+
+MICRO_TILES: Final = 3 * 4 * 16**2
+"""Bytes of the three micro-tiles of a product."""
 
 
 def in_flight(
@@ -42,9 +46,11 @@ def fitting(
     """Groups of consecutive layers that fit on the chip together, the cheapest cut.
 
     A group's weights and state stay for all batches in flight if they fit beside the activities at
-    all its boundaries, a delta and, where it is stored, a layer's gradient; else they move whole,
-    2T_g + W_g a batch. A cut between groups costs 2a_k. None where one group, which is step-major
-    order, is the cheapest.
+    all its boundaries, a micro-tile of each operand and, where it is stored, a layer's gradient;
+    else they move whole, 2T_g + W_g a batch. All layers together, which is step-major order, take
+    a delta and `TILE` besides, for what a step makes before its layers. A cut between groups costs
+    2a_k. Of cuts that cost the same, that whose largest group is the smallest. None where one group
+    is the cheapest.
 
     Raises:
         SettingsError: a rule without a closed form.
@@ -62,9 +68,16 @@ def fitting(
             cut = 2 * layers.activities[start - 1] if start > 1 else 0
             swept = _swept(layers, group, capacity_bytes, stored_gradient=stored_gradient)
             options.append((before + cut + swept, (*groups, group)))
-        cheapest.append(min(options, key=lambda option: (option[0], len(option[1]))))
+        cheapest.append(
+            min(options, key=lambda one: (one[0], len(one[1]), _largest(layers, one[1])))
+        )
     groups = cheapest[-1][1]
     return groups if len(groups) > 1 else None
+
+
+def _largest(layers: Layers, groups: Groups) -> int:
+    """Bytes of weights and state of the largest group."""
+    return max(sum(layers.states[k - 1] for k in group) for group in groups)
 
 
 def _swept(layers: Layers, group: tuple[int, ...], capacity: int, *, stored_gradient: bool) -> int:
@@ -72,5 +85,7 @@ def _swept(layers: Layers, group: tuple[int, ...], capacity: int, *, stored_grad
     state = sum(layers.states[k - 1] for k in group)
     weights = [layers.weights[k - 1] for k in group]
     held = [layers.activities[k] for k in (group[0] - 1, *group)]
-    room = sum(held) + max(held[1:]) + TILE + (max(weights) if stored_gradient else 0)
+    room = sum(held) + MICRO_TILES + (max(weights) if stored_gradient else 0)
+    if len(group) == len(layers.weights):
+        room += max(held[1:]) + TILE
     return 0 if state + room <= capacity else 2 * state + sum(weights)

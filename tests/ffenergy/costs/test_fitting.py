@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
-import numpy as np
+import pandas as pd
 import pytest
 
 from ffenergy.costs.best_orders import RECORDED
@@ -22,18 +23,25 @@ SETTINGS = Settings.from_preset("quick").replace(
     layer_sizes="64,96,96,96", batch_size=10, normalize_as="deferred", gradient="at-once"
 )
 IMAGES = 80
-GROUPS = ("1,1,1", "1,2", "2,1", "3")
+GROUPS = ("1,1,1", "1,2", "2,1")
 
 
-def beyond(settings: Settings, nbytes: int) -> float:
-    """Bytes that a sample moves beyond a scratchpad in fused training steps."""
+@cache
+def moved(settings: Settings) -> pd.DataFrame:
+    """Bytes that fused training steps move in a scratchpad, and how far; per sample."""
     rehearsal = rehearse("ff", Workload(settings, IMAGES, 0), lambda kind: int(kind.trains_layers))
     (one,) = [k for k in rehearsal.kinds if k.kind.trains_layers and not k.kind.short]
     costs = reading_costs(rehearsal.record(one, RECORDED), "fused", "scratchpad")
     table = costs.analyses["fused", "scratchpad", "tile"].table
-    far = np.where(table["distance"] == -1, 2**62, table["distance"]) > nbytes
-    moved = table.loc[far, ["bytes_read", "bytes_written"]].to_numpy().sum()
-    return float(moved) / one.kind.samples
+    far = table["distance"].replace(-1, 2**62)
+    nbytes = (table["bytes_read"] + table["bytes_written"]) / one.kind.samples
+    return pd.DataFrame({"distance": far, "nbytes": nbytes})
+
+
+def beyond(settings: Settings, nbytes: int) -> float:
+    """Bytes that a sample moves beyond a scratchpad."""
+    table = moved(settings)
+    return float(table.loc[table["distance"] > nbytes, "nbytes"].sum())
 
 
 def chip(nbytes: int) -> Profile:
@@ -46,29 +54,33 @@ def chip(nbytes: int) -> Profile:
     return replace(profile, levels=(replace(levels[0], capacity=smaller), *levels[1:]))
 
 
-@pytest.mark.parametrize("size", [64 * KIB, 256 * KIB])
-def test_the_chosen_order_moves_about_as_little_as_the_best_that_is_tried(size: int) -> None:
+TRIED = [SETTINGS] + [
+    SETTINGS.replace(order="layer-major", in_flight=16, layer_groups=groups) for groups in GROUPS
+]
+
+
+@pytest.mark.parametrize("size", [kib * KIB for kib in (128, 192, 224, 256, 320, 512)])
+def test_the_chosen_order_moves_hardly_more_than_the_best_that_is_tried(size: int) -> None:
     chosen = with_best_order(SETTINGS, ["ff"], chip(size), IMAGES)
-    tried = [SETTINGS] + [
-        SETTINGS.replace(order="layer-major", in_flight=k, layer_groups=groups)
-        for groups in GROUPS
-        for k in (4, chosen.in_flight)
-        if k > 1
-    ]
-    least = min(beyond(one, size) for one in tried)
-    assert beyond(chosen, size) <= 1.35 * least
+    least = min(beyond(one, size) for one in TRIED)
+    without = beyond(SETTINGS, 64 * KIB)  # where no layer fits
+    assert beyond(chosen, size) <= 1.05 * least + 0.01 * without
 
 
 def test_groups_by_hand() -> None:
     network = Network((64, 96, 96, 96), 10)
-    # with Adam 75, 112 and 112 kB; activities of 20 rows 5 and 8 kB, a tile of 64 KiB
+    # with Adam 75, 112 and 112 kB; activities of 20 rows 5 and 8 kB, micro-tiles of 3 KiB:
+    # two layers take 187 + 20 + 3 = 210 kB; 224 KiB are 229. The last two, 250, fit into 320 KiB
+    # too, but are larger than the first two
     found = {
-        kib: fitting("ff", network, kib * KIB, stored_gradient=False) for kib in (64, 224, 320, 512)
+        kib: fitting("ff", network, kib * KIB, stored_gradient=False)
+        for kib in (64, 128, 224, 320, 512)
     }
     assert found == {
         64: None,
-        224: ((1,), (2,), (3,)),
-        320: ((1,), (2, 3)),
+        128: ((1,), (2,), (3,)),
+        224: ((1, 2), (3,)),
+        320: ((1, 2), (3,)),
         512: None,
     }
     assert fitting("bp", network, 224 * KIB, stored_gradient=False) is None
