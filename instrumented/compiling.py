@@ -9,6 +9,8 @@ import numba
 
 P = ParamSpec("P")
 R = TypeVar("R")
+int64 = cast("Callable[[int], int]", numba.int64)
+"""A number of 64 bits: for a plain 0, or one of 32 bits, numba compiles what is called again."""
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled
+from instrumented.compiling import compiled, int64
 from instrumented.distances.marks import COLD, NEVER
 from instrumented.distances.stack_kernels import (
     ABSENT,
@@ -197,11 +197,13 @@ def run_scratchpad(
                 if pricing:
                     cell = find(cells, places[operand[i]], depth[i])
                     cells.rows[cell, READ] += nbytes[i]
-                    cells.rows[cell, BYTEDMD] += cost_of(depth[i], nbytes[i], nbytes[i])
+                    cells.rows[cell, BYTEDMD] += cost_of(
+                        depth[i], int64(nbytes[i]), int64(nbytes[i])
+                    )
                 continue
             if pricing and nbytes[i]:
                 cell = find(cells, places[operand[i]], depth[i])
-                cells.rows[cell, BYTEDMD] += cost_of(depth[i], sizes[b], nbytes[i])
+                cells.rows[cell, BYTEDMD] += cost_of(depth[i], sizes[b], int64(nbytes[i]))
                 if state.kept[b, SEEN] == number and depth[i] != COLD:  # fetched once
                     cell = find(cells, places[operand[i]], sizes[b])
                 cells.rows[cell, READ] += nbytes[i]
@@ -220,7 +222,7 @@ def run_scratchpad(
                     push(b, slots, sizes, tree, owner, counts)
         for i in range(writes, end):
             b = block[i]
-            settle(b, state.kept[b, FAR], state, cells)
+            settle(int64(b), state.kept[b, FAR], state, cells)
             if pricing and nbytes[i]:
                 open_value(b, places[operand[i]], nbytes[i], state)
             if slots[b] != ABSENT:
@@ -265,7 +267,7 @@ def run_cache(
         on_top = slots[b] != ABSENT and slots[b] == counts[NEXT] - 1
         distance = sizes[b] if on_top else depth_of(b, stack)
         if write[i]:
-            settle(b, farther(state.kept[b, FAR], distance), state, cells)
+            settle(int64(b), farther(state.kept[b, FAR], distance), state, cells)
         else:
             state.kept[b, FAR] = farther(state.kept[b, FAR], distance)
         if pricing and moved:
@@ -276,7 +278,7 @@ def run_cache(
             continue
         if slots[b] != ABSENT:
             remove(b, slots, sizes, tree, owner, counts)
-        tree, owner = with_room(1, slots, sizes, tree, owner, counts)
+        tree, owner = with_room(int64(1), slots, sizes, tree, owner, counts)
         push(b, slots, sizes, tree, owner, counts)
         if b >= state.rows and write[i]:
             state.totals[GATHERED] += sizes[b]
@@ -288,7 +290,7 @@ def close_values(kept: Flags, state: State, cells: Cells) -> None:
     """Book the writes whose values were not overwritten; a ``kept`` one lives on, to come out."""
     for b in range(state.sizes.size):
         if state.kept[b, PLACE] != NOBODY:
-            settle(b, COLD if kept[b] else state.kept[b, FAR], state, cells)
+            settle(int64(b), COLD if kept[b] else state.kept[b, FAR], state, cells)
 
 
 @compiled
@@ -297,7 +299,7 @@ def push_all(
 ) -> tuple[Ints, Ints]:
     """Put blocks on the stack, the first at the bottom."""
     for b in order:
-        tree, owner = with_room(1, slots, sizes, tree, owner, counts)
+        tree, owner = with_room(int64(1), slots, sizes, tree, owner, counts)
         push(b, slots, sizes, tree, owner, counts)
     return tree, owner
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled
+from instrumented.compiling import compiled, int64
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -105,7 +105,7 @@ def access(
                 continue
             distances[index] = state[BYTES] - bytes_below(tree, slot)
             remove(block, slots, sizes, tree, owner, state)
-        tree, owner = with_room(1, slots, sizes, tree, owner, state)
+        tree, owner = with_room(int64(1), slots, sizes, tree, owner, state)
         push(block, slots, sizes, tree, owner, state)
     return distances, tree, owner
 

@@ -57,7 +57,8 @@ def move(source: Cells, target: Cells) -> None:
         key = source.rows[cell, KEY]
         if key:
             at = find(target, (key >> SHIFT) - 1, (key & ((1 << SHIFT) - 1)) - 1)
-            target.rows[at, READ:] += source.rows[cell, READ:]
+            for column in range(READ, WIDTH):
+                target.rows[at, column] += source.rows[cell, column]
 
 
 class Sums:

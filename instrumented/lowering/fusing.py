@@ -177,21 +177,28 @@ def show_bits(bits: Bits, start: int, count: int, marked: Bits) -> None:
 def reads_first(chunk: Chunk, marked: Bits, count: int) -> None:
     """Put, within every instruction, all reads before all writes; the order stays otherwise."""
     block, operand, nbytes, write, instructions = chunk
+    aside = np.empty((count, 4), np.int64)  # the writes of an instruction
     first = 0
     while first < count:
-        end = first
-        while end < count and instructions[end] == instructions[first]:
-            end += 1
-        order = np.empty(end - first, np.int64)
-        n = 0
-        for wanted in range(2):
-            for i in range(first, end):
-                if write[i] == wanted:
-                    order[n] = i
-                    n += 1
-        block[first:end] = block[order]
-        operand[first:end] = operand[order]
-        nbytes[first:end] = nbytes[order]
-        write[first:end] = write[order]
-        marked[first:end] = marked[order]
-        first = end
+        instruction, n, kept = instructions[first], first, 0
+        while first < count and instructions[first] == instruction:
+            if write[first]:
+                aside[kept, 0] = block[first]
+                aside[kept, 1] = operand[first]
+                aside[kept, 2] = nbytes[first]
+                aside[kept, 3] = marked[first]
+                kept += 1
+            else:
+                block[n] = block[first]
+                operand[n] = operand[first]
+                nbytes[n] = nbytes[first]
+                marked[n] = marked[first]
+                write[n] = 0
+                n += 1
+            first += 1
+        for k in range(kept):
+            block[n + k] = aside[k, 0]
+            operand[n + k] = aside[k, 1]
+            nbytes[n + k] = aside[k, 2]
+            marked[n + k] = aside[k, 3]
+            write[n + k] = 1

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled
+from instrumented.compiling import compiled, int64
 from instrumented.lowering.table import CHUNK, Blocks, Mode, NestColumn, SlotColumn, Table
 from instrumented.lowering.uses import Ints
 from instrumented.lowering.walk import WALKER, advance, begin
@@ -168,7 +168,7 @@ def generate(
     room: int,
 ) -> int:
     """Fill a chunk from where the generator stands, up to group ``until``; return its length."""
-    n = 0
+    n = int64(0)
     at, origin = np.zeros(3, np.int64), np.zeros(3, np.int64)
     table = nests.nests
     while state[GROUP] < until:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled
+from instrumented.compiling import compiled, int64
 
 Ints = npt.NDArray[np.int64]
 
@@ -54,7 +54,7 @@ def enter(walker: Ints, level: int, a: int, b: int, c: int) -> None:
 def begin(walker: Ints, m: int, n: int, k: int) -> None:
     """Set a walker before the first of m×n×k micro-tiles."""
     walker[:] = 0
-    top = 1
+    top, corner = int64(1), int64(0)
     while (1 << top) < max(m, n, k):
         top += 1
     walker[TOP] = top
@@ -62,7 +62,7 @@ def begin(walker: Ints, m: int, n: int, k: int) -> None:
     walker[EXTENT] = m
     walker[EXTENT + 1] = n
     walker[EXTENT + 2] = k
-    enter(walker, top, 0, 0, 0)
+    enter(walker, top, corner, corner, corner)
 
 
 @compiled
