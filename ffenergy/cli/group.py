@@ -143,7 +143,7 @@ def main() -> None:
     r"""Measure what training moves: Forward-Forward against backprop, byte by byte.
 
     Both learn MNIST in plain NumPy through arrays that write down every byte they read and write.
-    Start with the main job, two minutes on two cores:
+    Start with the main job, a few minutes on two cores:
 
     \b
         ffenergy compare

@@ -55,7 +55,7 @@ def chip(nbytes: int) -> Profile:
 
 
 TRIED = [SETTINGS] + [
-    SETTINGS.replace(order="layer-major", in_flight=16, layer_groups=groups) for groups in GROUPS
+    SETTINGS.replace(order="layer-major", in_flight=8, layer_groups=groups) for groups in GROUPS
 ]
 
 
