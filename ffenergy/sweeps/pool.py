@@ -12,7 +12,6 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,10 +97,10 @@ def _siblings(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
     return found
 
 
-def _in_turn(cells: Sequence[Cell]) -> list[Cell]:
-    """The first cells of all that share hidden layers, then the second ones, and so on."""
-    turns = zip_longest(*_siblings(cells).values())
-    return [cell for turn in turns for cell in turn if cell is not None]
+def _in_turn(cells: Iterable[Cell]) -> list[Cell]:
+    """The first cells of all that share hidden layers, then the others, side by side."""
+    groups = _siblings(cells).values()
+    return [group[0] for group in groups] + [cell for group in groups for cell in group[1:]]
 
 
 @contextmanager

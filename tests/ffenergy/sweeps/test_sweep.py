@@ -19,6 +19,7 @@ from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.sweeps import cells as cells_module
+from ffenergy.sweeps import pool
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel
 from ffenergy.sweeps.pool import Workers
 from ffenergy.training import train
@@ -354,6 +355,17 @@ def test_cells_that_differ_in_their_head_share_hidden_layers_bit_for_bit(
         task = cells_module.Task(cell, [], place, tmp_path / "none", shared.threads)
         alone = cells_module.run_cell(task)
         assert without_seconds(alone) == without_seconds(shared)
+
+
+def test_hidden_layers_are_trained_before_the_heads_that_wait_for_them() -> None:
+    label = DataLabel("made", False, 1, 1)
+    quick = Settings.from_preset("quick")
+    seeds = [quick.replace(seed=seed) for seed in range(3)]
+    heads = [one.replace(softmax_lr=rate) for one in seeds for rate in (1e-3, 2e-3, 3e-3)]
+    found = pool._in_turn([Cell("ff", one, False, label) for one in heads])
+    rates = [(cell.settings.seed, round(1e3 * cell.settings.softmax_lr)) for cell in found]
+    others = [(seed, rate) for seed in range(3) for rate in (2, 3)]
+    assert rates == [(0, 1), (1, 1), (2, 1), *others]
 
 
 def without_seconds(outcome: cells_module.Outcome) -> dict[str, Any]:
