@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import ClassVar
 
 import numpy as np
@@ -69,6 +70,7 @@ class DenseLayer:
         self.optimizer: Optimizer | None = None  # frozen layers do without
         self.fuse_forward = trace.fuse("matmul_bias_relu")
         self.fuse_normalize = trace.fuse("l2_normalize")
+        self.fuse_decay = trace.fuse("matmul_decay")
 
     @property
     def weights_shape(self) -> tuple[int, ...]:
@@ -158,7 +160,7 @@ class DenseLayer:
         ``add=True`` adds to the gradient of an earlier pass instead, and costs what that costs:
         a second weights-shaped array written, read and added.
         """
-        with self.scope["gradient"]:
+        with self.scope["gradient"], self.fuse_decay if self.weight_decay else nullcontext():
             if add:
                 self.weights_gradient += self._products(x, delta, self.spare_weights())
                 self.bias_gradient += np.sum(delta, axis=0) if bias is None else bias

@@ -11,6 +11,7 @@ layer's. All layers learn in every step, and what a layer passes on is computed 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
@@ -58,7 +59,8 @@ class Projection:
 
     def find_gradient(self, h: Array, error: Array) -> None:
         """Set the gradient from ``h`` (rows, width) and dLoss / d scores (rows, 10)."""
-        with self.layer.scope["gradient"]:
+        fused = self.layer.fuse_decay if self.decay else nullcontext()
+        with self.layer.scope["gradient"], fused:
             np.matmul(h.T, error, out=self.weights_gradient)
             if self.decay:
                 decay = np.multiply(self.weights, self.decay, out=self.spare)

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from ffenergy.costs.rehearsal import Workload, rehearse
+from ffenergy.costs.run_costs import measured_kinds
 from ffenergy.network import optimizers
 from ffenergy.settings import Settings
 from instrumented import analyse
@@ -71,3 +72,15 @@ def test_of_a_small_network(
 @pytest.mark.parametrize("rule", ["ff", "bp"])
 def test_of_the_quick_network(rule: str) -> None:
     check(*tables(rule, Settings.from_preset("quick"), "scratchpad"))
+
+
+@pytest.mark.parametrize("rule", ["ff", "bp", "mono-forward", "bp-hybrid"])
+def test_decay_writes_no_second_gradient_whatever_the_rule(rule: str) -> None:
+    plain = Settings.from_preset("quick").replace(layer_sizes="16,8,8", batch_size=4)
+    decays = plain.replace(weight_decay=1e-3)
+    written = []
+    for settings in (plain, decays):
+        (one,) = measured_kinds([rule], Workload(settings, 40, 0))
+        traffic = one.costs.analyses["fused", "scratchpad", "operation"].traffic
+        written.append(traffic.loc[traffic["phase"] == "gradient", "bytes_written"].sum())
+    assert written[0] == written[1] > 0
