@@ -190,18 +190,18 @@ def _train(
     found: dict[str, Outcome] = {}
     if not left:
         return found
+    folder = CellFolder(directory.path / "cells")
     bar = progress("sweep", quiet=quiet)
     say = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
     if bar is not None:
         bar.start("cells", len(left))
     try:
-        for outcome in pool.run(left, place, directory.path / "cells", workers, say):
+        for outcome in pool.run(cells, place, folder.path, workers, say, finished):
             found[outcome.cell] = outcome
             if bar is not None:
                 bar.advance(1, error=outcome.scores["test_error"])
     except KeyboardInterrupt:
-        folder = CellFolder(directory.path / "cells")  # more than have been handed over
-        kept = sum(folder.finished(cell) is not None for cell in cells)
+        kept = sum(folder.finished(cell) is not None for cell in cells)  # not only those in hand
         raise RunInterruptedError(
             f"interrupted; kept: {kept} of {len(cells)} cells (in {directory.path}); the same "
             "command goes on"

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,8 +55,9 @@ def run(
     folder: Path,
     workers: Workers,
     say: Callable[[str], object] = lambda line: None,
+    finished: Collection[str] = (),
 ) -> Iterator[Outcome]:
-    """Train `cells`; yield each one's outcome as it is done, in any order, once.
+    """Train `cells` but those named `finished`; yield each one's outcome as it is done, once.
 
     By then the outcome is in `folder`. When a worker dies its cells are trained again. Cells that
     differ in their head alone share their hidden layers, where workers see the folder.
@@ -67,12 +68,13 @@ def run(
         KeyboardInterrupt: Ctrl-C; what is finished is in `folder`.
     """
     kept = CellFolder(folder)
-    left = {cell.name: cell for cell in _in_turn(cells)}
+    tasks = _tasks(cells, place, folder.resolve(), workers.threads)
+    left = {task.cell.name: task for task in tasks if task.cell.name not in finished}
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with _outcomes(list(left.values()), place, folder.resolve(), workers) as outcomes:
+            with _outcomes(list(left.values()), workers) as outcomes:
                 for outcome in outcomes:
-                    cell = left.pop(outcome.cell)
+                    cell = left.pop(outcome.cell).cell
                     if not kept.file(cell).exists():  # trained on a machine without this folder
                         kept.keep(cell, outcome)
                     yield outcome
@@ -89,30 +91,22 @@ def run(
         return
 
 
-def _siblings(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
-    """Cells by what their hidden layers are called."""
-    found: dict[str, list[Cell]] = {}
-    for cell in cells:
-        found.setdefault(cell.layers_name, []).append(cell)
-    return found
-
-
-def _in_turn(cells: Iterable[Cell]) -> list[Cell]:
+def _tasks(cells: Iterable[Cell], place: DataPlace, folder: Path, threads: int) -> list[Task]:
     """The first cells of all that share hidden layers, then the others, side by side."""
-    groups = _siblings(cells).values()
-    return [group[0] for group in groups] + [cell for group in groups for cell in group[1:]]
+    alike: dict[str, list[Cell]] = {}
+    for cell in cells:
+        alike.setdefault(cell.layers_name, []).append(cell)
+    groups = alike.values()
+    turns = [group[0] for group in groups] + [cell for group in groups for cell in group[1:]]
+    return [
+        Task(cell, [one for one in alike[cell.layers_name] if one != cell], place, folder, threads)
+        for cell in turns
+    ]
 
 
 @contextmanager
-def _outcomes(
-    cells: Sequence[Cell], place: DataPlace, folder: Path, workers: Workers
-) -> Iterator[Iterator[Outcome]]:
-    """One pass over `cells`, as they are done."""
-    alike, threads = _siblings(cells), workers.threads
-    tasks = [
-        Task(cell, [one for one in alike[cell.layers_name] if one != cell], place, folder, threads)
-        for cell in cells
-    ]
+def _outcomes(tasks: Sequence[Task], workers: Workers) -> Iterator[Iterator[Outcome]]:
+    """One pass over `tasks`, as they are done."""
     if workers.scheduler is not None:
         with _client(workers.scheduler) as client:
             yield _by_cluster(client, tasks, workers)

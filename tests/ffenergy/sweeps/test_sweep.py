@@ -357,13 +357,40 @@ def test_cells_that_differ_in_their_head_share_hidden_layers_bit_for_bit(
         assert without_seconds(alone) == without_seconds(shared)
 
 
+def test_a_sweep_that_goes_on_takes_the_layers_of_cells_that_are_finished(tmp_path: Path) -> None:
+    settings = Settings.from_preset("quick").replace(
+        layer_sizes="784,8", n_train=200, n_epochs=1, softmax_epochs=1
+    )
+    place = cells_module.DataPlace(None, True)
+    label = DataLabel.of(place.load(settings))
+    cells = [Cell("ff", settings.replace(softmax_lr=rate), False, label) for rate in (1e-3, 1e-2)]
+    first, second = pool._tasks(cells, place, tmp_path, 1)
+    done = cells_module.run_cell(first)
+    folder = CellFolder(tmp_path)
+    assert folder.layers(cells[0]).found()
+    (outcome,) = pool.run(cells, place, tmp_path, Workers(1, 1), finished=[done.cell])
+    assert outcome.cell == second.cell.name
+    seconds = [
+        [row["wall_seconds"] for row in one.history if row["stage"] == "layers"]
+        for one in (done, outcome)
+    ]
+    assert seconds[0] == seconds[1]  # not trained again
+    assert not folder.layers(cells[0]).found()
+
+
 def test_hidden_layers_are_trained_before_the_heads_that_wait_for_them() -> None:
     label = DataLabel("made", False, 1, 1)
     quick = Settings.from_preset("quick")
     seeds = [quick.replace(seed=seed) for seed in range(3)]
     heads = [one.replace(softmax_lr=rate) for one in seeds for rate in (1e-3, 2e-3, 3e-3)]
-    found = pool._in_turn([Cell("ff", one, False, label) for one in heads])
-    rates = [(cell.settings.seed, round(1e3 * cell.settings.softmax_lr)) for cell in found]
+    cells = [Cell("ff", one, False, label) for one in heads]
+    tasks = pool._tasks(cells, cells_module.DataPlace(None, True), Path(), 1)
+    found = [task.cell.settings for task in tasks]
+    rates = [(one.seed, round(1e3 * one.softmax_lr)) for one in found]
+    assert all(
+        {one.settings.seed for one in task.siblings} == {task.cell.settings.seed} for task in tasks
+    )
+    assert {len(task.siblings) for task in tasks} == {2}
     others = [(seed, rate) for seed in range(3) for rate in (2, 3)]
     assert rates == [(0, 1), (1, 1), (2, 1), *others]
 
