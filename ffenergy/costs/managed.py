@@ -15,9 +15,8 @@ from instrumented import Analysis, analyse
 
 SMALLEST: Final = 2**12
 """Bytes of the smallest memory that is managed: a micro-tile of a product takes 3 KiB."""
-
-
 MOST_BYTES: Final = 2**31
+"""Of this machine's memory for managing one record."""
 KEPT_BYTES: Final = 32
 """What is remembered of an access, at most."""
 
