@@ -15,6 +15,7 @@ from ffenergy.data import idx
 from ffenergy.data.catalogue import Entry
 from ffenergy.data.dataset import Bytes
 from ffenergy.errors import DataError
+from ffenergy.files.contents import as_npz
 
 N_TRAIN = 6000
 N_TEST = 1000
@@ -75,6 +76,4 @@ def choose(
 
 def pack(arrays: Mapping[str, Bytes]) -> bytes:
     """Return the compressed `.npz` file of `arrays`, the same bytes every time."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
+    return as_npz(arrays, zipfile.ZIP_DEFLATED)

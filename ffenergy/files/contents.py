@@ -31,10 +31,17 @@ def from_csv(content: bytes) -> pd.DataFrame:
         raise ValueError(" ".join(str(error).split())) from None
 
 
-def as_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Return named arrays as an uncompressed archive."""
+def as_npz(arrays: Mapping[str, np.ndarray], compression: int = zipfile.ZIP_STORED) -> bytes:
+    """Return named arrays as an archive, byte for byte that of `np.savez`.
+
+    Raises ValueError for arrays of Python objects, which `np.savez` would pickle: an older NumPy
+    takes its `allow_pickle` for the name of one more array.
+    """
     stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **arrays)
+    with zipfile.ZipFile(stream, "w", compression) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}{ENDING}", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
     return stream.getvalue()
 
 

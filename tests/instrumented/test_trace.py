@@ -293,6 +293,7 @@ def test_untraced_has_the_same_methods_and_does_nothing():
         pass
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")  # NumPy 2.5
 def test_arrays_are_sorted_and_shaped_in_place(traced):
     trace, x = traced((4, 8), dtype=np.float64)
     plain = x.escape(copy=True)

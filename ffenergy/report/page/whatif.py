@@ -165,7 +165,12 @@ def _by_scope(
         run[name] = of_run(run.assign(value=run[name]), prices.steps)["value"]
         step[name] = of_run(step.assign(value=step[name]), batch)["value"]
     both = pd.concat([step, run], ignore_index=True)
-    return both.groupby(keys, sort=False)[list(values)].agg(sum).reset_index()
+    return both.groupby(keys, sort=False)[list(values)].agg(_exact_sum).reset_index()
+
+
+def _exact_sum(column: pd.Series) -> int:
+    """The sum as Python's number, which no column of 64 bits cuts off."""
+    return sum(column)
 
 
 def _nested(bins: pd.DataFrame) -> dict[str, Any]:

@@ -84,6 +84,6 @@ def test_a_damaged_sample_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     with pytest.raises(DataError, match="wrong checksum"):
         sample.read(ENTRY)
     objects = {name: np.array([{}], dtype=object) for name in ENTRY.sample}
-    np.savez(tmp_path / "mnist-sample.npz", allow_pickle=True, **objects)
+    np.savez(tmp_path / "mnist-sample.npz", **objects)
     with pytest.raises(DataError, match="missing or damaged"):
         sample.read(ENTRY)

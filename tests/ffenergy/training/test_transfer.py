@@ -15,6 +15,7 @@ from ffenergy.data import Dataset
 from ffenergy.data import sample as embedded
 from ffenergy.data.catalogue import entry
 from ffenergy.errors import SettingsError
+from ffenergy.files.contents import as_npz
 from ffenergy.report.pictures.transfer import render
 from ffenergy.rules.kit.host import chunks
 from ffenergy.runs.directory import RunDirectory
@@ -218,7 +219,8 @@ def test_runs_that_cannot_be_used_are_one_line(
     assert unlike.output.count("lr") == 1
     path = base / "other" / "weights.npz"
     with np.load(path) as archive:
-        np.savez(path, allow_pickle=False, **{k: archive[k] for k in archive if k != "ff/layer1/W"})
+        fewer = {k: archive[k] for k in archive if k != "ff/layer1/W"}
+    path.write_bytes(as_npz(fewer))
     without_checksums(base / "other")
     for command in (("transfer", "--outdir", base / "x"), ("figures",)):
         partial = offline(*command, base / "other")
