@@ -73,6 +73,7 @@ ELSEWHERE = {
     "dask": "tests/ffenergy/sweeps/test_cluster.py starts a scheduler and workers",
     "mkdocs": "tests/test_site.py builds the site",
     "python -m http.server": "serves the built site",
+    "eval $(_FFENERGY_COMPLETE": "tests/ffenergy/cli/test_json.py completes what is typed",
 }
 
 

@@ -38,7 +38,7 @@ def test_every_command_has_its_section_and_its_own_options(hook: ModuleType) -> 
     assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == sorted(main.commands)
     report = text.split("## report")[1].split("\n## ")[0]
     assert "ffenergy report [OPTIONS] RUN" in report
-    assert "| `--profile` NAME \\| FILE | Hardware profile" in report
+    assert "| `--profile` NAME \\| FILE | Prices of a chip; `ffenergy profiles`" in report
     assert "\x08" not in text
     compare = text.split("## compare")[1].split("\n## ")[0]
     assert "`--preset" in compare

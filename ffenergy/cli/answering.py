@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ffenergy.cli.flags import Command
+from ffenergy.cli.help import Command
 from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS
 from ffenergy.errors import ThresholdError
 from ffenergy.files.documents import plain
@@ -74,7 +74,7 @@ def answer_flags(command: Command) -> Command:
         multiple=True,
         metavar="CONDITION",
         callback=read,
-        help="End with exit code 6 if a figure is so, such as 'energy_ratio>1.2'; repeat it for "
+        help="Fail where, for instance, 'energy_ratio>1.2'. Ends with exit code 6; repeat it for "
         "more. Figures: docs/json.md.",
     )(command)
     command = json_flag(command)
@@ -84,7 +84,7 @@ def answer_flags(command: Command) -> Command:
         default=AS_IT_RUNS.replace(" ", "-"),
         show_default=True,
         callback=lambda ctx, parameter, name: name.replace("-", " "),
-        help="What headlines are of: the program as it runs, well built (fused, normalisation "
+        help="What headlines are of. The program as it runs, well built (fused, normalisation "
         "deferred, every rule in its best order), or the least that any program needs.",
     )(command)
     return click.option(
@@ -98,7 +98,7 @@ def json_flag(command: Command) -> Command:
         "--json",
         "as_json",
         is_flag=True,
-        help="Print JSON with exact figures instead of the screen; its keys: docs/json.md.",
+        help="Print JSON with exact figures. Its keys: docs/json.md.",
     )(command)
 
 

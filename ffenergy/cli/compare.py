@@ -23,6 +23,7 @@ from ffenergy.cli.flags import (
 )
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.job import Job
+from ffenergy.cli.lists import Several
 from ffenergy.cli.provenance import configuration
 from ffenergy.cli.resuming import checkpoints_of, same_bits, same_origin, same_rules, same_settings
 from ffenergy.cli.rule_flags import known, named, rule_flags
@@ -35,6 +36,7 @@ from ffenergy.report.book import saved_profiles
 from ffenergy.report.screen import about_run
 from ffenergy.report.text import everything
 from ffenergy.rules import registry
+from ffenergy.rules.registry import rules
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.runs.run import Run
 
@@ -42,6 +44,8 @@ from ffenergy.runs.run import Run
 @click.command(cls=Grouped)
 @click.option(
     "--algorithms",
+    type=Several(rules()),
+    metavar="NAMES",
     default=known(lambda kind: kind.compared).replace(" ", ""),
     show_default=True,
     help=f"What to train, with commas, among {known()}.",
@@ -64,6 +68,14 @@ def compare(ctx: click.Context, /, *, algorithms: str, **flags: Any) -> None:
     it reaches owes nothing to learning in the hidden layers.
 
     \b
+    Examples:
+      ffenergy compare
+      ffenergy compare --layer-sizes 784,1000,1000 --n-epochs 8 --outdir runs/wide
+      ffenergy compare --preset seed --n-train 20000
+      ffenergy compare --algorithms ff,ff-greedy,bp,random
+      ffenergy compare --outdir runs/compare-quick --resume
+
+    \b
     Written to --outdir:
       summary.csv    a row per algorithm, eager and fused: errors, bytes, flops, ByteDMD, joules
       scenarios.csv  each algorithm as it runs, well built, and at the least
@@ -83,20 +95,12 @@ def compare(ctx: click.Context, /, *, algorithms: str, **flags: Any) -> None:
     Eager bytes are counted per operation: each streams its operands in and its result out, no
     cache. Fused ones count a declared group of operations as one kernel. Joules follow from the
     distance of every byte's last use; see `ffenergy profiles` for the constants.
-
-    \b
-    Examples:
-      ffenergy compare
-      ffenergy compare --layer-sizes 784,1000,1000 --n-epochs 8 --outdir runs/wide
-      ffenergy compare --preset seed --n-train 20000
-      ffenergy compare --algorithms ff,ff-greedy,bp,random
-      ffenergy compare --outdir runs/compare-quick --resume
     """
     _carry_out(ctx, "compare", algorithms, "--algorithms", traced=True, **flags)
 
 
 @click.command(cls=Grouped)
-@click.argument("algorithm")
+@click.argument("algorithm", type=Several(rules()), metavar="ALGORITHM")
 @rule_flags
 @click.option("--no-trace", is_flag=True, help="Train on plain arrays: same bits, no counts.")
 @output_flags

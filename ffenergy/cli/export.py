@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ffenergy.cli.flags import fitting_profiles
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.cli.warning import warn
 from ffenergy.costs.rehearsal import Workload
@@ -29,6 +30,8 @@ from ffenergy.runs.run import Run
 )
 @click.option(
     "--profile",
+    metavar="NAME|FILE",
+    shell_complete=fitting_profiles,
     default=DEFAULT_PROFILES[0],
     show_default=True,
     help="With --perfetto: hardware profile of the energy, a name or a TOML file.",

@@ -5,39 +5,40 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from ffenergy import memory
+from ffenergy.cli.help import Command, help_all_flag
 from ffenergy.costs.prices import MEMORIES
-from ffenergy.energy import DEFAULT_PROFILES
+from ffenergy.energy import DEFAULT_PROFILES, profiles
 from ffenergy.errors import SettingsError
 from ffenergy.settings import CHOICES, PRESETS, Settings
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 HELP = {
-    "seed": "Seed of every random stream; the same seed gives the same bits.",
+    "seed": "Seed of every random stream. The same seed gives the same bits.",
     "dataset": "The images that are learned.",
-    "n_train": "Training images used, the first ones; 0 takes all.",
+    "n_train": "Training images used, the first ones; 0: all.",
     "n_validation": "Hold the last so many training images out and take errors on them, in the "
     "place of the test set, which is not touched: for choosing hyper-parameters.",
     "dtype": "Type of all numbers.",
-    "layer_sizes": "Input pixels, then the hidden widths, such as 784,500,500.",
+    "layer_sizes": "Input pixels, then the hidden widths.",
     "local_fields": "Locally connected layers, field/stride x channels, such as "
     "10x10/6x128,2x2/1x220; empty: dense.",
-    "batch_size": "Images in a training step (Forward-Forward adds as many hybrids).",
+    "batch_size": "Images in a batch. Forward-Forward adds as many hybrids.",
     "n_epochs": "Epochs of Forward-Forward, backprop and Mono-Forward.",
     "goodness": "Goodness of a layer, of its squared activities.",
     "threshold": "θ per neuron: goodness above it means real.",
     "temperature": "Divides the goodness minus θ before the logistic.",
     "normalization": "L2 normalisation of every layer's input.",
-    "normalize_as": "eager: normalised activities are made; deferred: each row's factor is applied "
-    "to the product instead, equal to rounding, and the sum of squares is the goodness' own.",
+    "normalize_as": "Normalise activities, or the next product. Deferred, each "
+    "row's factor is applied to the product of the layer above, equal to rounding, and the sum "
+    "of squares is the goodness' own.",
     "peer_strength": "λ of peer normalisation; 0 switches it off.",
     "init": "Initial weights N(0, std), std: sqrt2 is √2, fan_in 1/√fan-in, he √(2/fan-in).",
     "optimizer": "The same for every algorithm.",
@@ -51,11 +52,12 @@ HELP = {
     "hybrid_loss": "Loss of bp-hybrid: that of all layers, or of the top one alone.",
     "label_answer": "Who answers in ff-label: a softmax head, or the goodness of ten labels.",
     "passes": "Positives and negatives in one matmul (joined) or one each (separate).",
-    "order": "step-major: a batch goes through all layers before the next one; layer-major: "
-    "--in-flight batches go through a group of layers, then through the next group: the same "
-    "numbers, for rules whose layers do not wait for each other.",
-    "in_flight": "Batches in flight in layer-major order; auto chooses order, batches and groups "
-    "for the on-chip memory of the first --profile.",
+    "order": "Batch by batch, or layers by groups. step-major: a batch goes through "
+    "all layers before the next one; layer-major: --in-flight batches go through a group of "
+    "layers, then through the next group: the same numbers, for rules whose layers do not wait for "
+    "each other.",
+    "in_flight": "Batches in flight in layer-major order, or auto. It chooses order, batches and "
+    "groups for the on-chip memory of the first --profile.",
     "layer_groups": "Layers in each group of layer-major order, such as 2,1,1; empty: one each.",
     "gradient": "Gradient of a layer's weights: stored whole, or consumed at-once, block by block, "
     "by the optimiser.",
@@ -74,7 +76,7 @@ HELP = {
     "head_averaging": "η of the polynomial-decay mean of the head's weights over its epochs; 0: "
     "the last weights answer.",
     "softmax_lr": "Learning rate of the softmax head.",
-    "softmax_epochs": "Epochs of the softmax head on frozen features.",
+    "softmax_epochs": "Epochs of the softmax head.",
 }
 
 # The flags that the reference project has, first in every help text and in its order.
@@ -103,6 +105,7 @@ def settings_flags(command: Command) -> Command:
     fields = {field.name: field for field in dataclasses.fields(Settings)}
     names = [*FIRST, *(name for name in fields if name not in FIRST)]
     usual = Settings.from_preset(DEFAULT_PRESET).to_dict()
+    command = help_all_flag(command)
     for name in reversed(names):
         command = click.option(
             *filter(None, [ALSO.get(name), f"--{name.replace('_', '-')}"]),
@@ -116,8 +119,7 @@ def settings_flags(command: Command) -> Command:
         type=click.Choice(PRESETS),
         default=DEFAULT_PRESET,
         show_default=True,
-        help="Named settings, which the flags of single settings override; `ffenergy presets` "
-        "lists them.",
+        help="Named settings; see `ffenergy presets`. Flags of single settings override them.",
     )(command)
 
 
@@ -221,9 +223,9 @@ def resume_flags(command: Command) -> Command:
     return click.option(
         "--resume",
         is_flag=True,
-        help="Go on with the run in --outdir, bit for bit as if it had never stopped, on a like "
-        "machine with as many BLAS threads; settings are those it began with, and so are profiles "
-        "unless --profile names others. Where there is no run, begin it.",
+        help="Go on with the run in --outdir, bit for bit. It ends as if it had never stopped, on "
+        "a like machine with as many BLAS threads; settings are those it began with, and so are "
+        "profiles unless --profile names others. Where there is no run, begin it.",
     )(command)
 
 
@@ -233,9 +235,9 @@ def met_flag(command: Command) -> Command:
         "--memory",
         "met",
         type=click.Choice(MEMORIES),
-        help="What the bytes meet: a cache with write-backs (products as BLAS packs them), a "
+        help="What the bytes meet. A cache with write-backs (products as BLAS packs them), a "
         "scratchpad, which knows what is dead and drops it, or a memory managed by who knows what "
-        f"will be used again [default: {MEMORIES[0]}].",
+        f"will be used again.  [default: {MEMORIES[0]}]",
     )(command)
 
 
@@ -264,10 +266,18 @@ def data_flags(command: Command) -> Command:
     return click.option(
         "--data-dir",
         type=click.Path(path_type=Path),
-        help="Folder with the four IDX files (.gz or plain), or with a subfolder of the data set's "
+        help="Folder with the four IDX files, .gz or plain. Or with a subfolder of the data set's "
         "name that has them; FFENERGY_DATA_DIR does the same. Without it: cache, download, or "
         "the small sample of MNIST inside the package.",
     )(command)
+
+
+def fitting_profiles(
+    ctx: click.Context, param: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """What a shell completes a profile to: a bundled one, else a file."""
+    found = [CompletionItem(name) for name in profiles() if name.startswith(begun)]
+    return found or [CompletionItem(begun, type="file")]
 
 
 def profile_flags(command: Command) -> Command:
@@ -276,9 +286,10 @@ def profile_flags(command: Command) -> Command:
         "--profile",
         multiple=True,
         metavar="NAME|FILE",
-        help="Hardware profile that prices the run, or a TOML file with your own; repeat it for "
-        f"more, the first is the headline [default: {' and '.join(DEFAULT_PROFILES)}]. "
-        "`ffenergy profiles` shows them.",
+        shell_complete=fitting_profiles,
+        help="Prices of a chip; `ffenergy profiles` shows them. Or a TOML file with your own. "
+        "Repeat it for more, the first is the headline.  "
+        f"[default: {' and '.join(DEFAULT_PROFILES)}]",
     )(command)
 
 
@@ -290,10 +301,10 @@ def output_flags(command: Command) -> Command:
     command = click.option(
         "--force",
         is_flag=True,
-        help="Replace an older run in the output directory, that is, the files that it recorded.",
+        help="Replace an older run in --outdir. That is, the files that it recorded.",
     )(command)
     return click.option(
         "--outdir",
         type=OutputFolder(),
-        help="Where the run is written; by default a folder under runs/.",
+        help="Where it is written. By default a folder under runs/.",
     )(command)

@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -59,7 +60,7 @@ class Commands(Mapping[str, click.Command]):
 
 def with_lines_kept(command: click.Command) -> click.Command:
     """Put click's sign for "keep these lines", a backspace, where help texts have a name for it."""
-    command.help = (command.help or "").replace("\\b", "\b")
+    command.help = cleandoc(command.help or "").replace("\\b", "\b")
     command.short_help = summary_of(command.help)
     return command
 
@@ -136,7 +137,7 @@ def told(error: BaseException) -> FfenergyError:
 @click.group(
     cls=OneLineErrors,
     commands=cast("dict[str, click.Command]", Commands()),
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="ffenergy")
 def main() -> None:

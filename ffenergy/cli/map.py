@@ -10,6 +10,9 @@ from typing import Final
 import click
 import pandas as pd
 
+from ffenergy.cli.flags import fitting_profiles
+from ffenergy.cli.help import Grouped
+from ffenergy.cli.lists import Several
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.warning import warn
 from ffenergy.costs import as_it_runs, regimes
@@ -33,7 +36,7 @@ HEADLINE: Final = ("adam", 100)
 """Of the line of chips, where no run says otherwise."""
 
 
-@click.command("map")
+@click.command("map", cls=Grouped)
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--width", default="1000,2000", show_default=True, help="Units of every hidden layer, a list."
@@ -49,9 +52,10 @@ HEADLINE: Final = ("adam", 100)
 )
 @click.option(
     "--optimizer",
+    type=Several(whole_map.OPTIMIZERS),
     default=",".join(whole_map.OPTIMIZERS),
     show_default=True,
-    help="sgd, momentum, adam, a list.",
+    help="Optimisers, a list.",
 )
 @click.option(
     "--on-chip",
@@ -61,6 +65,8 @@ HEADLINE: Final = ("adam", 100)
 )
 @click.option(
     "--rules",
+    type=Several(rule for rule in shapes() if rule != registry.BACKPROP),
+    metavar="NAMES",
     show_default="every local rule whose layers learn together",
     help="What is held against backprop, a list of rules that have closed forms.",
 )
@@ -68,6 +74,7 @@ HEADLINE: Final = ("adam", 100)
     "--profile",
     multiple=True,
     metavar="NAME|FILE",
+    shell_complete=fitting_profiles,
     help="Hardware profile, or a TOML file with your own; repeat it for more, the first is the "
     "headline [default: every bundled one]. `ffenergy profiles` shows them.",
 )

@@ -20,7 +20,7 @@ from ffenergy.cli.flags import (
     settings_flags,
 )
 from ffenergy.cli.help import Grouped
-from ffenergy.cli.lists import list_flags
+from ffenergy.cli.lists import Several, list_flags
 from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.cli.rule_flags import known, named, rule_flags
@@ -44,6 +44,7 @@ from ffenergy.report import files, grids, headline, text
 from ffenergy.report import steps as step_tables
 from ffenergy.report.document import FORMAT
 from ffenergy.rules.kit.stages import Rule
+from ffenergy.rules.registry import rules
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.sweeps.step_grids import AXES, grid, sweep
@@ -57,9 +58,11 @@ def measurable(kind: type[Rule]) -> bool:
 @click.command(cls=Grouped)
 @click.option(
     "--algorithms",
+    type=Several(name for name, kind in rules().items() if measurable(kind)),
+    metavar="NAMES",
     default=known(lambda kind: kind.compared and kind.trains_layers).replace(" ", ""),
     show_default=True,
-    help=f"Which training steps to count, with commas, among {known(measurable)}.",
+    help=f"Whose steps to count, with commas, among {known(measurable)}.",
 )
 @rule_flags
 @click.option(
@@ -67,7 +70,7 @@ def measurable(kind: type[Rule]) -> bool:
     type=click.IntRange(min=1),
     default=2,
     show_default=True,
-    help="Steps to run; full batches are all alike, so the figures of one do not change.",
+    help="Steps to run. Full batches are all alike, so the figures of one do not change.",
 )
 @output_flags
 @memory_flag
@@ -94,6 +97,17 @@ def measure(
 ) -> None:
     r"""Count and price one training step, for any network, in seconds.
 
+    Flags that take lists sweep: every combination of --batch-size, --width, --depth, --optimizer
+    and --dtype (values with commas) and of --layer-sizes (networks with semicolons) becomes rows
+    of one table. With --outdir they are sweep.csv, and where Forward-Forward costs less than
+    backprop is drawn in sweep.png and sweep.svg.
+
+    \b
+    Examples:
+      ffenergy measure --layer-sizes 784,2000,2000,2000,2000
+      ffenergy measure --preset seed --batch-size 1000 --algorithms ff --outdir runs/big-batch
+      ffenergy measure --batch-size 10,100 --width 250,500,1000 --depth 4 --outdir runs/sweep
+
     A step trains every layer; of ff-greedy it is one step of each layer's stage.
 
     Counts depend on shapes alone, so random pixels serve as data and nothing is learned. With
@@ -101,18 +115,7 @@ def measure(
     tables (decomposition.csv, energy.csv, levels.csv, reuse.csv, misses.csv, live.csv, peak.csv,
     alive.csv, steps.csv) its steady state, with a data set of --n-train images (or 60,000).
 
-    Flags that take lists sweep: every combination of --batch-size, --width, --depth, --optimizer
-    and --dtype (values with commas) and of --layer-sizes (networks with semicolons) becomes rows
-    of one table. With --outdir they are sweep.csv, and where Forward-Forward costs less than
-    backprop is drawn in sweep.png and sweep.svg.
-
     Figures are of one batch of images: of a step with several in flight, the share of one.
-
-    \b
-    Examples:
-      ffenergy measure --layer-sizes 784,2000,2000,2000,2000
-      ffenergy measure --preset seed --batch-size 1000 --algorithms ff --outdir runs/big-batch
-      ffenergy measure --batch-size 10,100 --width 250,500,1000 --depth 4 --outdir runs/sweep
     """
     asked = Answering(quiet, verbose, as_json, conditions, scenario)
     auto = asks_for_order(overrides)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ffenergy.cli.answering import json_flag, print_json
+from ffenergy.cli.flags import fitting_profiles
 from ffenergy.energy import Constant, Profile, load_profile
 from ffenergy.energy import profiles as bundled_profiles
 from ffenergy.report.document import FORMAT
@@ -16,7 +17,7 @@ WIDTH = 100
 
 
 @click.command()
-@click.argument("name", required=False, metavar="[NAME|FILE]")
+@click.argument("name", required=False, metavar="[NAME|FILE]", shell_complete=fitting_profiles)
 @json_flag
 def profiles(name: str | None, *, as_json: bool) -> None:
     """Show the hardware profiles, or the one called NAME (or in FILE) with all its notes.

@@ -8,6 +8,7 @@ import click
 
 from ffenergy.cli.answering import Answering, answer_flags, where_it_is
 from ffenergy.cli.flags import met_flag, profile_flags
+from ffenergy.cli.help import Grouped
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.cli.warning import warn
 from ffenergy.energy import choose_profiles
@@ -18,7 +19,7 @@ from ffenergy.report.text import everything
 from ffenergy.runs.directory import RunDirectory
 
 
-@click.command()
+@click.command(cls=Grouped)
 @click.argument("run", type=click.Path(path_type=Path))
 @rule_flags
 @profile_flags

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
 
 import click
 
+from ffenergy.cli.help import Command
 from ffenergy.errors import SettingsError
 from ffenergy.rules import registry
 from ffenergy.rules.kit.stages import Rule
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def known(chosen: Callable[[type[Rule]], bool] = lambda kind: True) -> str:
@@ -44,6 +42,6 @@ def rule_flags(command: Command) -> Command:
         is_eager=True,
         expose_value=False,
         callback=read,
-        help="A learning rule of your own, such as my_rule:MyRule; repeat it for more. Those of "
+        help="A learning rule of your own, such as my_rule:MyRule. Repeat it for more; those of "
         "installed packages are known without it.",
     )(command)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from ffenergy.cli.flags import OutputFolder, data_flags, memory_flag
+from ffenergy.cli.flags import OutputFolder, data_flags, fitting_profiles, memory_flag
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import versions
@@ -52,6 +52,7 @@ from ffenergy.trained import examples
 @click.option(
     "--profile",
     metavar="NAME|FILE",
+    shell_complete=fitting_profiles,
     help="Price every traced cell under this hardware profile (see `ffenergy profiles`); "
     'in_flight = "auto" chooses orders for its memory on the chip.',
 )

@@ -8,10 +8,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import pytest
+from click.shell_completion import BashComplete
 from click.testing import Result
 
+from ffenergy.cli import main
 from ffenergy.files.documents import plain
 from ffenergy.report import document
 from ffenergy.report.book import Book
@@ -118,6 +121,45 @@ def test_options_stand_in_groups_and_choices_can_be_completed(invoke: Invoke) ->
     assert "[adam|momentum|sgd]" in told
     assert "[quick|seed|" in told
     assert "..." not in invoke("--help").stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_help_is_short_and_names_every_option(command: str) -> None:
+    found = main.commands[command]
+    told = found.context_class(found, info_name=f"ffenergy {command}", terminal_width=98).get_help()
+    assert len(told.splitlines()) <= 80
+    assert max(map(len, told.splitlines())) <= 100
+    for param in found.params:
+        assert isinstance(param, click.Argument) or param.opts[-1] in told
+
+
+def test_help_all_says_the_rest_in_full(invoke: Invoke) -> None:
+    brief, whole = (invoke("compare", flag).stdout for flag in ("--help", "--help-all"))
+    assert "--peer-strength, --init" in brief
+    assert "λ of peer normalisation" not in brief
+    assert "λ of peer normalisation" in whole
+    assert "Written to --outdir:" not in brief
+    assert "Written to --outdir:" in whole
+    assert "ffenergy compare --preset seed --n-train 20000" in brief
+    assert "[step-major]" in brief  # at 80 columns, no name is broken
+
+
+COMPLETIONS = {
+    "measure --optimizer adam,s": ["adam,sgd"],
+    "compare --preset seed": ["seed", "seed-scaled-head"],
+    "compare --algorithms ff,b": ["ff,bp", "ff,bp-hybrid"],
+    "train mono": ["mono-forward"],
+    "report x --profile dally-": ["dally-wire", "dally-grid"],
+    "presets q": ["quick"],
+}
+
+
+@pytest.mark.parametrize(("typed", "completed"), COMPLETIONS.items())
+def test_a_shell_completes_choices(typed: str, completed: list[str]) -> None:
+    *before, begun = typed.split()
+    shell = BashComplete(main, {}, "ffenergy", "_FFENERGY_COMPLETE")
+    offered = shell.get_completions(before, begun)
+    assert [one.value for one in offered] == completed
 
 
 @pytest.mark.parametrize("command", ["sweep", "transfer"])
