@@ -25,8 +25,8 @@ def diff(before: Path, after: Path, *, as_json: bool) -> None:
     r"""Say what changed from the first RUN to the second: settings, errors, bytes, energy.
 
     Bytes and energy are of whole runs, every operation streaming its operands, per algorithm, layer
-    and phase; what is alike is left out. Energies are compared where both runs were priced under
-    the same headline profile.
+    and phase. What is alike is named and left out. Energies are compared where both runs were
+    priced under the same headline profile.
 
     \b
     Example:
@@ -36,8 +36,8 @@ def diff(before: Path, after: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"format": FORMAT, **found.document()})
         return
-    if not found.settings:
-        click.echo("Settings are alike.")
+    for sentence in found.alike():
+        click.echo(text.wrapped(sentence))
     names = Settings.from_preset("quick").to_dict()
     for name, values in found.settings.items():
         told = flag_of(name) if name in names else name.replace("_", " ")

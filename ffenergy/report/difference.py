@@ -30,9 +30,11 @@ class Side:
 
     @property
     def profile(self) -> str:
-        """Name of the headline profile; empty without prices."""
+        """Name of the headline profile, in old runs that of the tables; empty without either."""
         records = self.run.configuration.get("profiles") or []
-        return str(records[0]["name"]) if records and self.energy is not None else ""
+        if self.energy is None or records:
+            return str(records[0]["name"]) if records else ""
+        return str(self.energy["profile"].iloc[0])
 
     @cached_property
     def moved(self) -> dict[tuple[str, ...], int]:
@@ -117,7 +119,7 @@ class Difference:
     @cached_property
     def energy(self) -> pd.DataFrame:
         """Energy by algorithm, layer and phase; empty unless both are under one profile."""
-        if self.before.profile != self.after.profile or not self.before.profile:
+        if self.before.profile != self.after.profile or not all(side.spent for side in self.sides):
             return self._places({}, {})
         return self._places(self.before.spent, self.after.spent)
 
@@ -140,8 +142,24 @@ class Difference:
         changed = (table["difference"] != 0) | (table["layer"] == "all")
         return table[changed].reset_index(drop=True)
 
+    def alike(self) -> list[str]:
+        """Say in sentences what does not differ, and what cannot be compared."""
+        found = [] if self.settings else ["Settings are alike."]
+        if not _changed(self.errors).any():
+            found.append("Test errors are alike.")
+        if not _changed(self.bytes).any():
+            found.append("Bytes are alike.")
+        if self.energy.empty:
+            found.append(
+                "Energy is not compared: that takes one headline profile, and energy.csv and "
+                "steps.csv in both runs."
+            )
+        elif not _changed(self.energy).any():
+            found.append("Energy is alike.")
+        return found
+
     def tables(self) -> list[Table]:
-        """The tables to print."""
+        """The tables to print: of algorithms for which something changed."""
         named = columns(["algorithm"])
         shown = [
             *named,
@@ -149,17 +167,22 @@ class Difference:
             Column("after", "after", "%", fixed(2)),
             Column("difference", "change", "points", fixed(2, signed=True)),
         ]
-        found = [table("errors", "Test error", "run.json", shown, self.errors)]
+        found = []
+        errors = _of_changed(self.errors)
+        if not errors.empty:
+            found.append(table("errors", "Test error", "run.json", shown, errors))
         unit = UNITS.get(self.before.unit, "J")
-        for name, frame, symbol, caption in (
-            ("bytes", self.bytes, "B", "Bytes of the whole run, eager, where they changed"),
-            ("energy", self.energy, unit, "Energy of the whole run, eager, where it changed"),
+        caption = "{} of the whole run, eager: all, and where {} changed"
+        for name, frame, symbol, words in (
+            ("bytes", self.bytes, "B", ("Bytes", "they")),
+            ("energy", self.energy, unit, ("Energy", "it")),
         ):
-            if not frame.empty:
+            rows = _of_changed(frame)
+            if not rows.empty:
                 amounts = [amount("before", "before", symbol), amount("after", "after", symbol)]
                 change = amount("difference", "change", symbol, signed=True)
                 by = [*named, *columns(["layer", "phase"]), *amounts, change]
-                found.append(table(name, caption, "", by, frame))
+                found.append(table(name, caption.format(*words), "", by, rows))
         return found
 
     def document(self) -> dict[str, Any]:
@@ -173,3 +196,15 @@ class Difference:
             "energy_unit": UNITS.get(self.before.unit),
             "energy": self.energy.to_dict("records"),
         }
+
+
+def _changed(frame: pd.DataFrame) -> pd.Series:
+    """Whether a row differs; what only one run has does too."""
+    before, after = frame["before"], frame["after"]
+    return (before != after) & ~(before.isna() & after.isna())
+
+
+def _of_changed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of algorithms that have one that differs."""
+    names = frame.loc[_changed(frame), "algorithm"]
+    return frame[frame["algorithm"].isin(names)]

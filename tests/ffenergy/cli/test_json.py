@@ -82,7 +82,8 @@ def test_diff_says_what_changed(
 ) -> None:
     alike = invoke("diff", finished_run.path, copied_run)
     assert alike.exit_code == 0, alike.output
-    assert "Settings are alike." in alike.stdout
+    same = ["Settings are alike.", "Test errors are alike.", "Bytes are alike.", "Energy is alike."]
+    assert alike.stdout.splitlines() == same
     found = held(printed(invoke("diff", finished_run.path, copied_run, "--json")), "diff")
     assert found["settings"] == {}
     assert {row["difference"] for row in found["bytes"]} == {0}
@@ -101,6 +102,22 @@ def test_diff_says_what_changed(
     told = invoke("diff", finished_run.path, other)
     assert "--layer-sizes: 784,24,16 → 784,16,16" in told.stdout
     assert max(map(len, told.stdout.splitlines())) <= 100
+    assert "Bytes of the whole run, eager: all, and where they changed" in told.stdout
+    assert "alike" not in told.stdout
+
+
+def test_diff_leaves_out_an_algorithm_that_is_alike(
+    invoke: Invoke, finished_run: Any, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    # backprop alone has another rate: the same bytes, another error; nothing else changes
+    done = invoke("compare", *finished_run.flags, "--bp-lr", "0.05", "--outdir", other)
+    assert done.exit_code == 0, done.output
+    told = invoke("diff", finished_run.path, other).stdout
+    assert told.startswith("Bytes are alike.\nEnergy is alike.\n--bp-lr: 0.001 → 0.05\n")
+    table = told.partition("Test error")[2]
+    assert "backprop" in table
+    assert "Forward-Forward" not in table
 
 
 def test_presets_lists_their_differences(invoke: Invoke) -> None:
