@@ -31,7 +31,7 @@ from ffenergy.files.documents import SEAL, parse_json, read_text
 from ffenergy.files.folder import FILES, Folder
 from ffenergy.report import files
 from ffenergy.report.book import Book, saved_profiles
-from ffenergy.report.pictures import sweep_costs
+from ffenergy.report.pictures import sweep_costs, sweep_errors
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.runs.results import signature_row
 from ffenergy.runs.run import Run
@@ -63,7 +63,7 @@ class Pricer:
 
 
 def reprice(folder: Path, profile: str | None = None) -> None:
-    """Write a sweep's tables and its picture of costs anew; without joules, its counts alone."""
+    """Write a sweep's tables and pictures anew; without joules, its counts alone."""
     document = parse_json(read_text(folder / DOCUMENT))
     types = {"cell": str, "message": str}
     cells = pd.read_csv(folder / "cells.csv", dtype=types)
@@ -130,6 +130,8 @@ def _write(
     contents = {f"{name}.csv": as_csv(table) for name, table in written.items()}
     if energy and (folder / "costs.png").exists():
         contents["costs.png"] = sweep_costs.render(summary, energy)["png"]
+    if (folder / "sweep.png").exists():
+        contents["sweep.png"] = sweep_errors.render(summary, swept)["png"]
     record(folder, contents)
 
 

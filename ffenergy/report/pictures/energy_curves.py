@@ -73,15 +73,16 @@ def render(
     scale, unit = SCALES[profile.result_unit]
     table = table * scale
     with rc_context(LOOK):
-        figure = Figure(figsize=(9.5, 5.2), layout="constrained")
+        figure = Figure(figsize=(9.5, 5.8), layout="constrained")
         ax = figure.subplots()
         _lines(ax, table, measured is not None)
         _regimes(ax, network)
+        figure.legend(loc="outside lower center", ncols=2)
         ax.set_ylabel(f"energy of a batch, {unit}")
         ax.set_xlabel("memory on the chip, MiB")
         sizes = "-".join(map(str, network.layer_sizes))
         ax.set_title(
-            f"One training batch of {network.batch_size}, {sizes}, {network.optimizer}. "
+            f"One training batch of {network.batch_size}, {sizes}, {network.optimizer}\n"
             f"{profile.title}",
             loc="left",
             pad=26,
@@ -121,8 +122,6 @@ def _lines(ax: Axes, table: pd.DataFrame, is_measured: bool) -> None:
         ),
         FORWARD_FORWARD: ("Forward-Forward, best order", orange, "-"),
     }
-    if is_measured:
-        names = {AS_IT_RUNS[BACKPROP]: ("backprop, as it runs", blue, (0, (5, 2))), **names}
     for name, (label, colour, style) in names.items():
         ax.plot(places, table[name], color=colour, linestyle=style, linewidth=2.2, label=label)
     ax.fill_between([], [], [], color="#999999", alpha=0.4, label="down to what any program moves")
@@ -132,7 +131,6 @@ def _lines(ax: Axes, table: pd.DataFrame, is_measured: bool) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(places[0], places[-1])
     ax.set_ylim(0, 1.05 * float(table.to_numpy().max()))
-    ax.legend(loc="upper right")
 
 
 def _regimes(ax: Axes, network: Network) -> None:

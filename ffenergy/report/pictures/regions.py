@@ -60,11 +60,12 @@ LEGEND: Final = {
     Verdict.BP_PROVEN: "BP cheaper, proven",
 }
 WRITTEN: Final = {
-    Verdict.RULE_PROVEN: ("FF\nproven", "white"),
+    Verdict.RULE_PROVEN: ("FF\nproven", "#FEFEFE"),
     Verdict.UNDECIDED: ("?", "#444444"),
-    Verdict.BP_KNOWN: ("BP", "black"),
-    Verdict.BP_PROVEN: ("BP\nproven", "white"),
+    Verdict.BP_KNOWN: ("BP", "#010101"),
+    Verdict.BP_PROVEN: ("BP\nproven", "#FEFEFE"),
 }
+"""Names and their colours: on a region not quite black and white, which follow light and dark."""
 OPTIMIZERS: Final = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
 CHIPS: Final = {
     "edge-7nm-lpddr5": "edge board",
@@ -187,7 +188,8 @@ def _panel(
     """Regions of one optimiser, the three regimes above them; returns who wins where."""
     found = [network.replace(batch_size=batch) for batch in batches]
     codes = winners(found, sizes, profile)
-    colours = ListedColormap([COLOURS[verdict] for verdict in SCALE])
+    paper = {Verdict.UNDECIDED: "none"}  # what lies below, light or dark
+    colours = ListedColormap([(COLOURS | paper)[verdict] for verdict in SCALE])
     norm = BoundaryNorm(np.arange(len(SCALE) + 1) - 0.5, len(SCALE))
     ax.pcolormesh(
         sizes, batches, codes, cmap=colours, norm=norm, shading="nearest", zorder=0, rasterized=True

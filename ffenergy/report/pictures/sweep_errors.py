@@ -27,7 +27,8 @@ def render(summary: pd.DataFrame, swept: Sequence[str]) -> dict[str, bytes]:
 
     Lines over the setting with most values, a colour per algorithm and a mark per combination of
     the other settings; too many of them, or single combinations, make a list of points, the best
-    on top. Bars are one standard deviation over the seeds. Empty if nothing is complete.
+    on top. Where the setting is swept for some algorithms alone, the others are level lines. Bars
+    are one standard deviation over the seeds. Empty if nothing is complete.
     """
     done = summary.dropna(subset=["test_error_mean"])
     if done.empty:
@@ -35,29 +36,39 @@ def render(summary: pd.DataFrame, swept: Sequence[str]) -> dict[str, bytes]:
     names = [name for name in swept if len(done[name].drop_duplicates()) > 1]
     axis = _axis(done, names)
     with rc_context(LOOK):
-        figure = _points(done, names) if axis is None else _lines(done, axis, names)
+        level = [] if axis is None else not_swept(summary, axis)
+        figure = _points(done, names) if axis is None else _lines(done, axis, names, level)
         ax = figure.axes[0]
         error = f"{done['error_on'].iloc[0]} error, %"
         (ax.set_xlabel if axis is None else ax.set_ylabel)(error)
         sample = " · SAMPLE, not the full data set" if done["is_sample"].any() else ""
         seeds = counted(int(done["n"].min()), int(done["n"].max()), "seed")
         bars = "; bars: one standard deviation" if done["n"].max() > 1 else ""
-        about = f"{done['dataset'].iloc[0]}, {seeds}{bars}{sample}"
+        lines = f"; level lines: {axis} is not theirs" if level else ""
+        about = f"{done['dataset'].iloc[0]}, {seeds}{bars}{lines}{sample}"
         headline(figure, f"Least error: {least_errors(done, names)}", about)
         return saved(figure)
 
 
 def least_errors(done: pd.DataFrame, names: Sequence[str] = ()) -> str:
-    """The least error of every algorithm, and the settings that reached it."""
+    """The least error of every algorithm, and which of the settings swept for it reached that."""
     told = []
     for algorithm in algorithms_of(done):
         own = done[done["algorithm"] == algorithm]
         best = own.sort_values("test_error_mean", kind="stable").iloc[0].to_dict()
-        at = described({str(name): value for name, value in best.items()}, names)
+        varied = [name for name in names if len(own[name].drop_duplicates()) > 1]
+        at = described({str(name): value for name, value in best.items()}, varied)
         told.append(
             f"{short_name(algorithm)} {best['test_error_mean']:.2f} %{f' ({at})' if at else ''}"
         )
     return ", ".join(told)
+
+
+def not_swept(summary: pd.DataFrame, axis: str) -> list[str]:
+    """The algorithms that have one value of a setting where others were to have several."""
+    places = summary[["algorithm", axis]].drop_duplicates()
+    values = places["algorithm"].value_counts()
+    return [one for one in algorithms_of(summary) if values[one] == 1 < values.max()]
 
 
 def _axis(done: pd.DataFrame, names: Sequence[str]) -> str | None:
@@ -71,7 +82,7 @@ def _axis(done: pd.DataFrame, names: Sequence[str]) -> str | None:
     return axis if lines <= MOST_LINES and full else None
 
 
-def _lines(done: pd.DataFrame, axis: str, names: Sequence[str]) -> Figure:
+def _lines(done: pd.DataFrame, axis: str, names: Sequence[str], level: Sequence[str]) -> Figure:
     figure = Figure(figsize=(11, 5), layout="constrained")
     ax = figure.subplots()
     numeric = done[axis].dtype.kind in "if"
@@ -87,6 +98,9 @@ def _lines(done: pd.DataFrame, axis: str, names: Sequence[str]) -> Figure:
                 told = str(key[0])
             who = "" if told and len(algorithms_of(done)) == 1 else short_name(algorithm)
             label = ", ".join(filter(None, [who, told]))
+            if algorithm in level:
+                _level(ax, rows, algorithm, mark, label)
+                continue
             rows = rows.assign(place=[values.index(v) for v in rows[axis]]).sort_values("place")
             places = rows[axis] if numeric else rows["place"]
             _bars(ax, places, rows, algorithm, mark, label)
@@ -102,6 +116,14 @@ def _lines(done: pd.DataFrame, axis: str, names: Sequence[str]) -> Figure:
     title = others[0] if len(others) == 1 else None
     figure.legend(loc="outside right center", fontsize=9, title=title)
     return figure
+
+
+def _level(ax: Axes, rows: pd.DataFrame, algorithm: str, mark: str, label: str) -> None:
+    """A line across, with a band of one standard deviation."""
+    colour = ALGORITHM_COLOURS.get(algorithm, "#000000")
+    for mean, std in zip(rows["test_error_mean"], rows["test_error_std"].fillna(0.0), strict=True):
+        ax.axhline(mean, color=colour, linestyle=mark[1:], label=label)
+        ax.axhspan(mean - std, mean + std, color=colour, alpha=0.15, linewidth=0)
 
 
 def _bars(

@@ -69,6 +69,19 @@ def test_a_grid_gives_a_line_with_bars_per_algorithm_and_other_setting(
     assert render(pd.DataFrame(rows), ["n_blur", "goodness"]) == files
 
 
+def test_an_algorithm_without_the_swept_setting_is_a_level_line(drawn: list[Figure]) -> None:
+    rows = [row("bp-hybrid", 2.9, hybrid_loss="all"), row("bp-hybrid", 3.5, hybrid_loss="top")]
+    rows += [row("ff", 2.7, hybrid_loss="all")]
+    render(pd.DataFrame(rows), ["hybrid_loss"])
+    (ax,) = drawn[0].axes
+    assert len(ax.containers) == 1  # bp-hybrid's two points
+    level = [line for line in ax.lines if line.get_label() == "FF"]
+    assert [list(line.get_ydata()) for line in level] == [[2.7, 2.7]]
+    title = " ".join(drawn[0].get_suptitle().split())
+    assert title.startswith("Least error: FF 2.70 %, BP hybrids 2.90 % (hybrid_loss=all)")
+    assert "level lines: hybrid_loss is not theirs" in title
+
+
 def test_single_combinations_give_points_the_best_on_top(drawn: list[Figure]) -> None:
     rows = [row(error=3.0 - k / 10, lr=10.0**-k, temperature=k + 1.0) for k in range(5)]
     render(pd.DataFrame(rows), ["lr", "temperature"])
