@@ -44,35 +44,33 @@ class Answer:
         """Share of the saving that L2 normalisation eats; NaN without a saving."""
         return self.normalisation / self.saved if self.saved > 0 else math.nan
 
-    def sentence(self) -> str:
-        """Return the answer as one sentence; every number in it is computed."""
+    def sentences(self) -> str:
+        """Return the answer in two or three short sentences; every number in them is computed."""
         whole = quantity(self.backprop, self.unit)
-        eaten = self._normalisation_clause()
+        eaten = f"{self._normalisation_clause()}."
         if self.saved <= 0:
             return (
                 f"{self.scope}, backprop ({whole}) spends nothing on the backward phase that"
-                f" Forward-Forward ({quantity(self.forward_forward, self.unit)}) would save, and"
-                f" {eaten}."
+                f" Forward-Forward ({quantity(self.forward_forward, self.unit)}) would save."
+                f" {eaten}"
             )
         saving = (
             f"{self.scope}, removing the backward pass saves {quantity(self.saved, self.unit)}"
-            f" ({percent(self.saved / self.backprop)} of backprop's {whole}),"
+            f" ({percent(self.saved / self.backprop)} of backprop's {whole})."
         )
         if self.added_back < 0:
             return (
                 f"{saving} Forward-Forward's other phases save another"
-                f" {quantity(-self.added_back, self.unit)}, so all of the saving is real, and"
-                f" {eaten}."
+                f" {quantity(-self.added_back, self.unit)}, so all of the saving is real. {eaten}"
             )
         back = f"{saving} Forward-Forward adds back {quantity(self.added_back, self.unit)}, so"
         if self.kept > 0:
-            return f"{back} {percent(self.kept_share)} of the saving is real, and {eaten}."
+            return f"{back} {percent(self.kept_share)} of the saving is real. {eaten}"
         if self.kept == 0:
-            return f"{back} none of the saving is real and the two cost the same, and {eaten}."
+            return f"{back} none of the saving is real and the two cost the same. {eaten}"
         return (
-            f"{back} none of the saving is real: Forward-Forward costs"
-            f" {figure(self.forward_forward / self.backprop)} times what backprop costs, and"
-            f" {eaten}."
+            f"{back} none of the saving is real: it costs"
+            f" {figure(self.forward_forward / self.backprop)} times what backprop costs. {eaten}"
         )
 
     def _normalisation_clause(self) -> str:

@@ -24,7 +24,7 @@ def page(book: Book, shown: Sequence[Section], pictures: Iterable[Drawn] = ()) -
     drawn = {name.partition(".")[0]: (name, caption, alt) for name, caption, alt in pictures}
     configuration = book.run.configuration
     answers = [*filter(None, [*headline.sentences(book), headline.bound(book)])]
-    answers += [answer.sentence() for answer in book.answers.values()]
+    answers += [answer.sentences() for answer in book.answers.values()]
     parts = [
         "# What moved",
         f"Command: `{configuration['command']}`",

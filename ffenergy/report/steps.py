@@ -67,7 +67,7 @@ def about(settings: Settings) -> str:
 
 def everything(book: Book) -> str:
     """All tables of a step, as text."""
-    sentences = [text.wrapped(answer.sentence()) for answer in book.answers.values()]
+    sentences = [text.wrapped(answer.sentences()) for answer in book.answers.values()]
     return "\n\n".join(["\n".join(sentences), *map(text.table, shown(book))])
 
 

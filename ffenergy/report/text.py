@@ -18,7 +18,7 @@ def everything(book: Book) -> str:
     """Everything there is to print of a run: the answers, what they rest on, tables, findings."""
     head = [
         *(wrapped(one) for one in (*headline.sentences(book), headline.bound(book)) if one),
-        *(wrapped(answer.sentence()) for answer in book.answers.values()),
+        *(wrapped(answer.sentences()) for answer in book.answers.values()),
         wrapped(f"Data: {data_line(book.run)}."),
         wrapped(f"Bytes are counted {accounting_line(book.run)}."),
     ]

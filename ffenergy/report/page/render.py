@@ -132,7 +132,7 @@ def title(run: Run) -> str:
 
 def head(book: Book) -> Head:
     """Question, figures, answer, assumptions; a run without both begins with its first finding."""
-    answers = [answer.sentence() for answer in book.answers.values()]
+    answers = [answer.sentences() for answer in book.answers.values()]
     warned = headline.warnings(book)
     found = [sentence for sentence in findings(book) if sentence not in warned]
     short = headline.sentences(book)

@@ -82,7 +82,7 @@ def sentences(prices: Prices, profile: Profile, size_bytes: int) -> dict[tuple[s
         if size_bytes != on_chip.own_size(profile) or on_chip.uneven(profile):
             told += f" with {memory_size(size_bytes)} on the chip"
         unit = UNITS[profile.result_unit]
-        found[str(scope), str(accounting)] = answer(parts, "energy", unit, told).sentence()
+        found[str(scope), str(accounting)] = answer(parts, "energy", unit, told).sentences()
     return found
 
 

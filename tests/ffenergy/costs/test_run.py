@@ -214,7 +214,7 @@ def test_what_never_trained_is_not_decomposed(priced: Priced) -> None:
 
 def test_the_answer_and_the_tables_are_shown(priced: Priced) -> None:
     book = priced.book
-    sentences = [answer.sentence() for answer in book.answers.values()]
+    sentences = [answer.sentences() for answer in book.answers.values()]
     assert [s.split(",")[1].strip() for s in sentences] == ["eager", "fused"] * 2
     assert all(HEADLINE in sentence for sentence in sentences)
     tables = [one for section in sections(book) for one in section.more]

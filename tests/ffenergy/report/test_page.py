@@ -161,7 +161,7 @@ def test_the_answer_comes_first_and_everything_else_is_there(finished_run: Any, 
     places = [text.index(words) for words in (*told, "On-chip memory", "Accuracy beside cost")]
     assert places == sorted(places)
     for answer in book.answers.values():
-        assert answer.sentence() in text
+        assert answer.sentences() in text
     for words in ("SAMPLE, not the full data set", "Jouppi et al. 2021", "no cache", "seed 0"):
         assert words in text
     for sentence in findings.findings(book):

@@ -156,7 +156,7 @@ def test_the_answer_at_the_own_size_is_that_of_the_command_line(finished_run: An
     profile = profiles()[prices.profiles[0]]
     found = whatif.sentences(prices, profile, on_chip.own_size(profile))
     assert set(found.values()) == {
-        one.sentence() for one in Book(finished_run.run, prices).answers.values()
+        one.sentences() for one in Book(finished_run.run, prices).answers.values()
     }
     assert len(found) == 4
 

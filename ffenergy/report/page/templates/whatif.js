@@ -119,20 +119,20 @@
     const [spentFf, spentBp] = [ff, bp].map((costs) => sum(Object.values(costs).map(energyOf)));
     const saved = -removed;
     const added = sum(Object.values(others));
-    const eaten = normalisationClause(others.normalisation_added ?? 0, saved, unit);
+    const eaten = `${normalisationClause(others.normalisation_added ?? 0, saved, unit)}.`;
     const whole = quantity(spentBp, unit);
     if (saved <= 0) {
-      return `${opening}, backprop (${whole}) spends nothing on the backward phase that Forward-Forward (${quantity(spentFf, unit)}) would save, and ${eaten}.`;
+      return `${opening}, backprop (${whole}) spends nothing on the backward phase that Forward-Forward (${quantity(spentFf, unit)}) would save. ${eaten}`;
     }
-    const saving = `${opening}, removing the backward pass saves ${quantity(saved, unit)} (${percent(saved / spentBp)} of backprop's ${whole}),`;
+    const saving = `${opening}, removing the backward pass saves ${quantity(saved, unit)} (${percent(saved / spentBp)} of backprop's ${whole}).`;
     if (added < 0) {
-      return `${saving} Forward-Forward's other phases save another ${quantity(-added, unit)}, so all of the saving is real, and ${eaten}.`;
+      return `${saving} Forward-Forward's other phases save another ${quantity(-added, unit)}, so all of the saving is real. ${eaten}`;
     }
     const back = `${saving} Forward-Forward adds back ${quantity(added, unit)}, so`;
     const kept = spentBp - spentFf;
-    if (kept > 0) return `${back} ${percent(kept / saved)} of the saving is real, and ${eaten}.`;
-    if (kept === 0) return `${back} none of the saving is real and the two cost the same, and ${eaten}.`;
-    return `${back} none of the saving is real: Forward-Forward costs ${figure(spentFf / spentBp)} times what backprop costs, and ${eaten}.`;
+    if (kept > 0) return `${back} ${percent(kept / saved)} of the saving is real. ${eaten}`;
+    if (kept === 0) return `${back} none of the saving is real and the two cost the same. ${eaten}`;
+    return `${back} none of the saving is real: it costs ${figure(spentFf / spentBp)} times what backprop costs. ${eaten}`;
   }
 
   // ---- what is shown ---------------------------------------------------------------------------
