@@ -1,4 +1,4 @@
-"""How much of what removing backprop saves is real, in figures and in one sentence."""
+"""How much of what removing backprop saves is real, in figures and in short sentences."""
 
 from __future__ import annotations
 
