@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.step_time import interleaved, stepper
 from ffenergy.costs.rehearsal import Workload
-from ffenergy.costs.run_costs import StepAnalyst, tabulate
+from ffenergy.costs.run_costs import measured_kinds, tabulate
 from ffenergy.energy import choose_profiles
 from ffenergy.network import optimizers
 from ffenergy.settings import Settings
@@ -41,8 +41,7 @@ def step_milliseconds(settings: Settings) -> list[float]:
 def millijoules(settings: Settings) -> list[tuple[float, float]]:
     """Return the energy of a full training step of each rule, by reading."""
     profile = choose_profiles((), settings.dtype)[0].profile
-    analyst = StepAnalyst(Workload(settings, 60_000, 0))
-    kinds = [kind for rule in RULES for kind in analyst.of_step(rule)]
+    kinds = measured_kinds(RULES, Workload(settings, 60_000, 0))
     found = []
     for memory, accounting in READINGS:
         energy = tabulate(kinds, [profile], whole_run=False, memory=memory).energy

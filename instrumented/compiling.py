@@ -14,9 +14,12 @@ int64 = cast("Callable[[int], int]", numba.int64)
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile with numba at the first call; keep the machine code on disk where possible."""
+    """Compile with numba at the first call; keep the machine code on disk where possible.
+
+    Compiled loops run beside other threads.
+    """
     try:
-        jitted: object = numba.njit(cache=True)(function)
+        jitted: object = numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # neither the package nor the user has a directory to write to
-        jitted = numba.njit(function)
+        jitted = numba.njit(nogil=True)(function)
     return cast("Callable[P, R]", jitted)

@@ -41,7 +41,7 @@ MISSING = "no Chromium with chromedriver on PATH (Debian: apt-get install chromi
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # a slow machine is no failure
-hypothesis.settings.register_profile("fast", deadline=None, max_examples=30)
+hypothesis.settings.register_profile("fast", deadline=None, max_examples=20)
 
 SMALL = "--layer-sizes 784,24,16 --n-epochs 2 --softmax-epochs 1 --n-train 300 --batch-size 50"
 BLANK = {  # a picture of one pixel by format

@@ -28,6 +28,7 @@ def test_there_are_three() -> None:
     assert list(RECIPES) == ["Add a NumPy rule", "Add a learning rule", "Add a hardware profile"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", RECIPES)
 def test_recipe(
     title: str, invoke: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

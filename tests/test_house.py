@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,9 @@ def imports_of(name: str) -> set[str]:
     return found - {name}
 
 
-IMPORTS = {name: imports_of(name) for name in MODULES}
+@cache
+def imports() -> dict[str, set[str]]:
+    return {name: imports_of(name) for name in MODULES}
 
 
 def circle_in(graph: dict[str, set[str]]) -> list[str]:
@@ -64,7 +67,7 @@ def test_a_circle_is_found():
 
 
 def test_modules_import_in_no_circle():
-    assert circle_in(IMPORTS) == []
+    assert circle_in(imports()) == []
 
 
 ROOMS = re.findall(
@@ -99,7 +102,7 @@ def test_rooms_import_only_rooms_above_them(package):
     place = {room: k for k, room in enumerate(told_rooms(package))}
     against = [
         f"{name} imports {other}"
-        for name, others in IMPORTS.items()
+        for name, others in imports().items()
         for other in others
         if room_of(name) in place and other.startswith(package)
         if room_of(name) != room_of(other)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from ffenergy.costs.network import Layers, Network
+from ffenergy.costs.network import Layers, Network, layers_of
 from ffenergy.energy.chip import Prices
 from ffenergy.energy.uncertainty import FloatArray
 
@@ -68,7 +68,7 @@ def energy(work: Work, off_chip_bytes: float, prices: Prices) -> FloatArray:
 
 def work_of(rule: str, network: Network) -> Work:
     """What a batch of a rule computes, and its bytes on the chip."""
-    layers = Layers(rule, network)
+    layers = layers_of(rule, network)
     total = products(layers)
     if layers.shape.rows == 2:  # goodness of positives and negatives, deferred normalisation
         total += goodness(layers) + deferred_normalization(layers)

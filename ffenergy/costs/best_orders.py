@@ -9,7 +9,7 @@ Each is a program that runs: its own steps are recorded on random pixels and pri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,9 +19,9 @@ from ffenergy.costs.fitting import fitting
 from ffenergy.costs.managed import bearable, with_managed
 from ffenergy.costs.network import Network, shape_name
 from ffenergy.costs.pricing import energy, levels
-from ffenergy.costs.rehearsal import Rehearsal, Workload, rehearse
+from ffenergy.costs.rehearsal import Recording, Rehearsal, Rehearsed, Workload, rehearse
 from ffenergy.costs.run_costs import PricedKind, of_a_batch
-from ffenergy.costs.step_costs import StepCosts, reading_costs
+from ffenergy.costs.step_costs import StepCosts, reading_costs, side_by_side
 from ffenergy.costs.step_kinds import StepKind
 from ffenergy.energy import Profile
 from ffenergy.energy.errors import PricingError
@@ -84,6 +84,7 @@ def built(
         return None
     rehearsals, note = _rehearsals(algorithm, work, on_chip_bytes)
     known = {} if known is None else known
+    _analyse(rehearsals, known, short=False)
     tried = [_priced(one, known, short=False, whole_run=whole_run) for one in rehearsals]
     spent = [spent_by(kinds) for kinds in tried]
     usual = min(
@@ -92,6 +93,7 @@ def built(
     )
     best = spent.index(min(spent))
     if whole_run:
+        _analyse([rehearsals[k] for k in {usual, best}], known, short=True)
         for k in {usual, best}:
             tried[k] += _priced(rehearsals[k], known, short=True, whole_run=True)
     settings = rehearsals[best].work.settings
@@ -183,29 +185,41 @@ def _training(kind: StepKind) -> int:
     return int(kind.trains_layers)
 
 
+def _analyse(rehearsals: Sequence[Rehearsal], known: dict[str, StepCosts], *, short: bool) -> None:
+    """Record the kinds of steps of `_priced`, and analyse those that are not ``known``."""
+    new: dict[str, tuple[str, Recording]] = {}
+    for rehearsal in rehearsals:
+        for one in _layers(rehearsal, short=short):
+            digest = one.signature.digest
+            if digest not in known and digest not in new:
+                new[digest] = rehearsal.algorithm, rehearsal.record(one, RECORDED)
+
+    def analysed(recorded: tuple[str, Recording]) -> StepCosts:
+        algorithm, recording = recorded
+        try:
+            return reading_costs(recording, ACCOUNTING, MEMORY)
+        except InstrumentError as error:
+            raise PricingError(f"{algorithm}, step {recording.kind.label}: {error}") from error
+
+    known |= zip(new, side_by_side(analysed, list(new.values())), strict=True)
+
+
 def _priced(
-    rehearsal: Rehearsal, known: dict[str, StepCosts], *, short: bool, whole_run: bool
+    rehearsal: Rehearsal, known: Mapping[str, StepCosts], *, short: bool, whole_run: bool
 ) -> list[PricedKind]:
     """Price the full kinds of steps that train layers, or the short ones."""
     found = []
-    for one in rehearsal.kinds:
-        if not one.kind.trains_layers or one.kind.short != short:
-            continue
-        digest = one.signature.digest
-        if digest not in known:
-            recording = rehearsal.record(one, RECORDED)
-            try:
-                known[digest] = reading_costs(recording, ACCOUNTING, MEMORY)
-            except InstrumentError as error:
-                raise PricingError(
-                    f"{rehearsal.algorithm}, step {one.kind.label}: {error}"
-                ) from error
+    for one in _layers(rehearsal, short=short):
+        digest, operations = one.signature.digest, len(one.signature.program)
         steps = one.steps if whole_run else of_a_batch(one.kind, rehearsal.work.settings)
-        operations = len(one.signature.program)
         found.append(
             PricedKind(rehearsal.algorithm, one.kind, digest, operations, steps, known[digest])
         )
     return found
+
+
+def _layers(rehearsal: Rehearsal, *, short: bool) -> list[Rehearsed]:
+    return [one for one in rehearsal.kinds if one.kind.trains_layers and one.kind.short == short]
 
 
 def under(profile: Profile) -> Spent:

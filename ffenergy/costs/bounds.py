@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ffenergy.costs.network import Layers, Network, shape_of
+from ffenergy.costs.network import Layers, Network, layers_of, shape_of
 from ffenergy.errors import SettingsError
 from ffenergy.rules.registry import BACKPROP
 
@@ -47,7 +47,7 @@ def backprop_once(network: Network, capacity_bytes: int) -> Bound:
     chip was written since the last such moment and is read before the next. The second term adds
     that W_2 … come in twice a batch, on the way back and on the way forward again.
     """
-    layers, s = Layers(BACKPROP, network), network.states
+    layers, s = layers_of(BACKPROP, network), network.states
     sizes, w = layers.sizes, network.itemsize
     alive = w * sum(
         min(network.batch_size, sizes[k + 1]) * sizes[k] for k in range(1, len(sizes) - 1)
@@ -64,7 +64,7 @@ def backprop_replay(network: Network, capacity_bytes: int) -> Bound:
     Whatever is recomputed, some version of each weight and state that is not on the chip when the
     last row of a batch gets its output delta must be read.
     """
-    layers, s = Layers(BACKPROP, network), network.states
+    layers, s = layers_of(BACKPROP, network), network.states
     weights, first = sum(layers.weights), layers.weights[0]
     cut = max(sum(layers.states) - capacity_bytes, 0)
     twice = (2 + s) * weights - first - 2 * capacity_bytes
@@ -134,7 +134,7 @@ def least(rule: str, network: Network, capacity_bytes: int) -> Bound:
 
 
 def _local(rule: str, network: Network) -> Layers:
-    layers = Layers(rule, network)
+    layers = layers_of(rule, network)
     if not layers.shape.local:
         raise SettingsError(f"{rule} is no local rule; its bounds are BP-1 and BP-2")
     return layers

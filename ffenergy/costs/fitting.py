@@ -11,7 +11,7 @@ import math
 from itertools import pairwise
 from typing import Final
 
-from ffenergy.costs.network import Layers, Network
+from ffenergy.costs.network import Layers, Network, layers_of
 from ffenergy.costs.schedules import ADDED, BATCHES, STORAGE, TILE, Groups
 
 MICRO_TILES: Final = 3 * 4 * 16**2
@@ -31,7 +31,7 @@ def in_flight(
 
     No more than ``batches``, those of an epoch, and than fit behind the chip, K (a_{k-1} + a_k).
     """
-    layers = Layers(rule, network)
+    layers = layers_of(rule, network)
     moved = layers.images + sum(2 * layers.activities[group[0] - 1] for group in groups[1:])
     for group in groups:
         moved += _swept(layers, group, capacity_bytes, stored_gradient=stored_gradient)
@@ -55,7 +55,7 @@ def fitting(
     Raises:
         SettingsError: a rule without a closed form.
     """
-    layers = Layers(rule, network)
+    layers = layers_of(rule, network)
     if not layers.shape.local or layers.shape.greedy:
         return None
     n_layers = len(layers.weights)

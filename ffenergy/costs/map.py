@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ffenergy.costs import batch_energy, bounds, schedules
-from ffenergy.costs.network import PLAIN, Layers, Network, shape_of, shapes
+from ffenergy.costs.network import PLAIN, Network, layers_of, shape_of, shapes
 from ffenergy.costs.regions import SCALE, Verdict, by_bytes, by_energy, with_measurement
 from ffenergy.energy import Profile
 from ffenergy.energy.chip import Chip
@@ -126,7 +126,7 @@ class Work:
             [[one.multiply_adds, one.multiplies, one.specials] for one in work], dtype=np.float64
         )
         self.on_chip = np.array([[one.on_chip_bytes] for one in work], dtype=np.float64)
-        layers = [Layers(rule, network) for network in found]
+        layers = [layers_of(rule, network) for network in found]
         self.behind = np.array([sum(one.states) + sum(one.activities) for one in layers])
 
     def energies(self, chip: Chip, on_chip_bytes: int, found: Side) -> Energies:
@@ -202,7 +202,7 @@ def winners(
 
 def regimes(network: Network, rule: str = FORWARD_FORWARD) -> tuple[int, int]:
     """On-chip bytes from which one layer fits with its state, and from which all fit."""
-    states = Layers(rule, network).states
+    states = layers_of(rule, network).states
     return max(states), sum(states)
 
 

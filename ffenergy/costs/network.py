@@ -8,7 +8,7 @@ B' the rows of a layer, a_k = w B' n_k the activities at boundary k, x = w B n_0
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -98,15 +98,14 @@ def shape_of(rule: str) -> Shape:
 
 @dataclass(frozen=True)
 class Layers:
-    """Bytes of every layer of a network under a rule; backprop's head is one layer more."""
+    """Bytes of every layer of a network under a rule of some shape: `layers_of`.
+
+    Backprop's head is one layer more.
+    """
 
     rule: str
     network: Network
-
-    @cached_property
-    def shape(self) -> Shape:
-        """The rule's shape."""
-        return shape_of(self.rule)
+    shape: Shape
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -154,3 +153,12 @@ class Layers:
     def least_boundary(self) -> int:
         """a: bytes of the narrowest activity between two layers; 0 where there is no boundary."""
         return min(self.activities[1:-1], default=0)
+
+
+def layers_of(rule: str, network: Network) -> Layers:
+    """The layers of a network under a rule; raises SettingsError for a rule without a shape."""
+    return _layers(rule, network, shape_of(rule))
+
+
+_layers = lru_cache(maxsize=1024)(Layers)
+"""A map asks for the same layers at every size of the chip."""

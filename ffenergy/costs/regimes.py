@@ -16,7 +16,7 @@ from ffenergy.costs import as_it_runs, best_orders, bounds
 from ffenergy.costs import map as whole_map
 from ffenergy.costs.best_orders import Built
 from ffenergy.costs.managed import bearable, with_managed
-from ffenergy.costs.network import Layers, Network
+from ffenergy.costs.network import Network, layers_of
 from ffenergy.costs.on_chip import power_below
 from ffenergy.costs.prices import MANAGED, PRICED_GRAIN, Prices
 from ffenergy.costs.rehearsal import STEPS, Recording, Workload
@@ -43,7 +43,7 @@ many accesses for that."""
 def sizes(network: Network, rule: str = FORWARD_FORWARD) -> dict[str, int]:
     """A power of two of on-chip bytes in each regime: below one layer, between, above all."""
     one, every = whole_map.regimes(network, rule)
-    layers = Layers(rule, network)
+    layers = layers_of(rule, network)
     room = 4 * layers.largest_boundary
     between = 2 * power_below(one + room - 1)
     return {

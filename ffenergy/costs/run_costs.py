@@ -24,7 +24,7 @@ from ffenergy.costs.prices import (
 )
 from ffenergy.costs.pricing import energy, levels
 from ffenergy.costs.rehearsal import Recording, Rehearsal, Rehearsed, Workload, rehearse
-from ffenergy.costs.step_costs import StepCosts, step_costs
+from ffenergy.costs.step_costs import StepCosts, side_by_side, step_costs
 from ffenergy.costs.step_kinds import StepKind, What, trains_layers
 from ffenergy.costs.tuned import tuned, with_tuned
 from ffenergy.energy import Profile
@@ -56,6 +56,16 @@ class PricedKind:
     costs: StepCosts
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A kind of step that is to be priced, and its recording if it has not been analysed yet."""
+
+    algorithm: str
+    rehearsed: Rehearsed
+    steps: int | Fraction
+    recording: Recording | None
+
+
 class StepAnalyst:
     """Records and analyses kinds of steps; kinds of equal digest share one analysis.
 
@@ -71,11 +81,12 @@ class StepAnalyst:
     ) -> None:
         self.work, self.further = work, further
         self.analysed = {} if analysed is None else analysed
+        self._recorded: set[str] = set()
 
     def of_run(
         self, algorithm: str, signatures: Sequence[Mapping[str, Any]], say: Say, origin: str = ""
-    ) -> Iterator[PricedKind]:
-        """Price the steps that a run took; say which of them no rehearsal reproduces.
+    ) -> Iterator[_Asked]:
+        """Record the steps that a run took; say which of them no rehearsal reproduces.
 
         ``origin`` is where the rule came from, if it is not of this package.
         """
@@ -90,43 +101,62 @@ class StepAnalyst:
             )
             return
         rehearsal = rehearse(algorithm, self.work)
-        found = {one.signature.digest: one for one in rehearsal.kinds}
-        for digest, one in found.items():
-            if digest in taken and self._analyse(rehearsal, one):
-                yield self._priced(algorithm, one, int(taken.pop(digest)["steps"]))
+        for one in rehearsal.kinds:
+            digest = one.signature.digest
+            if digest in taken:
+                steps = int(taken[digest]["steps"])
+                for asked in self._recording(rehearsal, one, steps):
+                    del taken[digest]
+                    yield asked
         for digest, signature in taken.items():
             say(
                 f"warning: {algorithm}: no rehearsed step has the digest {digest} of the run's"
                 f" {signature['steps']} steps {signature['name']!r}; the priced tables lack them"
             )
 
-    def of_step(self, algorithm: str) -> Iterator[PricedKind]:
-        """Price a full training step of hidden layers, or of the head if no layer is trained."""
+    def of_step(self, algorithm: str) -> Iterator[_Asked]:
+        """Record a full training step of hidden layers, or of the head if no layer is trained."""
         rehearsal = rehearse(algorithm, self.work, lambda kind: int(_full_batch(kind)))
         layers = any(one.kind.trains_layers for one in rehearsal.kinds)
         for one in rehearsal.kinds:
-            if one.kind.trains_layers == layers and self._analyse(rehearsal, one):
-                yield self._priced(algorithm, one, of_a_batch(one.kind, self.work.settings))
+            if one.kind.trains_layers == layers:
+                steps = of_a_batch(one.kind, self.work.settings)
+                yield from self._recording(rehearsal, one, steps)
 
-    def _analyse(self, rehearsal: Rehearsal, one: Rehearsed) -> bool:
-        """Make sure of an analysis; False if recorded steps are not those that were rehearsed."""
+    def _recording(
+        self, rehearsal: Rehearsal, one: Rehearsed, steps: int | Fraction
+    ) -> Iterator[_Asked]:
+        """Record a kind that nobody has analysed; nothing if it is not what was rehearsed."""
         digest = one.signature.digest
-        if digest not in self.analysed:
+        recording = None
+        if digest not in self.analysed and digest not in self._recorded:
             recording = rehearsal.record(one)
             if recording.digest != digest:
-                return False
-            try:
-                costs = step_costs(recording)
-                self.analysed[digest] = self.further(costs, recording) if self.further else costs
-            except InstrumentError as error:
-                raise PricingError(
-                    f"{rehearsal.algorithm}, step {one.kind.label}: {error}"
-                ) from error
-        return True
+                return
+            self._recorded.add(digest)
+        yield _Asked(rehearsal.algorithm, one, steps, recording)
 
-    def _priced(self, algorithm: str, one: Rehearsed, steps: int | Fraction) -> PricedKind:
-        digest, operations = one.signature.digest, len(one.signature.program)
-        return PricedKind(algorithm, one.kind, digest, operations, steps, self.analysed[digest])
+    def priced(self, asked: Sequence[_Asked]) -> list[PricedKind]:
+        """Analyse what was recorded, several recordings at a time."""
+        new = [(one.algorithm, one.recording) for one in asked if one.recording is not None]
+        found = side_by_side(self._analysed, new)
+        self.analysed |= {one.digest: costs for (_, one), costs in zip(new, found, strict=True)}
+        kinds = []
+        for one in asked:
+            signature = one.rehearsed.signature
+            digest, operations = signature.digest, len(signature.program)
+            costs = self.analysed[digest]
+            kind = one.rehearsed.kind
+            kinds.append(PricedKind(one.algorithm, kind, digest, operations, one.steps, costs))
+        return kinds
+
+    def _analysed(self, recorded: tuple[str, Recording]) -> StepCosts:
+        algorithm, recording = recorded
+        try:
+            costs = step_costs(recording)
+            return self.further(costs, recording) if self.further else costs
+        except InstrumentError as error:
+            raise PricingError(f"{algorithm}, step {recording.kind.label}: {error}") from error
 
 
 def of_a_batch(kind: StepKind, settings: Settings) -> int | Fraction:
@@ -196,13 +226,14 @@ def run_kinds(
     ``further`` is what its memory is to be analysed for besides: `further_analysis`.
     """
     analyst = StepAnalyst(work, analysed, further)
-    return [
+    asked = [
         kind
         for algorithm, row in results.items()
         for kind in analyst.of_run(
             algorithm, row.get("signatures") or (), say, origins.get(algorithm, "")
         )
     ]
+    return analyst.priced(asked)
 
 
 def price_steps(
@@ -231,7 +262,7 @@ def measured_kinds(
 ) -> list[PricedKind]:
     """The kinds of `price_steps`, analysed; ``further`` as for `run_kinds`."""
     analyst = StepAnalyst(work, further=further)
-    return [kind for algorithm in algorithms for kind in analyst.of_step(algorithm)]
+    return analyst.priced([kind for algorithm in algorithms for kind in analyst.of_step(algorithm)])
 
 
 def tabulate(

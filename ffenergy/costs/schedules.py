@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from ffenergy.costs.network import Layers, Network
+from ffenergy.costs.network import Layers, Network, layers_of
 from ffenergy.errors import SettingsError
 
 TILE: Final = 64 * 1024
@@ -68,7 +68,7 @@ def best(rule: str, network: Network, capacity_bytes: int) -> Schedule:
     """
     if capacity_bytes < 1:
         raise SettingsError(f"{capacity_bytes} bytes on the chip; give a positive number")
-    layers = Layers(rule, network)
+    layers = layers_of(rule, network)
     return min(_schedules(layers, capacity_bytes), key=lambda one: one.nbytes)
 
 
@@ -93,7 +93,7 @@ def best_order(
     found = best(rule, network, capacity_bytes)
     if found.in_flight is not None:
         return found
-    layers = Layers(rule, network)
+    layers = layers_of(rule, network)
     reload = 2 * sum(layers.states)
     stored = max(a + b for a, b in pairwise(layers.activities))
     wanted = math.ceil(reload / (ADDED * found.nbytes))
@@ -110,7 +110,7 @@ def step_major_only(rule: str, network: Network, capacity_bytes: int) -> Schedul
     Raises:
         SettingsError: a rule without a closed form, or one that is not local.
     """
-    layers = Layers(rule, network)
+    layers = layers_of(rule, network)
     if not layers.shape.local or layers.shape.greedy:
         raise SettingsError(f"{rule} has no step-major order beside others; name a local rule")
     return step_major(layers, capacity_bytes)

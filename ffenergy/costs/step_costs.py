@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,6 +20,7 @@ from instrumented.analysis.step import analyses, steady_step, streamed
 from instrumented.lowering.kinds import Grain
 from instrumented.lowering.stream import Stream
 
+T = TypeVar("T")
 WORK: Final = ("adds", "multiplies", "specials")
 
 
@@ -56,6 +60,14 @@ def step_costs(recording: Recording) -> StepCosts:
             found[accounting, memory, grain] = one
         live[accounting] = analyse_live(events, buffers, fused=fused, stream=whole)
     return StepCosts(found, _work(events), live)
+
+
+def side_by_side(analyse: Callable[[T], StepCosts], recorded: Sequence[T]) -> list[StepCosts]:
+    """Analyse recordings in as many threads as there are cores: compiled loops let others run."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with ThreadPoolExecutor(cores) as pool:
+        waiting = [pool.submit(copy_context().run, analyse, one) for one in recorded]
+        return [one.result() for one in waiting]
 
 
 def reading_costs(recording: Recording, accounting: str, memory: str) -> StepCosts:

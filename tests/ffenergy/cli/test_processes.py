@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 PROGRAM = [sys.executable, "-m", "ffenergy"]
 
@@ -22,7 +24,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return quiet | places | {"OPENBLAS_NUM_THREADS": "1", "MPLCONFIGDIR": str(tmp_path / "mpl")}
 
 
-def test_ctrl_c_keeps_what_was_finished(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_ctrl_c_keeps_what_was_finished(
+    tmp_path: Path, environment: dict[str, str], invoke: Callable[..., Result]
+) -> None:
     out = tmp_path / "run"
     flags = ["--layer-sizes", "784,8,8", "--n-train", "1000", "--offline", "--outdir", str(out)]
     flags += ["--n-epochs", "100000", "--softmax-epochs", "1"]
@@ -51,10 +55,8 @@ def test_ctrl_c_keeps_what_was_finished(tmp_path: Path, environment: dict[str, s
     assert len((out / "history.csv").read_text().splitlines()) > 1
     (header,) = (out / "summary.csv").read_text().splitlines()
     assert header.startswith("algorithm,test_error,")
-    report = subprocess.run(
-        [*PROGRAM, "report", str(out)], env=environment, capture_output=True, text=True
-    )
-    assert report.returncode == 0, report.stderr
+    report = invoke("report", out)
+    assert report.exit_code == 0, report.output
     assert "not complete (interrupted" in " ".join(report.stdout.split())
 
 

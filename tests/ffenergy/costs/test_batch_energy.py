@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ffenergy.costs import batch_energy, bounds, schedules
-from ffenergy.costs.network import Layers, Network
+from ffenergy.costs.network import Network, layers_of
 from ffenergy.energy import load_profile
 from ffenergy.energy.chip import Chip
 from tests.ffenergy.costs.test_bounds import MIB, NETWORKS, ORACLE, SEED
@@ -22,7 +22,7 @@ CHIPS = {
 def test_products_by_hand():
     # 2-3 units and a head of ten, B = 2, SGD, one byte an element. Forward and gradient of both
     # layers and the delta of the first: 2·2·(6 + 30) + 2·30 = 204 multiply-adds.
-    layers = Layers("bp", Network((2, 3), 2, "sgd", itemsize=1))
+    layers = layers_of("bp", Network((2, 3), 2, "sgd", itemsize=1))
     work = batch_energy.products(layers)
     assert work.multiply_adds == 204
     # On the chip: state 2·(6 + 30) = 72; operands with weights once, 4 + 6 + 6 and 6 + 20 + 30;
@@ -32,7 +32,7 @@ def test_products_by_hand():
 
 def test_what_forward_forward_adds_by_hand():
     network = Network((4, 3), 2, "sgd", itemsize=1)
-    layers = Layers("ff", network)
+    layers = layers_of("ff", network)
     # 4 rows of 3 units: 12 squares, 12 products with the row's factor, 4 · 6 and 4 · 4 a row
     assert batch_energy.goodness(layers) == batch_energy.Work(12, 12 + 24, 16, 0)
     # 8 pixels, six blurs of nine weights and two for the mix; 4 · 8 bytes
@@ -58,7 +58,7 @@ def test_regimes_are_the_oracles(regime):
         found = batch_energy.energy(batch_energy.work_of(rule, SEED), nbytes, price)[0]
         assert nbytes == regime[name]["bytes"]
         assert 1e3 * found == pytest.approx(regime[name]["total"], abs=2e-6), name
-    layers = Layers("ff", SEED)
+    layers = layers_of("ff", SEED)
     parts = {
         "goodness": batch_energy.goodness(layers),
         "negatives": batch_energy.negatives(SEED),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ffenergy.costs import bounds, schedules
-from ffenergy.costs.network import Layers, Network, shapes
+from ffenergy.costs.network import Network, layers_of, shapes
 from ffenergy.errors import SettingsError
 
 MIB = 2**20
@@ -149,11 +149,11 @@ def test_a_weights_bytes_where_nothing_fits():
     # Adam, one byte an element, wide layers: backprop (3 + 2·2) a weight, the first layer one
     # visit less; Forward-Forward 2 (1 + 2). As the chip shrinks to a byte.
     network = Network((400, 400, 400), 1, "adam", itemsize=1)
-    layers = Layers("bp", network)
+    layers = layers_of("bp", network)
     bp = bounds.least("bp", network, 1).nbytes
     assert bp == pytest.approx(7 * sum(layers.weights) - layers.weights[0], rel=0.01)
     ff = bounds.least("ff", network, 1).nbytes
-    assert ff == pytest.approx(6 * sum(Layers("ff", network).weights), rel=0.01)
+    assert ff == pytest.approx(6 * sum(layers_of("ff", network).weights), rel=0.01)
 
 
 @st.composite
@@ -178,7 +178,7 @@ def test_no_schedule_lies_below_its_bound(network, capacity, rule):
     assert schedule.nbytes >= bounds.least(rule, network, capacity).nbytes * (1 - 1e-12)
     assert schedule.room_bytes <= capacity
     assert sorted(k for group in schedule.groups for k in group) == list(
-        range(1, len(Layers(rule, network).weights) + 1)
+        range(1, len(layers_of(rule, network).weights) + 1)
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import pytest
 
 from ffenergy.costs import bounds
-from ffenergy.costs.network import Layers, Network
+from ffenergy.costs.network import Network, layers_of
 
 WIDTH, BATCH = 8, 8
 
@@ -79,7 +79,7 @@ def parameters(program, layers, states):
 
 
 def backprop(network: Network, batches: int) -> Program:
-    program, layers = Program(), Layers("bp", network)
+    program, layers = Program(), layers_of("bp", network)
     weights = parameters(program, layers, network.states)
     depth = len(weights)
     for t in range(batches):
@@ -97,7 +97,7 @@ def backprop(network: Network, batches: int) -> Program:
 
 
 def forward_forward(network: Network, batches: int, in_flight: int) -> Program:
-    program, layers = Program(), Layers("ff", network)
+    program, layers = Program(), layers_of("ff", network)
     weights = parameters(program, layers, network.states)
     rows = layers.rows
     for start in range(0, batches, in_flight):

@@ -16,6 +16,7 @@ SETTINGS = Settings.from_preset("quick").replace(layer_sizes="16,8,8", batch_siz
 WORK = Workload(SETTINGS, 60, 0)
 
 
+@pytest.mark.slow
 def test_every_profile_has_the_ratio_of_its_own_pricing() -> None:
     kinds = measured_kinds(["ff", "bp"], WORK)
     ways = Scenarios(WORK, kinds, load_profile("jouppi-7nm-hbm2"), whole_run=False)

@@ -59,6 +59,7 @@ TRIED = [SETTINGS] + [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [kib * KIB for kib in (128, 192, 224, 256, 320, 512)])
 def test_the_chosen_order_moves_hardly_more_than_the_best_that_is_tried(size: int) -> None:
     chosen = with_best_order(SETTINGS, ["ff"], chip(size), IMAGES)

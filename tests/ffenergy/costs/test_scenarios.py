@@ -160,6 +160,7 @@ def test_a_rule_that_does_not_defer_says_so() -> None:
     assert found.settings.normalize_as == "eager"
 
 
+@pytest.mark.slow
 def test_a_measurement_is_of_one_batch_of_images() -> None:
     """Of a step with several batches in flight, the share of one."""
     major = SETTINGS.replace(order="layer-major", in_flight=4)

@@ -34,6 +34,7 @@ def drawn(folder: Path, **names: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_no_backend_and_no_style_of_the_environment_changes_a_picture(tmp_path: Path) -> None:
     plain = drawn(tmp_path)
     (tmp_path / "matplotlibrc").write_text("figure.facecolor: red\nsavefig.bbox: tight\n")

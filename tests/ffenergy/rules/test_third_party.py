@@ -137,7 +137,7 @@ def test_an_installed_rule_is_compared_priced_and_on_the_page(
     assert "began with rule my-rule, my_rule:MyRule of somebody-else 1.0, w" in without.stderr
 
 
-def test_a_rule_by_reference_is_measured_and_swept_and_unknown_without(
+def test_a_rule_by_reference_is_measured_and_unknown_without(
     module: Path, tmp_path: Path, invoke: Callable[..., Result]
 ) -> None:
     (tmp_path / "my_rule.py").write_bytes((module / "my_rule.py").read_bytes())
@@ -146,14 +146,19 @@ def test_a_rule_by_reference_is_measured_and_swept_and_unknown_without(
     ffenergy("measure", *rule, "--algorithms", "my-rule", *network, here=tmp_path)
     traffic = pd.read_csv(tmp_path / "measured" / "traffic.csv")
     assert set(traffic["algorithm"]) == {"my-rule"}
-    (tmp_path / "spec.toml").write_text(SWEEP, encoding="utf-8")
-    flags = ["--workers", "2", "--offline", "-q", "--outdir", "swept"]
-    ffenergy("sweep", "spec.toml", *rule, *flags, here=tmp_path)
-    cells = pd.read_csv(tmp_path / "swept" / "cells.csv")
-    assert cells["status"].tolist() == ["complete"] * 2
     unknown = invoke("train", "my-rule", *TINY, "--outdir", tmp_path / "unknown")
     assert unknown.exit_code == 2
     assert "ALGORITHM has 'my-rule'; choose among ff, ff-greedy, bp" in unknown.stderr
+
+
+@pytest.mark.slow
+def test_a_rule_by_reference_is_swept(module: Path, tmp_path: Path) -> None:
+    (tmp_path / "my_rule.py").write_bytes((module / "my_rule.py").read_bytes())
+    (tmp_path / "spec.toml").write_text(SWEEP, encoding="utf-8")
+    flags = ["--workers", "2", "--offline", "-q", "--outdir", "swept"]
+    ffenergy("sweep", "spec.toml", "--rule", "my_rule:MyRule", *flags, here=tmp_path)
+    cells = pd.read_csv(tmp_path / "swept" / "cells.csv")
+    assert cells["status"].tolist() == ["complete"] * 2
 
 
 def test_a_run_does_not_go_on_without_its_rule() -> None:
