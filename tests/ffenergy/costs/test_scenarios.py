@@ -23,7 +23,7 @@ from ffenergy.costs.scenarios import (
     columns,
     order_of,
 )
-from ffenergy.costs.step_costs import reading_costs
+from ffenergy.costs.step_costs import StepCosts, reading_costs
 from ffenergy.energy import load_profile
 from ffenergy.settings import Settings
 
@@ -131,10 +131,10 @@ def test_several_batches_in_flight_spare_bytes_where_one_layer_fits() -> None:
     wider = Workload(SETTINGS.replace(layer_sizes="64,96,96,96", batch_size=10), 400, 0)
     orders = list(best_orders._orders("ff", wider, ROOMY))
     assert [(s.layer_groups, s.in_flight) for s in orders[2:]] == 2 * [("2,1", 8)]
-    usual, several = (
-        best_orders._priced(rehearse("ff", Workload(one, 400, 0)), {}, short=False, whole_run=False)
-        for one in (orders[0], orders[-1])
-    )
+    both = [rehearse("ff", Workload(one, 400, 0)) for one in (orders[0], orders[-1])]
+    known: dict[str, StepCosts] = {}
+    best_orders._analyse(both, known, short=False)
+    usual, several = (best_orders._priced(one, known, short=False, whole_run=False) for one in both)
     assert beyond(several, ROOMY) < 0.5 * beyond(usual, ROOMY)
 
 
