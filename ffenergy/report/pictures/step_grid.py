@@ -19,7 +19,7 @@ from ffenergy.sweeps.step_grids import swept
 
 MEASURES = {
     "bytes_ratio_to_bp": "bytes moved",
-    "bytedmd_tile_ratio_to_bp": "bytes × √reuse distance (ByteDMD)",
+    "bytedmd_tile_ratio_to_bp": "bytes × √distance (ByteDMD)",
     "energy_ratio_to_bp": "energy",
 }
 AXIS_NAMES = {
