@@ -228,7 +228,8 @@ def test_counted_ufuncs_give_numpys_values(name):
     ufunc = getattr(np, name)
     if not isinstance(ufunc, np.ufunc):  # clip, and from NumPy 2.5 on real and imag
         ufunc = getattr(vars(np)["_core"].umath, name)
-    for dtypes in (("f8",) * 3, ("i8",) * 3, ("?",) * 3, ("M8[s]",) * 3, ("f8", "i8", "f8")):
+    alike = [(name,) * 3 for name in ("f8", "i8", "?", "M8[s]", "c16")]
+    for dtypes in (*alike, ("f8", "i8", "f8")):
         inputs = [np.array([1, 0, 1]).astype(d) for d in dtypes[: ufunc.nin]]
         try:
             expected = ufunc(*inputs)
