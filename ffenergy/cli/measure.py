@@ -1,4 +1,4 @@
-"""`ffenergy measure`: byte counts in seconds, without training."""
+"""`ffenergy measure`: byte counts without training."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def measure(
     scenario: str,
     **overrides: Any,
 ) -> None:
-    r"""Count and price one training step, for any network, in seconds.
+    r"""Count and price one training step, for any network, without training.
 
     Flags that take lists sweep: every combination of --batch-size, --width, --depth, --optimizer
     and --dtype (values with commas) and of --layer-sizes (networks with semicolons) becomes rows

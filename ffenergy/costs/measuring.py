@@ -1,4 +1,4 @@
-"""Byte counts in seconds: full training steps on random images, for any layers and batch."""
+"""Byte counts without training: full training steps on random images, for any layers and batch."""
 
 from __future__ import annotations
 
