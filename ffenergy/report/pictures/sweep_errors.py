@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import cycle
 from typing import Final
@@ -20,6 +21,9 @@ from ffenergy.sweeps.tables import algorithms_of, described
 MARKS: Final = ("o-", "s--", "^:", "D-.", "v-", "P--")
 MOST_LINES: Final = len(MARKS)  # per algorithm; more combinations become a list of points
 LOG_FROM: Final = 50.0  # the largest over the smallest value from which an axis is logarithmic
+
+LETTERS: Final = 90
+"""Of tick labels, along the axis of a picture."""
 
 
 def render(summary: pd.DataFrame, swept: Sequence[str]) -> dict[str, bytes]:
@@ -105,7 +109,8 @@ def _lines(done: pd.DataFrame, axis: str, names: Sequence[str], level: Sequence[
             places = rows[axis] if numeric else rows["place"]
             _bars(ax, places, rows, algorithm, mark, label)
     if not numeric:
-        ax.set_xticks(range(len(values)), [str(value) for value in values])
+        room = LETTERS // len(values)
+        ax.set_xticks(range(len(values)), [wrapped(str(value), room) for value in values])
     elif min(values) > 0 and max(values) / min(values) >= LOG_FROM:
         ax.set_xscale("log")
         ax.set_xticks(values, [f"{value:g}" for value in values])
@@ -116,6 +121,16 @@ def _lines(done: pd.DataFrame, axis: str, names: Sequence[str], level: Sequence[
     title = others[0] if len(others) == 1 else None
     figure.legend(loc="outside right center", fontsize=9, title=title)
     return figure
+
+
+def wrapped(text: str, room: int) -> str:
+    """Break a name such as 784-1000-1000 after hyphens and commas, in lines of ``room`` letters."""
+    lines = [""]
+    for part in re.split(r"(?<=[-,])", text):
+        if lines[-1] and len(lines[-1] + part) > room:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _level(ax: Axes, rows: pd.DataFrame, algorithm: str, mark: str, label: str) -> None:

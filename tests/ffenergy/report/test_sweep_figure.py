@@ -97,6 +97,11 @@ def test_rates_have_a_logarithmic_axis_and_words_none(drawn: list[Figure]) -> No
     assert [t.get_text() for t in drawn[1].axes[0].get_xticklabels()] == ["sqrt2", "fan_in"]
 
 
+def test_long_names_of_networks_take_lines() -> None:
+    assert figure_module.wrapped("784-1000-1000-1000", 12) == "784-1000-\n1000-1000"
+    assert figure_module.wrapped("784-500", 12) == "784-500"
+
+
 def test_nothing_complete_is_no_picture() -> None:
     lost = {**row(lr=1.0), "n": 0, "test_error_mean": math.nan}
     assert render(pd.DataFrame([lost]), ["lr"]) == {}
