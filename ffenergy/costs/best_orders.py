@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from ffenergy.costs.decomposition import energies, exact_total
@@ -24,13 +25,11 @@ from ffenergy.costs.run_costs import PricedKind, of_a_batch
 from ffenergy.costs.step_costs import StepCosts, reading_costs, side_by_side
 from ffenergy.costs.step_kinds import StepKind
 from ffenergy.energy import Profile
-from ffenergy.energy.errors import PricingError
 from ffenergy.errors import SettingsError
 from ffenergy.network.normalization import DEFERRED
 from ffenergy.network.orders import LAYER_MAJOR, STEP_MAJOR
 from ffenergy.rules import registry
 from ffenergy.settings import Settings
-from instrumented import InstrumentError
 
 ACCOUNTING: Final = "fused"
 MEMORY: Final = "scratchpad"
@@ -193,15 +192,9 @@ def _analyse(rehearsals: Sequence[Rehearsal], known: dict[str, StepCosts], *, sh
             digest = one.signature.digest
             if digest not in known and digest not in new:
                 new[digest] = rehearsal.algorithm, rehearsal.record(one, RECORDED)
-
-    def analysed(recorded: tuple[str, Recording]) -> StepCosts:
-        algorithm, recording = recorded
-        try:
-            return reading_costs(recording, ACCOUNTING, MEMORY)
-        except InstrumentError as error:
-            raise PricingError(f"{algorithm}, step {recording.kind.label}: {error}") from error
-
-    known |= zip(new, side_by_side(analysed, list(new.values())), strict=True)
+    known |= side_by_side(
+        partial(reading_costs, accounting=ACCOUNTING, memory=MEMORY), list(new.values())
+    )
 
 
 def _priced(

@@ -28,10 +28,8 @@ from ffenergy.costs.step_costs import StepCosts, side_by_side, step_costs
 from ffenergy.costs.step_kinds import StepKind, What, trains_layers
 from ffenergy.costs.tuned import tuned, with_tuned
 from ffenergy.energy import Profile
-from ffenergy.energy.errors import PricingError
 from ffenergy.rules import registry
 from ffenergy.settings import Settings
-from instrumented import InstrumentError
 from instrumented.analysis.live import LiveMemory
 
 MEASURED_IMAGES: Final = 60_000
@@ -139,8 +137,7 @@ class StepAnalyst:
     def priced(self, asked: Sequence[_Asked]) -> list[PricedKind]:
         """Analyse what was recorded, several recordings at a time."""
         new = [(one.algorithm, one.recording) for one in asked if one.recording is not None]
-        found = side_by_side(self._analysed, new)
-        self.analysed |= {one.digest: costs for (_, one), costs in zip(new, found, strict=True)}
+        self.analysed |= side_by_side(self._analysed, new)
         kinds = []
         for one in asked:
             signature = one.rehearsed.signature
@@ -150,13 +147,9 @@ class StepAnalyst:
             kinds.append(PricedKind(one.algorithm, kind, digest, operations, one.steps, costs))
         return kinds
 
-    def _analysed(self, recorded: tuple[str, Recording]) -> StepCosts:
-        algorithm, recording = recorded
-        try:
-            costs = step_costs(recording)
-            return self.further(costs, recording) if self.further else costs
-        except InstrumentError as error:
-            raise PricingError(f"{algorithm}, step {recording.kind.label}: {error}") from error
+    def _analysed(self, recording: Recording) -> StepCosts:
+        costs = step_costs(recording)
+        return self.further(costs, recording) if self.further else costs
 
 
 def of_a_batch(kind: StepKind, settings: Settings) -> int | Fraction:

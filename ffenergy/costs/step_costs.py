@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
+import joblib
 import numpy as np
 import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS, MANAGED, MEMORIES, PLACE, PRICED_GRAIN
 from ffenergy.costs.rehearsal import Recording
-from instrumented import Analysis, Event, analyse_live
+from ffenergy.energy.errors import PricingError
+from instrumented import Analysis, Event, InstrumentError, analyse_live
 from instrumented.analysis.live import LiveMemory
 from instrumented.analysis.step import analyses, steady_step, streamed
 from instrumented.lowering.kinds import Grain
 from instrumented.lowering.stream import Stream
 
-T = TypeVar("T")
 WORK: Final = ("adds", "multiplies", "specials")
+MOST_THREADS: Final = 4
+"""More would wait for Python's lock, and each takes the memory of an analysis."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,27 @@ def step_costs(recording: Recording) -> StepCosts:
     return StepCosts(found, _work(events), live)
 
 
-def side_by_side(analyse: Callable[[T], StepCosts], recorded: Sequence[T]) -> list[StepCosts]:
-    """Analyse recordings in as many threads as there are cores: compiled loops let others run."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with ThreadPoolExecutor(cores) as pool:
-        waiting = [pool.submit(copy_context().run, analyse, one) for one in recorded]
-        return [one.result() for one in waiting]
+def side_by_side(
+    analyse: Callable[[Recording], StepCosts], recorded: Sequence[tuple[str, Recording]]
+) -> dict[str, StepCosts]:
+    """Analyse recordings of algorithms in threads, by digest: compiled loops let others run.
+
+    Raises:
+        PricingError: a step that cannot be analysed.
+    """
+
+    def analysed(algorithm: str, recording: Recording) -> StepCosts:
+        try:
+            return analyse(recording)
+        except InstrumentError as error:
+            raise PricingError(f"{algorithm}, step {recording.kind.label}: {error}") from error
+
+    with ThreadPoolExecutor(min(joblib.cpu_count(), MOST_THREADS)) as pool:
+        waiting = {
+            one.digest: pool.submit(copy_context().run, analysed, algorithm, one)
+            for algorithm, one in recorded
+        }
+        return {digest: one.result() for digest, one in waiting.items()}
 
 
 def reading_costs(recording: Recording, accounting: str, memory: str) -> StepCosts:
