@@ -17,16 +17,18 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pandas as pd
 
 from ffenergy.costs import rehearsal
 from ffenergy.network import optimizers
-from ffenergy.settings import Settings, parse_layer_sizes
+from ffenergy.network.orders import LAYER_MAJOR
+from ffenergy.settings import Settings
 from instrumented.analysis.pricing import distances
 from instrumented.distances.marks import COLD
 from instrumented.lowering.kinds import Grain, MemoryKind
@@ -35,7 +37,8 @@ from instrumented.lowering.stream import Stream
 
 FIGURES = Path(__file__).parent / "callgrind.csv"
 IMAGES = 6000
-STEPS, MIDDLE = 5, 2
+TEST_IMAGES = 1000
+MIDDLE = rehearsal.STEPS // 2
 LINE = 64
 NEAR = 0.1
 """A footprint within a tenth of the capacity is decided by conflict misses, which no LRU model
@@ -57,7 +60,8 @@ void end(void) { CALLGRIND_STOP_INSTRUMENTATION; }
 class Point:
     """What a cache of ``capacity_kib`` KiB moves in one step of a network, in 10^6 bytes.
 
-    ``block`` has the elements that the optimiser takes at a time (``optimizers.BLOCK``).
+    ``block`` has the elements that the optimiser takes at a time (``optimizers.BLOCK``); a step
+    takes ``in_flight`` batches through a layer before the next layer sees any.
     """
 
     algorithm: str
@@ -65,15 +69,27 @@ class Point:
     batch_size: int
     optimizer: str
     block: int
+    in_flight: int
     capacity_kib: int
     read_fills_mb: float
     write_allocate_fills_mb: float
     write_backs_mb: float
 
     @property
-    def network(self) -> tuple[str, str, int, str, int]:
-        """Algorithm, layer sizes (joined by hyphens), batch size, optimiser and its block."""
-        return self.algorithm, self.layer_sizes, self.batch_size, self.optimizer, self.block
+    def network(self) -> tuple[Any, ...]:
+        """All but the capacity and what was found: points alike in this are one program."""
+        return astuple(self)[:6]
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The settings of preset quick that are others here."""
+        order = {"order": LAYER_MAJOR, "in_flight": self.in_flight}
+        return {
+            "layer_sizes": self.layer_sizes.replace("-", ","),
+            "batch_size": self.batch_size,
+            "optimizer": self.optimizer,
+            **(order if self.in_flight > 1 else {}),
+        }
 
     @property
     def moved(self) -> tuple[float, float, float]:
@@ -95,24 +111,38 @@ TYPES = {
 
 
 class Model:
-    """The prediction for one network: its recorded step, priced once for all capacities."""
+    """The prediction for one rule: its recorded step, priced once for all capacities of a cache.
+
+    ``grain`` and ``scopes`` are those of ``lower``; events of the phase ``without`` are left out.
+    """
 
     def __init__(
-        self, algorithm: str, layer_sizes: str, batch_size: int, optimizer: str, block: int
+        self,
+        algorithm: str,
+        settings: Settings,
+        *,
+        grain: Grain = Grain.PACKED,
+        scopes: Collection[str] | None = (),
+        without: str = "",
     ) -> None:
-        sizes = parse_layer_sizes(layer_sizes.replace("-", ","))
-        settings = Settings.from_preset("quick").replace(
-            layer_sizes=sizes, batch_size=batch_size, optimizer=optimizer, n_train=IMAGES
+        known = rehearsal.rehearse(
+            algorithm, rehearsal.Workload(settings, settings.n_train, TEST_IMAGES)
         )
-        with patch.object(rehearsal, "STEPS", STEPS), patch.object(optimizers, "BLOCK", block):
-            known = rehearsal.rehearse(algorithm, rehearsal.Workload(settings, IMAGES, 1000))
-            kind = next(kind for kind in known.kinds if kind.kind.trains_layers)
-            recording = known.record(kind)
-        events, buffers = recording.events, recording.buffers
-        stream = Stream(lower(events, buffers, grain=Grain.PACKED))
+        kind = next(kind for kind in known.kinds if kind.kind.trains_layers)
+        recording = known.record(kind)
+        buffers = recording.buffers
+        events = [event for event in recording.events if event.phase != without]
+        stream = Stream(lower(events, buffers, grain=grain, scopes=scopes))
         self.footprint = int(stream.table.sizes[: stream.table.rows].sum())
-        found = distances(stream, buffers, MIDDLE, [MemoryKind.CACHE]).tables
+        found = distances(stream, buffers, MIDDLE, [MemoryKind.CACHE], scopes).tables
         self.table: pd.DataFrame = found[MemoryKind.CACHE]
+
+    @classmethod
+    def of(cls, point: Point) -> Model:
+        """Return the prediction for the network of a point."""
+        settings = Settings.from_preset("quick").replace(n_train=IMAGES, **point.overrides)
+        with patch.object(optimizers, "BLOCK", point.block):
+            return cls(point.algorithm, settings)
 
     def moved(self, capacity: int) -> tuple[float, float, float]:
         """Return what crosses the boundary of a cache of so many bytes, in 10^6 bytes."""
@@ -129,28 +159,16 @@ class Model:
 
 def compared(points: Sequence[Point]) -> Iterator[tuple[Point, tuple[float, float, float], bool]]:
     """Yield every point, what the model predicts, and whether conflict misses decide it."""
-    models: dict[tuple[str, str, int, str, int], Model] = {}
+    models: dict[tuple[Any, ...], Model] = {}
     for point in points:
         if point.network not in models:
-            models[point.network] = Model(*point.network)
+            models[point.network] = Model.of(point)
         model, capacity = models[point.network], point.capacity_kib * 1024
         yield point, model.moved(capacity), model.decided_by_conflicts(capacity)
 
 
-def simulate(
-    algorithm: str,
-    layer_sizes: str,
-    batch_size: int,
-    optimizer: str,
-    block: int,
-    capacity_kib: int,
-) -> Point:
-    """Run one step under callgrind with a last-level cache of so many KiB."""
-    overrides = {
-        "layer_sizes": layer_sizes.replace("-", ","),
-        "batch_size": batch_size,
-        "optimizer": optimizer,
-    }
+def simulate(point: Point) -> Point:
+    """Run one step under callgrind with a last-level cache; returns the point with its figures."""
     with tempfile.TemporaryDirectory() as folder:
         library, out = Path(folder, "client.so"), Path(folder, "out")
         Path(folder, "client.c").write_text(CLIENT, encoding="utf-8")
@@ -158,13 +176,15 @@ def simulate(
         subprocess.run(compiler, check=True)
         command = [
             *("valgrind", "--tool=callgrind", "--instr-atstart=no", "--cache-sim=yes"),
-            *("--simulate-wb=yes", "--D1=32768,8,64", f"--LL={capacity_kib * 1024},16,64"),
+            *("--simulate-wb=yes", "--D1=32768,8,64", f"--LL={point.capacity_kib * 1024},16,64"),
             *(f"--callgrind-out-file={out}", sys.executable, "-m", "validation.simulated_step"),
-            *(algorithm, json.dumps(overrides), str(block), str(library)),
+            *(point.algorithm, json.dumps(point.overrides), str(point.block), str(library)),
         ]
         subprocess.run(command, check=True, env=os.environ | ENVIRONMENT, stderr=subprocess.DEVNULL)
-        moved = _misses(out.read_text(encoding="utf-8"))
-    return Point(algorithm, layer_sizes, batch_size, optimizer, block, capacity_kib, *moved)
+        read, allocated, written = _misses(out.read_text(encoding="utf-8"))
+    return replace(
+        point, read_fills_mb=read, write_allocate_fills_mb=allocated, write_backs_mb=written
+    )
 
 
 def _misses(text: str) -> tuple[float, float, float]:
@@ -183,7 +203,7 @@ def check(points: Sequence[Point]) -> None:
     print(f"{'':>55} {'read':>15} {'allocated':>15} {'written back':>15} {'model/sim':>10}")
     for point, model, conflicts in compared(points):
         name = f"{point.algorithm} {point.layer_sizes} {point.optimizer} b{point.batch_size}"
-        name += f" {point.block}"
+        name += f" {point.block}" + (f" x{point.in_flight}" if point.in_flight > 1 else "")
         pairs = " ".join(f"{m:7.2f}/{s:7.2f}" for m, s in zip(model, point.moved, strict=True))
         ratio = sum(model) / sum(point.moved)
         note = "  footprint near capacity" if conflicts else ""
@@ -202,13 +222,15 @@ def main() -> None:
     one.add_argument("optimizer")
     one.add_argument("capacity_kib", type=int, nargs="+")
     one.add_argument("--block", type=int, default=optimizers.BLOCK, help="elements at a time")
+    one.add_argument("--in-flight", type=int, default=1, help="batches that pass a layer together")
     arguments = parser.parse_args()
     if arguments.command == "check":
         check(committed())
         return
     network = (arguments.algorithm, arguments.layer_sizes, arguments.batch_size)
+    program = (*network, arguments.optimizer, arguments.block, arguments.in_flight)
     for capacity in arguments.capacity_kib:
-        point = simulate(*network, arguments.optimizer, arguments.block, capacity)
+        point = simulate(Point(*program, capacity, 0, 0, 0))
         with FIGURES.open("a", encoding="utf-8") as file:
             file.write(",".join(map(str, astuple(point))) + "\n")
         print(point)

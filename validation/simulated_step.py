@@ -20,6 +20,7 @@ from instrumented import Untraced
 
 WARM_UP = 2
 IMAGES = 6000
+RATE = 1e-4
 
 
 def main() -> None:
@@ -36,13 +37,21 @@ def main() -> None:
     stage = next(iter(rule.plans())).open()
     order = rng.permutation(IMAGES)
     client = ctypes.CDLL(library)
-    rows = settings.batch_size
+    rows = settings.batch_size * stage.in_flight
+
+    def step(number: int) -> None:
+        index = order[number * rows : (number + 1) * rows]
+        if stage.together and stage.in_flight > 1:
+            stage.together(index, [RATE] * stage.in_flight)
+        else:
+            stage.step(index, RATE)
+
     for number in range(WARM_UP):
         if number == WARM_UP - 1:
             client.warm()
-        stage.step(order[number * rows : (number + 1) * rows], 1e-4)
+        step(number)
     client.begin()
-    stage.step(order[WARM_UP * rows : (WARM_UP + 1) * rows], 1e-4)
+    step(WARM_UP)
     client.end()
 
 
