@@ -4,6 +4,7 @@
     torch      matrix flops of a training step against PyTorch's counter (seconds)
     mutation   whether small changes of the source are noticed (an hour)
     callgrind  a cache's misses against a simulated one (committed figures: a minute)
+    gpu        the meter and the counters of a GPU, beside the model (committed figures: minutes)
 
 Figures are written beside this file; the exit code is 1 if anything is left unexplained.
 """
@@ -17,6 +18,7 @@ PARTS = {
     "xla": ("validation.xla", "jax"),
     "torch": ("validation.torch_flops", "torch"),
     "callgrind": ("validation.callgrind", "numpy"),
+    "gpu": ("validation.gpu", "numpy"),
 }
 
 
