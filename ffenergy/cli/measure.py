@@ -170,7 +170,7 @@ def _step(
     work = measured_work(settings)
     kinds = measured_kinds(names, work, further_analysis(met, hardware))
     prices = tabulate(kinds, hardware, whole_run=False, memory=met)
-    ways = Scenarios(work, kinds, hardware[0], whole_run=False)
+    ways = Scenarios(work, kinds, hardware[0], whole_run=False, prices=prices)
     book = step_tables.book(found, prices, hardware, settings, ways)
     if directory is not None:
         document = {

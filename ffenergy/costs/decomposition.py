@@ -34,7 +34,7 @@ from typing import Final
 import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS, BYTEDMD_MEMORY, COLUMNS, PRICED_GRAIN
-from ffenergy.costs.step_kinds import full_batches, keys_of, rows_of
+from ffenergy.costs.step_kinds import full_batches, keys_of
 from ffenergy.errors import SettingsError
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
@@ -75,33 +75,39 @@ def decompose(costs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     """
     _check(costs, measures)
     places = list(zip(costs["algorithm"], costs["phase"].map(PART_OF_PHASE), strict=True))
-    rows: list[dict[str, object]] = []
-    for measure in measures:
-        found: dict[tuple[str, str], list[int | float]] = {}
-        for place, value in zip(places, costs[measure].tolist(), strict=True):
-            found.setdefault(place, []).append(value)
-        cells = {
-            part: tuple(
-                exact_total(found.get((name, part), ())) for name in (BACKPROP, FORWARD_FORWARD)
-            )
-            for part in PARTS
-        }
-        differences = {part: ff - bp for part, (bp, ff) in cells.items()}
-        cells[TOTAL] = tuple(map(exact_total, zip(*cells.values(), strict=True)))
-        differences[TOTAL] = exact_total(differences.values())
-        base = cells[TOTAL][0]
-        rows += [
-            {
-                "measure": measure,
-                "part": part,
-                "backprop": bp,
-                "forward_forward": ff,
-                "difference": differences[part],
-                "share_of_backprop": differences[part] / base if base else math.nan,
-            }
-            for part, (bp, ff) in cells.items()
-        ]
+    rows = [
+        {"measure": measure, **row}
+        for measure in measures
+        for row in _split(places, costs[measure].tolist())
+    ]
     return pd.DataFrame(rows)
+
+
+def _split(
+    places: Iterable[tuple[str, str]], values: Iterable[int | float]
+) -> Iterator[dict[str, object]]:
+    """A row per part, and one of the total, of values that belong to an algorithm and a part."""
+    found: dict[tuple[str, str], list[int | float]] = {}
+    for place, value in zip(places, values, strict=True):
+        found.setdefault(place, []).append(value)
+    cells = {
+        part: tuple(
+            exact_total(found.get((name, part), ())) for name in (BACKPROP, FORWARD_FORWARD)
+        )
+        for part in PARTS
+    }
+    differences = {part: ff - bp for part, (bp, ff) in cells.items()}
+    cells[TOTAL] = tuple(map(exact_total, zip(*cells.values(), strict=True)))
+    differences[TOTAL] = exact_total(differences.values())
+    base = cells[TOTAL][0]
+    for part, (bp, ff) in cells.items():
+        yield {
+            "part": part,
+            "backprop": bp,
+            "forward_forward": ff,
+            "difference": differences[part],
+            "share_of_backprop": differences[part] / base if base else math.nan,
+        }
 
 
 def _check(costs: pd.DataFrame, measures: Sequence[str]) -> None:
@@ -208,26 +214,34 @@ def decomposition(
     images: of a step that has several batches in flight, the share of one.
     """
     columns = list(COLUMNS["decomposition"])
-    batch, rows = alike(full_batches(steps)), []
+    scopes = {TRAINING_STEP: alike(full_batches(steps))} | ({RUN: steps} if whole_run else {})
+    counts = {
+        scope: dict(zip(keys_of(of), of["steps"].tolist(), strict=True))
+        for scope, of in scopes.items()
+    }
+    rows: list[dict[str, object]] = []
     for measure in measures(reuse, energy):
-        scopes = {TRAINING_STEP: of_run(rows_of(measure.table, batch), batch)}
-        if not {FORWARD_FORWARD, BACKPROP} <= set(scopes[TRAINING_STEP]["algorithm"]):
+        table, keys = measure.table, list(keys_of(measure.table))
+        trained = {key[0] for key in keys if key in counts[TRAINING_STEP]}
+        if not {FORWARD_FORWARD, BACKPROP} <= trained:
             continue
-        if whole_run:
-            scopes[RUN] = of_run(measure.table, steps)
-        for scope, table in scopes.items():
-            parts = decompose(table.rename(columns={"value": measure.name}), [measure.name])
-            keys = {
-                "accounting": measure.accounting,
-                "memory": measure.memory,
-                "grain": measure.grain,
-                "profile": measure.profile,
-            }
-            rows.append(parts.assign(**keys, scope=scope))
-    if not rows:
-        return pd.DataFrame(columns=columns)
-    exact = [part.astype(dict.fromkeys(columns[7:10], object)) for part in rows]
-    return pd.concat(exact, ignore_index=True)[columns]
+        _check(table.rename(columns={"value": measure.name}), [measure.name])
+        phases = table["phase"].map(PART_OF_PHASE).tolist()
+        told = list(zip(keys, phases, table["value"].tolist(), strict=True))
+        where = {
+            "accounting": measure.accounting,
+            "memory": measure.memory,
+            "grain": measure.grain,
+            "profile": measure.profile,
+            "measure": measure.name,
+        }
+        for scope, times in counts.items():
+            chosen = [(key, part, value) for key, part, value in told if key in times]
+            places = [(algorithm, part) for (algorithm, _), part, _ in chosen]
+            split = _split(places, [value * times[key] for key, _, value in chosen])
+            rows += [{**where, **row, "scope": scope} for row in split]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.astype(dict.fromkeys(columns[7:10], object))
 
 
 def with_order(usual: pd.DataFrame, best: pd.DataFrame) -> pd.DataFrame:

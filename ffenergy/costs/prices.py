@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from typing import Final
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
 
 import pandas as pd
 
@@ -121,3 +121,13 @@ class Prices:
         for one in fields(self):
             if one.name in COLUMNS:
                 yield one.name, getattr(self, one.name)
+
+    def only(self, accounting: str, profile: str) -> Prices:
+        """The same under one accounting and one profile alone."""
+        kept = {"accounting": [accounting], "profile": [profile, ""]}
+        tables: dict[str, Any] = {}
+        for name, table in self.tables():
+            for column in table.columns.intersection(list(kept)):
+                table = table[table[column].isin(kept[column])]
+            tables[name] = table.reset_index(drop=True)
+        return replace(self, profiles=(profile,), **tables)

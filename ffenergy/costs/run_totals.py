@@ -13,7 +13,7 @@ import pandas as pd
 
 from ffenergy.costs.decomposition import Measure, exact_total, measures, of_run
 from ffenergy.costs.prices import Prices
-from ffenergy.costs.step_kinds import What, rows_of, trains_layers
+from ffenergy.costs.step_kinds import What, keys_of, rows_of, trains_layers
 from ffenergy.energy import commute_to_compute
 
 KEYS: Final = ["algorithm", "accounting", "layer", "phase"]
@@ -52,18 +52,21 @@ class RunTotals:
         Columns: bytes_read, bytes_written, bytedmd_operation, bytedmd_tile (Python integers, which
         never wrap) and energy_compute_*, energy_movement_*, energy_* (joules or macs).
         """
-        cells: dict[tuple[str, ...], dict[str, Any]] = {}
-        names: dict[str, None] = {}
+        steps = self.prices.steps
+        counts = dict(zip(keys_of(steps), steps["steps"].tolist(), strict=True))
+        cells: dict[tuple[str, ...], dict[str, list[Any]]] = {}
         for measure in self.measures:
-            table = of_run(measure.table, self.prices.steps)
-            names[measure.name] = None
-            for place, values in table.groupby(["algorithm", "layer", "phase"], sort=False)[
-                "value"
-            ]:
-                algorithm, layer, phase = map(str, place)
-                key = (algorithm, measure.accounting, layer, phase)
-                cells.setdefault(key, {})[measure.name] = exact_total(values.tolist())
-        rows = [(*key, *(cell.get(name, 0) for name in names)) for key, cell in cells.items()]
+            table = measure.table
+            places = zip(*(table[name].tolist() for name in ("layer", "phase")), strict=True)
+            values = table["value"].tolist()
+            for key, place, value in zip(keys_of(table), places, values, strict=True):
+                cell = cells.setdefault((key[0], measure.accounting, *place), {})
+                cell.setdefault(measure.name, []).append(value * counts[key])
+        names = dict.fromkeys(measure.name for measure in self.measures)
+        rows = [
+            (*key, *(exact_total(cell.get(name, ())) for name in names))
+            for key, cell in cells.items()
+        ]
         frame = pd.DataFrame(rows, columns=[*KEYS, *names])
         return frame.astype(dict.fromkeys(set(COUNTS) & set(names), object))
 

@@ -70,13 +70,14 @@ class Scenarios:
     """What it takes to price a run in other ways than it ran; each is found when asked for.
 
     kinds: its kinds of steps, analysed. profile: the headline one. whole_run: figures are of the
-    run, else of a batch of images.
+    run, else of a batch of images. prices: the same kinds, if they have been priced.
     """
 
     work: Workload
     kinds: Sequence[PricedKind]
     profile: Profile
     whole_run: bool = True
+    prices: Prices | None = None
 
     @property
     def algorithms(self) -> list[str]:
@@ -87,6 +88,8 @@ class Scenarios:
     def as_it_runs(self) -> Prices:
         """The run in the order in which it was trained."""
         reading, memory = SCENARIOS[AS_IT_RUNS]
+        if self.prices is not None and self.prices.memory == memory:
+            return self.prices.only(reading, self.profile.name)
         return self._tabulated(self.of_reading(reading), memory)
 
     def of_reading(self, accounting: str) -> list[PricedKind]:

@@ -71,7 +71,7 @@ class Book:
         if not kinds:
             return cls(run, None, hardware)
         prices = tabulate(kinds, hardware, whole_run=True, memory=memory)
-        ways = Scenarios(work, kinds, hardware[0])
+        ways = Scenarios(work, kinds, hardware[0], prices=prices)
         return cls(run, prices, hardware, ways=ways, scenario=scenario)
 
     # ---- what was counted ------------------------------------------------------------------------

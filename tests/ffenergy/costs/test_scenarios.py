@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ SETTINGS = Settings.from_preset("quick").replace(
 TRAIN, TEST = 34, 16
 WORK = Workload(SETTINGS, TRAIN, TEST)
 RULES = ("ff", "bp", "random")
-JOUPPI = load_profile("jouppi-7nm-hbm2")
+JOUPPI, HOROWITZ = (load_profile(name) for name in ("jouppi-7nm-hbm2", "horowitz-45nm"))
 ROOMY = 256 * 2**10
 """Bytes on the chip: two layers with their state and activities, not three of them."""
 
@@ -74,6 +75,11 @@ def test_as_it_runs_is_the_eager_run_in_a_cache(ways: Scenarios) -> None:
         for column in ("bytes_read", "bytedmd_tile", "energy_joules", "commute_to_compute"):
             assert row[column] == expected[column]
         assert row["peak_live_bytes"] == totals.peak_live(str(name), "eager")
+
+
+def test_a_run_that_is_priced_in_a_cache_is_not_priced_again(ways: Scenarios) -> None:
+    known = replace(ways, prices=tabulate(ways.kinds, [JOUPPI, HOROWITZ], whole_run=True))
+    pd.testing.assert_frame_equal(known.of(AS_IT_RUNS), ways.of(AS_IT_RUNS))
 
 
 def test_well_built_is_a_run_that_could_be_trained(ways: Scenarios) -> None:
