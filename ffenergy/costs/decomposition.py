@@ -34,7 +34,7 @@ from typing import Final
 import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS, BYTEDMD_MEMORY, COLUMNS, PRICED_GRAIN
-from ffenergy.costs.step_kinds import full_batches, keys_of
+from ffenergy.costs.step_kinds import full_batches, keys_of, times_of
 from ffenergy.errors import SettingsError
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
@@ -199,7 +199,7 @@ def energies(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
 
 def of_run(table: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
     """Values per step times the steps of the run; integers become Python's, which never wrap."""
-    counts = dict(zip(keys_of(steps), steps["steps"].tolist(), strict=True))
+    counts = times_of(steps)
     times = [counts[key] for key in keys_of(table)]
     values = [value * n for value, n in zip(table["value"].tolist(), times, strict=True)]
     return table.assign(value=pd.Series(values, index=table.index, dtype=object))
@@ -215,10 +215,7 @@ def decomposition(
     """
     columns = list(COLUMNS["decomposition"])
     scopes = {TRAINING_STEP: alike(full_batches(steps))} | ({RUN: steps} if whole_run else {})
-    counts = {
-        scope: dict(zip(keys_of(of), of["steps"].tolist(), strict=True))
-        for scope, of in scopes.items()
-    }
+    counts = {scope: times_of(taken) for scope, taken in scopes.items()}
     rows: list[dict[str, object]] = []
     for measure in measures(reuse, energy):
         table, keys = measure.table, list(keys_of(measure.table))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ffenergy.costs.decomposition import Measure, exact_total, measures, of_run
 from ffenergy.costs.prices import Prices
-from ffenergy.costs.step_kinds import What, keys_of, rows_of, trains_layers
+from ffenergy.costs.step_kinds import What, keys_of, rows_of, times_of, trains_layers
 from ffenergy.energy import commute_to_compute
 
 KEYS: Final = ["algorithm", "accounting", "layer", "phase"]
@@ -52,8 +52,7 @@ class RunTotals:
         Columns: bytes_read, bytes_written, bytedmd_operation, bytedmd_tile (Python integers, which
         never wrap) and energy_compute_*, energy_movement_*, energy_* (joules or macs).
         """
-        steps = self.prices.steps
-        counts = dict(zip(keys_of(steps), steps["steps"].tolist(), strict=True))
+        counts = times_of(self.prices.steps)
         cells: dict[tuple[str, ...], dict[str, list[Any]]] = {}
         for measure in self.measures:
             table = measure.table

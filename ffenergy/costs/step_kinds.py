@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import Final
 
 import pandas as pd
@@ -87,3 +88,8 @@ def rows_of(table: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
 def keys_of(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """The algorithm and step of every row."""
     return zip(table["algorithm"], table["step"], strict=True)
+
+
+def times_of(steps: pd.DataFrame) -> dict[tuple[str, str], int | Fraction]:
+    """How often each step of an algorithm is taken, or which share of it counts."""
+    return dict(zip(keys_of(steps), steps["steps"].tolist(), strict=True))
