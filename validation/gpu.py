@@ -231,7 +231,7 @@ def tables() -> str:
     ]
     saved.append(["a copy", "–", "–", "–", f"{figures.copy_picojoules():.0f} pJ"])
     seen = []
-    for row, model in zip(figures.seen, figures.predicted, strict=False):
+    for row, model in zip(figures.seen, figures.predicted, strict=True):
         mb, network = model.bytes_moved / row.batches / 1e6, Case(row.layer_sizes, row.rule).network
         moved = [f"{row.mb:.1f} MB", f"{mb:.1f} MB", f"{mb / row.mb:.2f}"]
         seen.append([network, row.rule, str(row.batches), *moved])
