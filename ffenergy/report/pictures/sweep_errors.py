@@ -176,6 +176,7 @@ def _points(done: pd.DataFrame, names: Sequence[str]) -> Figure:
         )
     labels = [described(row, names) or short_name(row["algorithm"]) for row in _records(done)]
     ax.set_yticks(heights, labels, fontsize=9)
+    ax.set_ylim(-0.5, len(done) - 0.5)
     figure.legend(loc="outside lower center", ncols=len(algorithms_of(done)))
     return figure
 
