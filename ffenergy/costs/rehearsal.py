@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -313,11 +314,20 @@ class _Site:
 def _examples(trace: Trace, work: Workload, which: Which, count: int) -> Examples:
     """Images of which the first few are random and all others zeros that nobody has touched."""
     pixels = np.zeros((count, work.settings.layer_sizes[0]), work.settings.dtype)
-    rng = np.random.default_rng(0)
-    for start in range(0, min(count, RANDOM_ROWS), CHUNK):
-        rows = pixels[start : min(start + CHUNK, RANDOM_ROWS)]
-        rows[...] = rng.random(rows.shape)
+    drawn = _random_rows(min(count, RANDOM_ROWS), pixels.shape[1], pixels.dtype.name)
+    pixels[: len(drawn)] = drawn
     return Examples(trace, which, pixels, np.zeros(count, np.int64))
+
+
+@lru_cache(maxsize=2)  # those of training and of test images
+def _random_rows(count: int, pixels: int, dtype: str) -> Array:
+    """Draw rows of random pixels, the same every time."""
+    drawn = np.empty((count, pixels), dtype)
+    rng = np.random.default_rng(0)
+    for start in range(0, count, CHUNK):
+        rows = drawn[start : start + CHUNK]
+        rows[...] = rng.random(rows.shape)
+    return drawn
 
 
 def _parts(count: int, size: int) -> Iterator[tuple[int, int, bool]]:

@@ -91,13 +91,14 @@ def reading_costs(recording: Recording, accounting: str, memory: str) -> StepCos
     """Analyse a recording under one accounting in one memory alone."""
     events, buffers = recording.events, recording.buffers
     fused = accounting == "fused"
+    whole = streamed(events, buffers, scopes=None if fused else ())
     found = {
         (accounting, memory, grain): analyses(
-            events, buffers, grain=grain, memories=(memory,), fused=fused
+            events, buffers, grain=grain, memories=(memory,), fused=fused, stream=stream
         )[memory]
-        for grain in ("operation", PRICED_GRAIN)
+        for grain, stream in (("operation", whole), (PRICED_GRAIN, None))
     }
-    live = {accounting: analyse_live(events, buffers, fused=fused)}
+    live = {accounting: analyse_live(events, buffers, fused=fused, stream=whole)}
     return StepCosts(found, _work(events), live)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from instrumented.lowering.stream import Stream
 
 NUMBERS = ["calls", "flops", "flops_special", "bytes_read", "bytes_written"]
+Done = Mapping[tuple[str, ...], tuple[int, int, int]]
 STEPS_NEEDED = 3
 ATOM = 16
 
@@ -35,10 +36,10 @@ class Analysis:
     ``table`` has exact sums per layer, phase, operation, role and distance in bytes: bytes_read;
     bytes_allocated (read in by a cache only to be overwritten); bytes_written, at the distance of
     the farthest access before they are overwritten or die; bytedmd (scratchpad). COLD is farther
-    than any memory, NEVER (written, dead) nearer. Everything else is derived from it. ``traffic``
-    has calls, flops and bytes per layer, phase, operation and role. ``instructions`` and
-    ``accesses`` say how large the lowered step is, ``atom`` how many multiply-adds an instruction
-    of a product does along each of its loops.
+    than any memory, NEVER (written, dead) nearer. ``done`` has calls, flops and special flops of
+    each of these places but the distance. Everything else is derived from these two.
+    ``instructions`` and ``accesses`` say how large the lowered step is, ``atom`` how many
+    multiply-adds an instruction of a product does along each of its loops.
 
     Where the memory is managed, a distance is the least of the capacities asked for at which an
     access hits (a schedule that exists), and ``least`` says what no schedule goes below: capacity,
@@ -51,10 +52,21 @@ class Analysis:
     atom: int
     step: int
     table: pd.DataFrame
-    traffic: pd.DataFrame
+    done: Done
     instructions: int
     accesses: int
     least: pd.DataFrame | None = None
+
+    @cached_property
+    def traffic(self) -> pd.DataFrame:
+        """Calls, flops and bytes (``NUMBERS``) per layer, phase, operation and role."""
+        work = pd.DataFrame(
+            [(*place, *numbers) for place, numbers in self.done.items()],
+            columns=[*PLACE, *NUMBERS[:3]],
+        )
+        frame = pd.concat([self.table[[*PLACE, *NUMBERS[3:]]], work], ignore_index=True).fillna(0)
+        summed = frame.groupby(PLACE, sort=False)[NUMBERS].sum().astype(np.int64)
+        return summed[(summed != 0).any(axis=1)].reset_index()
 
     @cached_property
     def reads(self) -> pd.DataFrame:
@@ -189,7 +201,7 @@ def analyses(
     if stream is None:
         stream = streamed(events, buffers, grain=grain, atom=atom, scopes=enabled)
     priced = distances(stream, buffers, reported, memories, enabled, capacities)
-    chosen = [event for event in events if event.step == reported]
+    done = _done((event for event in events if event.step == reported), enabled)
     return {
         memory: Analysis(
             grain=str(grain),
@@ -198,7 +210,7 @@ def analyses(
             atom=atom,
             step=reported,
             table=table,
-            traffic=with_work(table, chosen, enabled),
+            done=done,
             instructions=priced.instructions,
             accesses=priced.accesses,
             least=priced.least if memory == MemoryKind.MANAGED else None,
@@ -297,20 +309,16 @@ def steady_step(events: Sequence[Event]) -> int:
     return steps[len(steps) // 2]
 
 
-def with_work(
-    moved: pd.DataFrame, events: Iterable[Event], scopes: Collection[str] | None
-) -> pd.DataFrame:
-    """Add calls and flops of events to rows of bytes; one row per place."""
-    rows = []
+def _done(events: Iterable[Event], scopes: Collection[str] | None) -> Done:
+    """Add up calls and flops of events by place: layer, phase, operation and role."""
+    found: dict[tuple[str, ...], tuple[int, int, int]] = {}
     for event in events:
         results = event.writes or event.reads
         role = results[0].role if results else "temporary"
         place = (event.layer, event.phase, operation_name(event, scopes), role)
-        rows.append((*place, 1, event.work.flops, event.work.special))
-    work = pd.DataFrame(rows, columns=[*PLACE, *NUMBERS[:3]])
-    frame = pd.concat([moved[[*PLACE, *NUMBERS[3:]]], work], ignore_index=True).fillna(0)
-    summed = frame.groupby(PLACE, sort=False)[NUMBERS].sum().astype(np.int64)
-    return summed[(summed != 0).any(axis=1)].reset_index()
+        calls, flops, special = found.get(place, (0, 0, 0))
+        found[place] = calls + 1, flops + event.work.flops, special + event.work.special
+    return found
 
 
 def operation_name(event: Event, scopes: Collection[str] | None = ()) -> str:

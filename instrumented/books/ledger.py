@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -57,21 +60,26 @@ class Operation:
         The common type of what is read, widened by an inexact result (integers divided, a sum
         with a wider ``dtype``); of Booleans that are added up, the result's.
         """
-        read = [layout.dtype for layout, _ in self.reads if layout.dtype.kind in "biufc"]
-        made = self.writes[0][0].dtype if self.writes else None
-        if not read:
-            operands = self.reads or self.writes
-            return operands[0][0].dtype.name if operands else ""
-        common = np.result_type(*read)
-        if made is not None and (made.kind in "fc" or common.kind == "b"):
-            common = np.result_type(common, made)
-        return common.name
+        read = tuple(layout.dtype for layout, _ in self.reads)
+        return _arithmetic_type(read, self.writes[0][0].dtype if self.writes else None)
 
     @property
     def result_role(self) -> str:
         """Role on which calls and flops are booked: the result's, or the operand's if none."""
         operands = self.writes or self.reads
         return operands[0][0].role if operands else self.place.makes
+
+
+@lru_cache
+def _arithmetic_type(read: tuple[np.dtype[Any], ...], made: np.dtype[Any] | None) -> str:
+    numbers = [dtype for dtype in read if dtype.kind in "biufc"]
+    if not numbers:
+        first = read[0] if read else made
+        return "" if first is None else first.name
+    common = np.result_type(*numbers)
+    if made is not None and (made.kind in "fc" or common.kind == "b"):
+        common = np.result_type(common, made)
+    return common.name
 
 
 @dataclass(slots=True)
@@ -136,9 +144,12 @@ class Ledger:
     def _sign(self, name: str, program: tuple[int, ...]) -> Signature:
         digest = hashlib.sha256(name.encode())
         work, traffic = NO_WORK, NO_TRAFFIC
-        for index in program:
+        described: dict[int, bytes] = {}
+        for index, calls in Counter(program).items():
             operation = self.entries[index].operation
-            digest.update(repr(operation).encode())
-            work += operation.work
-            traffic += operation.traffic
+            described[index] = repr(operation).encode()
+            work += operation.work * calls
+            traffic += operation.traffic * calls
+        for index in program:
+            digest.update(described[index])
         return Signature(name, program, digest.hexdigest()[:16], work, traffic)

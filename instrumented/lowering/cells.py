@@ -109,6 +109,7 @@ class _Cutter:
         self.known: dict[tuple[int, int], set[int]] = defaultdict(set)
         self.cuts_of: dict[object, Cuts] = {}
         self.same: dict[int, Cuts] = {}  # by the identity of a nest
+        self.located: dict[int, tuple[Run, ...]] = {}  # by the identity of an operand
         self.below: dict[int, Cuts] = {}  # those of a product without k, by theirs
         self.shared: dict[tuple[int, tuple[int, ...]], Cuts] = {}  # by scope and loops
 
@@ -116,12 +117,14 @@ class _Cutter:
         """Return when a nest is cut: 0 if it sets cuts, 1 on flat runs through a matrix, else 2."""
         if nest.product or nest.steps:
             return 0
-        for operand in (*nest.reads, *nest.writes):
-            grid = self.grids.get(operand.access.buffer)
-            view = view_of(operand.access)
-            if grid is not None and grid.locate(view) is None and grid.is_flat_run(view):
-                return 1
-        return 2
+        return 1 if any(map(self._flat_run, (*nest.reads, *nest.writes))) else 2
+
+    def _flat_run(self, operand: Operand) -> Grid | None:
+        """Return the grid of a matrix through which an operand is a flat run, or None."""
+        grid = self.grids.get(operand.access.buffer)
+        if grid is None or self._located(operand) or not grid.is_flat_run(view_of(operand.access)):
+            return None
+        return grid
 
     def cut(self, nest: Nest, scope: int) -> Cuts:
         """Cut one nest of a fusion scope, or of none."""
@@ -186,13 +189,10 @@ class _Cutter:
         array share them. A flat run through a matrix is cut where every so many rows begin.
         """
         for operand in operands:
-            grid = self.grids.get(operand.access.buffer)
-            view = view_of(operand.access)
-            if grid is None or loop not in operand.axes:
-                continue
-            if grid.locate(view) is None and grid.is_flat_run(view):
+            grid = self._flat_run(operand) if loop in operand.axes else None
+            if grid is not None:
                 band = grid.extents[1] * self.atom.rows
-                return band, -(view.offset // view.itemsize) % band, band
+                return band, -(operand.access.offset // operand.access.itemsize) % band, band
         step = _default_steps(nest.loops, self.atom)[loop]
         quantum, first = 1, 0
         for _, _, run in self._runs(operands, loop):
@@ -212,8 +212,12 @@ class _Cutter:
                     yield operand.access.buffer, digit, run
 
     def _located(self, operand: Operand) -> tuple[Run, ...]:
-        grid = self.grids.get(operand.access.buffer)
-        return (grid.locate(view_of(operand.access)) or ()) if grid is not None else ()
+        """Return the rectangle of an operand; () if it is none."""
+        if id(operand) not in self.located:
+            grid = self.grids.get(operand.access.buffer)
+            found = grid.locate(view_of(operand.access)) if grid is not None else None
+            self.located[id(operand)] = found or ()
+        return self.located[id(operand)]
 
     def _remember(self, operands: Sequence[Operand], cuts: Cuts, *, add: bool) -> None:
         """Note the cuts of a nest; unless ``add``, only where a buffer has none so far."""

@@ -33,6 +33,7 @@ def at_home(events: Sequence[Event], buffers: Mapping[int, BufferInfo]) -> list[
                     whole.add(access.buffer)
     free: dict[Key, list[int]] = defaultdict(list)
     home: dict[int, int] = {}
+    known: dict[tuple[Access, int], Access] = {}
     result = []
     for k, event in enumerate(events):
         touched = dict.fromkeys(access.buffer for access in (*event.reads, *event.writes))
@@ -41,7 +42,7 @@ def at_home(events: Sequence[Event], buffers: Mapping[int, BufferInfo]) -> list[
                 vacant = free[_key(buffers[buffer], first[buffer])]
                 movable = buffer in whole and not buffers[buffer].preloaded
                 home[buffer] = vacant.pop() if movable and vacant else buffer
-        result.append(_moved(event, home))
+        result.append(_moved(event, home, known))
         for buffer in touched:
             if last[buffer] == k and not buffers[buffer].preloaded:
                 free[_key(buffers[buffer], first[buffer])].append(home[buffer])
@@ -52,12 +53,19 @@ def _key(info: BufferInfo, access: Access) -> Key:
     return info.nbytes, access.shape, access.strides
 
 
-def _moved(event: Event, home: Mapping[int, int]) -> Event:
-    operands = (*event.reads, *event.writes)
-    if all(home[access.buffer] == access.buffer for access in operands):
+def _moved(event: Event, home: Mapping[int, int], known: dict[tuple[Access, int], Access]) -> Event:
+    """Return an event with its operands at home; ``known`` has those that were moved before."""
+
+    def moved(access: Access) -> Access:
+        at = home[access.buffer]
+        if at == access.buffer:
+            return access
+        found = known.get((access, at))
+        if found is None:
+            found = known[access, at] = replace(access, buffer=at)
+        return found
+
+    reads, writes = tuple(map(moved, event.reads)), tuple(map(moved, event.writes))
+    if reads == event.reads and writes == event.writes:
         return event
-    return replace(
-        event,
-        reads=tuple(replace(a, buffer=home[a.buffer]) for a in event.reads),
-        writes=tuple(replace(a, buffer=home[a.buffer]) for a in event.writes),
-    )
+    return replace(event, reads=reads, writes=writes)

@@ -142,8 +142,7 @@ def tabulate(
         cut: nests and their cuts, in the order of the events; each has an operand.
         one_instruction: whether all nests of a group are one instruction (operation grain).
     """
-    partitions = _partitions(cut, buffers)
-    builder = _Builder(partitions)
+    builder = _Builder(*_partitions(cut, buffers))
     for members in _groups(cut, scope):
         builder.add_group(members, follow=scope[members[0].event] != NO_SCOPE, one=one_instruction)
     return builder.finish(events, scope, buffers, one_instruction)
@@ -162,21 +161,30 @@ def _groups(cut: Sequence[CutNest], scope: Ints) -> list[list[CutNest]]:
     return groups
 
 
-def _partitions(cut: Sequence[CutNest], buffers: Mapping[int, BufferInfo]) -> dict[int, Partition]:
-    """Partition every buffer; buffers used in the same ways share the work."""
-    uses: dict[int, dict[Use, None]] = defaultdict(dict)
+def _partitions(
+    cut: Sequence[CutNest], buffers: Mapping[int, BufferInfo]
+) -> tuple[dict[int, Partition], dict[tuple[int, int], Tiles]]:
+    """Partition every buffer; return the tiles too, by the identities of operand and cuts.
+
+    Buffers used in the same ways share the work.
+    """
+    uses: dict[int, dict[Use, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
     for nest, cuts in {(id(nest), id(cuts)): (nest, cuts) for _, nest, cuts in cut}.values():
         for operand in (*nest.reads, *nest.writes):
             if operand.touch is not Touch.BOTTOM:
-                uses[operand.access.buffer][use_of(operand, cuts)] = None
+                found = uses[operand.access.buffer][use_of(operand, cuts)]
+                found.append((id(operand), id(cuts)))
     known: dict[tuple[int, frozenset[Use]], Partition] = {}
-    result = {}
-    for buffer, found in uses.items():
-        key = (buffers[buffer].nbytes, frozenset(found))
+    partitions: dict[int, Partition] = {}
+    tiles: dict[tuple[int, int], Tiles] = {}
+    for buffer, users in uses.items():
+        key = (buffers[buffer].nbytes, frozenset(users))
         if key not in known:
-            known[key] = partition(buffers[buffer].nbytes, list(found))
-        result[buffer] = known[key]
-    return result
+            known[key] = partition(buffers[buffer].nbytes, list(users))
+        partitions[buffer] = known[key]
+        for use, operands in users.items():
+            tiles |= dict.fromkeys(operands, known[key].tiles[use])
+    return partitions, tiles
 
 
 @dataclass
@@ -184,6 +192,7 @@ class _Builder:
     """Collects the rows of a table."""
 
     partitions: Mapping[int, Partition]
+    tiles: Mapping[tuple[int, int], Tiles]
     starts: dict[int, int] = field(default_factory=dict)
     blocks: int = 0
     operands: list[tuple[int, Access]] = field(default_factory=list)
@@ -198,7 +207,7 @@ class _Builder:
     tile_blocks: list[Ints] = field(default_factory=list)
     tile_moved: list[Ints] = field(default_factory=list)
     lengths: list[int] = field(default_factory=lambda: [0, 0, 0])
-    known: dict[object, tuple[int, int, int]] = field(default_factory=dict)
+    known: dict[object, tuple[int, int, int, int]] = field(default_factory=dict)
     groups: dict[object, int] = field(default_factory=dict)
     most_visits: int = 0
     most_walkers: int = 0
@@ -294,8 +303,8 @@ class _Builder:
             self.slots.append([0, 0, 0, block, number, Mode.BOTTOM, 0, -1, nbytes])
             return 2, 0
         parts = self.partitions[operand.access.buffer]
-        tiles = parts.tiles[use_of(operand, member.cuts)]
-        at = self._place_tiles(tiles, parts.sizes, operand.access.nbytes)
+        tiles = self.tiles[id(operand), id(member.cuts)]
+        *at, longest = self._place_tiles(tiles, parts.sizes, operand.access.nbytes)
         weight = [0] * len(steps)
         below = 1
         for loop, extent in reversed(list(zip(operand.axes, operand.access.shape, strict=True))):
@@ -314,14 +323,15 @@ class _Builder:
             ]
         )
         self.weights += weight if member.nest.product else [*weight, 0, 0, 0]
-        longest = int(np.diff(tiles.ptr).max(initial=0))
         return (2 if writes else 1) * longest, below if counts else 0
 
-    def _place_tiles(self, tiles: Tiles, sizes: Ints, nbytes: int) -> tuple[int, int, int]:
+    def _place_tiles(self, tiles: Tiles, sizes: Ints, nbytes: int) -> tuple[int, int, int, int]:
+        """Add the blocks of tiles, once; return where they are, and the most that a tile has."""
         key = (id(tiles), nbytes)
         if key not in self.known:
             moved = _moved_bytes(tiles, sizes, nbytes)
-            self.known[key] = (self.lengths[0], self.lengths[1], self.lengths[2])
+            longest = int(np.diff(tiles.ptr).max(initial=0))
+            self.known[key] = (self.lengths[0], self.lengths[1], self.lengths[2], longest)
             for k, (column, values) in enumerate(
                 ((self.ptr, tiles.ptr), (self.tile_blocks, tiles.blocks), (self.tile_moved, moved))
             ):
