@@ -8,6 +8,7 @@ those along several axes the sum of their lines; scaling is not counted.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from instrumented.books.counters import NO_WORK, Work
 from instrumented.books.events import Kind
@@ -16,7 +17,7 @@ from instrumented.rules.registry import Call, Moved, operation_name, streaming, 
 
 def transform(n: int, *, of_reals: bool) -> Work:
     """Return the work of one line of n."""
-    rounds = math.ceil(math.log2(n)) if n > 1 else 0
+    rounds = int(n - 1).bit_length()  # ⌈log2 n⌉
     add, multiply = 3 * n * rounds, 2 * n * rounds
     return Work(add // 2, multiply // 2) if of_reals else Work(add, multiply)
 
@@ -37,7 +38,7 @@ def _one_axis(call: Call) -> Moved:
     if length is None:
         by_result = name in ("irfft", "hfft", "fft", "ifft")
         length = (result if by_result else source).shape[axis]
-    lines = result.size // result.shape[axis] if result.shape[axis] else 0
+    lines = result.size // result.shape[axis]
     return streaming(Kind.REDUCTION, transform(length, of_reals=of_reals) * lines)(call)
 
 
@@ -47,18 +48,21 @@ def _one_axis(call: Call) -> Moved:
 def _several_axes(call: Call) -> Moved:
     """One axis after the other; of a real transform one axis is of reals, the rest on its half."""
     name = operation_name(call.function).removeprefix("fft.")
-    is_real, is_back = "rfft" in name, name.startswith("i")
-    spectrum = call.operands[0] if name in ("irfft2", "irfftn") else call.results[0]
-    whole = call.results[0] if is_back else call.operands[0]
-    axes = call.get("axes")
+    source, result = call.operands[0], call.results[0]
+    lengths, axes = call.get("s"), call.get("axes")
     if axes is None:
-        lengths = call.get("s")
-        count = len(lengths) if lengths is not None else (2 if "2" in name else whole.ndim)
+        count = len(lengths) if lengths is not None else (2 if "2" in name else result.ndim)
         axes = range(-count, 0)
+    grid, reals = list(result.shape), 0
+    last: Any = axes[-1] if "rfft" in name else None
+    if name in ("irfft2", "irfftn"):
+        reals = result.shape[last]
+        grid[last] = reals // 2 + 1
+    elif last is not None:
+        reals = source.shape[last] if lengths is None or lengths[-1] == -1 else lengths[-1]
     work = NO_WORK
     for axis in axes:
-        real_axis = is_real and axis == axes[-1]
-        length = (whole if real_axis else spectrum).shape[axis]
-        lines = spectrum.size // spectrum.shape[axis] if spectrum.shape[axis] else 0
-        work += transform(length, of_reals=real_axis) * lines
+        length = reals if axis == last else grid[axis]
+        lines = math.prod(grid) // grid[axis]
+        work += transform(length, of_reals=axis == last) * lines
     return streaming(Kind.REDUCTION, work)(call)

@@ -224,8 +224,6 @@ def _multi_dot(call: Call) -> Moved:
     """The cheapest order of all, products only; what is made in between is not counted."""
     sizes = [call.operands[0].shape[0] if call.operands[0].ndim == 2 else 1]
     sizes += [operand.shape[-1] if operand.ndim == 2 else operand.size for operand in call.operands]
-    if call.operands[0].ndim == 1:
-        sizes[1] = call.operands[0].shape[0]
     if call.operands[-1].ndim == 1:
         sizes[-1] = 1
     return streaming(Kind.REDUCTION, multiply_adds(cheapest_chain(sizes)))(call)

@@ -82,7 +82,7 @@ def _einsum(call: Call) -> Moved:
         work = einsum_work_in_pairs(subscripts, shapes, path[1:])
     inputs, _ = labels_of(subscripts, [len(shape) for shape in shapes])
     reads = [
-        (operand, _diagonal_bytes(operand, labels) if len(set(labels)) < len(labels) else None)
+        (operand, _diagonal_bytes(operand, labels))
         for operand, labels in zip(operands, inputs, strict=True)
     ]
     return Moved(Kind.REDUCTION, reads, [(result, None) for result in call.results], work)

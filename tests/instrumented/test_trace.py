@@ -178,6 +178,7 @@ def test_a_step_that_raises_is_none():
     def broken_step():
         with trace.step("train"):
             x + 1.0
+            x + 1.0
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -185,7 +186,7 @@ def test_a_step_that_raises_is_none():
     with trace.step("train"):
         x * 2.0
     assert [(s.name, s.steps, len(s.program)) for s in trace.signatures] == [("train", 1, 1)]
-    assert [event.step for event in trace.events] == [-1, 0]
+    assert [event.step for event in trace.events] == [-1, -1, 0]
     assert trace.to_frame(by_step=True)["step"].tolist() == [-1, 0]
 
 
@@ -231,6 +232,15 @@ def test_events_name_buffers_views_and_fusion():
     assert second.reads[0].strides == (4, 8)
     assert trace.buffers[second.writes[0].buffer].preloaded is False
     assert wide.shape == (2, 2)
+
+
+def test_elements_stored_and_read_again_are_events_again():
+    trace = instrumented.Trace(record=True)
+    x = trace.array(np.zeros(3))
+    for i in (0, 1):
+        x[i] = 1.0
+        x[i + 1] + 0.5
+    assert [event.operation for event in trace.events] == ["store", "element", "add"] * 2
 
 
 @pytest.mark.parametrize(

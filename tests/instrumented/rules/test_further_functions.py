@@ -93,6 +93,14 @@ TRANSFORMS = [
     (np.fft.rfftn, (X,), 96, 144, Work(36 + 54, 24 + 36)),
     (np.fft.irfft2, (SPECTRUM,), 144, 96, Work(36 + 54, 24 + 36)),
     (np.fft.irfftn, (SPECTRUM,), 144, 96, Work(36 + 54, 24 + 36)),
+    # lines of one are themselves
+    (np.fft.fft, (X[:, :1],), 24, 48, Work()),
+    # filled up to 4 x 8: 4 lines of 8 reals (36 and 24 each), 5 lines of 4
+    (lambda x: np.fft.rfft2(x, (4, 8), (0, 1)), (X,), 96, 320, Work(144 + 120, 96 + 80)),
+    # to 4 x 4, as long as it is: 4 lines of 4 reals, 3 lines of 4
+    (lambda x: np.fft.rfft2(x, (4, -1), (0, 1)), (X,), 96, 192, Work(48 + 72, 32 + 48)),
+    # cut to 1 x 2: a line of 2 reals (3 and 2), 2 lines of one
+    (lambda x: np.fft.irfft2(x, (1, 2), (0, 1)), (SPECTRUM,), 144, 16, Work(3, 2)),
 ]
 
 ALGEBRA = [
@@ -117,6 +125,13 @@ ALGEBRA = [
     # of 4 x 2: 7·4·4 + 4·8 = 144; 4·2 + 2·2 = 12 multiply-adds and 2 divisions for the solution
     (lambda x, y: np.polyfit(x, y, 1), (SURE, ROW), 64, 16, Work(164, 172, 12)),
     (lambda x: np.linalg.vector_norm(x), (ROW,), 32, 8, Work(3, 4, 1)),
+    # 3 lines of one: squares and roots, nothing to add; how many are not zero: 4 looked at, 3 adds
+    (lambda x: np.linalg.norm(x, axis=1), (X[:, :1],), 24, 24, Work(0, 3, 3)),
+    (lambda x: np.linalg.norm(x, 0), (ROW,), 32, 8, Work(7)),
+    # a row, 3 x 4 and a column: 3·4 for the column, then 3; the two alone: 3·4
+    (lambda a, b, c: np.linalg.multi_dot([a, b, c]), (M[0], X, ROW), 24 + 96 + 32, 8,
+     Work(15, 15)),
+    (lambda a, b: np.linalg.multi_dot([a, b]), (X, ROW), 96 + 32, 24, Work(12, 12)),
     (lambda x: np.linalg.matrix_norm(x), (X,), 96, 8, Work(11, 12, 1)),
 ]  # fmt: skip
 
@@ -184,6 +199,10 @@ COPIES = [
     (lambda x: np.diag(x), (ROW,), 32, 128, Work()),
     (lambda x: np.resize(x, (2, 3)), (ROW,), 32, 48, Work()),
     (lambda x: np.tril(x), (X,), 96, 96, Work()),
+    # 30 elements; 18 new ones of a ramp are a product and a sum; means along both axes of 12
+    (lambda x: np.pad(x, 1), (X,), 96, 240, Work()),
+    (lambda x: np.pad(x, 1, "linear_ramp"), (X,), 96, 240, Work(18, 18)),
+    (lambda x: np.pad(x, 1, "mean"), (X,), 96, 240, Work(24)),
     (lambda x: np.triu(x), (X,), 96, 96, Work()),
     (lambda x: np.fft.fftshift(x), (ROW,), 32, 32, Work()),
     (lambda x: np.fft.ifftshift(x), (ROW,), 32, 32, Work()),

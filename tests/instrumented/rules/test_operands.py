@@ -142,6 +142,8 @@ def test_lists_count_as_bare_arrays(traced, call):
         (lambda x: np.digitize(0.5, x), 12, 8, 2),  # a binary search of ceil(log2 4) steps
         (lambda x: np.einsum("i,i", x, [1.0, 2.0, 3.0]), 12 + 24, 8, 6),
         (lambda x: np.take(x, 1), 4, 4, 0),
+        (lambda x: setattr(x, "flat", 5.0), 0, 12, 0),
+        (lambda x: setattr(x, "flat", x), 12, 12, 0),
     ],
 )
 def test_numbers_are_immediates_and_lists_bare_arrays(traced, call, read, written, flops):

@@ -370,6 +370,7 @@ def test_shapes_tell_arrays_apart_unread(traced):
     ("view", "covered"),
     [
         (lambda a: np.lib.stride_tricks.sliding_window_view(a, 3), 32),  # 6 windows on 8 elements
+        (lambda a: np.lib.stride_tricks.sliding_window_view(a, 2), 32),  # 7 windows
         (lambda a: np.lib.stride_tricks.as_strided(a, (3, 2), (2, 4)), 12),  # bytes 0 to 11
         (lambda a: np.lib.stride_tricks.as_strided(a, (3,), (8,)), 12),  # 3 elements, gaps between
         (lambda a: a.reshape(2, 4)[::-1, ::2], 16),
