@@ -61,6 +61,13 @@ def test_matrix_with_columns_transpose_and_flat_halves():
     assert parts.sizes.size <= 6 * 5
 
 
+def test_a_flat_run_cuts_only_the_rows_that_hold_its_ends():
+    base = np.zeros((4, 6), np.float32)
+    parts = check(base, [(base, ((0, 4), (0, 6))), (base.reshape(-1)[2:15], ((0, 13),))])
+    # rows 0 and 2 are cut before the run and behind it, the others are whole
+    assert parts.sizes.tolist() == [4 * n for n in (2, 4, 6, 3, 3, 6)]
+
+
 def test_grid_is_the_product_of_cuts():
     base = np.zeros((8, 6), np.float64)
     parts = check(base, [(base, ((0, 4, 8), (0, 6))), (base.T, ((0, 3, 6), (0, 8)))])

@@ -93,3 +93,27 @@ def test_nothing_runs_before_what_it_needs_is_made(program, stages, follow) -> N
     assert kept is not None
     assert table.places[:, 0].astype(int).tolist() == stages
     assert np.flatnonzero(table.nests[:, NestColumn.FOLLOWS] >= 0).tolist() == follow
+
+
+def test_streams_side_by_side_take_turns() -> None:
+    trace = Trace(record=True)
+    a, b = (trace.array(np.ones((64, 16), np.float32)) for _ in "ab")  # 4 tiles of 1 KiB each
+    for _ in range(3):
+        with trace.step("s"):
+            np.concatenate([a, b]).sum()
+    # a0 c0 a1 c1 … b3 c7, then c0 … c7 are read and die at once: c0 lies under a1 c1 … c7, 15 tiles
+    # deep, c1 13, then 11, 9, 7, 5, 3 and 1, and the sum that c7 is added to lies above it; a0 lies
+    # under a1 … b3, 8 deep, a1 with a0 and c0 above it 9, all others deeper
+    misses = analyse(trace, grain="tile").misses([1024, 2048, 4096, 8192, 16384])
+    assert misses.tolist() == [1024 * n for n in (16, 15, 14, 11, 0)]
+
+
+def test_a_repeated_row_is_read_at_every_visit_of_its_tiles() -> None:
+    trace = Trace(record=True)
+    row, x = (trace.array(np.ones(shape, np.float32)) for shape in ((32,), (32, 32)))
+    for _ in range(3):
+        with trace.step("s"):
+            np.concatenate([np.broadcast_to(row, (64, 32)), x])
+    moved = analyse(trace, grain="tile").traffic
+    # 4 x 2 tiles that show 16 elements of the row each, 4,096 bytes of x; 96 x 32 written
+    assert (moved["bytes_read"].sum(), moved["bytes_written"].sum()) == (8 * 64 + 4096, 12288)
