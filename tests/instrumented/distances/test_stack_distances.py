@@ -213,6 +213,15 @@ def first_use_is_a_read(block, instructions):
     return True
 
 
+def test_what_nobody_keeps_leaves_a_stack_that_was_read_often():
+    stack = LruStack(preload=range(4))
+    assert stack.access([3, 2, 3, 2]).tolist() == [4, 4, 2, 2]
+    assert stack.blocks.tolist() == [2, 3, 0, 1]  # from the top
+    # 2 and 3 are not kept: 1 lies under 0 alone
+    assert stack.price([1], [0, 1], keep=[0, 1]).tolist() == [2]
+    assert stack.blocks.tolist() == [1, 0]
+
+
 def test_a_write_replaces_the_value_of_its_block():
     # C = C + A, twice: the old C dies as it is read, the new one lies on top.
     reads, read_ptr = [0, 1, 0, 2], [0, 2, 4]
