@@ -14,9 +14,9 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import hypothesis
 import pandas as pd
@@ -26,10 +26,13 @@ from filelock import FileLock
 from matplotlib.figure import Figure
 
 from ffenergy.cli import main
-from ffenergy.costs import run_costs
+from ffenergy.costs import best_orders, run_costs
 from ffenergy.costs.prices import COLUMNS, Prices
 from ffenergy.costs.rehearsal import Recording
-from ffenergy.costs.step_costs import StepCosts, step_costs
+from ffenergy.costs.step_costs import StepCosts, reading_costs, step_costs
+from ffenergy.report.book import Book
+from ffenergy.report.pictures import report
+from ffenergy.report.pictures.report import PICTURES
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.runs.run import Run
 
@@ -50,8 +53,15 @@ BLANK = {  # a picture of one pixel by format
     ),
     "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>',
 }
-COMPILED = ("analysis", "distances", "lowering")
-"""Folders of the instrument's tests that run loops compiled by numba."""
+COMPILED = tuple(
+    Path(__file__).parent / name
+    for name in (
+        *(f"instrumented/{room}" for room in ("analysis", "distances", "lowering", "script")),
+        "scripts/test_price_reports.py",
+        "validation",
+    )
+)
+"""Tests beside those of ffenergy that run loops compiled by numba."""
 FAST = "not slow and not long"
 """What `-m` is in pyproject.toml, unless said otherwise."""
 WHOLE_MODULE = ("pytestmark = pytest.mark.slow", "pytestmark = pytest.mark.long")
@@ -92,30 +102,34 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def analyses_are_shared(shared: Path) -> Iterator[None]:
     """Whatever was recorded, to the last event, is analysed once by all workers together."""
 
-    def analysed(recording: Recording) -> StepCosts:
-        key = hashlib.sha256(pickle.dumps((recording.events, recording.buffers))).hexdigest()
-        path, unfinished = shared / key, shared / f"{key}.{os.getpid()}"
-        if path.exists():
-            return cast("StepCosts", pickle.loads(path.read_bytes()))
-        found = step_costs(recording)
-        with suppress(OSError):  # a test may have the disk full
-            unfinished.write_bytes(pickle.dumps(found))
-            unfinished.replace(path)
-        return found
+    def shared_by_all(analyse: Callable[..., StepCosts]) -> Callable[..., StepCosts]:
+        def analysed(recording: Recording, **chosen: str) -> StepCosts:
+            whole = (recording.events, recording.buffers, sorted(chosen.items()))
+            key = hashlib.sha256(pickle.dumps(whole)).hexdigest()
+            path, unfinished = shared / key, shared / f"{key}.{os.getpid()}"
+            if path.exists():
+                return cast("StepCosts", pickle.loads(path.read_bytes()))
+            found = analyse(recording, **chosen)
+            with suppress(OSError):  # a test may have the disk full
+                unfinished.write_bytes(pickle.dumps(found))
+                unfinished.replace(path)
+            return found
+
+        return analysed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_costs, "step_costs", analysed)
+        patch.setattr(run_costs, "step_costs", shared_by_all(step_costs))
+        patch.setattr(best_orders, "reading_costs", shared_by_all(reading_costs))
         yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the instrument's tests that run compiled loops last.
+    """Put what runs compiled loops last among the tests beside those of ffenergy.
 
     Workers begin at different places: while one compiles, half a minute in a fresh clone, another
     has tests that need none of it, and finds the machine code on disk when it comes to these.
     """
-    loops = tuple(Path(__file__).parent / "instrumented" / name for name in COMPILED)
-    items.sort(key=lambda item: any(item.path.is_relative_to(folder) for folder in loops))
+    items.sort(key=lambda item: any(map(item.path.is_relative_to, COMPILED)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -128,20 +142,27 @@ def ctrl_c_is_heard() -> None:
 def invoke(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Result]:
     """`ffenergy ARGUMENTS` in this process, as a newcomer has it: no data but the sample.
 
-    Pictures are blank unless ``pictures`` is true: to lay them out and to draw them takes most of
-    a report's time.
+    Pictures take most of a report's time. Those of a run are not even made unless ``pictures``
+    says so; all are blank unless they are to be ``drawn``.
     """
     home = tmp_path_factory.mktemp("home")
     places = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "FFENERGY_DATA_DIR": None}
 
-    def run(*arguments: object, pictures: bool = False) -> Result:
+    def run(*arguments: object, pictures: Literal["blank", "made", "drawn"] = "blank") -> Result:
         with pytest.MonkeyPatch.context() as patch:
-            if not pictures:
+            if pictures != "drawn":
                 patch.setattr(Figure, "savefig", blank)
                 patch.setattr(Figure, "get_layout_engine", lambda figure: None)
+            if pictures == "blank":
+                patch.setattr(report, "PICTURES", [replace(one, draw=nothing) for one in PICTURES])
             return CliRunner(env=places).invoke(main, [str(argument) for argument in arguments])
 
     return run
+
+
+def nothing(book: Book) -> Figure:
+    """Stand in for what a picture draws."""
+    return Figure()
 
 
 def blank(figure: Figure, stream: Any, *, format: str, **_: object) -> None:  # noqa: A002
@@ -172,7 +193,7 @@ def finished_run(
 
     Its pictures are drawn where slow tests run, a browser's among them.
     """
-    pictures = pytestconfig.option.markexpr != FAST
+    pictures = "made" if pytestconfig.option.markexpr == FAST else "drawn"
     path, printed = shared / "finished", shared / "finished.txt"
     flags = [*SMALL.split(), "--offline"]
     with FileLock(shared / "finished.lock"):

@@ -56,18 +56,20 @@ def distances(costs: Mapping[str, StepCosts]) -> Distances:
     """Put the tables of all analyses, by digest, into one."""
     sums = [*MOVED, ALLOCATED, "bytedmd"]
     parts = [
-        analysis.table[[*PLACE, "distance", *sums]].assign(
-            digest=digest, accounting=accounting, memory=memory, grain=grain
-        )
+        ((digest, *key), analysis.table)
         for digest, step in costs.items()
-        for (accounting, memory, grain), analysis in step.analyses.items()
+        for key, analysis in step.analyses.items()
     ]
-    table = pd.concat(parts, ignore_index=True)
-    keys = [*WHOSE, *PLACE]
+    table = pd.concat([part for _, part in parts], ignore_index=True)
+    whose = np.repeat(np.arange(len(parts)), [len(part) for _, part in parts])
+    table["whose"] = whose
+    keys = ["whose", *PLACE]
     place = table.groupby(keys, sort=False).ngroup()
     places = table[keys].drop_duplicates(ignore_index=True)
+    names = pd.DataFrame([key for key, _ in parts], columns=WHOSE)
+    named = names.iloc[places["whose"].to_numpy()].reset_index(drop=True)
     added = table.groupby([place.rename("place"), "distance"])[sums].sum().reset_index()
-    return Distances(places, added)
+    return Distances(pd.concat([named, places[list(PLACE)]], axis=1), added)
 
 
 def reuse(found: Distances) -> pd.DataFrame:

@@ -304,29 +304,32 @@ def _steps(kinds: Sequence[PricedKind]) -> pd.DataFrame:
 
 def _live_tables(steps: pd.DataFrame, costs: Mapping[str, StepCosts]) -> dict[str, pd.DataFrame]:
     trained = set(trains_layers(steps)["digest"])
-    live, peak, alive = [], [], []
-    for digest, step in costs.items():
-        for accounting, memory in step.live.items():
-            keys = {"digest": digest, "accounting": accounting}
-            if digest in trained:
-                live.append(memory.series.assign(**keys))
-            peak.append(_peak(memory).assign(**keys))
-            alive.append(memory.alive.assign(**keys))
-    tables = {"live": live, "peak": peak, "alive": alive}
-    empty = pd.DataFrame({"digest": []})
+    found = {(d, a): memory for d, step in costs.items() for a, memory in step.live.items()}
+    peaks = [{"digest": d, "accounting": a, **_peak(memory)} for (d, a), memory in found.items()]
     return {
-        name: pd.concat(parts, ignore_index=True) if parts else empty
-        for name, parts in tables.items()
+        "live": _stacked({k: memory.series for k, memory in found.items() if k[0] in trained}),
+        "peak": pd.DataFrame(peaks),
+        "alive": _stacked({k: memory.alive for k, memory in found.items()}),
     }
 
 
-def _peak(live: LiveMemory) -> pd.DataFrame:
-    row = {
+def _stacked(parts: Mapping[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
+    """Put tables of a digest and an accounting under each other, and say whose rows are whose."""
+    if not parts:
+        return pd.DataFrame({"digest": []})
+    table = pd.concat(parts.values(), ignore_index=True)
+    lengths = [len(part) for part in parts.values()]
+    for name, values in zip(("digest", "accounting"), zip(*parts, strict=True), strict=True):
+        table[name] = pd.array(list(values), dtype="str").repeat(lengths)
+    return table
+
+
+def _peak(live: LiveMemory) -> dict[str, Any]:
+    return {
         "peak_live_bytes": live.peak_bytes,
         "peak_activation_bytes": live.peak_activation_bytes,
         **{name: live.peak[name] for name in ("layer", "phase", "operation")},
     }
-    return pd.DataFrame([row])
 
 
 def _joined(by_profile: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -164,10 +164,7 @@ def _groups(cut: Sequence[CutNest], scope: Ints) -> list[list[CutNest]]:
 def _partitions(
     cut: Sequence[CutNest], buffers: Mapping[int, BufferInfo]
 ) -> tuple[dict[int, Partition], dict[tuple[int, int], Tiles]]:
-    """Partition every buffer; return the tiles too, by the identities of operand and cuts.
-
-    Buffers used in the same ways share the work.
-    """
+    """Partition every buffer, like ones once; give tiles by the ids of their operand and cuts."""
     uses: dict[int, dict[Use, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
     for nest, cuts in {(id(nest), id(cuts)): (nest, cuts) for _, nest, cuts in cut}.values():
         for operand in (*nest.reads, *nest.writes):

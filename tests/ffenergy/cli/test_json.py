@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ffenergy.files.documents import plain
 from ffenergy.report import document
 from ffenergy.report.book import Book
 from ffenergy.report.headline import MEASURES
+from ffenergy.runs.directory import RunDirectory
 
 Invoke = Callable[..., Result]
 SCHEMAS = resources.files("ffenergy.report").joinpath("schemas")
@@ -107,13 +109,19 @@ def test_diff_says_what_changed(
 
 
 def test_diff_leaves_out_an_algorithm_that_is_alike(
-    invoke: Invoke, finished_run: Any, tmp_path: Path
+    invoke: Invoke, finished_run: Any, copied_run: Path
 ) -> None:
-    other = tmp_path / "other"
     # backprop alone has another rate: the same bytes, another error; nothing else changes
-    done = invoke("compare", *finished_run.flags, "--bp-lr", "0.05", "--outdir", other)
-    assert done.exit_code == 0, done.output
-    told = invoke("diff", finished_run.path, other).stdout
+    run = finished_run.run
+    settings = run.configuration["settings"] | {"bp_lr": 0.05}
+    backprop = run.results["bp"] | {"test_error": run.results["bp"]["test_error"] + 1}
+    changed = replace(
+        run,
+        configuration=run.configuration | {"settings": settings},
+        results=run.results | {"bp": backprop},
+    )
+    RunDirectory(copied_run).add(changed, {})
+    told = invoke("diff", finished_run.path, copied_run).stdout
     assert told.startswith("Bytes are alike.\nEnergy is alike.\n--bp-lr: 0.001 → 0.05\n")
     table = told.partition("Test error")[2]
     assert "backprop" in table
