@@ -1,4 +1,8 @@
-"""What all tests share: the command line, one finished run, and what only the slow ones need."""
+"""What all tests share: the command line, one finished run, and what only the slow ones need.
+
+The process that hands tests out to workers loads this file too, and runs none of them; so what
+takes seconds to import is imported by those who need it.
+"""
 
 from __future__ import annotations
 
@@ -18,33 +22,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-import hypothesis
-import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 from filelock import FileLock
-from matplotlib.figure import Figure
-
-from ffenergy.cli import main
-from ffenergy.costs import best_orders, run_costs
-from ffenergy.costs.prices import COLUMNS, Prices
-from ffenergy.costs.rehearsal import Recording
-from ffenergy.costs.step_costs import StepCosts, reading_costs, step_costs
-from ffenergy.report.book import Book
-from ffenergy.report.pictures import report
-from ffenergy.report.pictures.report import PICTURES
-from ffenergy.runs.directory import RunDirectory
-from ffenergy.runs.run import Run
 
 if TYPE_CHECKING:
+    from click.testing import Result
+    from matplotlib.figure import Figure
     from selenium import webdriver
+
+    from ffenergy.costs.prices import Prices
+    from ffenergy.costs.rehearsal import Recording
+    from ffenergy.costs.step_costs import StepCosts
+    from ffenergy.runs.run import Run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 MISSING = "no Chromium with chromedriver on PATH (Debian: apt-get install chromium chromium-driver)"
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
-
-hypothesis.settings.register_profile("untimed", deadline=None)  # a slow machine is no failure
-hypothesis.settings.register_profile("fast", deadline=None, max_examples=20)
 
 SMALL = "--layer-sizes 784,24,16 --n-epochs 2 --softmax-epochs 1 --n-train 300 --batch-size 50"
 BLANK = {  # a picture of one pixel by format
@@ -69,8 +62,13 @@ WHOLE_MODULE = ("pytestmark = pytest.mark.slow", "pytestmark = pytest.mark.long"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Fewer random examples where only fast tests are asked for."""
-    fast = config.option.markexpr == FAST
-    hypothesis.settings.load_profile("fast" if fast else "untimed")
+    if config.option.dist != "no":  # this process runs none
+        return
+    from hypothesis import settings
+
+    settings.register_profile("untimed", deadline=None)  # a slow machine is no failure
+    settings.register_profile("fast", deadline=None, max_examples=20)
+    settings.load_profile("fast" if config.option.markexpr == FAST else "untimed")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -101,6 +99,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def analyses_are_shared(shared: Path) -> Iterator[None]:
     """Whatever was recorded, to the last event, is analysed once by all workers together."""
+    from ffenergy.costs import best_orders, run_costs
+    from ffenergy.costs.step_costs import reading_costs, step_costs
 
     def shared_by_all(analyse: Callable[..., StepCosts]) -> Callable[..., StepCosts]:
         def analysed(recording: Recording, **chosen: str) -> StepCosts:
@@ -145,6 +145,13 @@ def invoke(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Result]:
     Pictures take most of a report's time. Those of a run are not even made unless ``pictures``
     says so; all are blank unless they are to be ``drawn``.
     """
+    from click.testing import CliRunner
+    from matplotlib.figure import Figure
+
+    from ffenergy.cli import main
+    from ffenergy.report.pictures import report
+
+    unmade = [replace(one, draw=lambda book: Figure()) for one in report.PICTURES]
     home = tmp_path_factory.mktemp("home")
     places = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "FFENERGY_DATA_DIR": None}
 
@@ -154,15 +161,10 @@ def invoke(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Result]:
                 patch.setattr(Figure, "savefig", blank)
                 patch.setattr(Figure, "get_layout_engine", lambda figure: None)
             if pictures == "blank":
-                patch.setattr(report, "PICTURES", [replace(one, draw=nothing) for one in PICTURES])
+                patch.setattr(report, "PICTURES", unmade)
             return CliRunner(env=places).invoke(main, [str(argument) for argument in arguments])
 
     return run
-
-
-def nothing(book: Book) -> Figure:
-    """Stand in for what a picture draws."""
-    return Figure()
 
 
 def blank(figure: Figure, stream: Any, *, format: str, **_: object) -> None:  # noqa: A002
@@ -193,6 +195,11 @@ def finished_run(
 
     Its pictures are drawn where slow tests run, a browser's among them.
     """
+    import pandas as pd
+
+    from ffenergy.costs.prices import COLUMNS, Prices
+    from ffenergy.runs.directory import RunDirectory
+
     pictures = "made" if pytestconfig.option.markexpr == FAST else "drawn"
     path, printed = shared / "finished", shared / "finished.txt"
     flags = [*SMALL.split(), "--offline"]
