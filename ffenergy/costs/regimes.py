@@ -78,12 +78,15 @@ def table(usual: Prices, work: Workload, network: Network, profile: Profile) -> 
     """
     known: dict[str, StepCosts] = {}
     managed: dict[str, StepCosts] = {}
+    tried: dict[tuple[str, ...], Prices] = {}  # most orders are those of every size
     rows: list[dict[str, Any]] = []
     for regime, size in sizes(network).items():
 
         def spent_by(kinds: Sequence[PricedKind], size: int = size) -> float:
-            spent = _energies(_prices(kinds, profile), network, profile, size, WELL_BUILT)
-            return sum(spent.values())
+            digests = tuple(kind.digest for kind in kinds)
+            if digests not in tried:
+                tried[digests] = _prices(kinds, profile)
+            return sum(_energies(tried[digests], network, profile, size, WELL_BUILT).values())
 
         found = {
             name: best_orders.built(name, work, size, spent_by, whole_run=False, known=known)
