@@ -8,15 +8,18 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
-from ffenergy.cli import main
 from ffenergy.costs.network import Network
 from ffenergy.costs.regions import Verdict
 from ffenergy.energy import load_profile, profiles
 from ffenergy.report.pictures import energy_curves, regions
 
 SMALL = ["--width", "100", "--depth", "2", "--batch-size", "10,100", "--on-chip", "64KiB-1MiB"]
+
+
+@pytest.fixture(name="run")
+def _run(invoke):
+    return lambda *arguments: invoke("map", *arguments)
 
 
 @pytest.fixture(autouse=True)
@@ -27,11 +30,7 @@ def _coarse(monkeypatch):
     monkeypatch.setattr(energy_curves, "AN_OCTAVE", 1)
 
 
-def run(*arguments):
-    return CliRunner().invoke(main, ["map", *map(str, arguments)])
-
-
-def test_the_screen_is_a_screen():
+def test_the_screen_is_a_screen(run):
     result = run()
     assert result.exit_code == 0
     lines = result.output.splitlines()
@@ -42,7 +41,7 @@ def test_the_screen_is_a_screen():
     assert lines[0].startswith("784-1000-1000-1000-1000, jouppi-7nm-hbm2: MiB on the chip where")
 
 
-def test_the_table_comes_as_csv_and_as_json():
+def test_the_table_comes_as_csv_and_as_json(run):
     table = pd.read_csv(io.StringIO(run(*SMALL, "--csv").output))
     assert sorted(set(table["on_chip_bytes"])) == [2**k for k in range(16, 21)]
     assert set(table["rule"]) == {"ff", "ff-label", "mono-forward", "bp"}
@@ -51,7 +50,7 @@ def test_the_table_comes_as_csv_and_as_json():
     assert records[0]["layer_sizes"] == "784-100-100"
 
 
-def test_a_directory_holds_table_pictures_and_how_they_were_made(tmp_path):
+def test_a_directory_holds_table_pictures_and_how_they_were_made(run, tmp_path):
     out = tmp_path / "map"
     arguments = [*SMALL, "--optimizer", "sgd", "--profile", "tpuv4i", "--outdir", out]
     result = run(*arguments)
@@ -82,7 +81,7 @@ def test_a_directory_holds_table_pictures_and_how_they_were_made(tmp_path):
         (["--profile", "nowhere"], "nowhere: neither a profile nor a file"),
     ],
 )
-def test_a_bad_flag_is_one_line(arguments, message):
+def test_a_bad_flag_is_one_line(run, arguments, message):
     result = run(*arguments)
     assert result.exit_code == 2
     assert message in result.output
