@@ -61,8 +61,7 @@ def distances(costs: Mapping[str, StepCosts]) -> Distances:
         for key, analysis in step.analyses.items()
     ]
     table = pd.concat([part for _, part in parts], ignore_index=True)
-    whose = np.repeat(np.arange(len(parts)), [len(part) for _, part in parts])
-    table["whose"] = whose
+    table["whose"] = np.repeat(np.arange(len(parts)), [len(part) for _, part in parts])
     keys = ["whose", *PLACE]
     place = table.groupby(keys, sort=False).ngroup()
     places = table[keys].drop_duplicates(ignore_index=True)

@@ -36,8 +36,8 @@ class Analysis:
     ``table`` has exact sums per layer, phase, operation, role and distance in bytes: bytes_read;
     bytes_allocated (read in by a cache only to be overwritten); bytes_written, at the distance of
     the farthest access before they are overwritten or die; bytedmd (scratchpad). COLD is farther
-    than any memory, NEVER (written, dead) nearer. ``done`` has calls, flops and special flops of
-    each of these places but the distance. Everything else is derived from these two.
+    than any memory, NEVER (written, dead) nearer. ``done`` has calls, flops and special flops
+    per layer, phase, operation and role. Everything else is derived from these two.
     ``instructions`` and ``accesses`` say how large the lowered step is, ``atom`` how many
     multiply-adds an instruction of a product does along each of its loops.
 
