@@ -93,12 +93,14 @@ def places_of(table: Table, scopes: Collection[str] | None) -> tuple[pd.DataFram
     """Return the places of a table's operands, and the place of every operand."""
     numbers: dict[tuple[str, ...], int] = {}
     found = []
+    begun, start = -1, ("", "", "")
     for number, access in table.operands:
-        event = table.events[number]
-        scope = scope_of(event, scopes)
-        name = event.operation if scope is None else scope[0]
-        place = (event.layer, event.phase, name, access.role)
-        found.append(numbers.setdefault(place, len(numbers)))
+        if number != begun:
+            event = table.events[number]
+            scope = scope_of(event, scopes)
+            begun = number
+            start = event.layer, event.phase, event.operation if scope is None else scope[0]
+        found.append(numbers.setdefault((*start, access.role), len(numbers)))
     return pd.DataFrame(list(numbers), columns=PLACE), np.array(found, np.int64)
 
 

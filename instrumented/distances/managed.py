@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled
+from instrumented.compiling import compiled, inlined
 from instrumented.distances.marks import COLD, NEVER
 from instrumented.distances.packing import kept_at
 from instrumented.distances.sums import READ, WRITTEN, Cells, Sums, add
@@ -77,7 +77,7 @@ class Blocks(NamedTuple):
     bottom: int
 
 
-@compiled
+@inlined
 def die(block: int, record: Record, near: int, cells: Cells) -> None:
     """The value of a block is not needed any more."""
     kept, _, _, values, counts = record
@@ -93,7 +93,7 @@ def die(block: int, record: Record, near: int, cells: Cells) -> None:
     counts[OPEN] -= kept[block, PLACE] != NOBODY
 
 
-@compiled
+@inlined
 def note_read(
     block: int, moment: int, place: int, moved: int, record: Record, near: int, cells: Cells
 ) -> None:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled, int64
+from instrumented.compiling import compiled, inlined, int64
 from instrumented.distances.marks import COLD, NEVER
 from instrumented.distances.stack_kernels import (
     ABSENT,
@@ -86,7 +86,7 @@ def sum_of_roots(n: int) -> int:
     return (m - 1) * m // 2 * (4 * m - 5) // 3 + m * (n - (m - 1) ** 2)
 
 
-@compiled
+@inlined
 def cost_of(distance: int, size: int, moved: int) -> int:
     """ByteDMD of reading ``moved`` of the bytes of a block: its share of the block's cost."""
     if distance < 0:
@@ -97,7 +97,7 @@ def cost_of(distance: int, size: int, moved: int) -> int:
     return whole // size * moved + whole % size * moved // size
 
 
-@compiled
+@inlined
 def depth_of(block: int, stack: Stack) -> int:
     """Distance of a block in bytes, itself included; COLD if it is not on the stack."""
     slot = stack.slots[block]
@@ -107,14 +107,14 @@ def depth_of(block: int, stack: Stack) -> int:
     return distance
 
 
-@compiled
+@inlined
 def bottom_of(state: State, stack: Stack) -> int:
     """Distance of rows gathered at random: all that is on the stack, and the data set."""
     distance: int = stack.state[BYTES] - state.totals[GATHERED] + state.totals[DATA]
     return distance
 
 
-@compiled
+@inlined
 def settle(block: int, far: int, state: State, cells: Cells) -> None:
     """Book the write whose value has just been overwritten."""
     if state.kept[block, PLACE] != NOBODY:
@@ -123,7 +123,7 @@ def settle(block: int, far: int, state: State, cells: Cells) -> None:
         state.totals[OPEN] -= 1
 
 
-@compiled
+@inlined
 def open_value(block: int, place: int, moved: int, state: State) -> None:
     """Remember a write of the step in question until it is known how far its value goes."""
     state.totals[OPEN] += 1
@@ -132,7 +132,7 @@ def open_value(block: int, place: int, moved: int, state: State) -> None:
     state.kept[block, FAR] = NEVER
 
 
-@compiled
+@inlined
 def farther(far: int, distance: int) -> int:
     """The farther of two distances; COLD is farther than any."""
     if far == COLD or distance == COLD:
@@ -170,12 +170,15 @@ def run_scratchpad(
     state: State,
     stack: Stack,
     cells: Cells,
-) -> tuple[Ints, Ints]:
-    """Run whole instructions on the stack of live values; return its tree and owners."""
+    depth: Ints,
+) -> None:
+    """Run whole instructions on the stack of live values, which has a free slot per access.
+
+    ``depth`` is room for a distance per access.
+    """
     block, operand, nbytes, write, instruction = chunk
     slots, tree, owner, counts = stack
     sizes = state.sizes
-    depth = np.empty(block.size, np.int64)
     first = 0
     while first < block.size:
         number = instruction[first]
@@ -185,8 +188,6 @@ def run_scratchpad(
         end = writes
         while end < block.size and instruction[end] == number:
             end += 1
-        tree, owner = with_room(end - first, slots, sizes, tree, owner, counts)
-        stack = Stack(slots, tree, owner, counts)  # the stack may have moved to more room
         for i in range(first, writes):
             depth[i] = bottom_of(state, stack) if block[i] < 0 else depth_of(block[i], stack)
         moved = counts[NEXT]  # slots from here on belong to this instruction's reads
@@ -232,7 +233,6 @@ def run_scratchpad(
                 if b >= state.rows:
                     state.totals[GATHERED] += sizes[b]
         first = end
-    return tree, owner
 
 
 @compiled
@@ -251,14 +251,13 @@ def warm_cache(block: npt.NDArray[np.int32], state: State, clock: int) -> int:
 @compiled
 def run_cache(
     chunk: Chunk, pricing: bool, places: Ints, state: State, stack: Stack, cells: Cells
-) -> tuple[Ints, Ints]:
-    """Run single accesses on the stack of blocks; return its tree and owners."""
+) -> None:
+    """Run single accesses on the stack of blocks, which has a free slot per access."""
     block, operand, nbytes, write, _ = chunk
     slots, tree, owner, counts = stack
     sizes = state.sizes
     for i in range(block.size):
         b, moved = block[i], nbytes[i]
-        stack = Stack(slots, tree, owner, counts)  # the stack may have moved to more room
         if b < 0:
             if pricing:
                 far = max(bottom_of(state, stack), moved)
@@ -278,11 +277,9 @@ def run_cache(
             continue
         if slots[b] != ABSENT:
             remove(b, slots, sizes, tree, owner, counts)
-        tree, owner = with_room(int64(1), slots, sizes, tree, owner, counts)
         push(b, slots, sizes, tree, owner, counts)
         if b >= state.rows and write[i]:
             state.totals[GATHERED] += sizes[b]
-    return tree, owner
 
 
 @compiled
@@ -294,14 +291,10 @@ def close_values(kept: Flags, state: State, cells: Cells) -> None:
 
 
 @compiled
-def push_all(
-    order: Ints, slots: Ints, sizes: Ints, tree: Ints, owner: Ints, counts: Ints
-) -> tuple[Ints, Ints]:
+def push_all(order: Ints, slots: Ints, sizes: Ints, tree: Ints, owner: Ints, counts: Ints) -> None:
     """Put blocks on the stack, the first at the bottom."""
     for b in order:
-        tree, owner = with_room(int64(1), slots, sizes, tree, owner, counts)
         push(b, slots, sizes, tree, owner, counts)
-    return tree, owner
 
 
 class Memory:
@@ -340,6 +333,7 @@ class Memory:
         self._tree = np.zeros(1025, np.int64)
         self._owner = np.full(1024, ABSENT, np.int64)
         self._counts = np.zeros(2, np.int64)
+        self._depth = np.empty(0, np.int64)
         self._warm = True
 
     def run(self, part: Accesses, phase: int) -> None:
@@ -352,17 +346,16 @@ class Memory:
                 self.clock = warm_scratchpad(chunk, marked, self.state, self.clock)
             return
         self._stand()
-        self.sums.make_room(3 * chunk.block.size)
-        stack = Stack(self._slots, self._tree, self._owner, self._counts)
+        accesses = chunk.block.size
+        self.sums.make_room(3 * accesses)
+        stack = self._stack(accesses)
         cells, pricing = self.sums.cells, phase == PRICE
         if self.is_cache:
-            self._tree, self._owner = run_cache(
-                chunk, pricing, self.places, self.state, stack, cells
-            )
-        else:
-            self._tree, self._owner = run_scratchpad(
-                chunk, marked, pricing, self.places, self.state, stack, cells
-            )
+            run_cache(chunk, pricing, self.places, self.state, stack, cells)
+            return
+        if accesses > self._depth.size:
+            self._depth = np.empty(accesses, np.int64)
+        run_scratchpad(chunk, marked, pricing, self.places, self.state, stack, cells, self._depth)
 
     @property
     def settled(self) -> bool:
@@ -384,6 +377,12 @@ class Memory:
         present = np.flatnonzero(stamp != ABSENT)
         order = present[np.argsort(stamp[present], kind="stable")]
         self.state.kept[:, SEEN] = ABSENT
-        self._tree, self._owner = push_all(
-            order, self._slots, self.state.sizes, self._tree, self._owner, self._counts
+        slots, *stack = self._stack(order.size)
+        push_all(order, slots, self.state.sizes, *stack)
+
+    def _stack(self, room: int) -> Stack:
+        """Return the stack, with at least ``room`` free slots."""
+        self._tree, self._owner = with_room(
+            room, self._slots, self.state.sizes, self._tree, self._owner, self._counts
         )
+        return Stack(self._slots, self._tree, self._owner, self._counts)

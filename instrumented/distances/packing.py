@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled
+from instrumented.compiling import compiled, inlined
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.int32]
@@ -52,7 +52,7 @@ def build(load: Load) -> None:
         most[node] = max(most[left], total[left] + most[left + 1])
 
 
-@compiled
+@inlined
 def change(load: Load, moment: int, nbytes: int) -> None:
     """Hold more bytes from a moment on."""
     total, most = load
@@ -67,7 +67,7 @@ def change(load: Load, moment: int, nbytes: int) -> None:
         node >>= 1
 
 
-@compiled
+@inlined
 def busiest(load: Load, start: int, end: int) -> int:
     """Return the most bytes held at any moment from ``start`` to before ``end``."""
     total, most = load

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled, int64
+from instrumented.compiling import compiled_with_arrays, inlined, int64
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -22,7 +22,7 @@ NEXT, BYTES = 0, 1
 ABSENT = -1
 
 
-@compiled
+@inlined
 def bytes_below(tree: Ints, slot: int) -> int:
     """Live bytes in all slots before `slot`."""
     total = 0
@@ -32,7 +32,7 @@ def bytes_below(tree: Ints, slot: int) -> int:
     return total
 
 
-@compiled
+@inlined
 def push(block: int, slots: Ints, sizes: Ints, tree: Ints, owner: Ints, state: Ints) -> None:
     """Put `block` on top: O(1) amortised, as only nodes up to the newest slot are ever valid."""
     slot = state[NEXT]
@@ -49,7 +49,7 @@ def push(block: int, slots: Ints, sizes: Ints, tree: Ints, owner: Ints, state: I
     state[BYTES] += sizes[block]
 
 
-@compiled
+@inlined
 def remove(block: int, slots: Ints, sizes: Ints, tree: Ints, owner: Ints, state: Ints) -> None:
     """Take `block` out of the stack; what lies below it slides up."""
     slot = slots[block]
@@ -62,7 +62,7 @@ def remove(block: int, slots: Ints, sizes: Ints, tree: Ints, owner: Ints, state:
     state[BYTES] -= sizes[block]
 
 
-@compiled
+@compiled_with_arrays
 def with_room(
     room: int, slots: Ints, sizes: Ints, tree: Ints, owner: Ints, state: Ints
 ) -> tuple[Ints, Ints]:
@@ -88,7 +88,7 @@ def with_room(
     return tree, owner
 
 
-@compiled
+@compiled_with_arrays
 def access(
     blocks: Ints, slots: Ints, sizes: Ints, tree: Ints, owner: Ints, state: Ints
 ) -> tuple[Ints, Ints, Ints]:
@@ -110,7 +110,7 @@ def access(
     return distances, tree, owner
 
 
-@compiled
+@compiled_with_arrays
 def last_uses(
     reads: Ints, read_ptr: Ints, writes: Ints, write_ptr: Ints, live: Flags
 ) -> tuple[Flags, Flags]:
@@ -130,7 +130,7 @@ def last_uses(
     return read_last, write_dead
 
 
-@compiled
+@compiled_with_arrays
 def execute(
     reads: Ints,
     read_ptr: Ints,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled
+from instrumented.compiling import compiled, inlined
 
 Ints = npt.NDArray[np.int64]
 
@@ -29,7 +29,7 @@ class Cells(NamedTuple):
     used: Ints
 
 
-@compiled
+@inlined
 def find(cells: Cells, place: int, distance: int) -> int:
     """Return the row of a pair of place and distance (−1 and up), opened if it is new."""
     key = ((place + 1) << SHIFT) + distance + 1
@@ -44,7 +44,7 @@ def find(cells: Cells, place: int, distance: int) -> int:
     return at
 
 
-@compiled
+@inlined
 def add(cells: Cells, place: int, distance: int, column: int, amount: int) -> None:
     """Add to one column of a pair of place and distance."""
     cells.rows[find(cells, place, distance), column] += amount

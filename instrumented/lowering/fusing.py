@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled
+from instrumented.compiling import compiled, inlined
 from instrumented.lowering.generate import Chunk
 from instrumented.lowering.uses import Ints
 
@@ -44,7 +44,7 @@ def nothing_held(blocks: int) -> Ints:
     return np.full((blocks, 8), NONE, np.int64)
 
 
-@compiled
+@inlined
 def bytes_that_stay(
     held: Ints, owners: Owners, sizes: Ints, block: int, event: int, nbytes: int, instruction: int
 ) -> int:
@@ -74,7 +74,7 @@ def bytes_that_stay(
     return left
 
 
-@compiled
+@inlined
 def note_write(held: Ints, owners: Owners, block: int, event: int) -> None:
     """A block has a new value."""
     held[block, MAKER_SCOPE] = owners.scope[event]
@@ -82,7 +82,7 @@ def note_write(held: Ints, owners: Owners, block: int, event: int) -> None:
     held[block, READER_SCOPE] = NONE
 
 
-@compiled
+@inlined
 def mark(bits: Bits, number: int) -> None:
     """Set the bit of an access; none for number NONE."""
     if number >= 0:
@@ -174,10 +174,12 @@ def show_bits(bits: Bits, start: int, count: int, marked: Bits) -> None:
 
 
 @compiled
-def reads_first(chunk: Chunk, marked: Bits, count: int) -> None:
-    """Put, within every instruction, all reads before all writes; the order stays otherwise."""
+def reads_first(chunk: Chunk, marked: Bits, count: int, aside: Ints) -> None:
+    """Put, within every instruction, all reads before all writes; the order stays otherwise.
+
+    ``aside`` is room for the writes of an instruction, `(count, 4)` or more.
+    """
     block, operand, nbytes, write, instructions = chunk
-    aside = np.empty((count, 4), np.int64)  # the writes of an instruction
     first = 0
     while first < count:
         instruction, n, kept = instructions[first], first, 0

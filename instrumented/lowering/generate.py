@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled, int64
+from instrumented.compiling import compiled, inlined, int64
 from instrumented.lowering.table import CHUNK, Blocks, Mode, NestColumn, SlotColumn, Table
 from instrumented.lowering.uses import Ints
 from instrumented.lowering.walk import WALKER, advance, begin
@@ -71,7 +71,7 @@ class Nests(NamedTuple):
     tile_moved: Blocks
 
 
-@compiled
+@inlined
 def tile_of(nests: Nests, nest: int, slot: int, outer: int, at: Ints) -> int:
     """Return the number of a slot's tile at a position of the outer loops and a micro-tile."""
     loops = nests.nests[nest, OUTER]
@@ -85,7 +85,7 @@ def tile_of(nests: Nests, nest: int, slot: int, outer: int, at: Ints) -> int:
     return tile
 
 
-@compiled
+@inlined
 def put_instruction(
     nests: Nests,
     visits: Blocks,
@@ -140,7 +140,7 @@ def put_instruction(
     return n, last
 
 
-@compiled
+@inlined
 def next_nest(nests: Nests, position: Ints, first: int, end: int) -> int:
     """Return the nest of a group whose next instruction has the first place, -1 if all are done."""
     found, nearest = -1, np.inf
@@ -163,13 +163,16 @@ def generate(
     walkers: Ints,
     visits: Blocks,
     chunk: Chunk,
+    at: Ints,
     until: int,
     one_instruction: bool,
     room: int,
 ) -> int:
-    """Fill a chunk from where the generator stands, up to group ``until``; return its length."""
+    """Fill a chunk from where the generator stands, up to group ``until``; return its length.
+
+    ``at`` holds the micro-tile at hand, `(3,)`.
+    """
     n = int64(0)
-    at, origin = np.zeros(3, np.int64), np.zeros(3, np.int64)
     table = nests.nests
     while state[GROUP] < until:
         first, end = nests.group_start[state[GROUP]], nests.group_start[state[GROUP] + 1]
@@ -201,11 +204,10 @@ def generate(
         if not is_product or not last:
             continue
         tile = (outer * table[nest, M] + at[0]) * table[nest, N] + at[1]
+        at[:] = 0
         for other in range(nest + 1, end):
             if table[other, FOLLOWS] == nest:
-                n, _ = put_instruction(
-                    nests, visits, chunk, n, other, tile, origin, state[INSTRUCTION]
-                )
+                n, _ = put_instruction(nests, visits, chunk, n, other, tile, at, state[INSTRUCTION])
                 state[INSTRUCTION] += not one_instruction
     return n
 
@@ -229,6 +231,7 @@ class Generator:
         self._position = np.zeros(longest, np.int64)
         self._walkers = np.zeros((table.walkers, WALKER), np.int64)
         self._visits = np.zeros(table.visits, np.int32)
+        self._at = np.zeros(3, np.int64)
 
     def until(self, group: int) -> Iterator[Chunk]:
         """Yield the accesses of all groups before ``group`` that have not been generated yet."""
@@ -240,6 +243,7 @@ class Generator:
             self._walkers,
             self._visits,
             self.chunk,
+            self._at,
             group,
             table.one_instruction,
             table.room,

@@ -68,6 +68,7 @@ class Stream:
         generator = Generator(self.table)
         held = nothing_held(self.table.sizes.size) if self.fused else None
         marked = np.zeros(generator.chunk.block.size, np.uint8)
+        aside = np.empty((marked.size if self.table.one_instruction else 0, 4), np.int64)
         start = 0
         for passed, bound in enumerate((*bounds, self.groups)):
             for chunk in generator.until(bound):
@@ -80,7 +81,7 @@ class Stream:
                     show_bits(self.bits, start, count, marked)
                 start += chunk.block.size
                 if self.table.one_instruction:
-                    reads_first(chunk, marked, count)
+                    reads_first(chunk, marked, count, aside)
                 yield passed, Accesses(chunk.start(count), marked[:count])
 
     @property

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled, int64
+from instrumented.compiling import inlined, int64
 
 Ints = npt.NDArray[np.int64]
 
@@ -24,7 +24,7 @@ CORNER, NEXT, KIDS, TURN, FRAME = 0, 3, 4, 12, 15
 WALKER = FRAMES + FRAME * (LEVELS + 1)
 
 
-@compiled
+@inlined
 def enter(walker: Ints, level: int, a: int, b: int, c: int) -> None:
     """Begin the block of a level at corner (a, b, c): order its halves, turn the loops round."""
     frame = FRAMES + FRAME * level
@@ -50,7 +50,7 @@ def enter(walker: Ints, level: int, a: int, b: int, c: int) -> None:
         walker[turn] ^= 1
 
 
-@compiled
+@inlined
 def begin(walker: Ints, m: int, n: int, k: int) -> None:
     """Set a walker before the first of m×n×k micro-tiles."""
     walker[:] = 0
@@ -65,7 +65,7 @@ def begin(walker: Ints, m: int, n: int, k: int) -> None:
     enter(walker, top, corner, corner, corner)
 
 
-@compiled
+@inlined
 def advance(walker: Ints, at: Ints) -> bool:
     """Put the next micro-tile (a, b, c) into ``at``; False when all have been visited."""
     level = walker[LEVEL]
