@@ -26,6 +26,7 @@ from instrumented.lowering.stages import NO_LEADER, Turn, turns
 from instrumented.lowering.uses import Ints, Partition, Tiles, Use
 
 Blocks = npt.NDArray[np.int32]
+Rows = tuple[Ints, Ints, Ints, npt.NDArray[np.float64], list[tuple[int, Access]]]
 CHUNK = 1 << 16
 
 
@@ -186,13 +187,18 @@ def _partitions(
 
 @dataclass
 class _Builder:
-    """Collects the rows of a table."""
+    """Collects the rows of a table.
+
+    Groups that are alike, as every step has them, are collected once: ``sequence`` has the group
+    that comes next, and the event that it begins with. Rows of ``slots`` are those of ``operands``.
+    """
 
     partitions: Mapping[int, Partition]
     tiles: Mapping[tuple[int, int], Tiles]
     starts: dict[int, int] = field(default_factory=dict)
     blocks: int = 0
     operands: list[tuple[int, Access]] = field(default_factory=list)
+    sequence: list[tuple[int, int]] = field(default_factory=list)
     gathered: list[Access] = field(default_factory=list)
     group_start: list[int] = field(default_factory=lambda: [0])
     nests: list[list[int]] = field(default_factory=list)
@@ -216,17 +222,15 @@ class _Builder:
             self.blocks += parts.sizes.size
 
     def add_group(self, members: Sequence[CutNest], *, follow: bool, one: bool) -> None:
-        """Add the nests of one group; those of a scope run in the turns of ``stages.py``.
-
-        A group like one before, as every step has them, is that one again.
-        """
+        """Add the nests of one group; those of a scope run in the turns of ``stages.py``."""
         start = members[0].event
         key = tuple((one.event - start, id(one.nest), id(one.cuts)) for one in members)
         known = self.groups.setdefault(key, len(self.group_start) - 1)
         gathers = any(operand.touch is Touch.BOTTOM for m in members for operand in m.nest.reads)
         if known < len(self.group_start) - 1 and not gathers:
-            self._repeat(known, start)
+            self.sequence.append((known, start))
             return
+        self.sequence.append((len(self.group_start) - 1, start))
         visits = walkers = 0
         rooms: list[int] = []
         following = 0
@@ -257,29 +261,6 @@ class _Builder:
         self.most_visits = max(self.most_visits, visits)
         self.most_walkers = max(self.most_walkers, walkers)
         self.most_room = max(self.most_room, sum(rooms) if one else max(rooms) + following)
-
-    def _repeat(self, group: int, event: int) -> None:
-        """Add a group again, from an event on."""
-        begin, end = self.group_start[group], self.group_start[group + 1]
-        first, last = self.nests[begin][NestColumn.FIRST], self.nests[end - 1][NestColumn.END]
-        later = len(self.nests) - begin, len(self.slots) - first
-        operand = self.slots[first][SlotColumn.OPERAND]
-        after = len(self.operands) - operand
-        since = event - self.operands[operand][0]
-        for row in self.nests[begin:end]:
-            again = row.copy()
-            again[NestColumn.FIRST] += later[1]
-            again[NestColumn.END] += later[1]
-            again[NestColumn.FOLLOWS] += later[0] if again[NestColumn.FOLLOWS] >= 0 else 0
-            self.nests.append(again)
-        for row in self.slots[first:last]:
-            again = row.copy()
-            again[SlotColumn.OPERAND] += after
-            self.slots.append(again)
-        operands = self.operands[operand : operand + last - first]
-        self.operands += [(number + since, access) for number, access in operands]
-        self.places += self.places[begin:end]
-        self.group_start.append(len(self.nests))
 
     def _add_slot(
         self,
@@ -326,7 +307,7 @@ class _Builder:
         """Add the blocks of tiles, once; return where they are, and the most that a tile has."""
         key = (id(tiles), nbytes)
         if key not in self.known:
-            moved = _moved_bytes(tiles, sizes, nbytes)
+            moved = tiles.moved(sizes, nbytes)
             longest = int(np.diff(tiles.ptr).max(initial=0))
             self.known[key] = (self.lengths[0], self.lengths[1], self.lengths[2], longest)
             for k, (column, values) in enumerate(
@@ -357,21 +338,21 @@ class _Builder:
         preloaded, is_data = np.zeros(highest, np.bool_), np.zeros(highest, np.bool_)
         for number, info in buffers.items():
             preloaded[number], is_data[number] = info.preloaded, info.role == "data"
-        nest_columns, slot_columns = len(NestColumn), len(SlotColumn)
+        group_start, nests, slots, places, operands = self._in_turn()
         return Table(
             events=events,
             scope=scope,
-            operands=self.operands,
+            operands=operands,
             sizes=sizes,
             buffer=owner,
             preloaded=preloaded[owner],
             is_data=is_data[owner],
             rows=self.blocks,
-            group_start=np.array(self.group_start, np.int64),
+            group_start=group_start,
             one_instruction=one_instruction,
-            nests=np.array(self.nests, np.int64).reshape(-1, nest_columns),
-            places=np.array(self.places, np.float64).reshape(-1, 2),
-            slots=np.array(self.slots, np.int64).reshape(-1, slot_columns),
+            nests=nests,
+            places=places,
+            slots=slots,
             radix=np.array(self.radix, np.int64),
             weights=np.array([*self.weights, 0, 0, 0], np.int64),
             tile_ptr=_joined(self.ptr),
@@ -382,17 +363,37 @@ class _Builder:
             room=self.most_room,
         )
 
+    def _in_turn(self) -> Rows:
+        """Return group_start, nests, slots, places and operands of all groups as they come."""
+        nests = np.array(self.nests, np.int64).reshape(-1, len(NestColumn))
+        slots = np.array(self.slots, np.int64).reshape(-1, len(SlotColumn))
+        places = np.array(self.places, np.float64).reshape(-1, 2)
+        group, event = np.array(self.sequence, np.int64).reshape(-1, 2).T
+        begin = np.array(self.group_start, np.int64)
+        first = np.append(nests[:, NestColumn.FIRST], slots.shape[0])[begin]
+        chosen, group_start = _runs(begin[:-1][group], np.diff(begin)[group])
+        of_slots, slot_start = _runs(first[:-1][group], np.diff(first)[group])
+        nests, slots, places = nests[chosen], slots[of_slots], places[chosen]
+        later = np.repeat(slot_start[:-1] - first[:-1][group], np.diff(group_start))
+        nests[:, NestColumn.FIRST] += later
+        nests[:, NestColumn.END] += later
+        follows = nests[:, NestColumn.FOLLOWS]
+        shift = np.repeat(group_start[:-1] - begin[:-1][group], np.diff(group_start))
+        follows[follows >= 0] += shift[follows >= 0]
+        slots[:, SlotColumn.OPERAND] = np.arange(of_slots.size)
+        own = np.array([number for number, _ in self.operands], np.int64)
+        since = np.repeat(event - own[first[:-1]][group], np.diff(slot_start))
+        accesses = [self.operands[k][1] for k in of_slots.tolist()]
+        operands = list(zip((own[of_slots] + since).tolist(), accesses, strict=True))
+        return group_start, nests, slots, places, operands
+
+
+def _runs(first: Ints, lengths: Ints) -> tuple[Ints, Ints]:
+    """Return the indices of runs of rows, one after the other, and where each of them begins."""
+    start = np.concatenate([[0], np.cumsum(lengths)])
+    return np.arange(start[-1]) + np.repeat(first - start[:-1], lengths), start
+
 
 def _joined(parts: Sequence[Ints]) -> Ints:
     joined: Ints = np.concatenate([np.empty(0, np.int64), *parts])
     return joined
-
-
-def _moved_bytes(tiles: Tiles, sizes: Ints, nbytes: int) -> Ints:
-    """Return the bytes moved per block of a view: all of them, or its share of a partial access."""
-    covered = sizes[tiles.blocks]
-    total = int(covered.sum())
-    if total == nbytes:
-        return covered
-    ends = np.cumsum(covered) * nbytes // max(total, 1)
-    return np.diff(ends, prepend=0)

@@ -37,6 +37,15 @@ class Tiles:
     ptr: Ints
     blocks: Ints
 
+    def moved(self, sizes: Ints, nbytes: int) -> Ints:
+        """Return the bytes moved per block of the view: all, or its share of a partial access."""
+        covered = sizes[self.blocks]
+        total = int(covered.sum())
+        if total == nbytes:
+            return covered
+        ends = np.cumsum(covered) * nbytes // max(total, 1)
+        return np.diff(ends, prepend=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Partition:
