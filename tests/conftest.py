@@ -16,7 +16,7 @@ import json
 import pickle
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,7 +103,7 @@ def analyses_are_shared(shared: Path) -> Iterator[None]:
     from ffenergy.costs.step_costs import reading_costs, step_costs
 
     def shared_by_all(analyse: Callable[..., StepCosts]) -> Callable[..., StepCosts]:
-        def analysed(recording: Recording, **chosen: str) -> StepCosts:
+        def analysed(recording: Recording, **chosen: str | Sequence[str]) -> StepCosts:
             whole = (recording.events, recording.buffers, sorted(chosen.items()))
             key = hashlib.sha256(pickle.dumps(whole)).hexdigest()
             path, unfinished = shared / key, shared / f"{key}.{os.getpid()}"

@@ -28,6 +28,11 @@ class Answering:
     conditions: list[headline.Condition]
     scenario: str = AS_IT_RUNS
 
+    @property
+    def screen_alone(self) -> bool:
+        """Whether nothing is told but the screen."""
+        return not (self.verbose or self.as_json or self.conditions)
+
     def tell(
         self,
         book: Book,

@@ -36,7 +36,7 @@ from ffenergy.costs.run_costs import (
     measured_work,
     tabulate,
 )
-from ffenergy.costs.scenarios import Scenarios
+from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, Scenarios
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
@@ -168,7 +168,9 @@ def _step(
     found = [measure_algorithm(name, settings, steps) for name in names]
     hardware = [chosen.profile for chosen in profiles]
     work = measured_work(settings)
-    kinds = measured_kinds(names, work, further_analysis(met, hardware))
+    told = asked.screen_alone and directory is None and met == SCENARIOS[AS_IT_RUNS][1]
+    readings = (SCENARIOS[AS_IT_RUNS][0],) if told else ACCOUNTINGS  # all that a screen shows
+    kinds = measured_kinds(names, work, further_analysis(met, hardware), readings)
     prices = tabulate(kinds, hardware, whole_run=False, memory=met)
     ways = Scenarios(work, kinds, hardware[0], whole_run=False, prices=prices)
     book = step_tables.book(found, prices, hardware, settings, ways)

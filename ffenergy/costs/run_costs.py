@@ -15,6 +15,7 @@ from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.distances import distances, misses, reuse
 from ffenergy.costs.managed import managed_at, with_managed
 from ffenergy.costs.prices import (
+    ACCOUNTINGS,
     BYTEDMD_MEMORY,
     COLUMNS,
     MANAGED,
@@ -68,7 +69,8 @@ class StepAnalyst:
     """Records and analyses kinds of steps; kinds of equal digest share one analysis.
 
     ``analysed`` holds the analyses by digest, those of other runs too if they are handed in;
-    ``further`` adds to an analysis what the memory in question needs.
+    ``further`` adds to an analysis what the memory in question needs, ``accountings`` are those
+    that are wanted.
     """
 
     def __init__(
@@ -76,8 +78,9 @@ class StepAnalyst:
         work: Workload,
         analysed: dict[str, StepCosts] | None = None,
         further: Further | None = None,
+        accountings: Sequence[str] = ACCOUNTINGS,
     ) -> None:
-        self.work, self.further = work, further
+        self.work, self.further, self.accountings = work, further, accountings
         self.analysed = {} if analysed is None else analysed
         self._recorded: set[str] = set()
 
@@ -148,7 +151,7 @@ class StepAnalyst:
         return kinds
 
     def _analysed(self, recording: Recording) -> StepCosts:
-        costs = step_costs(recording)
+        costs = step_costs(recording, accountings=self.accountings)
         return self.further(costs, recording) if self.further else costs
 
 
@@ -251,10 +254,13 @@ def measured_work(settings: Settings) -> Workload:
 
 
 def measured_kinds(
-    algorithms: Sequence[str], work: Workload, further: Further | None = None
+    algorithms: Sequence[str],
+    work: Workload,
+    further: Further | None = None,
+    accountings: Sequence[str] = ACCOUNTINGS,
 ) -> list[PricedKind]:
     """The kinds of `price_steps`, analysed; ``further`` as for `run_kinds`."""
-    analyst = StepAnalyst(work, further=further)
+    analyst = StepAnalyst(work, further=further, accountings=accountings)
     return analyst.priced([kind for algorithm in algorithms for kind in analyst.of_step(algorithm)])
 
 

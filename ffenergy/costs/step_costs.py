@@ -46,14 +46,14 @@ class StepCosts:
         return self.live[accounting].peak_bytes + int(series["data_set"].max())
 
 
-def step_costs(recording: Recording) -> StepCosts:
-    """Analyse a recording at every grain and under every accounting."""
+def step_costs(recording: Recording, accountings: Sequence[str] = ACCOUNTINGS) -> StepCosts:
+    """Analyse a recording at every grain, under accountings among ACCOUNTINGS, in their order."""
     events, buffers = recording.events, recording.buffers
     found: dict[tuple[str, str, str], Analysis] = {}
     live: dict[str, LiveMemory] = {}
-    for accounting in ACCOUNTINGS:
+    for accounting in accountings:
         fused = accounting == "fused"
-        if fused and not any(event.fusion for event in events):  # as it is eager
+        if found and not any(event.fusion for event in events):  # as it is eager
             found |= {(accounting, *key[1:]): one for key, one in found.items()}
             live[accounting] = live["eager"]
             continue
