@@ -153,8 +153,11 @@ def _histogram(
     cells = cells.reindex(index=roles, columns=columns).fillna(0.0) / MB
     for role in roles:
         height = cells.loc[role].to_numpy(dtype=float)
-        ax.bar(places, height, 0.86, bottom, color=ROLE_COLOURS.get(role, "#7F7F7F"))
+        there = np.flatnonzero(height)
+        colour = ROLE_COLOURS.get(role, "#7F7F7F")
+        ax.bar(np.take(places, there), height[there], 0.86, bottom[there], color=colour)
         bottom += height
+    ax.set_xlim(places[0] - 1, places[-1] + 1)
     last = len(bins) - 3 if cold else len(bins)  # labels need room, "first read" too
     shown = [k for k, size in enumerate(bins) if size.bit_length() % 6 == 3 and k <= last]
     ticks = [float(k) for k in shown]
