@@ -25,7 +25,7 @@ accuracy): the function cannot know.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Integral, Rational
@@ -80,19 +80,28 @@ def decompose(costs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
         for measure in measures
         for row in _split(places, costs[measure].tolist())
     ]
-    return pd.DataFrame(rows)
+    return _framed(rows)
+
+
+def _framed(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Put rows into a table whose integers stay Python's: beside floats they would become some."""
+    table = pd.DataFrame(rows)
+    for name in ("backprop", "forward_forward", "difference") if rows else ():
+        table[name] = pd.Series([row[name] for row in rows], dtype=object)
+    return table
 
 
 def _split(
-    places: Iterable[tuple[str, str]], values: Iterable[int | float]
+    places: Iterable[tuple[str, str]], values: Sequence[int | float]
 ) -> Iterator[dict[str, object]]:
     """A row per part, and one of the total, of values that belong to an algorithm and a part."""
     found: dict[tuple[str, str], list[int | float]] = {}
     for place, value in zip(places, values, strict=True):
         found.setdefault(place, []).append(value)
+    nothing = [0.0] if any(isinstance(value, float) for value in values) else [0]
     cells = {
         part: tuple(
-            exact_total(found.get((name, part), ())) for name in (BACKPROP, FORWARD_FORWARD)
+            exact_total(found.get((name, part), nothing)) for name in (BACKPROP, FORWARD_FORWARD)
         )
         for part in PARTS
     }
@@ -237,8 +246,7 @@ def decomposition(
             places = [(algorithm, part) for (algorithm, _), part, _ in chosen]
             split = _split(places, [value * times[key] for key, _, value in chosen])
             rows += [{**where, **row, "scope": scope} for row in split]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.astype(dict.fromkeys(columns[7:10], object))
+    return _framed(rows)[columns] if rows else pd.DataFrame(columns=columns)
 
 
 def with_order(usual: pd.DataFrame, best: pd.DataFrame) -> pd.DataFrame:

@@ -81,6 +81,10 @@ def test_the_tables_add_up(finished_run: Any) -> None:
     ff = summary.loc["ff"]
     assert moved / (ff["bytes_read"] + ff["bytes_written"]) == ff["normalize_bytes_share"]
     assert normalize["share_of_total_bytes"].sum() == pytest.approx(ff["normalize_bytes_share"])
+    parts = pd.read_csv(path / "decomposition.csv", dtype=str)
+    counted = parts.loc[parts["measure"].str.startswith("byte"), "difference"]
+    assert counted.size
+    assert counted.str.fullmatch("-?[0-9]+").all()  # integers, to the last digit
 
 
 def test_steps_times_signatures_are_the_totals(finished_run: Any) -> None:

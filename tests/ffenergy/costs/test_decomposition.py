@@ -117,6 +117,9 @@ def test_several_measures():
     frame = costs(BP, FF).assign(joules=0.5)
     table = decompose(frame, ["bytes", "joules"])
     assert table.groupby("measure").size().to_dict() == {"bytes": 9, "joules": 9}
+    counted = table[table["measure"] == "bytes"]
+    numbers = counted[["backprop", "forward_forward", "difference"]].to_numpy().ravel()
+    assert {type(number) for number in numbers} == {int}  # beside joules too
 
 
 @pytest.mark.parametrize(
