@@ -24,6 +24,9 @@ LOG_FROM: Final = 50.0  # the largest over the smallest value from which an axis
 
 LETTERS: Final = 90
 """Of tick labels, along the axis of a picture."""
+POINTS_INCHES: Final = 6
+"""Width of a list of points, beside its labels, which have `LETTERS_PER_INCH`."""
+LETTERS_PER_INCH: Final = 13
 
 
 def render(summary: pd.DataFrame, swept: Sequence[str]) -> dict[str, bytes]:
@@ -60,12 +63,16 @@ def least_errors(done: pd.DataFrame, names: Sequence[str] = ()) -> str:
     for algorithm in algorithms_of(done):
         own = done[done["algorithm"] == algorithm]
         best = own.sort_values("test_error_mean", kind="stable").iloc[0].to_dict()
-        varied = [name for name in names if len(own[name].drop_duplicates()) > 1]
-        at = described({str(name): value for name, value in best.items()}, varied)
+        at = described({str(name): value for name, value in best.items()}, _varied(own, names))
         told.append(
             f"{short_name(algorithm)} {best['test_error_mean']:.2f} %{f' ({at})' if at else ''}"
         )
     return ", ".join(told)
+
+
+def _varied(own: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """The settings that rows of one algorithm differ in."""
+    return [name for name in names if len(own[name].drop_duplicates()) > 1]
 
 
 def not_swept(summary: pd.DataFrame, axis: str) -> list[str]:
@@ -157,9 +164,15 @@ def _bars(
 
 
 def _points(done: pd.DataFrame, names: Sequence[str]) -> Figure:
-    """A row per combination, the best on top."""
+    """A row per combination, the best on top, with the settings that its algorithm was tried at."""
     done = done.sort_values("test_error_mean", ascending=False, kind="stable")
-    figure = Figure(figsize=(8, 1.6 + 0.28 * len(done)), layout="constrained")
+    varied = {one: _varied(done[done["algorithm"] == one], names) for one in algorithms_of(done)}
+    labels = [
+        described(row, varied[str(row["algorithm"])]) or short_name(str(row["algorithm"]))
+        for row in _records(done)
+    ]
+    width = POINTS_INCHES + max(map(len, labels)) / LETTERS_PER_INCH
+    figure = Figure(figsize=(width, 1.6 + 0.28 * len(done)), layout="constrained")
     ax = figure.subplots()
     heights = np.arange(len(done))
     for algorithm in algorithms_of(done):
@@ -174,7 +187,6 @@ def _points(done: pd.DataFrame, names: Sequence[str]) -> Figure:
             elinewidth=1.2,
             label=short_name(algorithm),
         )
-    labels = [described(row, names) or short_name(row["algorithm"]) for row in _records(done)]
     ax.set_yticks(heights, labels, fontsize=9)
     ax.set_ylim(-0.5, len(done) - 0.5)
     figure.legend(loc="outside lower center", ncols=len(algorithms_of(done)))
