@@ -273,14 +273,13 @@ class Managed:
 
     def finish(self, kept: Flags) -> Estimates:
         """Keep what fits, at every capacity; ``kept`` blocks live on."""
-        self.sums.make_room(self.sums.cells.rows.shape[0])
+        places = int(self.blocks.places.max(initial=0)) + 1
+        self.sums.make_room(2 * places * (self.capacities.size + 1))
         close(kept, self.blocks.near, self.record, self.sums.cells)
         moments, count, born, _ = self.record.counts.tolist()
         held = self.record.held[:moments]
         keeps, values = self.record.keeps[:, :count], self.record.values[:, :born]
         lower = self._lower(held, keeps, values)
-        places = int(self.blocks.places.max(initial=0)) + 1
-        self.sums.make_room(2 * places * (self.capacities.size + 1))
         level, far = self._upper(held, keeps, values), np.zeros(born, np.int64)
         book(keeps, values, level, self.capacities, far, self.sums.cells)
         _, distance, booked = self.sums.rows()

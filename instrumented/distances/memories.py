@@ -347,7 +347,7 @@ class Memory:
             return
         self._stand()
         accesses = chunk.block.size
-        self.sums.make_room(3 * accesses)
+        self.sums.make_room(2 * accesses)  # a read may be of two distances, a write settles one
         stack = self._stack(accesses)
         cells, pricing = self.sums.cells, phase == PRICE
         if self.is_cache:
@@ -364,6 +364,7 @@ class Memory:
 
     def finish(self, kept: Flags) -> Sums:
         """Settle what is open; ``kept`` blocks (in a cache all of them) live on."""
+        self.sums.make_room(int(self.state.totals[OPEN]))
         closing = np.ones_like(kept) if self.is_cache else kept
         close_values(closing, self.state, self.sums.cells)
         return self.sums

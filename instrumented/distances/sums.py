@@ -68,8 +68,9 @@ class Sums:
         self.cells = _empty(1 << 14)
 
     def make_room(self, more: int) -> None:
-        """Make sure that ``more`` further pairs find an empty cell quickly."""
-        needed = 2 * (int(self.cells.used[0]) + more)
+        """Make sure that ``more`` further pairs find an empty cell, and those there are quickly."""
+        used = int(self.cells.used[0])
+        needed = max(2 * used, used + more + 1)
         if needed > self.cells.rows.shape[0]:
             larger = _empty(1 << (needed - 1).bit_length())
             move(self.cells, larger)

@@ -27,7 +27,7 @@ from instrumented.lowering.uses import Ints, Partition, Tiles, Use
 
 Blocks = npt.NDArray[np.int32]
 Rows = tuple[Ints, Ints, Ints, npt.NDArray[np.float64], list[tuple[int, Access]]]
-CHUNK = 1 << 16
+CHUNK = 1 << 15
 
 
 class NestColumn(IntEnum):
