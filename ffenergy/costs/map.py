@@ -35,7 +35,7 @@ IMAGES: Final = 60_000
 PLACE: Final = ("layer_sizes", "optimizer", "batch_size", "on_chip_bytes", "rule")
 ORDER: Final = (
     *("order", "groups", "in_flight", "bytes_best_order"),
-    *("bytes_bound", "bound", "bound_class", "bytes_winner"),
+    *("bytes_bound", "bound", "bound_class", "bytes_winner", "holds_if_replayed"),
 )
 ENERGY: Final = (
     *("profile", "energy_unit", "energy_best_order", "energy_bound"),
@@ -43,10 +43,11 @@ ENERGY: Final = (
     *("ratio_to_backprop_bound", "energy_winner"),
 )
 COLUMNS: Final = (*PLACE, *ORDER, *ENERGY)
-"""Columns of the map. Bytes and energies are of a batch, energies in ``energy_unit``. Ratios are of
-energies, rule ÷ backprop, both in their best orders, with the interval of 90 % of the draws of the
-constants; ``ratio_step_major`` has the rule in step-major order instead, and
-``ratio_to_backprop_bound`` sets its best order against backprop's bound."""
+"""Columns of the map. Bytes and energies are of a batch, energies in ``energy_unit``.
+``holds_if_replayed``: the rule moves fewer bytes even than a backprop that may compute anything
+again, weight updates too. Ratios are of energies, rule ÷ backprop, both in their best orders, with
+the interval of 90 % of the draws of the constants; ``ratio_step_major`` has the rule in step-major
+order instead, and ``ratio_to_backprop_bound`` sets its best order against backprop's bound."""
 PARTS: Final = ("compute", "on_chip", "off_chip_best_order", "off_chip_bound")
 """Energies of `Work.parts`."""
 MEASURED: Final = ("ratio_cache", "ratio_managed")
@@ -226,6 +227,10 @@ def _order_columns(ours: Side, theirs: Side, found: Sequence[Network], size: int
         "bytes_winner": [
             str(by_bytes(order.nbytes, bound.nbytes, best.nbytes, least.nbytes)) if is_rule else ""
             for order, bound, best, least in cells
+        ],
+        "holds_if_replayed": [
+            is_rule and order.nbytes < bounds.backprop_replay(network, size).nbytes
+            for order, network in zip(ours.orders, found, strict=True)
         ],
     }
 

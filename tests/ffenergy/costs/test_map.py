@@ -94,6 +94,16 @@ def test_a_row_is_the_closed_forms(table):
     assert (row["bytes_winner"], row["energy_winner"]) == ("rule, proven", "rule, proven")
 
 
+def test_a_win_holds_against_replays_only_where_it_is_proven(table):
+    assert table["holds_if_replayed"].any()
+    held = table[table["holds_if_replayed"]]
+    assert set(held["bytes_winner"]) == {"rule, proven"}  # BP-2 is never above BP-1
+    for row in table[table["rule"] == "ff"].itertuples():
+        replay = bounds.backprop_replay(NETWORK, row.on_chip_bytes).nbytes
+        assert row.holds_if_replayed == (row.bytes_best_order < replay)
+    assert not table.loc[table["rule"] == "bp", "holds_if_replayed"].any()
+
+
 def test_intervals_hold_their_ratio_and_relative_profiles_are_in_macs(table):
     assert (table["ratio_low"] <= table["ratio_to_backprop"]).all()
     assert (table["ratio_to_backprop"] <= table["ratio_high"]).all()
