@@ -55,20 +55,23 @@ class Distances:
 def distances(costs: Mapping[str, StepCosts]) -> Distances:
     """Put the tables of all analyses, by digest, into one."""
     sums = [*MOVED, ALLOCATED, "bytedmd"]
-    parts = [
-        ((digest, *key), analysis.table)
-        for digest, step in costs.items()
-        for key, analysis in step.analyses.items()
-    ]
-    table = pd.concat([part for _, part in parts], ignore_index=True)
-    table["whose"] = np.repeat(np.arange(len(parts)), [len(part) for _, part in parts])
-    keys = ["whose", *PLACE]
-    place = table.groupby(keys, sort=False).ngroup()
-    places = table[keys].drop_duplicates(ignore_index=True)
-    names = pd.DataFrame([key for key, _ in parts], columns=WHOSE)
-    named = names.iloc[places["whose"].to_numpy()].reset_index(drop=True)
-    added = table.groupby([place.rename("place"), "distance"])[sums].sum().reset_index()
-    return Distances(pd.concat([named, places[list(PLACE)]], axis=1), added)
+    names, places, tables = [], [], []
+    count = 0
+    for digest, step in costs.items():
+        for key, analysis in step.analyses.items():
+            table = analysis.sums
+            met = np.unique(table["place"])  # operations of one layer, phase and role go together
+            named = analysis.places[list(PLACE)].iloc[met]
+            numbers = np.zeros(len(analysis.places), np.int64)
+            numbers[met] = count + named.groupby(list(PLACE), sort=False).ngroup()
+            distinct = named.drop_duplicates()
+            count += len(distinct)
+            names += [(digest, *key)] * len(distinct)
+            places.append(distinct)
+            tables.append(table.assign(place=numbers[table["place"]]))
+    added = pd.concat(tables).groupby(["place", "distance"])[sums].sum().reset_index()
+    whose = pd.DataFrame(names, columns=WHOSE)
+    return Distances(pd.concat([whose, pd.concat(places, ignore_index=True)], axis=1), added)
 
 
 def reuse(found: Distances) -> pd.DataFrame:

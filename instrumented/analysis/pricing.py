@@ -23,12 +23,13 @@ LEAST: Final = ("capacity", "bytes_read", "bytes_written")
 
 
 class Priced(NamedTuple):
-    """A table per memory, and how large the step is that they are of.
+    """Sums per memory and the places they are of, and how large the step is.
 
     ``least`` is the lower estimate of a managed memory, a row per capacity: LEAST.
     """
 
-    tables: dict[str, pd.DataFrame]
+    places: pd.DataFrame
+    sums: dict[str, pd.DataFrame]
     least: pd.DataFrame
     instructions: int
     accesses: int
@@ -54,10 +55,11 @@ def distances(
         capacities: sizes in bytes that a managed memory has; it counts as the next smaller one.
 
     Returns:
-        For every memory a row per layer, phase, operation, role and distance (bytes; COLD, and for
-        writes NEVER) with bytes_read, bytes_allocated (cache: what a write brings in first),
-        bytes_written (by how far their value goes) and bytedmd (scratchpad), all exact integers.
-        Where it is managed, a distance is the least of ``capacities`` at which an access hits.
+        A row per layer, phase, operation and role: the places. For every memory a row per place
+        (its number) and distance (bytes; COLD, and for writes NEVER) with bytes_read,
+        bytes_allocated (cache: what a write brings in first), bytes_written (by how far their value
+        goes) and bytedmd (scratchpad), all exact integers. Where it is managed, a distance is the
+        least of ``capacities`` at which an access hits.
     """
     names, places = places_of(stream.table, scopes)
     numbers = [0, 0]
@@ -78,15 +80,17 @@ def distances(
             instruction = part.chunk.instruction
             numbers[0] += int(np.count_nonzero(np.diff(instruction))) + bool(instruction.size)
             numbers[1] += instruction.size
-    tables: dict[str, pd.DataFrame] = {}
+    sums: dict[str, pd.DataFrame] = {}
     least = pd.DataFrame(columns=list(LEAST))
     for kind, memory in made.items():
         found = memory.finish(stream.kept)
         if not isinstance(found, Sums):
             found, lower = found
             least = pd.DataFrame(lower, columns=list(LEAST))
-        tables[kind] = _frame(found, names)
-    return Priced(tables, least, *numbers)
+        place, distance, values = found.rows()
+        columns = dict(zip(COLUMNS, values.T, strict=True))
+        sums[kind] = pd.DataFrame({"place": place, "distance": distance, **columns})
+    return Priced(names, sums, least, *numbers)
 
 
 def places_of(table: Table, scopes: Collection[str] | None) -> tuple[pd.DataFrame, Ints]:
@@ -143,9 +147,3 @@ def scratchpad(stream: Stream, places: Ints, data_bytes: int) -> Memory:
     initial = np.flatnonzero(stream.initial)[::-1]
     live = initial[np.argsort(~table.is_data[initial], kind="stable")]
     return Memory(table.sizes, places, rows=table.rows, data_bytes=data_bytes, live=live)
-
-
-def _frame(sums: Sums, names: pd.DataFrame) -> pd.DataFrame:
-    place, distance, values = sums.rows()
-    frame = names.iloc[place].reset_index(drop=True)
-    return frame.assign(distance=distance, **dict(zip(COLUMNS, values.T, strict=True)))

@@ -33,13 +33,13 @@ ATOM = 16
 class Analysis:
     """What one training step moves, and how far, in the steady state.
 
-    ``table`` has exact sums per layer, phase, operation, role and distance in bytes: bytes_read;
-    bytes_allocated (read in by a cache only to be overwritten); bytes_written, at the distance of
-    the farthest access before they are overwritten or die; bytedmd (scratchpad). COLD is farther
-    than any memory, NEVER (written, dead) nearer. ``done`` has calls, flops and special flops
-    per layer, phase, operation and role. Everything else is derived from these two.
-    ``instructions`` and ``accesses`` say how large the lowered step is, ``atom`` how many
-    multiply-adds an instruction of a product does along each of its loops.
+    ``sums`` has exact sums per place (a row of ``places``: layer, phase, operation, role) and
+    distance in bytes: bytes_read; bytes_allocated (read in by a cache only to be overwritten);
+    bytes_written, at the distance of the farthest access before they are overwritten or die;
+    bytedmd (scratchpad). COLD is farther than any memory, NEVER (written, dead) nearer. ``done``
+    has calls, flops and special flops per layer, phase, operation and role. Everything else is
+    derived from these. ``instructions`` and ``accesses`` say how large the lowered step is,
+    ``atom`` how many multiply-adds an instruction of a product does along each of its loops.
 
     Where the memory is managed, a distance is the least of the capacities asked for at which an
     access hits (a schedule that exists), and ``least`` says what no schedule goes below: capacity,
@@ -51,11 +51,18 @@ class Analysis:
     fused: bool
     atom: int
     step: int
-    table: pd.DataFrame
+    places: pd.DataFrame
+    sums: pd.DataFrame
     done: Done
     instructions: int
     accesses: int
     least: pd.DataFrame | None = None
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """``sums`` with the columns of ``places``: PLACE, distance and the four sums."""
+        places = self.places.iloc[self.sums["place"].to_numpy()].reset_index(drop=True)
+        return pd.concat([places, self.sums.drop(columns="place")], axis=1)
 
     @cached_property
     def traffic(self) -> pd.DataFrame:
@@ -209,13 +216,14 @@ def analyses(
             fused=fused,
             atom=atom,
             step=reported,
-            table=table,
+            places=priced.places,
+            sums=sums,
             done=done,
             instructions=priced.instructions,
             accesses=priced.accesses,
             least=priced.least if memory == MemoryKind.MANAGED else None,
         )
-        for memory, table in priced.tables.items()
+        for memory, sums in priced.sums.items()
     }
 
 
