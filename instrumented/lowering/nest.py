@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from instrumented.books.events import Access, Axes, Event, Kind
+from instrumented.books.events import Access, Event, Kind
 from instrumented.lowering.packed import KERNEL_ROWS, is_kernel
 
 WHOLE = -1
@@ -143,7 +143,7 @@ def _product(event: Event) -> Nest | None:
     Of several loops of a class (``tensordot``, a stack of matrices times one) the last is tiled,
     the others lie outside, as batches do. A vector's missing loop has extent 1.
     """
-    axes = event.axes or _matmul_axes(event)
+    axes = event.axes
     shapes = [access.shape for access in (*event.reads, *event.writes)]
     if len(event.reads) != 2 or len(axes) != 3 or any(len(set(one)) < len(one) for one in axes):
         return None
@@ -168,21 +168,6 @@ def _product(event: Event) -> Nest | None:
         *(1 if loop is None else extent[loop] for loop in tiled),
     )
     return _nest(loops, event, [tuple(order[k] for k in one) for one in axes], product=True)
-
-
-def _matmul_axes(event: Event) -> Axes:
-    """Loops of ``numpy.matmul`` of two matrices or stacks of them, which the shapes tell."""
-    if event.kind is not Kind.MATMUL or len(event.reads) != 2 or len(event.writes) != 1:
-        return ()
-    left, right, result = (len(a.shape) for a in (*event.reads, *event.writes))
-    if min(left, right) < 2 or result != max(left, right):
-        return ()
-    m, n, k = result - 2, result - 1, result
-    return (
-        (*range(result - left, result - 2), m, k),
-        (*range(result - right, result - 2), k, n),
-        tuple(range(result)),
-    )
 
 
 def _said(event: Event) -> Nest | None:
