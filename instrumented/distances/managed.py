@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instrumented.compiling import compiled, inlined
+from instrumented.compiling import compiled, inlined, int64
 from instrumented.distances.marks import COLD, NEVER
 from instrumented.distances.packing import kept_at
 from instrumented.distances.sums import READ, WRITTEN, Cells, Sums, add
@@ -195,14 +195,14 @@ def book(
     for i in range(level.size):
         distance = capacities[level[i]] if level[i] < capacities.size else COLD
         if keeps[READER, i] != NOBODY and keeps[BYTES, i]:
-            add(cells, keeps[READER, i], distance, READ, keeps[BYTES, i])
+            add(cells, int64(keeps[READER, i]), distance, READ, keeps[BYTES, i])
         value = keeps[WHOSE, i]
         if value != NOBODY and far[value] != COLD:
             far[value] = COLD if distance == COLD else max(far[value], distance)
     for value in range(far.size):
         if values[WRITER, value] != NOBODY:
             distance = far[value] if values[DEAD, value] else COLD
-            add(cells, values[WRITER, value], distance, WRITTEN, values[SIZE, value])
+            add(cells, int64(values[WRITER, value]), distance, WRITTEN, values[SIZE, value])
 
 
 class Estimates(NamedTuple):
@@ -334,7 +334,7 @@ def _turns(keeps: Words, values: Words, size: Words) -> npt.NDArray[np.float64]:
     """
     whose = keeps[WHOSE]
     count = np.bincount(whose[whose != NOBODY], minlength=values.shape[1])
-    written = np.where(values[DEAD] == 1, values[SIZE] / np.maximum(count, 1), 0.0)
+    written = np.where(values[DEAD] == 1, values[SIZE] / count, 0.0)
     saved = keeps[BYTES] + np.where(whose == NOBODY, 0.0, np.append(written, 0.0)[whose])
     length = (keeps[END] - keeps[START]) * size.astype(np.float64)
     turns: npt.NDArray[np.float64] = keeps[START] + length / np.maximum(saved, 0.5)

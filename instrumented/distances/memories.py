@@ -81,8 +81,6 @@ def sum_of_roots(n: int) -> int:
     m = int(math.sqrt(n))
     while m * m < n:
         m += 1
-    while (m - 1) * (m - 1) >= n:
-        m -= 1
     return (m - 1) * m // 2 * (4 * m - 5) // 3 + m * (n - (m - 1) ** 2)
 
 

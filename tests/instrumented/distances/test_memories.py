@@ -9,8 +9,9 @@ from instrumented import Trace
 from instrumented.distances.memories import COLD, FOLLOW, PRICE, WARM, Memory
 from instrumented.distances.sums import ALLOCATED, BYTEDMD, READ, WRITTEN
 from instrumented.lowering.cells import Atom
+from instrumented.lowering.generate import Chunk
 from instrumented.lowering.lower import lower
-from instrumented.lowering.stream import Stream
+from instrumented.lowering.stream import Accesses, Stream
 
 STEPS, MIDDLE = 5, 2
 
@@ -212,3 +213,18 @@ def test_scratchpad_equals_a_list_of_live_values(fused, grain):
             found = dict(zip(distance[moved > 0].tolist(), moved[moved > 0].tolist(), strict=True))
             assert found == expected, seed
         assert values[:, BYTEDMD - READ].sum() == cost, seed
+
+
+def test_a_read_of_a_part_of_a_block_pays_its_share_of_the_whole():
+    """4 of the 10 bytes of a block that lies under 6 others, at 7 to 16.
+
+    ⌈√7⌉ to ⌈√9⌉ are 3 each, ⌈√10⌉ to ⌈√16⌉ are 4: 9 + 28 = 37, of which 4 / 10 are 14.8, so 14.
+    """
+    memory = Memory(
+        np.array([6, 10]), np.zeros(1, np.int64), rows=2, data_bytes=0, live=np.array([1, 0])
+    )
+    one = np.ones(1, np.int32)
+    chunk = Chunk(one, 0 * one, 4 * one, np.zeros(1, np.uint8), np.zeros(1, np.int64))
+    memory.run(Accesses(chunk, np.zeros(1, np.uint8)), PRICE)
+    _, distance, values = memory.finish(np.array([True, True])).rows()
+    assert (distance.tolist(), values[:, BYTEDMD - READ].tolist()) == ([16], [14])
