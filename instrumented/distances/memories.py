@@ -49,7 +49,7 @@ of which it is not yet known how far they go."""
 STAMP, SEEN, PLACE, MOVED, FAR, WIDTH = range(6)
 """Per block: when it was used last (ABSENT: not on the stack), the last instruction that read it,
 and of a value written in the step in question its place (NOBODY: none), the bytes written, and the
-farthest access since."""
+farthest access since, which is never a first one."""
 
 
 class State(NamedTuple):
@@ -87,8 +87,6 @@ def sum_of_roots(n: int) -> int:
 @inlined
 def cost_of(distance: int, size: int, moved: int) -> int:
     """ByteDMD of reading ``moved`` of the bytes of a block: its share of the block's cost."""
-    if distance < 0:
-        return 0
     whole = sum_of_roots(distance) - sum_of_roots(distance - size)
     if moved == size:
         return whole
@@ -128,14 +126,6 @@ def open_value(block: int, place: int, moved: int, state: State) -> None:
     state.kept[block, PLACE] = place
     state.kept[block, MOVED] = moved
     state.kept[block, FAR] = NEVER
-
-
-@inlined
-def farther(far: int, distance: int) -> int:
-    """The farther of two distances; COLD is farther than any."""
-    if far == COLD or distance == COLD:
-        return COLD
-    return max(far, distance)
 
 
 @compiled
@@ -207,7 +197,7 @@ def run_scratchpad(
                     cell = find(cells, places[operand[i]], sizes[b])
                 cells.rows[cell, READ] += nbytes[i]
             state.kept[b, SEEN] = number
-            state.kept[b, FAR] = farther(state.kept[b, FAR], depth[i])
+            state.kept[b, FAR] = max(state.kept[b, FAR], depth[i])
             slot = slots[b]
             if slot >= moved:  # a repeated operand moves once, in the order of its first read
                 if marked[i]:
@@ -264,9 +254,9 @@ def run_cache(
         on_top = slots[b] != ABSENT and slots[b] == counts[NEXT] - 1
         distance = sizes[b] if on_top else depth_of(b, stack)
         if write[i]:
-            settle(int64(b), farther(state.kept[b, FAR], distance), state, cells)
+            settle(int64(b), max(state.kept[b, FAR], distance), state, cells)
         else:
-            state.kept[b, FAR] = farther(state.kept[b, FAR], distance)
+            state.kept[b, FAR] = max(state.kept[b, FAR], distance)
         if pricing and moved:
             add(cells, places[operand[i]], distance, ALLOCATED if write[i] else READ, moved)
             if write[i]:

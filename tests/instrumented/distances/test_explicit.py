@@ -61,6 +61,7 @@ def test_wrong_placements(keywords, message):
         ("1;fly 2,1;2", "unknown operation"),
         ("1;copy 2,1,1;2", "does not take 2 operands"),
         ("0;copy 2,1;2", "addresses from 1 up"),
+        ("1;copy 2,x;2", "addresses from 1 up"),
     ],
 )
 def test_wrong_programs(code, message):

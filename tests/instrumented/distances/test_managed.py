@@ -14,7 +14,7 @@ from instrumented import InstrumentError, Trace
 from instrumented.analysis.step import analyse
 from instrumented.distances.managed import Managed
 from instrumented.distances.marks import COLD
-from instrumented.distances.memories import PRICE
+from instrumented.distances.memories import FOLLOW, PRICE, WARM
 from instrumented.distances.sums import READ, WRITTEN
 from instrumented.lowering.generate import Chunk
 from instrumented.lowering.stream import Accesses
@@ -239,6 +239,17 @@ def test_rows_of_a_data_set_come_from_behind_all_blocks_and_the_data():
     memory.run(Accesses(Chunk(np.full_like(block, -1), *columns), marked), PRICE)
     _, distance, values = memory.finish(np.array(program.kept)).upper.rows()
     assert (distance.tolist(), values[:, 0].tolist()) == ([3 + 1 + 100], [3])
+
+
+@pytest.mark.parametrize("phase", [WARM, FOLLOW])
+def test_what_is_read_outside_of_the_step_is_not_booked(phase):
+    """A block read at moments 1 and 3, another between them, and rows of a data set."""
+    program = singly([0, 1, 0, 1], (), [3, 1])
+    (_, *columns), marked = stream_of(program)
+    memory = memory_of(program, [3, 4])
+    memory.run(Accesses(Chunk(np.array([0, 1, 0, -1], np.int32), *columns), marked), phase)
+    place, _, _ = memory.finish(np.array(program.kept)).upper.rows()
+    assert place.tolist() == []
 
 
 @pytest.mark.parametrize("write", [False, True])

@@ -215,16 +215,31 @@ def test_scratchpad_equals_a_list_of_live_values(fused, grain):
         assert values[:, BYTEDMD - READ].sum() == cost, seed
 
 
-def test_a_read_of_a_part_of_a_block_pays_its_share_of_the_whole():
-    """4 of the 10 bytes of a block that lies under 6 others, at 7 to 16.
+@pytest.mark.parametrize(("live", "far", "cost"), [([1, 0], 16, 14), ([0], COLD, 0)])
+def test_a_read_of_a_part_of_a_block_pays_its_share_of_the_whole(live, far, cost):
+    """4 of the 10 bytes of a block that lies under 6 others, at 7 to 16, or nowhere: free.
 
     ⌈√7⌉ to ⌈√9⌉ are 3 each, ⌈√10⌉ to ⌈√16⌉ are 4: 9 + 28 = 37, of which 4 / 10 are 14.8, so 14.
     """
     memory = Memory(
-        np.array([6, 10]), np.zeros(1, np.int64), rows=2, data_bytes=0, live=np.array([1, 0])
+        np.array([6, 10]), np.zeros(1, np.int64), rows=2, data_bytes=0, live=np.array(live)
     )
     one = np.ones(1, np.int32)
     chunk = Chunk(one, 0 * one, 4 * one, np.zeros(1, np.uint8), np.zeros(1, np.int64))
     memory.run(Accesses(chunk, np.zeros(1, np.uint8)), PRICE)
     _, distance, values = memory.finish(np.array([True, True])).rows()
-    assert (distance.tolist(), values[:, BYTEDMD - READ].tolist()) == ([16], [14])
+    assert (distance.tolist(), values[:, BYTEDMD - READ].tolist()) == ([far], [cost])
+
+
+@pytest.mark.parametrize("live", [None, np.empty(0, np.int64)])
+@pytest.mark.parametrize("phase", [WARM, PRICE])
+def test_rows_on_the_stack_are_not_counted_beside_their_data_set(live, phase):
+    """A row of 10 bytes is brought in, then another is read: behind 10 − 10 + 100 bytes."""
+    memory = Memory(np.array([6, 10]), np.zeros(1, np.int64), rows=1, data_bytes=100, live=live)
+    zero = np.zeros(1, np.int32)
+    for block, write, when in ((1, 1, phase), (-1, 0, PRICE)):
+        bit = np.array([write], np.uint8)
+        chunk = Chunk(zero + block, zero, zero + 10, bit, np.array([1 - write]))
+        memory.run(Accesses(chunk, bit), when)
+    _, distance, values = memory.finish(np.array([True, True])).rows()
+    assert distance[values[:, 0] > 0].tolist() == [100]
