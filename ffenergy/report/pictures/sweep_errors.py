@@ -27,6 +27,8 @@ LETTERS: Final = 90
 POINTS_INCHES: Final = 6
 """Width of a list of points, beside its labels, which have `LETTERS_PER_INCH`."""
 LETTERS_PER_INCH: Final = 13
+LEGEND_INCHES: Final = 1.8
+"""What a name in the legend takes at most."""
 
 
 def render(summary: pd.DataFrame, swept: Sequence[str]) -> dict[str, bytes]:
@@ -189,7 +191,8 @@ def _points(done: pd.DataFrame, names: Sequence[str]) -> Figure:
         )
     ax.set_yticks(heights, labels, fontsize=9)
     ax.set_ylim(-0.5, len(done) - 0.5)
-    figure.legend(loc="outside lower center", ncols=len(algorithms_of(done)))
+    columns = min(len(varied), int(width / LEGEND_INCHES))
+    figure.legend(loc="outside lower center", ncols=columns)
     return figure
 
 
