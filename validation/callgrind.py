@@ -134,7 +134,7 @@ class Model:
         events = [event for event in recording.events if event.phase != without]
         stream = Stream(lower(events, buffers, grain=grain, scopes=scopes))
         self.footprint = int(stream.table.sizes[: stream.table.rows].sum())
-        found = distances(stream, buffers, MIDDLE, [MemoryKind.CACHE], scopes).tables
+        found = distances(stream, buffers, MIDDLE, [MemoryKind.CACHE], scopes).sums
         self.table: pd.DataFrame = found[MemoryKind.CACHE]
 
     @classmethod
