@@ -168,8 +168,9 @@ def _step(
     found = [measure_algorithm(name, settings, steps) for name in names]
     hardware = [chosen.profile for chosen in profiles]
     work = measured_work(settings)
-    told = asked.screen_alone and directory is None and met == SCENARIOS[AS_IT_RUNS][1]
-    readings = (SCENARIOS[AS_IT_RUNS][0],) if told else ACCOUNTINGS  # all that a screen shows
+    reading, memory = SCENARIOS[AS_IT_RUNS]
+    screen_alone = asked.screen_alone and directory is None and met == memory
+    readings = (reading,) if screen_alone else ACCOUNTINGS  # of its program, a screen has no more
     kinds = measured_kinds(names, work, further_analysis(met, hardware), readings)
     prices = tabulate(kinds, hardware, whole_run=False, memory=met)
     ways = Scenarios(work, kinds, hardware[0], whole_run=False, prices=prices)

@@ -14,7 +14,7 @@ from instrumented.distances.managed import Managed
 from instrumented.distances.memories import FOLLOW, PRICE, WARM, Memory
 from instrumented.distances.sums import COLUMNS, Sums
 from instrumented.lowering.kinds import MemoryKind
-from instrumented.lowering.scopes import scope_of
+from instrumented.lowering.scopes import name_of
 from instrumented.lowering.stream import Stream
 from instrumented.lowering.table import Table
 from instrumented.lowering.uses import Ints
@@ -97,14 +97,12 @@ def places_of(table: Table, scopes: Collection[str] | None) -> tuple[pd.DataFram
     """Return the places of a table's operands, and the place of every operand."""
     numbers: dict[tuple[str, ...], int] = {}
     found = []
-    begun, start = -1, ("", "", "")
+    last, where = -1, ("", "", "")  # the operands of an event follow each other
     for number, access in table.operands:
-        if number != begun:
+        if number != last:
             event = table.events[number]
-            scope = scope_of(event, scopes)
-            begun = number
-            start = event.layer, event.phase, event.operation if scope is None else scope[0]
-        found.append(numbers.setdefault((*start, access.role), len(numbers)))
+            last, where = number, (event.layer, event.phase, name_of(event, scopes))
+        found.append(numbers.setdefault((*where, access.role), len(numbers)))
     return pd.DataFrame(list(numbers), columns=PLACE), np.array(found, np.int64)
 
 

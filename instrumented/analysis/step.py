@@ -18,7 +18,7 @@ from instrumented.analysis.live import LiveMemory, live_memory
 from instrumented.books.events import OUTSIDE, BufferInfo, Event
 from instrumented.errors import InstrumentError
 from instrumented.lowering.kinds import Grain, MemoryKind
-from instrumented.lowering.scopes import scope_of
+from instrumented.lowering.scopes import name_of
 
 if TYPE_CHECKING:
     from instrumented.lowering.stream import Stream
@@ -323,13 +323,7 @@ def _done(events: Iterable[Event], scopes: Collection[str] | None) -> Done:
     for event in events:
         results = event.writes or event.reads
         role = results[0].role if results else "temporary"
-        place = (event.layer, event.phase, operation_name(event, scopes), role)
+        place = (event.layer, event.phase, name_of(event, scopes), role)
         calls, flops, special = found.get(place, (0, 0, 0))
         found[place] = calls + 1, flops + event.work.flops, special + event.work.special
     return found
-
-
-def operation_name(event: Event, scopes: Collection[str] | None = ()) -> str:
-    """Return the name of the fusion scope that swallows an event, or of its operation."""
-    scope = scope_of(event, scopes)
-    return event.operation if scope is None else scope[0]

@@ -19,6 +19,12 @@ def scope_of(event: Event, names: Collection[str] | None) -> tuple[str, int] | N
     return next((scope for scope in event.fusion if names is None or scope[0] in names), None)
 
 
+def name_of(event: Event, names: Collection[str] | None = ()) -> str:
+    """Return the name of the enabled fusion scope that swallows an event, or of its operation."""
+    scope = scope_of(event, names)
+    return event.operation if scope is None else scope[0]
+
+
 def scope_instances(events: Sequence[Event], names: Collection[str] | None) -> Ints:
     """Number the enabled fusion scope instances: `(events,)` int64, NO_SCOPE outside of them."""
     numbers: dict[tuple[str, int], int] = {}
