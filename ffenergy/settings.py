@@ -56,10 +56,10 @@ class Settings:
     normalize_as: str  # eager: activities are made; deferred: their factor goes to the product
     peer_strength: float  # lambda of peer normalisation; 0 switches it off
     init: str  # weights N(0, std): sqrt2, fan_in (1 / fan-in) or he (2 / fan-in); biases 0
-    optimizer: str  # adam, momentum or sgd; for forward-forward and backprop
+    optimizer: str  # adam, adamw, momentum or sgd; for forward-forward and backprop
     lr: float  # of forward-forward
     schedule: str  # constant, linear_second_half or linear; by step
-    weight_decay: float  # L2, added to the gradient of the weights, not of the biases
+    weight_decay: float  # of weights, not of biases: L2 in the gradient; adamw: beside the step
     negative_pairs: str  # halves of a hybrid: independent images, or one shared with the positive
     n_blur: int  # blurs of the mask
     greedy_input: str  # of ff-greedy: recompute it through the layers below, or store it

@@ -44,7 +44,7 @@ HELP = {
     "optimizer": "The same for every algorithm.",
     "lr": "Learning rate of Forward-Forward.",
     "schedule": "Learning rate over the steps.",
-    "weight_decay": "L2 decay of the weights.",
+    "weight_decay": "Decay of the weights: L2 in their gradient; adamw: beside its step.",
     "negative_pairs": "Halves of a hybrid: independent images, or one shared with the positive.",
     "n_blur": "Blurs of the random mask before its threshold.",
     "greedy_input": "Input of a layer in ff-greedy: recompute it in every step through the frozen "

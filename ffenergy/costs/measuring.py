@@ -20,7 +20,7 @@ from ffenergy.settings import Settings
 
 EVENT_BYTES: Final = 1000
 """Of an operation in a recording, at least."""
-UPDATES: Final = {"adam": 10, "momentum": 4, "sgd": 2}
+UPDATES: Final = {"adam": 10, "adamw": 11, "momentum": 4, "sgd": 2}
 """Operations by which an optimiser updates a block of parameters."""
 
 

@@ -25,7 +25,7 @@ class Network:
 
     layer_sizes: input pixels, then the hidden widths; a head of ten classes is backprop's own.
     batch_size: samples a batch; Forward-Forward adds as many hybrids.
-    optimizer: sgd, momentum or adam.
+    optimizer: sgd, momentum, adam or adamw.
     itemsize: bytes of an element.
     shared_halves: one half of a hybrid is the positive itself, so two images are read, not three.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.normalization import row_scales
-from ffenergy.network.optimizers import Optimizer, make_optimizer
+from ffenergy.network.optimizers import DECOUPLED, Optimizer, make_optimizer
 
 INIT_STD: dict[str, Callable[[int], float]] = {
     "sqrt2": lambda fan_in: math.sqrt(2),
@@ -95,7 +95,7 @@ class DenseLayer:
 
         A gradient that is consumed ``at-once`` needs the memory of one block alone.
         """
-        self.weight_decay = weight_decay
+        self.weight_decay = 0.0 if optimizer in DECOUPLED else weight_decay  # of the gradient
         self.spare: Array | None = None  # a second array like the gradient's, if something needs it
         self.parts: list[slice] | None = None
         sizes: list[int] = []
@@ -103,7 +103,15 @@ class DenseLayer:
             self.parts, sizes = self._parts()
         room = np.zeros(max(sizes, default=self.plain.size), self.plain.dtype)
         self.gradient = self.trace.array(room, role="gradient", name=f"{self.name} gradient")
-        self.optimizer = make_optimizer(optimizer, self.trace, self.values, self.gradient, sizes)
+        self.optimizer = make_optimizer(
+            optimizer,
+            self.trace,
+            self.values,
+            self.gradient,
+            sizes,
+            decay=weight_decay,
+            biases=self.width,
+        )
         if self.parts is None:
             self.weights_gradient = self.gradient[: -self.width].reshape(self.weights_shape)
             self.bias_gradient = self.gradient[-self.width :]

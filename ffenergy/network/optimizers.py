@@ -11,8 +11,10 @@ import numpy as np
 
 from ffenergy.network.arrays import Array, Tracer
 
-STATES: Final = {"adam": 2, "momentum": 1, "sgd": 0}
+STATES: Final = {"adam": 2, "adamw": 2, "momentum": 1, "sgd": 0}
 """Arrays that every optimiser keeps beside an array of parameters."""
+DECOUPLED: Final = frozenset({"adamw"})
+"""Optimisers that shrink weights by rate * decay themselves; others see decay in the gradient."""
 SCHEDULES: Final = ("constant", "linear_second_half", "linear")
 BLOCK = 16_384
 """Elements: the five arrays of one Adam block take 320 KiB in float32. Chosen by time and energy of
@@ -73,7 +75,8 @@ class Adam:
         c  = sqrt((1-b2) / (1-b2^t))
 
     which is the same algorithm with every constant folded into two scalars. Ten operations a
-    block; the gradient is overwritten by its square.
+    block; the gradient is overwritten by its square. AdamW (Loshchilov and Hutter 2019, algorithm
+    2) first shrinks ``w`` by ``rate * decay``, in all blocks but the last ``undecayed``.
     """
 
     def __init__(
@@ -86,8 +89,11 @@ class Adam:
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-8,
+        decay: float = 0.0,
+        undecayed: int = 0,
     ) -> None:
         self.trace = trace
+        self.decay, self.decayed = decay, (len(sizes) - undecayed) * bool(decay)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
         self.steps = 0
         self.first = np.zeros(values.shape, values.dtype)
@@ -111,6 +117,8 @@ class Adam:
         for number, (w, g, m, v, t) in enumerate(self.blocks):
             with self.fusion:
                 find(number)
+                if number < self.decayed:
+                    w *= 1 - rate * self.decay
                 m *= self.beta1
                 m += g
                 g *= g
@@ -192,13 +200,24 @@ def gradients(gradient: Array, sizes: Sequence[int]) -> list[Array]:
 
 
 def make_optimizer(
-    kind: str, trace: Tracer, values: Array, gradient: Array, sizes: Sequence[int] = ()
+    kind: str,
+    trace: Tracer,
+    values: Array,
+    gradient: Array,
+    sizes: Sequence[int] = (),
+    *,
+    decay: float = 0.0,
+    biases: int = 0,
 ) -> Optimizer:
     """Return the optimiser named ``kind`` over flat ``values`` and ``gradient``.
 
     ``sizes`` are those of its blocks; without them they are even. A ``gradient`` with room for the
-    largest block alone is found block by block, see ``Optimizer.update``.
+    largest block alone is found block by block, see ``Optimizer.update``. ``decay`` is heeded by
+    those of ``DECOUPLED``; the last ``biases`` values, a block of their own, do not decay.
     """
+    if kind in DECOUPLED:
+        sizes = sizes or [*even_sizes(values.size - biases), *([biases] if biases else [])]
+        return Adam(trace, values, gradient, sizes, decay=decay, undecayed=int(biases > 0))
     sizes = sizes or even_sizes(values.size)
     if kind == "adam":
         return Adam(trace, values, gradient, sizes)

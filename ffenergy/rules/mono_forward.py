@@ -20,7 +20,7 @@ import numpy as np
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.dense import INIT_STD, DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
-from ffenergy.network.optimizers import make_optimizer
+from ffenergy.network.optimizers import DECOUPLED, make_optimizer
 from ffenergy.network.orders import Rooms
 from ffenergy.rules.backprop import INIT
 from ffenergy.rules.kit.host import Host
@@ -39,7 +39,8 @@ class Projection:
     def __init__(
         self, trace: Tracer, layer: DenseLayer, settings: Settings, rng: np.random.Generator
     ) -> None:
-        self.layer, self.decay = layer, settings.supervised_decay
+        decoupled, decay = settings.optimizer in DECOUPLED, settings.supervised_decay
+        self.layer, self.decay = layer, 0.0 if decoupled else decay
         dtype, shape = np.dtype(settings.dtype), (layer.width, CLASSES)
         self.plain = rng.standard_normal(layer.width * CLASSES, dtype=dtype.type)
         self.plain *= dtype.type(INIT_STD[PROJECTION_INIT](layer.width))
@@ -51,7 +52,9 @@ class Projection:
         self.spare: Array = trace.array(np.empty(shape, dtype), role="gradient")
         self.weights = self.values.reshape(shape)
         self.weights_gradient = self.gradient.reshape(shape)
-        self.optimizer = make_optimizer(settings.optimizer, trace, self.values, self.gradient)
+        self.optimizer = make_optimizer(
+            settings.optimizer, trace, self.values, self.gradient, decay=decay
+        )
 
     def scores(self, h: Array, out: Array) -> Array:
         """Put the goodness per class of ``h`` (rows, width) into ``out`` (rows, 10)."""

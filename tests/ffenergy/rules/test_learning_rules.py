@@ -11,6 +11,9 @@ from ffenergy.data import Dataset
 from ffenergy.errors import SettingsError
 from ffenergy.network.negatives import HybridMaker
 from ffenergy.network.optimizers import make_optimizer
+from ffenergy.rules.backprop import Backprop
+from ffenergy.rules.forward_forward import ForwardForward
+from ffenergy.rules.mono_forward import MonoForward
 from ffenergy.settings import Settings
 from ffenergy.training import Diverged, train
 from instrumented import Untraced
@@ -65,6 +68,46 @@ def test_adam_equals_the_textbook_form():
         v = 0.999 * v + 0.001 * gradient**2
         expected -= 0.01 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
     np.testing.assert_allclose(w, expected, rtol=1e-12)
+
+
+def test_adamw_decays_all_but_the_biases_beside_the_step():
+    rng = np.random.default_rng(0)
+    w, g = rng.normal(size=50), np.empty(50)
+    adamw = make_optimizer("adamw", Untraced(), w, g, decay=0.3, biases=10)
+    expected, m, v = w.copy(), np.zeros(50), np.zeros(50)
+    for t in range(1, 21):
+        gradient = rng.normal(size=50)
+        g[:] = gradient
+        adamw.update(0.01)
+        m = 0.9 * m + 0.1 * gradient
+        v = 0.999 * v + 0.001 * gradient**2
+        step = (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        step[:40] += 0.3 * expected[:40]  # Loshchilov and Hutter 2019, algorithm 2
+        expected -= 0.01 * step
+    np.testing.assert_allclose(w, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [ForwardForward, Backprop, MonoForward])
+def test_without_decay_adamw_takes_the_steps_of_adam(kind):
+    found = []
+    for optimizer in ("adam", "adamw"):
+        for decay in (0.0, 0.3):
+            settings = Settings.from_preset("quick").replace(
+                layer_sizes=(6, 5, 4), batch_size=3, optimizer=optimizer, weight_decay=decay,
+                bp_weight_decay=decay,
+            )  # fmt: skip
+            rng = np.random.default_rng(0)
+            images = rng.random((9, 6), np.float32)
+            targets = (
+                (rng,) if kind is ForwardForward else (np.eye(10, dtype="f4")[:9], np.arange(9))
+            )
+            network = kind(Untraced(), settings, images, *targets, np.random.default_rng(1))
+            network.step(np.array([0, 4, 7]), 0.01)
+            found.append(np.concatenate([layer.plain for layer in network.layers]))
+    adam, adam_l2, adamw, adamw_decayed = found
+    np.testing.assert_array_equal(adam, adamw)
+    assert not np.array_equal(adam_l2, adamw_decayed)
+    assert not np.array_equal(adamw, adamw_decayed)
 
 
 @pytest.fixture

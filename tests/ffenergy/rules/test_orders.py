@@ -31,6 +31,7 @@ SETTINGS = Settings.from_preset("quick").replace(
 WAYS: dict[str, dict[str, Any]] = {
     "adam": {},
     "momentum": {"optimizer": "momentum"},
+    "adamw": {"optimizer": "adamw", "weight_decay": 0.3, "bp_weight_decay": 0.3},
     "sgd with decay": {"optimizer": "sgd", "weight_decay": 0.01, "bp_weight_decay": 0.01},
     "peers, separate passes": {"peer_strength": 0.1, "passes": "separate"},
     "independent halves": {"negative_pairs": "independent"},

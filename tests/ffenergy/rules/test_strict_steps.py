@@ -72,7 +72,7 @@ def trainer(kind, trace, settings):
 
 
 @pytest.mark.parametrize("passes", ["joined", "separate"])
-@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "momentum"])
 @pytest.mark.parametrize("kind", ["ff", "bp", "head"])
 def test_steps_touch_traced_arrays_only(kind, optimizer, passes, monkeypatch):
     settings = Settings.from_preset("quick").replace(

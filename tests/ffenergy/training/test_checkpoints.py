@@ -97,7 +97,7 @@ def test_going_on_after_any_epoch_is_never_having_stopped(
         assert_same(found, expected)
 
 
-@pytest.mark.parametrize("optimizer", ["momentum", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "momentum", "sgd"])
 def test_local_layers_and_other_optimizers_go_on_too(tmp_path, optimizer):
     settings = LOCAL.replace(optimizer=optimizer, n_train=250)
     expected = train("ff", settings, LOCAL_DATA)
