@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from validation import gpu_recipes
 from validation.gpu import BYTES, Case, Figures, Seen, add_up, predict, read, tables
 
 WORDS = (Path(__file__).parents[2] / "validation" / "README.md").read_text(encoding="utf-8")
@@ -54,3 +55,32 @@ def test_the_model_says_what_is_committed_of_it():
     for seen in read(BYTES, Seen):
         if seen.layer_sizes == "784-1000-1000-1000-1000" and seen.batches == 1:
             assert predict(seen) == rows[seen.layer_sizes, seen.rule, seen.batches]
+
+
+def test_the_recipes_in_the_readme_are_the_means_of_the_rows():
+    rows = gpu_recipes.read(gpu_recipes.TABLE)
+    seen = {(row["preset"], *(row[name] for name in gpu_recipes.NAMED)) for row in rows}
+    recipes = {recipe[:-1] for recipe in seen}  # the seed comes last
+    assert f"{len(seen)} networks with {len(recipes)} recipes" in WORDS
+    least: dict[tuple[object, ...], tuple[float, int]] = {}
+    for error, seeds, named in gpu_recipes.means(rows):
+        if named["head_layers"] < 4:
+            names = ("preset", "n_epochs", "optimizer", "lr", "weight_decay", "batch_size")
+            names += ("temperature", "threshold", "peer_strength", "n_blur")
+            least.setdefault(tuple(named[name] for name in names), (error, seeds))
+    told = {
+        ("as preset `best`: Adam, L2 decay of 3e-4", "paper", 100, "adam", 3e-4, 3e-4, 100),
+        ("Adam, L2 decay of 1e-4", "paper", 100, "adam", 3e-4, 1e-4, 100),
+        ("AdamW, decay of 0.3", "paper", 100, "adamw", 3e-4, 0.3, 100),
+        ("AdamW, decay of 0.6", "paper", 100, "adamw", 3e-4, 0.6, 100),
+        ("AdamW, decay of 1", "paper", 100, "adamw", 3e-4, 1.0, 100),
+        ("as preset `best`", "paper", 25, "adam", 3e-4, 3e-4, 100),
+        ("AdamW, decay of 0.3", "paper", 25, "adamw", 3e-4, 0.3, 100),
+        ("Adam, rate of 1e-3, batches of 100", "paper-local", 60, "adam", 1e-3, 0.0, 100),
+        ("batches of 200", "paper-local", 60, "adam", 1e-3, 0.0, 200),
+        ("rate of 5e-4", "paper-local", 60, "adam", 5e-4, 0.0, 100),
+    }
+    others = {"paper": (20, 1, 0, 6), "paper-local": (40, 1, 0.003, 10)}
+    for words, *recipe in told:
+        error, seeds = least[*recipe, *others[recipe[0]]]
+        assert f"| {words} | {seeds} | {error:.3f} |" in WORDS, (words, error, seeds)
