@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs.map import rows
+from ffenergy.costs.map import MIB, rows
 from ffenergy.costs.network import Network
 from ffenergy.costs.regions import Verdict
 from ffenergy.energy import Profile
@@ -16,8 +16,7 @@ from ffenergy.report.columns import table as laid_out
 from ffenergy.report.numbers import MISSING, fixed, prefixed
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
-MIB: Final = 2**20
-NAMES: Final = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
+OPTIMIZERS: Final = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
 SHORT: Final = {
     Verdict.RULE_PROVEN: "FF *",
     Verdict.RULE_MEASURED: "FF m",
@@ -43,7 +42,10 @@ def where_cheaper(table: pd.DataFrame, layer_sizes: str, profile: Profile) -> Ta
     body: dict[str, list[str]] = {"batch": [f"{n:,}" for n in sorted(set(found["batch_size"]))]}
     for optimizer, own in found.groupby("optimizer", sort=False):
         name = str(optimizer)
-        shown += [Column(f"{name} proven", NAMES[name]), Column(f"{name} least", "least ratio at")]
+        shown += [
+            Column(f"{name} proven", OPTIMIZERS[name]),
+            Column(f"{name} least", "least ratio at"),
+        ]
         batches = [one for _, one in own.groupby("batch_size")]
         body[f"{name} proven"] = [_proven(one) for one in batches]
         body[f"{name} least"] = [_least(one) for one in batches]

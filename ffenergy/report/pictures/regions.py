@@ -25,6 +25,7 @@ from ffenergy.costs.regions import SCALE, Verdict
 from ffenergy.costs.scenarios import on_chip_bytes
 from ffenergy.energy import Profile, load_profile
 from ffenergy.report.book import Book
+from ffenergy.report.map_table import OPTIMIZERS
 from ffenergy.report.numbers import memory_size
 from ffenergy.report.pictures.drawing import LOOK, headline, saved
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
@@ -66,7 +67,6 @@ WRITTEN: Final = {
     Verdict.BP_PROVEN: ("BP\nproven", "#FEFEFE"),
 }
 """Names and their colours: on a region not quite black and white, which follow light and dark."""
-OPTIMIZERS: Final = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
 CHIPS: Final = {
     "edge-7nm-lpddr5": "edge board",
     "a100-measured": "A100",
