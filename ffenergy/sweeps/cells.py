@@ -7,11 +7,12 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import joblib
 import pandas as pd
 import threadpoolctl
 
@@ -263,10 +264,12 @@ def run_cell(task: Task, watch: Callable[[], object] = lambda: None) -> Outcome:
     """Train a cell.
 
     A cell that is finished already is not trained again: a worker may die between writing the
-    outcome and handing it over, and another sweep may be at it. What goes wrong becomes the
-    outcome's status. `watch` is called many times an epoch and may raise, to end the training.
+    outcome and handing it over, and another sweep may be at it. One that was begun goes on with the
+    BLAS threads it was begun with, if there are cores for them, so that its bits are the same. What
+    goes wrong becomes the outcome's status. `watch` is called many times an epoch and may raise, to
+    end the training.
     """
-    cell, cells = task.cell, CellFolder(task.folder)
+    cell, cells, threads = task.cell, CellFolder(task.folder), task.threads
     with ExitStack() as stack:
         checkpoints = None
         if task.folder.is_dir():  # else another machine without a shared disk: the sweep writes
@@ -275,8 +278,10 @@ def run_cell(task: Task, watch: Callable[[], object] = lambda: None) -> Outcome:
             if known is not None:
                 return known
             checkpoints = cells.checkpoints(cell, task.siblings)
-        with threadpoolctl.threadpool_limits(task.threads, user_api="blas"):
-            outcome = _trained(task, checkpoints, watch)
+            begun = checkpoints.threads() or threads
+            threads = begun if begun <= joblib.cpu_count() else threads
+        with threadpoolctl.threadpool_limits(threads, user_api="blas"):
+            outcome = _trained(replace(task, threads=threads), checkpoints, watch)
         if checkpoints:
             cells.keep(cell, outcome)
             checkpoints.clear()

@@ -31,6 +31,13 @@ def deciding() -> dict[str, str]:
     }
 
 
+def blas_threads(had: Mapping[str, str]) -> int | None:
+    """Return the number of threads in what decided; None if it names none, or several."""
+    numbers = set(had.get("BLAS threads", "").split("; "))
+    only = numbers.pop() if len(numbers) == 1 else ""
+    return int(only) if only.isdecimal() else None
+
+
 def difference(had: Mapping[str, str], has: Mapping[str, str]) -> str:
     """Say in a few words how what decided differs from what decides now; empty if it does not."""
     names = [name for name in {**had, **has} if had.get(name) != has.get(name)]

@@ -11,6 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -132,6 +133,16 @@ class Checkpoints:
         self._rows, self._algorithm = found, snapshot.algorithm
         return replace(snapshot, history=history)
 
+    def threads(self) -> int | None:
+        """BLAS threads that a training here was begun with; None if it is not, or nobody can say.
+
+        Whoever goes on with as many goes on with the same bits.
+        """
+        for _, path in reversed(self._numbered()):
+            with suppress(BadCheckpointError):
+                return bits.blas_threads(_head(_whole(path))[1]["bits"])
+        return None
+
     def found(self) -> bool:
         """Whether there is any checkpoint."""
         return bool(self._numbered())
@@ -170,6 +181,11 @@ def _write(path: Path, snapshot: Snapshot, identity: str, rows: Mapping[str, Any
 
 
 def _read(path: Path, identity: str, *, any_bits: bool) -> tuple[Snapshot, dict[str, Any]]:
+    return parsed(_whole(path), identity, any_bits=any_bits)
+
+
+def _whole(path: Path) -> memoryview:
+    """Return what follows a checkpoint's first line, if that fits it; raises BadCheckpointError."""
     try:
         content = memoryview(path.read_bytes())
     except OSError as error:
@@ -185,7 +201,7 @@ def _read(path: Path, identity: str, *, any_bits: bool) -> tuple[Snapshot, dict[
     payload = content[len(line) + 1 :]
     if _first_line(payload) != line + b"\n":
         raise BadCheckpointError("its checksum does not fit: it is cut short or damaged")
-    return parsed(payload, identity, any_bits=any_bits)
+    return payload
 
 
 def parsed(
@@ -195,12 +211,7 @@ def parsed(
 
     Raises BadCheckpointError.
     """
-    try:
-        arrays = from_npz(payload, memory.most())
-        head = parse_json(arrays.pop("values").tobytes().decode("utf-8"))
-        check(head, HEAD)
-    except (ValueError, KeyError) as error:
-        raise BadCheckpointError(f"it cannot be read: {error}") from error
+    arrays, head = _head(payload)
     if head["identity"] != identity:
         raise BadCheckpointError("it belongs to a run with other settings or data")
     change = bits.difference(head["bits"], bits.deciding())
@@ -208,6 +219,17 @@ def parsed(
         raise BadCheckpointError(f"going on from it would give other bits: {change}")
     snapshot = Snapshot(head["algorithm"], head["stage"], head["epoch"], arrays, head["values"])
     return snapshot, head["history"]
+
+
+def _head(payload: memoryview) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the arrays and the values of a checkpoint; raises BadCheckpointError."""
+    try:
+        arrays = from_npz(payload, memory.most())
+        head = parse_json(arrays.pop("values").tobytes().decode("utf-8"))
+        check(head, HEAD)
+    except (ValueError, KeyError) as error:
+        raise BadCheckpointError(f"it cannot be read: {error}") from error
+    return arrays, head
 
 
 def _first_line(payload: memoryview) -> bytes:
