@@ -47,7 +47,7 @@ def test_every_command_has_its_section_and_its_own_options(hook: ModuleType) -> 
 
 def test_settings_have_flag_values_and_meaning(hook: ModuleType) -> None:
     text = page(hook, "settings")
-    row = "| `optimizer` | `--optimizer` | adam, momentum, sgd | `adam` | The same for every"
+    row = "| `optimizer` | `--optimizer` | adam, adamw, momentum, sgd | `adam` | The same for every"
     assert row in text
     assert "| `layer_sizes` | `--layer-sizes` |" in text
     assert "`layer_sizes` `784,500,500,500`" in text  # of the preset quick

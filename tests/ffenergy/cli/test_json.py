@@ -143,7 +143,7 @@ def test_options_stand_in_groups_and_choices_can_be_completed(invoke: Invoke) ->
         for name in ("Run", "Hardware", "Data", "Training", "Head", "Backprop")
     ]
     assert places == sorted(places)
-    assert "[adam|momentum|sgd]" in told
+    assert "[adam|adamw|momentum|sgd]" in told
     assert "[quick|seed|" in told
     assert "..." not in invoke("--help").stdout.partition("Commands:")[2]
 
