@@ -4,8 +4,8 @@
     python -m validation.gpu_recipes search  # the rounds below, on a GPU: gpu_recipes.csv
     python -m validation.gpu_recipes best    # means over the seeds, the least first
 
-What a run of hours costs here takes seconds there, so that choices are made at full length and by
-means of several seeds. They are leads: errors are those of the last 10,000 training images, the
+What costs a run of hours here takes seconds there, so that choices can be made at full length and
+by means of several seeds. They are leads: errors are those of the last 10,000 training images, the
 test set is not touched, and what is reported was trained by ``ffenergy`` itself. Networks that
 differ only in rates, decays, temperatures, thresholds, peers and seeds are trained together; every
 head of ``HEADS`` is trained on the same hidden layers.
@@ -33,6 +33,31 @@ from instrumented import Untraced
 if TYPE_CHECKING:
     from validation.gpu_banks import Examples
 
+NAMED: Final = (
+    "preset",
+    "n_epochs",
+    "optimizer",
+    "lr",
+    "temperature",
+    "threshold",
+    "weight_decay",
+    "peer_strength",
+    "n_blur",
+    "batch_size",
+    "negative_pairs",
+    "seed",
+)
+
+
+USUAL: Final[dict[str, dict[str, Any]]] = {
+    "paper": {"optimizer": "adam", "weight_decay": 3e-4, "n_epochs": 80},
+    "paper-local": {"batch_size": 100},
+}
+"""What the presets had before this search: changes are told from that."""
+PAPERS_LAYERS: Final = 3  # the last ones, which its head sees
+OF_HEAD: Final = ("head_layers", "head_weight_decay", "softmax_lr", "head_averaging")
+COLUMNS: Final = (*NAMED, *OF_HEAD, "validation_error", "seconds")
+TABLE: Final = Path(__file__).with_name("gpu_recipes.csv")
 TOGETHER: Final = ("seed", "lr", "temperature", "threshold", "weight_decay", "peer_strength")
 """What may differ between networks that are trained side by side."""
 
@@ -96,32 +121,6 @@ def searched(recipes: Sequence[Settings], known: Examples) -> Iterator[dict[str,
                     "validation_error": round(error, 2),
                     "seconds": round(seconds, 2),
                 }
-
-
-NAMED: Final = (
-    "preset",
-    "n_epochs",
-    "optimizer",
-    "lr",
-    "temperature",
-    "threshold",
-    "weight_decay",
-    "peer_strength",
-    "n_blur",
-    "batch_size",
-    "negative_pairs",
-    "seed",
-)
-
-
-USUAL: Final[dict[str, dict[str, Any]]] = {
-    "paper": {"optimizer": "adam", "weight_decay": 3e-4, "n_epochs": 80},
-    "paper-local": {"batch_size": 100},
-}
-"""What the presets had before this search: changes are told from that."""
-OF_HEAD: Final = ("head_layers", "head_weight_decay", "softmax_lr", "head_averaging")
-COLUMNS: Final = (*NAMED, *OF_HEAD, "validation_error", "seconds")
-TABLE: Final = Path(__file__).with_name("gpu_recipes.csv")
 
 
 def described(settings: Settings) -> dict[str, Any]:
@@ -195,16 +194,24 @@ def read(table: Path) -> list[dict[str, Any]]:
         return [{name: value(text) for name, text in row.items()} for row in csv.DictReader(file)]
 
 
-def means(rows: Iterable[Mapping[str, Any]]) -> list[tuple[float, int, dict[str, Any]]]:
-    """Return mean error, seeds and configuration of every recipe and head, the least first."""
-    found: dict[tuple[tuple[str, Any], ...], list[float]] = defaultdict(list)
+def ranked(rows: Iterable[Mapping[str, Any]]) -> list[tuple[float, int, dict[str, Any]]]:
+    """Return mean error, seeds and configuration of every recipe, the least first.
+
+    Each has the best of the heads that see three layers, as the paper's does.
+    """
+    found: dict[tuple[Any, ...], dict[tuple[Any, ...], list[float]]] = {}
     for row in rows:
-        named = {name: row[name] for name in (*NAMED, *OF_HEAD) if name != "seed"}
-        found[tuple(named.items())].append(row["validation_error"])
-    return sorted(
-        ((fmean(errors), len(errors), dict(named)) for named, errors in found.items()),
-        key=lambda one: one[0],
-    )
+        if row["head_layers"] <= PAPERS_LAYERS:
+            recipe = tuple(row[name] for name in NAMED if name != "seed")
+            heads = found.setdefault(recipe, defaultdict(list))
+            heads[tuple(row[name] for name in OF_HEAD)].append(row["validation_error"])
+    names = [*(name for name in NAMED if name != "seed"), *OF_HEAD]
+    means = []
+    for recipe, heads in found.items():
+        head, errors = min(heads.items(), key=lambda one: fmean(one[1]))
+        named = dict(zip(names, (*recipe, *head), strict=True))
+        means.append((fmean(errors), len(errors), named))
+    return sorted(means, key=lambda one: one[0])
 
 
 class Book:
@@ -228,14 +235,10 @@ class Book:
             print(f"{len(group)} networks in {time.monotonic() - start:.1f} s: {describe(group)}")
 
     def best(self, recipes: Iterable[Settings], count: int) -> list[Settings]:
-        """Return those of ``recipes`` with the least mean error under the paper's heads."""
-        alike: dict[Settings, None] = {}
-        for _, _, named in means(self.rows):
-            if named["head_layers"] < 4:
-                for recipe in recipes:
-                    if described(recipe).items() - {("seed", recipe.seed)} <= named.items():
-                        alike[recipe.replace(seed=0)] = None
-        return list(alike)[:count]
+        """Return those of ``recipes``, with seed 0, that have the least mean errors."""
+        asked = {tuple(described(one).values())[:-1]: one.replace(seed=0) for one in recipes}
+        order = [tuple(named[name] for name in NAMED[:-1]) for *_, named in ranked(self.rows)]
+        return [asked[recipe] for recipe in order if recipe in asked][:count]
 
 
 def describe(group: Sequence[Settings]) -> str:
@@ -284,31 +287,19 @@ def last_round() -> list[Settings]:
     ]
 
 
-def best(table: Path, count: int) -> None:
-    """Print the recipes and heads with the least mean errors of both networks."""
+def best(table: Path) -> None:
+    """Print every recipe of both networks with its best head, the least mean error first."""
     rows = read(table)
     for preset in ("paper", "paper-local"):
         usual = Settings.from_preset(preset).replace(**USUAL[preset])
-        ranked = means(row for row in rows if row["preset"] == preset)
         print(f"{preset}, validation error in %, mean of the seeds:")
-        for error, seeds, named in ranked[:count]:
+        for error, seeds, named in ranked(row for row in rows if row["preset"] == preset):
             changed = ", ".join(
                 f"{name} {value}" if isinstance(value, str) else f"{name} {value:g}"
                 for name, value in named.items()
                 if name in OF_HEAD or (name != "preset" and value != getattr(usual, name))
             )
             print(f"  {error:.3f}  {seeds} seeds  {changed}")
-
-
-class Prepared:
-    """Hybrids that both sides see."""
-
-    def __init__(self, batches: Iterable[np.ndarray]) -> None:
-        self.batches = iter(batches)
-
-    def fill(self, hybrids: Any, positives: Any) -> None:
-        """Fill ``hybrids`` with the next batch."""
-        hybrids[...] = next(self.batches)
 
 
 def check(steps: int = 4) -> list[float]:
@@ -333,6 +324,7 @@ def distances(recipes: Sequence[Settings], steps: int) -> list[float]:
     import torch
 
     from validation.gpu_banks import Bank
+    from validation.gpu_steps import Prepared
 
     rng = np.random.default_rng(0)
     rows = recipes[0].batch_size
@@ -340,12 +332,12 @@ def distances(recipes: Sequence[Settings], steps: int) -> list[float]:
     bank = Bank(recipes, torch.as_tensor(images[0]))
     known = []
     for network, recipe in enumerate(recipes):
-        trainer = ForwardForward(Untraced(), recipe, images.reshape(-1, 784), rng, rng)
+        trainer: Any = ForwardForward(Untraced(), recipe, images.reshape(-1, 784), rng, rng)
         for mine, layer in zip(bank.layers, trainer.layers, strict=True):
             weights = layer.plain[: -layer.width].reshape(mine.weights.shape[1:])
             mine.weights[network] = torch.as_tensor(weights)
         first = np.concatenate([layer.plain for layer in trainer.layers])
-        trainer.hybrids = Prepared(hybrids)  # type: ignore[assignment]
+        trainer.hybrids = Prepared(hybrids)
         for k in range(steps):
             trainer.step(np.arange(rows * k, rows * k + rows), recipe.lr)
         known.append((first, np.concatenate([layer.plain for layer in trainer.layers])))
@@ -369,14 +361,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, what in (("search", "the rounds, on a GPU"), ("best", "means over the seeds")):
         one = commands.add_parser(name, help=what)
         one.add_argument("--table", type=Path, default=TABLE, help="default: %(default)s")
-    one.add_argument("--count", type=int, default=10, help="lines of a network (default: 10)")
     chosen = parser.parse_args(arguments)
     if chosen.command == "check":
         return int(max(check()) > 1e-4)
     if chosen.command == "search":
         search(chosen.table)
     else:
-        best(chosen.table, chosen.count)
+        best(chosen.table)
     return 0
 
 

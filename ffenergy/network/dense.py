@@ -11,7 +11,7 @@ import numpy as np
 
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.normalization import row_scales
-from ffenergy.network.optimizers import DECOUPLED, Optimizer, make_optimizer
+from ffenergy.network.optimizers import Optimizer, decay_in_gradient, make_optimizer
 
 INIT_STD: dict[str, Callable[[int], float]] = {
     "sqrt2": lambda fan_in: math.sqrt(2),
@@ -95,7 +95,7 @@ class DenseLayer:
 
         A gradient that is consumed ``at-once`` needs the memory of one block alone.
         """
-        self.weight_decay = 0.0 if optimizer in DECOUPLED else weight_decay  # of the gradient
+        self.weight_decay = decay_in_gradient(optimizer, weight_decay)
         self.spare: Array | None = None  # a second array like the gradient's, if something needs it
         self.parts: list[slice] | None = None
         sizes: list[int] = []

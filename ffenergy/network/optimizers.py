@@ -199,6 +199,11 @@ def gradients(gradient: Array, sizes: Sequence[int]) -> list[Array]:
     return [gradient[:size] for size in sizes]
 
 
+def decay_in_gradient(kind: str, decay: float) -> float:
+    """Return the L2 decay that belongs in the gradient: none where the optimiser decays itself."""
+    return 0.0 if kind in DECOUPLED else decay
+
+
 def make_optimizer(
     kind: str,
     trace: Tracer,

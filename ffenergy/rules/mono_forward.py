@@ -20,7 +20,7 @@ import numpy as np
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.dense import INIT_STD, DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
-from ffenergy.network.optimizers import DECOUPLED, make_optimizer
+from ffenergy.network.optimizers import decay_in_gradient, make_optimizer
 from ffenergy.network.orders import Rooms
 from ffenergy.rules.backprop import INIT
 from ffenergy.rules.kit.host import Host
@@ -39,8 +39,8 @@ class Projection:
     def __init__(
         self, trace: Tracer, layer: DenseLayer, settings: Settings, rng: np.random.Generator
     ) -> None:
-        decoupled, decay = settings.optimizer in DECOUPLED, settings.supervised_decay
-        self.layer, self.decay = layer, 0.0 if decoupled else decay
+        decay = settings.supervised_decay
+        self.layer, self.decay = layer, decay_in_gradient(settings.optimizer, decay)
         dtype, shape = np.dtype(settings.dtype), (layer.width, CLASSES)
         self.plain = rng.standard_normal(layer.width * CLASSES, dtype=dtype.type)
         self.plain *= dtype.type(INIT_STD[PROJECTION_INIT](layer.width))

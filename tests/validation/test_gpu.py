@@ -62,12 +62,12 @@ def test_the_recipes_in_the_readme_are_the_means_of_the_rows():
     seen = {(row["preset"], *(row[name] for name in gpu_recipes.NAMED)) for row in rows}
     recipes = {recipe[:-1] for recipe in seen}  # the seed comes last
     assert f"{len(seen)} networks with {len(recipes)} recipes" in WORDS
-    least: dict[tuple[object, ...], tuple[float, int]] = {}
-    for error, seeds, named in gpu_recipes.means(rows):
-        if named["head_layers"] < 4:
-            recipe = "preset n_epochs optimizer lr weight_decay batch_size temperature".split()
-            recipe += ["threshold", "peer_strength", "n_blur"]
-            least.setdefault(tuple(named[name] for name in recipe), (error, seeds))
+    names = "preset n_epochs optimizer lr weight_decay batch_size temperature".split()
+    names += ["threshold", "peer_strength", "n_blur"]
+    least = {
+        tuple(named[name] for name in names): (error, seeds)
+        for error, seeds, named in gpu_recipes.ranked(rows)
+    }
     told = {
         ("as preset `best`: Adam, L2 decay of 3e-4", "paper", 100, "adam", 3e-4, 3e-4, 100),
         ("Adam, L2 decay of 1e-4", "paper", 100, "adam", 3e-4, 1e-4, 100),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 
+from ffenergy.files.documents import SEAL
 from ffenergy.sweeps import cells as cells_module
 
 Sweep = Callable[..., Result]
@@ -30,3 +33,17 @@ def sweep(invoke: Sweep) -> Sweep:
         )
 
     return run
+
+
+@pytest.fixture
+def without_seconds() -> Callable[[cells_module.Outcome], dict[str, Any]]:
+    """What makes a document of an outcome, but for how long it took."""
+
+    def document(outcome: cells_module.Outcome) -> dict[str, Any]:
+        found = json.loads(outcome.to_json())
+        del found["scores"]["wall_seconds"], found[SEAL]
+        for row in found["history"]:
+            del row["wall_seconds"]
+        return dict(found)
+
+    return document

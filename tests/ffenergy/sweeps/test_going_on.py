@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import joblib
 import pytest
 
-from ffenergy.files.documents import SEAL
 from ffenergy.settings import Settings
 from ffenergy.sweeps import cells
 from ffenergy.sweeps.cells import Cell, DataLabel, DataPlace, Task
@@ -42,15 +40,7 @@ def stopped(folder: Path, threads: int) -> None:
         cells.run_cell(Task(cell(), [], PLACE, folder, threads), watch)
 
 
-def without_seconds(outcome: cells.Outcome) -> dict[str, Any]:
-    document = json.loads(outcome.to_json())
-    del document["scores"]["wall_seconds"], document[SEAL]
-    for row in document["history"]:
-        del row["wall_seconds"]
-    return dict(document)
-
-
-def test_a_cell_goes_on_with_the_threads_it_was_begun_with(tmp_path, monkeypatch):
+def test_a_cell_goes_on_with_the_threads_it_was_begun_with(tmp_path, monkeypatch, without_seconds):
     monkeypatch.setattr(cells, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
     stopped(tmp_path / "stopped", 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from ffenergy.files.documents import SEAL
 from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.settings import Settings
 from ffenergy.sweeps import cells as cells_module
@@ -35,7 +33,10 @@ softmax_lr = [1e-3, 1e-2]
 
 
 def test_cells_that_differ_in_their_head_share_hidden_layers_bit_for_bit(
-    sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sweep: Sweep,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    without_seconds: Callable[[cells_module.Outcome], dict[str, Any]],
 ) -> None:
     batches = 0
     together = ForwardForward.together
@@ -97,11 +98,3 @@ def test_hidden_layers_are_trained_before_the_heads_that_wait_for_them() -> None
     assert {len(task.siblings) for task in tasks} == {2}
     others = [(seed, rate) for seed in range(3) for rate in (2, 3)]
     assert rates == [(0, 1), (1, 1), (2, 1), *others]
-
-
-def without_seconds(outcome: cells_module.Outcome) -> dict[str, Any]:
-    document = json.loads(outcome.to_json())
-    del document["scores"]["wall_seconds"], document[SEAL]
-    for row in document["history"]:
-        del row["wall_seconds"]
-    return dict(document)
