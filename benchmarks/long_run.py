@@ -20,7 +20,7 @@ from typing import Any
 
 from ffenergy.costs.measuring import random_dataset
 from ffenergy.rules.kit.stages import Plan
-from ffenergy.runs import progress
+from ffenergy.runs import progress_file
 from ffenergy.settings import Settings
 from ffenergy.training import Checkpoints, train
 
@@ -47,12 +47,12 @@ def main(epochs: int) -> None:
             done = len(history)
             if done % (epochs // 10):
                 return
-            progress.leave(folder, "bp", {plan.name: plan.n_epochs for plan in plans}, history)
+            progress_file.leave(folder, "bp", {plan.name: plan.n_epochs for plan in plans}, history)
             now = time.perf_counter()
             sizes = [path.stat().st_size for path in folder.glob("checkpoints/*.checkpoint")]
             rows = [path.stat().st_size for path in folder.glob("checkpoints/history.jsonl")]
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            size = (folder / progress.FILE).stat().st_size
+            size = (folder / progress_file.FILE).stat().st_size
             each = 1e3 * (now - last) / (epochs // 10)
             figures = f"{each:15.2f}{peak:15.1f}{size:15}{max(sizes, default=0):15}{sum(rows):15}"
             print(f"{done:8}{figures}", flush=True)

@@ -1,4 +1,4 @@
-"""What subnormal operands cost, with and without `ffenergy.training.subnormals.flushed`.
+"""What subnormal operands cost, with and without `ffenergy.training.bits.flushed`.
 
     python benchmarks/subnormals.py
 
@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 import threadpoolctl
 
-from ffenergy.training.subnormals import flushed
+from ffenergy.training.bits import flushed
 
 REPEATS = 25
 NORMAL, SUBNORMAL = 1.0, 1e-40

@@ -1,6 +1,6 @@
 """Errors shown to the user: one line that says what was wrong, where, and what to do.
 
-They know nothing of the command line, which gives every kind its exit code (`cli/exit_codes.py`).
+They know nothing of the command line, which gives every kind its exit code (`cli/group.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,14 @@ class SettingsError(FfenergyError):
 
 class EnergyError(FfenergyError):
     """Base of what cannot be priced."""
+
+
+class ProfileError(EnergyError):
+    """A hardware profile is unknown, unreadable, or breaks the schema."""
+
+
+class PricingError(EnergyError):
+    """Counts cannot be priced under a profile: a dtype, level, column or distance is foreign."""
 
 
 class DataError(FfenergyError):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ffenergy import memory
+from ffenergy import machine_memory
 from ffenergy.data.catalogue import CATALOGUE
 from ffenergy.errors import SettingsError
 from ffenergy.files.documents import LARGEST
@@ -227,7 +227,7 @@ class Settings:
     def check_memory(self, images: int) -> None:
         """Raise SettingsError if training needs more memory than may be used."""
         remedy = "lower --layer-sizes, --batch-size or --n-train"
-        memory.check(self.training_bytes(images), self.network, remedy)
+        machine_memory.check(self.training_bytes(images), self.network, remedy)
 
 
 CHOICES: Final = {

@@ -13,7 +13,7 @@ from instrumented.array import TracedArray
 from instrumented.books.counters import Traffic, Work
 from instrumented.books.events import Access, BufferInfo, Event, Kind
 from instrumented.distances.bytedmd import bytedmd_cost
-from instrumented.distances.scalar import bytedmd, bytedmd_trace, phase
+from instrumented.distances.scalar_grain import bytedmd, bytedmd_trace, phase
 from instrumented.distances.stack import LruStack, price_instructions, stack_distances
 from instrumented.distances.updates import update_cost
 from instrumented.errors import (

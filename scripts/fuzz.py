@@ -27,7 +27,7 @@ with atheris.instrument_imports(include=["ffenergy", "instrumented.script", "zip
     from ffenergy.errors import DataError, OutputError, SettingsError
     from ffenergy.files.contents import as_csv, as_npz
     from ffenergy.files.documents import parse_toml
-    from ffenergy.runs import progress
+    from ffenergy.runs import progress_file
     from ffenergy.runs.directory import MEASURED, RunDirectory
     from ffenergy.sweeps import specification
     from ffenergy.training.checkpoints import BadCheckpointError, parsed
@@ -43,7 +43,7 @@ from ffenergy.settings import Settings
 from instrumented import InstrumentError
 
 SCRIPT = "tiny.py"
-NAMES = ("run.json", *MEASURED, progress.FILE)
+NAMES = ("run.json", *MEASURED, progress_file.FILE)
 SPEC = b"""preset = "quick"
 algorithms = ["ff"]
 seeds = [0, 1]
@@ -116,7 +116,7 @@ def run_reader(folder: Path) -> Callable[[bytes], None]:
         with suppress(OutputError):
             RunDirectory(folder).read()
         with suppress(OutputError):
-            progress.found(folder)
+            progress_file.found(folder)
 
     return read_run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -124,6 +125,35 @@ def test_only_its_own_module_knows_a_rule_by_name():
     for name in MODULES:
         if name.startswith("ffenergy") and room_of(name) not in free:
             assert texts_in(name) & names == set(), name
+
+
+ONE_THING = {"errors", "screen", "tables"}
+"""Names of modules that stand in several rooms for the same thing of each."""
+
+
+def test_a_name_stands_for_one_thing():
+    """Modules, but for commands, which are called as what they run; and public classes."""
+    modules, classes = Counter[str](), Counter[str]()
+    for name, path in MODULES.items():
+        if path.name not in ("__init__.py", "__main__.py") and room_of(name) != "ffenergy.cli":
+            modules[path.stem] += 1
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        classes.update(node.name for node in tree.body if isinstance(node, ast.ClassDef))
+    assert {name for name, count in modules.items() if count > 1} == ONE_THING
+    assert {name for name, count in classes.items() if count > 1 and name[0] != "_"} == set()
+
+
+def test_the_page_names_modules_that_there_are():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:\w+/)*\w+\.py)`", page))
+    paths = [path for folder in (*PACKAGES, "tests", "benchmarks") for path in there(folder)]
+    missing = {name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in paths)}
+    assert missing == set()
+
+
+def there(folder: str) -> list[str]:
+    """Python files under a folder, as paths from the root of the repository."""
+    return [path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")]
 
 
 MOST_LINES = 400

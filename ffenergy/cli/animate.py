@@ -19,8 +19,8 @@ from ffenergy.cli.flags import (
 )
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.job import Job
+from ffenergy.cli.progress import warn
 from ffenergy.cli.provenance import configuration
-from ffenergy.cli.warning import warn
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import OutputError, SettingsError
@@ -157,7 +157,7 @@ def _film(path: Path, fps: float) -> tuple[list[str], str]:
 def _drawn(directory: RunDirectory, fps: float) -> tuple[list[str], str]:
     from ffenergy.report.pictures import film  # matplotlib takes a second to import
     from ffenergy.report.pictures import (
-        moving as moving_pictures,  # matplotlib takes a second to import
+        film_files as moving_pictures,  # matplotlib takes a second to import
     )
 
     run = directory.read(warn)

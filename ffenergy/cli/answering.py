@@ -13,7 +13,7 @@ from ffenergy.cli.help import Command
 from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS
 from ffenergy.errors import ThresholdError
 from ffenergy.files.documents import plain
-from ffenergy.report import document, headline
+from ffenergy.report import as_json, headline
 from ffenergy.report.book import Book
 from ffenergy.report.screen import screen
 
@@ -48,7 +48,7 @@ class Answering:
         if book.scenario != self.scenario:
             book = replace(book, scenario=self.scenario)
         if self.as_json:
-            print_json(document.report(book, path))
+            print_json(as_json.report(book, path))
         elif not self.quiet:
             if self.verbose:
                 click.echo(everything(book) + "\n")
@@ -109,4 +109,4 @@ def json_flag(command: Command) -> Command:
 
 def print_json(found: Mapping[str, Any]) -> None:
     """Print a document; what is not a number becomes null."""
-    click.echo(document.dumped(plain(found)))
+    click.echo(as_json.dumped(plain(found)))

@@ -24,11 +24,11 @@ from ffenergy.cli.flags import (
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.job import Job
 from ffenergy.cli.lists import Several
+from ffenergy.cli.progress import warn
 from ffenergy.cli.provenance import configuration
 from ffenergy.cli.resuming import checkpoints_of, same_bits, same_origin, same_rules, same_settings
 from ffenergy.cli.rule_flags import known, named, rule_flags
-from ffenergy.cli.warning import warn
-from ffenergy.costs.chosen_order import with_best_order
+from ffenergy.costs.fitting import with_best_order
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.report import headline

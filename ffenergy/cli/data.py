@@ -12,7 +12,7 @@ from ffenergy.cli.answering import json_flag, print_json
 from ffenergy.cli.flags import data_flags
 from ffenergy.data import Dataset, SourceState, describe, load
 from ffenergy.data.catalogue import CATALOGUE
-from ffenergy.report.document import FORMAT
+from ffenergy.report.as_json import FORMAT
 
 
 @click.command()

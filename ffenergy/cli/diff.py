@@ -8,11 +8,11 @@ import click
 
 from ffenergy.cli.answering import json_flag, print_json
 from ffenergy.cli.flags import flag_of, plain_text
-from ffenergy.cli.warning import warn
+from ffenergy.cli.progress import warn
 from ffenergy.costs.prices import COLUMNS
 from ffenergy.report import text
-from ffenergy.report.difference import Difference, Side
-from ffenergy.report.document import FORMAT
+from ffenergy.report.as_json import FORMAT
+from ffenergy.report.difference import ComparedRun, Difference
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 
@@ -46,11 +46,11 @@ def diff(before: Path, after: Path, *, as_json: bool) -> None:
         click.echo("\n" + text.table(table))
 
 
-def _side(path: Path) -> Side:
+def _side(path: Path) -> ComparedRun:
     directory = RunDirectory(path)
     run = directory.read(warn)
     if not all((path / f"{name}.csv").exists() for name in ("steps", "energy")):
-        return Side(str(path), run)
+        return ComparedRun(str(path), run)
     steps = directory.read_table("steps.csv", COLUMNS["steps"])
     energy = directory.read_table("energy.csv", COLUMNS["energy"])
-    return Side(str(path), run, steps, energy)
+    return ComparedRun(str(path), run, steps, energy)

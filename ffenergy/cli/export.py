@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from ffenergy.cli.flags import fitting_profiles
+from ffenergy.cli.progress import warn
 from ffenergy.cli.rule_flags import rule_flags
-from ffenergy.cli.warning import warn
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.energy import DEFAULT_PROFILES, load_profile
 from ffenergy.errors import SettingsError

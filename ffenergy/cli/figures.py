@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ffenergy.cli.flags import OutputFolder, data_flags
-from ffenergy.cli.warning import warn
+from ffenergy.cli.progress import warn
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import DataError, OutputError
 from ffenergy.report.book import Book

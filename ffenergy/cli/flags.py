@@ -13,7 +13,7 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from ffenergy import memory
+from ffenergy import machine_memory
 from ffenergy.cli.help import Command, help_all_flag
 from ffenergy.costs.prices import MEMORIES
 from ffenergy.energy import DEFAULT_PROFILES, profiles
@@ -246,7 +246,7 @@ def memory_flag(command: Command) -> Command:
 
     def limit(ctx: click.Context, param: click.Parameter, text: str | None) -> None:
         if text is not None:
-            ctx.with_resource(memory.limited(memory.parsed(text)))
+            ctx.with_resource(machine_memory.limited(machine_memory.parsed(text)))
 
     return click.option(
         "--max-memory",

@@ -18,7 +18,7 @@ from ffenergy.report import files
 from ffenergy.report.book import Book
 from ffenergy.rules.kit.stages import Plan
 from ffenergy.rules.registry import rules
-from ffenergy.runs import progress as left
+from ffenergy.runs import progress_file as left
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.runs.run import Run
 from ffenergy.settings import Settings

@@ -13,11 +13,11 @@ import pandas as pd
 from ffenergy.cli.flags import fitting_profiles
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.lists import Several
+from ffenergy.cli.progress import warn
 from ffenergy.cli.provenance import versions
-from ffenergy.cli.warning import warn
 from ffenergy.costs import as_it_runs, regimes
 from ffenergy.costs import map as whole_map
-from ffenergy.costs.network import Network, shapes
+from ffenergy.costs.network import Network, network_of, shapes
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import measured_kinds, measured_work, tabulate
@@ -140,7 +140,7 @@ def map_command(
     asked = whole_map.local_rules() if rules is None else parsed_rules(rules)
     batches, optimizers = numbers("--batch-size", batch_size), names(optimizer)
     if run is not None:
-        shown = network_of(run)
+        shown = network_of_run(run)
         found = [
             shown.replace(batch_size=b, optimizer=o)
             for o in dict.fromkeys([*optimizers, shown.optimizer])
@@ -204,7 +204,7 @@ def step_of(network: Network, profile: Profile) -> tuple[Workload, Prices]:
         negative_pairs="shared" if network.shared_halves else "independent",
     )
     work = measured_work(settings)
-    kinds = measured_kinds(regimes.RULES, work, regimes.further_analysis(network))
+    kinds = measured_kinds(regimes.RULES, work, regimes.managed_analysis(network))
     return work, tabulate(kinds, [profile], whole_run=False)
 
 
@@ -212,11 +212,11 @@ def pictures(
     found: list[Network], shown: Network, profile: Profile, measured: pd.DataFrame | None
 ) -> dict[str, bytes]:
     """Contents of the pictures' files by name."""
-    from ffenergy.report.pictures import energy_curves, regions  # matplotlib takes a second
+    from ffenergy.report.pictures import energy_curves, map_regions  # matplotlib takes a second
 
     layer_sizes = list(dict.fromkeys(one.layer_sizes for one in found))
     drawn = {
-        "map": regions.render(layer_sizes, profile),
+        "map": map_regions.render(layer_sizes, profile),
         "energy": energy_curves.render(shown, profile, measured),
     }
     return {
@@ -237,20 +237,16 @@ def headline(found: list[Network]) -> Network:
     )
 
 
-def network_of(run: Path) -> Network:
+def network_of_run(run: Path) -> Network:
     """The network of a saved run. SettingsError for a network without closed forms."""
     saved = RunDirectory(run).read(warn)
     settings = Settings.from_saved(saved.configuration["settings"])
-    if settings.local_fields:
+    network = network_of(settings)
+    if network is None:
         raise SettingsError(
             f"{run}: locally connected layers have no closed form; name a dense run"
         )
-    return Network(
-        tuple(settings.layer_sizes),
-        settings.batch_size,
-        settings.optimizer,
-        shared_halves=settings.negative_pairs == "shared",
-    )
+    return network
 
 
 def numbers(flag: str, given: str) -> list[int]:

@@ -24,14 +24,14 @@ from ffenergy.cli.lists import Several, list_flags
 from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.cli.rule_flags import known, named, rule_flags
-from ffenergy.costs.chosen_order import with_best_order
 from ffenergy.costs.decomposition import TRAINING_STEP
+from ffenergy.costs.fitting import with_best_order
+from ffenergy.costs.further import further_analysis
 from ffenergy.costs.measuring import check_memory
 from ffenergy.costs.measuring import measure as measure_algorithm
 from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES
 from ffenergy.costs.run_costs import (
     MEASURED_IMAGES,
-    further_analysis,
     measured_kinds,
     measured_work,
     tabulate,
@@ -42,7 +42,7 @@ from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import files, grids, headline, text
 from ffenergy.report import steps as step_tables
-from ffenergy.report.document import FORMAT
+from ffenergy.report.as_json import FORMAT
 from ffenergy.rules.kit.stages import Rule
 from ffenergy.rules.registry import rules
 from ffenergy.runs.directory import RunDirectory

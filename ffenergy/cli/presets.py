@@ -6,7 +6,7 @@ import click
 
 from ffenergy.cli.answering import json_flag, print_json
 from ffenergy.cli.flags import DEFAULT_PRESET, HELP, flag_of, plain_text
-from ffenergy.report.document import FORMAT
+from ffenergy.report.as_json import FORMAT
 from ffenergy.report.text import wrapped
 from ffenergy.settings import PRESETS, Settings
 

@@ -11,7 +11,7 @@ from ffenergy.cli.answering import json_flag, print_json
 from ffenergy.cli.flags import fitting_profiles
 from ffenergy.energy import Constant, Profile, load_profile
 from ffenergy.energy import profiles as bundled_profiles
-from ffenergy.report.document import FORMAT
+from ffenergy.report.as_json import FORMAT
 
 WIDTH = 100
 

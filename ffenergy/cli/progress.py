@@ -1,4 +1,4 @@
-"""Progress for people: a bar with ETA and loss on a terminal, a few plain lines elsewhere."""
+"""Progress for people: a bar with ETA and loss on a terminal, plain lines elsewhere; warnings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any, TextIO
 
+import click
 from tqdm import tqdm
 
 PLAIN_EVERY_SECONDS = 20.0
@@ -96,3 +97,8 @@ def progress(name: str, *, quiet: bool, stream: TextIO | None = None) -> Bar | P
     if quiet:
         return None
     return Bar(name, stream) if stream.isatty() else PlainLines(name, stream)
+
+
+def warn(line: str) -> None:
+    """Say a line on standard error."""
+    click.echo(line, err=True)

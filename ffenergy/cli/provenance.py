@@ -12,7 +12,7 @@ import click
 import threadpoolctl
 
 from ffenergy.data import Dataset
-from ffenergy.runs.document import FORMAT
+from ffenergy.runs.run_document import FORMAT
 from ffenergy.settings import Settings
 from ffenergy.training import bits
 

@@ -9,8 +9,8 @@ import click
 from ffenergy.cli.answering import Answering, answer_flags, where_it_is
 from ffenergy.cli.flags import met_flag, profile_flags
 from ffenergy.cli.help import Grouped
+from ffenergy.cli.progress import warn
 from ffenergy.cli.rule_flags import rule_flags
-from ffenergy.cli.warning import warn
 from ffenergy.energy import choose_profiles
 from ffenergy.report import files, headline
 from ffenergy.report.book import Book, saved_profiles

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ffenergy.cli.warning import warn
+from ffenergy.cli.progress import warn
 from ffenergy.errors import SettingsError
 from ffenergy.rules import registry
 from ffenergy.runs.directory import CHECKPOINTS, RunDirectory

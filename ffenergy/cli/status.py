@@ -9,10 +9,10 @@ import click
 import pandas as pd
 
 from ffenergy.cli.answering import json_flag, print_json
-from ffenergy.cli.warning import warn
-from ffenergy.report.document import FORMAT
+from ffenergy.cli.progress import warn
+from ffenergy.report.as_json import FORMAT
 from ffenergy.report.numbers import error_percent
-from ffenergy.runs import progress as left
+from ffenergy.runs import progress_file as left
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.runs.run import Run
 from ffenergy.style import ALGORITHM_NAMES

@@ -14,7 +14,7 @@ from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.rule_flags import rule_flags
-from ffenergy.costs.chosen_order import with_best_order
+from ffenergy.costs.fitting import with_best_order
 from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv

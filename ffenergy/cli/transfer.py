@@ -13,9 +13,8 @@ import pandas as pd
 
 from ffenergy.cli.flags import OutputFolder, data_flags
 from ffenergy.cli.help import Grouped
-from ffenergy.cli.progress import progress
+from ffenergy.cli.progress import progress, warn
 from ffenergy.cli.provenance import versions
-from ffenergy.cli.warning import warn
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, TrainingError
 from ffenergy.files.contents import as_csv
@@ -27,7 +26,13 @@ from ffenergy.style import ALGORITHM_NAMES, in_order, short_name
 from ffenergy.training.outcomes import NotFiniteError
 from ffenergy.training.transfer import Task, train_head
 
-FILES: Final = ("transfer.csv", "summary.csv", "transfer.json", "transfer.png", "transfer.svg")
+FILES: Final = (
+    "transfer.csv",
+    "summary.csv",
+    "transfer.json",
+    "transfer.png",
+    "transfer.svg",
+)
 REMEDY: Final = f"{ELSEWHERE}, or pass --force to replace a transfer"
 
 
@@ -217,7 +222,7 @@ def _summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _pictures(summary: pd.DataFrame) -> dict[str, bytes]:
     from ffenergy.report.pictures import (
-        transfer as transfer_figure,  # matplotlib takes a second to import
+        task_errors as transfer_figure,  # matplotlib takes a second to import
     )
 
     return {f"transfer.{kind}": drawn for kind, drawn in transfer_figure.render(summary).items()}

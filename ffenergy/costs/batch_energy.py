@@ -14,8 +14,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
+import pandas as pd
+
+from ffenergy.costs import bounds
 from ffenergy.costs.network import Layers, Network, layers_of
-from ffenergy.energy.chip import Prices
+from ffenergy.energy import Profile, distance_movement_energy
+from ffenergy.energy.chip import UnitEnergies
 from ffenergy.energy.uncertainty import FloatArray
 
 INNER_ELEMENTS: Final = 8192
@@ -31,10 +36,12 @@ SCALE_BYTES: Final = 12
 """Bytes a row and layer of deferred normalisation: the scale written once and read twice."""
 SCALE_SPECIALS: Final = 2
 """Root and division of a row's scale."""
+SIZES: Final = tuple(2**k for k in range(10, 31))
+"""Bytes at which a profile of distances is cut into levels."""
 
 
 @dataclass(frozen=True)
-class Work:
+class BatchWork:
     """Operations and on-chip bytes of a batch."""
 
     multiply_adds: int
@@ -42,16 +49,16 @@ class Work:
     specials: int
     on_chip_bytes: int
 
-    def __add__(self, other: Work) -> Work:
+    def __add__(self, other: BatchWork) -> BatchWork:
         """Both together."""
-        return Work(
+        return BatchWork(
             self.multiply_adds + other.multiply_adds,
             self.multiplies + other.multiplies,
             self.specials + other.specials,
             self.on_chip_bytes + other.on_chip_bytes,
         )
 
-    def joules(self, prices: Prices) -> FloatArray:
+    def joules(self, prices: UnitEnergies) -> FloatArray:
         """Energy of arithmetic and on-chip bytes, a figure per draw of the constants."""
         return (
             self.multiply_adds * prices.multiply_add
@@ -61,12 +68,12 @@ class Work:
         )
 
 
-def energy(work: Work, off_chip_bytes: float, prices: Prices) -> FloatArray:
+def energy(work: BatchWork, off_chip_bytes: float, prices: UnitEnergies) -> FloatArray:
     """Joules of a batch (MAC under a relative profile), a figure per draw of the constants."""
     return work.joules(prices) + off_chip_bytes * prices.off_chip_byte
 
 
-def work_of(rule: str, network: Network) -> Work:
+def work_of(rule: str, network: Network) -> BatchWork:
     """What a batch of a rule computes, and its bytes on the chip."""
     layers = layers_of(rule, network)
     total = products(layers)
@@ -77,7 +84,7 @@ def work_of(rule: str, network: Network) -> Work:
     return total
 
 
-def products(layers: Layers) -> Work:
+def products(layers: Layers) -> BatchWork:
     """Forward, backward (backprop, beyond the first layer) and gradient products, and the state."""
     rows, w = layers.rows, layers.network.itemsize
     per_weight = 2 * (1 + layers.network.states)  # weights and state, in and out
@@ -96,28 +103,28 @@ def products(layers: Layers) -> Work:
         if heads := layers.shape.heads:
             work += 3 * rows * above * heads
             moved += w * per_weight * above * heads  # its products share the layer's operands
-    return Work(work, 0, 0, moved)
+    return BatchWork(work, 0, 0, moved)
 
 
-def goodness(layers: Layers) -> Work:
+def goodness(layers: Layers) -> BatchWork:
     """Sum of squares and its derivative, softplus and logistic of every row and layer."""
     units = layers.rows * sum(layers.network.layer_sizes[1:])
     rows = layers.rows * len(layers.weights)
-    return Work(units, units + ROW_MULTIPLIES * rows, ROW_SPECIALS * rows, 0)
+    return BatchWork(units, units + ROW_MULTIPLIES * rows, ROW_SPECIALS * rows, 0)
 
 
-def negatives(network: Network) -> Work:
+def negatives(network: Network) -> BatchWork:
     """Masks blurred and two images mixed, four arrays of pixels on the chip."""
     pixels = network.batch_size * network.layer_sizes[0]
-    return Work((BLURS * BLUR_WORK + MIX_WORK) * pixels, 0, 0, 4 * network.image_bytes)
+    return BatchWork((BLURS * BLUR_WORK + MIX_WORK) * pixels, 0, 0, 4 * network.image_bytes)
 
 
-def deferred_normalization(layers: Layers) -> Work:
+def deferred_normalization(layers: Layers) -> BatchWork:
     """L2 normalisation carried into the next product: one multiplication an output."""
     units = layers.rows * sum(layers.network.layer_sizes[1:])
     rows = layers.rows * len(layers.weights)
     lengths = layers.rows * layers.network.layer_sizes[0]
-    return Work(lengths, units, SCALE_SPECIALS * rows, SCALE_BYTES * rows)
+    return BatchWork(lengths, units, SCALE_SPECIALS * rows, SCALE_BYTES * rows)
 
 
 def _through_buffer(rows: int, below: int, above: int, itemsize: int, *, with_weights: bool) -> int:
@@ -125,3 +132,46 @@ def _through_buffer(rows: int, below: int, above: int, itemsize: int, *, with_we
     operands = rows * below + rows * above + (below * above if with_weights else 0)
     blocked = 2 * rows * below * above / math.sqrt(INNER_ELEMENTS)
     return round(itemsize * max(operands, blocked))
+
+
+def least_movement(rule: str, network: Network, profile: Profile) -> float:
+    """Joules (MAC under a relative profile) of moving what any program must move for a batch.
+
+    A byte that goes beyond a memory costs at least what a byte costs behind it, a read or a write,
+    whichever is cheaper. So with the bound LB(c) at every capacity c, and p_0 ≤ p_1 ≤ … the prices
+    of a byte that the levels serve, whatever the program::
+
+        energy ≥ p_0 LB(c_0) + Σ (p_{k+1} − p_k) LB(c_k)
+
+    A profile that prices distances has a level at every power of two.
+
+    Raises:
+        SettingsError: a rule without a bound.
+    """
+    if profile.levels:
+        sizes = profile.capacities_bytes
+        prices = [
+            min(level.read_per_byte, level.write_per_byte) * profile.result_scale
+            for level in profile.levels
+        ]
+    else:
+        sizes = SIZES
+        prices = _at_distances(profile)
+    cheapest = np.minimum.accumulate(prices[::-1])[::-1]  # nothing farther away is cheaper
+    moved = [bounds.least(rule, network, size).nbytes for size in sizes]
+    steps = np.diff(cheapest)[: len(moved)]
+    nearest = cheapest[0] * moved[0] if moved else 0.0
+    return float(nearest + steps @ np.array(moved, dtype=np.float64))
+
+
+def _at_distances(profile: Profile) -> list[float]:
+    """Price of a byte at the core, then just beyond each of SIZES."""
+    places = [0, *SIZES]
+    ones, zeros = [1] * len(places), [0] * len(places)
+    both = []
+    for read, written in ((ones, zeros), (zeros, ones)):
+        table = pd.DataFrame(
+            {"distance_bytes": places, "bytes_read": read, "bytes_written": written}
+        )
+        both.append(distance_movement_energy(profile, table)[profile.column("movement")])
+    return [min(pair) for pair in zip(*both, strict=True)]

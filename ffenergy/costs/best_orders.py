@@ -17,13 +17,13 @@ from typing import Final
 from ffenergy.costs.decomposition import energies, exact_total
 from ffenergy.costs.distances import distances
 from ffenergy.costs.fitting import fitting
-from ffenergy.costs.managed import bearable, with_managed
-from ffenergy.costs.network import Network, shape_name
-from ffenergy.costs.pricing import energy, levels
+from ffenergy.costs.further import bearable, with_managed
+from ffenergy.costs.network import network_of, shape_name
 from ffenergy.costs.rehearsal import Recording, Rehearsal, Rehearsed, Workload, rehearse
 from ffenergy.costs.run_costs import PricedKind, of_a_batch
 from ffenergy.costs.step_costs import StepCosts, reading_costs, side_by_side
 from ffenergy.costs.step_kinds import StepKind
+from ffenergy.costs.under_profile import energy, levels
 from ffenergy.energy import Profile
 from ffenergy.errors import SettingsError
 from ffenergy.network.normalization import DEFERRED
@@ -165,19 +165,6 @@ def even(wanted: int, batches: int) -> int:
     most = min(wanted, batches)
     whole = next(k for k in range(most, 0, -1) if batches % k == 0)
     return whole if 2 * whole >= most else most
-
-
-def network_of(settings: Settings) -> Network | None:
-    """The network of the closed forms; None for locally connected layers, which have none."""
-    if settings.local_fields:
-        return None
-    return Network(
-        settings.layer_sizes,
-        settings.batch_size,
-        settings.optimizer,
-        4 if settings.dtype == "float32" else 8,
-        settings.negative_pairs == "shared",
-    )
 
 
 def _training(kind: StepKind) -> int:

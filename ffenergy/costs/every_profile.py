@@ -13,12 +13,12 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.costs import map as whole_map
-from ffenergy.costs.best_orders import network_of
 from ffenergy.costs.distances import MOVED, distances
-from ffenergy.costs.pricing import at_distances, levels
+from ffenergy.costs.network import network_of
 from ffenergy.costs.run_costs import PricedKind
 from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, Scenarios, on_chip_bytes
 from ffenergy.costs.step_costs import WORK
+from ffenergy.costs.under_profile import at_distances, levels
 from ffenergy.energy import PricingError, Profile
 from ffenergy.energy.intervals import ratio
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD

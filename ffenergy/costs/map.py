@@ -2,12 +2,17 @@
 
 Everything here is a closed form (`bounds`, `schedules`, `batch_energy`); measured ratios may be
 laid beside it. One row per network, on-chip size, rule and profile.
+
+A schedule of one rule below the *bound* of the other is a proof: no program of the other rule in
+the bound's class does better. Where no bound decides, the best known orders are compared, and
+measured programs where there are any.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
@@ -16,10 +21,9 @@ import pandas as pd
 
 from ffenergy.costs import batch_energy, bounds, schedules
 from ffenergy.costs.network import PLAIN, Network, layers_of, shape_of, shapes
-from ffenergy.costs.regions import SCALE, Verdict, by_bytes, by_energy, with_measurement
 from ffenergy.energy import Profile
 from ffenergy.energy.chip import Chip
-from ffenergy.energy.uncertainty import FloatArray, interval
+from ffenergy.energy.uncertainty import SHARE, FloatArray, interval
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 MIB: Final = 2**20
@@ -49,13 +53,84 @@ again, weight updates too. Ratios are of energies, rule ÷ backprop, both in the
 the interval of 90 % of the draws of the constants; ``ratio_step_major`` has the rule in step-major
 order instead, and ``ratio_to_backprop_bound`` sets its best order against backprop's bound."""
 PARTS: Final = ("compute", "on_chip", "off_chip_best_order", "off_chip_bound")
-"""Energies of `Work.parts`."""
+"""Energies of `RuleWork.parts`."""
 MEASURED: Final = ("ratio_cache", "ratio_managed")
 """Columns of measured energy ratios, rule ÷ backprop, where a table of them is given."""
 
 
+# ---- who wins ------------------------------------------------------------------------------------
+
+CLOSE: Final = 0.05
+"""Formulas of best orders decide between two rules only if they differ by more than this."""
+MARGIN: Final = 0.02
+"""What is taken as equal in energy: the model of on-chip bytes is no closer than that."""
+
+
+class Verdict(StrEnum):
+    """Which of a rule and backprop costs less, and how that is known."""
+
+    RULE_PROVEN = "rule, proven"
+    RULE_MEASURED = "rule, measured"
+    RULE_KNOWN = "rule, best known orders"
+    UNDECIDED = "undecided"
+    BP_KNOWN = "backprop, best known orders"
+    BP_MEASURED = "backprop, measured"
+    BP_PROVEN = "backprop, proven"
+
+
+SCALE: Final = tuple(Verdict)
+"""From the rule's proven to backprop's proven win."""
+
+
+def by_bytes(rule_best: float, rule_bound: float, bp_best: float, bp_bound: float) -> Verdict:
+    """Who moves fewer bytes off the chip: best known orders and lower bounds of both."""
+    if rule_best < bp_bound:
+        return Verdict.RULE_PROVEN
+    if bp_best < rule_bound:
+        return Verdict.BP_PROVEN
+    if rule_best < (1 - CLOSE) * bp_best:
+        return Verdict.RULE_KNOWN
+    if bp_best < (1 - CLOSE) * rule_best:
+        return Verdict.BP_KNOWN
+    return Verdict.UNDECIDED
+
+
+def by_energy(
+    rule_best: FloatArray, rule_bound: FloatArray, bp_best: FloatArray, bp_bound: FloatArray
+) -> npt.NDArray[np.int64]:
+    """Who spends less energy, whatever the constants are within their ranges: places on `SCALE`.
+
+    Arrays of (…, draws); the answer has the shape without the draws. A win counts as proven, or
+    known, if it holds by 2 % or more in 95 % of the draws of the constants; bytes off the chip are
+    those of bounds and best orders, all else is the model of `batch_energy`, the same for both.
+    """
+    sure = (1 + SHARE) / 2  # the upper end of a two-sided interval
+
+    def cheaper(one: FloatArray, other: FloatArray) -> npt.NDArray[np.bool_]:
+        return np.asarray((one < (1 - MARGIN) * other).mean(axis=-1) >= sure)
+
+    place = np.full(rule_best.shape[:-1], SCALE.index(Verdict.UNDECIDED), dtype=np.int64)
+    place[cheaper(rule_best, bp_best)] = SCALE.index(Verdict.RULE_KNOWN)
+    place[cheaper(bp_best, rule_best)] = SCALE.index(Verdict.BP_KNOWN)
+    place[cheaper(rule_best, bp_bound)] = SCALE.index(Verdict.RULE_PROVEN)
+    place[cheaper(bp_best, rule_bound)] = SCALE.index(Verdict.BP_PROVEN)
+    return place
+
+
+def with_measurement(verdict: Verdict, ratio: float) -> Verdict:
+    """The verdict where a measured ratio of the rule to backprop is at hand; a proof stands."""
+    if verdict in (Verdict.RULE_PROVEN, Verdict.BP_PROVEN) or not ratio > 0:
+        return verdict
+    if ratio < 1 - CLOSE:
+        return Verdict.RULE_MEASURED
+    return Verdict.BP_MEASURED if ratio > 1 + CLOSE else Verdict.UNDECIDED
+
+
+# ---- the table -----------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
-class Side:
+class Contender:
     """One rule at one on-chip size, an entry per network."""
 
     rule: str
@@ -102,7 +177,7 @@ def on_chip_sizes(
     return [round(smallest * 2 ** (k / an_octave)) for k in range(steps + 1)]
 
 
-def side(rule: str, found: Iterable[Network], on_chip_bytes: int) -> Side:
+def side(rule: str, found: Iterable[Network], on_chip_bytes: int) -> Contender:
     """Best orders that run, and bounds, of one rule with ``on_chip_bytes`` on the chip."""
     orders, least, usual = [], [], []
     shape = shape_of(rule)
@@ -114,10 +189,10 @@ def side(rule: str, found: Iterable[Network], on_chip_bytes: int) -> Side:
             usual.append(schedules.step_major_only(rule, network, on_chip_bytes))
         else:
             usual.append(orders[-1])
-    return Side(rule, tuple(orders), tuple(least), tuple(usual))
+    return Contender(rule, tuple(orders), tuple(least), tuple(usual))
 
 
-class Work:
+class RuleWork:
     """What the batches of one rule compute, as arrays over networks: the same at every size."""
 
     def __init__(self, rule: str, found: Sequence[Network]) -> None:
@@ -130,7 +205,7 @@ class Work:
         layers = [layers_of(rule, network) for network in found]
         self.behind = np.array([sum(one.states) + sum(one.activities) for one in layers])
 
-    def energies(self, chip: Chip, on_chip_bytes: int, found: Side) -> Energies:
+    def energies(self, chip: Chip, on_chip_bytes: int, found: Contender) -> Energies:
         """Energies of a side on a chip."""
         price = chip.prices(on_chip_bytes, self.behind)
         inside = self.arithmetic @ np.stack([price.multiply_add, price.multiply, price.special])
@@ -141,7 +216,7 @@ class Work:
         )
         return Energies(best, bound, usual)
 
-    def parts(self, chip: Chip, on_chip_bytes: int, found: Side) -> FloatArray:
+    def parts(self, chip: Chip, on_chip_bytes: int, found: Contender) -> FloatArray:
         """Nominal energies of a side: a row per network, columns `PARTS`."""
         price = chip.prices(on_chip_bytes, self.behind)
         each = np.stack([price.multiply_add, price.multiply, price.special])[:, 0]
@@ -171,7 +246,7 @@ def rows(
         PricingError: a profile without a price for float32.
     """
     chips = [Chip(profile) for profile in profiles]
-    work = {rule: Work(rule, found) for rule in (BACKPROP, *rules)}
+    work = {rule: RuleWork(rule, found) for rule in (BACKPROP, *rules)}
     parts: list[dict[str, Any]] = []
     for size in sizes:
         sides = {rule: side(rule, found, size) for rule in work}
@@ -192,7 +267,7 @@ def winners(
 ) -> npt.NDArray[np.int64]:
     """Who spends less energy: places on `SCALE`, (networks, on-chip sizes)."""
     chip = Chip(profile)
-    work, against = Work(rule, found), Work(BACKPROP, found)
+    work, against = RuleWork(rule, found), RuleWork(BACKPROP, found)
     columns = []
     for size in sizes:
         ours = work.energies(chip, size, side(rule, found, size))
@@ -207,7 +282,9 @@ def regimes(network: Network, rule: str = FORWARD_FORWARD) -> tuple[int, int]:
     return max(states), sum(states)
 
 
-def _order_columns(ours: Side, theirs: Side, found: Sequence[Network], size: int) -> dict[str, Any]:
+def _order_columns(
+    ours: Contender, theirs: Contender, found: Sequence[Network], size: int
+) -> dict[str, Any]:
     """Columns that know no price."""
     is_rule = ours.rule != BACKPROP
     cells = list(zip(ours.orders, ours.bounds, theirs.orders, theirs.bounds, strict=True))

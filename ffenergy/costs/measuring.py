@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from ffenergy import memory
+from ffenergy import machine_memory
 from ffenergy.costs.rehearsal import STEPS, Workload, rehearse
 from ffenergy.costs.step_kinds import StepKind, What
 from ffenergy.data import Dataset
@@ -34,7 +34,7 @@ def check_memory(settings: Settings) -> None:
     events = STEPS * UPDATES[settings.optimizer] * blocks * EVENT_BYTES
     largest = max(*settings.parameters, settings.batch_size * max(settings.layer_sizes))
     need = max(largest * np.dtype(settings.dtype).itemsize, events)
-    memory.check(need, settings.network, "lower --layer-sizes or --batch-size")
+    machine_memory.check(need, settings.network, "lower --layer-sizes or --batch-size")
 
 
 def random_dataset(settings: Settings, count: int) -> Dataset:

@@ -17,6 +17,7 @@ from ffenergy.network.head import CLASSES
 from ffenergy.network.optimizers import STATES
 from ffenergy.rules import registry
 from ffenergy.rules.kit.stages import Shape
+from ffenergy.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,19 @@ def shape_of(rule: str) -> Shape:
     if rule not in found:
         raise SettingsError(f"no closed form for rule {rule!r}; choose one of {', '.join(found)}")
     return found[rule]
+
+
+def network_of(settings: Settings) -> Network | None:
+    """The network of the closed forms; None for locally connected layers, which have none."""
+    if settings.local_fields:
+        return None
+    return Network(
+        settings.layer_sizes,
+        settings.batch_size,
+        settings.optimizer,
+        4 if settings.dtype == "float32" else 8,
+        settings.negative_pairs == "shared",
+    )
 
 
 @dataclass(frozen=True)

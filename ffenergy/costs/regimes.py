@@ -15,12 +15,12 @@ import pandas as pd
 from ffenergy.costs import as_it_runs, best_orders, bounds
 from ffenergy.costs import map as whole_map
 from ffenergy.costs.best_orders import Built
-from ffenergy.costs.managed import bearable, with_managed
+from ffenergy.costs.further import Further, bearable, with_managed
 from ffenergy.costs.network import Network, layers_of
 from ffenergy.costs.on_chip import power_below
 from ffenergy.costs.prices import MANAGED, PRICED_GRAIN, Prices
 from ffenergy.costs.rehearsal import STEPS, Recording, Workload
-from ffenergy.costs.run_costs import Further, PricedKind, tabulate
+from ffenergy.costs.run_costs import PricedKind, tabulate
 from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, THE_LEAST, WELL_BUILT, order_of
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
@@ -53,18 +53,18 @@ def sizes(network: Network, rule: str = FORWARD_FORWARD) -> dict[str, int]:
     }
 
 
-def managed_at(network: Network) -> tuple[int, ...]:
+def managed_sizes(network: Network) -> tuple[int, ...]:
     """Sizes at which a memory is managed for `table`: the inner buffer, and one in each regime."""
     return (as_it_runs.INNER_BYTES, *sizes(network).values())
 
 
-def further_analysis(network: Network) -> Further:
+def managed_analysis(network: Network) -> Further:
     """What `table` wants to know of a program as it runs besides: the same in a managed memory."""
 
     def managed(costs: StepCosts, recording: Recording) -> StepCosts:
         if not bearable(costs, as_it_runs.READING, STEPS):
             return costs
-        return with_managed(costs, recording, managed_at(network), (as_it_runs.READING,))
+        return with_managed(costs, recording, managed_sizes(network), (as_it_runs.READING,))
 
     return managed
 
@@ -73,7 +73,7 @@ def table(usual: Prices, work: Workload, network: Network, profile: Profile) -> 
     """Forward-Forward and backprop in every regime and scenario, columns `COLUMNS`.
 
     ``usual`` is a measured step of both, as it runs: the same program in all regimes, in a managed
-    memory too where it has a `further_analysis`. Well built, each rule is in its best order for
+    memory too where it has a `managed_analysis`. Well built, each rule is in its best order for
     each size.
     """
     known: dict[str, StepCosts] = {}
@@ -94,7 +94,7 @@ def table(usual: Prices, work: Workload, network: Network, profile: Profile) -> 
         }
         best = {name: one for name, one in found.items() if one is not None}
         again = (
-            best_orders.managed(one, work, managed_at(network), managed) for one in best.values()
+            best_orders.managed(one, work, managed_sizes(network), managed) for one in best.values()
         )
         kinds = [kind for one in best.values() for kind in one.kinds]
         kept = [kind for one in again if one is not None for kind in one.kinds]

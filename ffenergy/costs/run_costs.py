@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -13,21 +12,18 @@ import pandas as pd
 
 from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.distances import distances, misses, reuse
-from ffenergy.costs.managed import managed_at, with_managed
+from ffenergy.costs.further import Further, further_analysis, tuned
 from ffenergy.costs.prices import (
     ACCOUNTINGS,
     BYTEDMD_MEMORY,
     COLUMNS,
-    MANAGED,
     MEMORIES,
-    SCRATCHPAD,
     Prices,
 )
-from ffenergy.costs.pricing import energy, levels
 from ffenergy.costs.rehearsal import Recording, Rehearsal, Rehearsed, Workload, rehearse
 from ffenergy.costs.step_costs import StepCosts, side_by_side, step_costs
 from ffenergy.costs.step_kinds import StepKind, What, trains_layers
-from ffenergy.costs.tuned import tuned, with_tuned
+from ffenergy.costs.under_profile import energy, levels
 from ffenergy.energy import Profile
 from ffenergy.rules import registry
 from ffenergy.settings import Settings
@@ -37,7 +33,6 @@ MEASURED_IMAGES: Final = 60_000
 """Training images that a measurement without data assumes: those of MNIST."""
 
 Say = Callable[[str], object]
-Further = Callable[[StepCosts, Recording], StepCosts]
 
 
 @dataclass(frozen=True)
@@ -164,16 +159,6 @@ def of_a_batch(kind: StepKind, settings: Settings) -> int | Fraction:
 
 def _full_batch(kind: StepKind) -> bool:
     return kind.what is What.TRAIN and not kind.short
-
-
-def further_analysis(memory: str, profiles: Sequence[Profile]) -> Further | None:
-    """What is analysed only where a memory is priced: its management, or tuned products."""
-    if memory == MANAGED:
-        return partial(with_managed, capacities=managed_at(profiles))
-    if memory == SCRATCHPAD:
-        levels = sorted({size for profile in profiles for size in profile.capacities_bytes})
-        return partial(with_tuned, capacities=levels)
-    return None
 
 
 def price_run(

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs import best_orders, bounds, least_energy
-from ffenergy.costs.best_orders import Built, network_of
+from ffenergy.costs import batch_energy, best_orders, bounds
+from ffenergy.costs.best_orders import Built
 from ffenergy.costs.decomposition import exact_total, of_run, with_order
-from ffenergy.costs.network import shape_name, shapes
+from ffenergy.costs.network import network_of, shape_name, shapes
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import PricedKind, tabulate
@@ -232,7 +232,7 @@ class Scenarios:
         compute = min(
             one[f"energy_compute_{self.unit}"] for one in (built, self.row(algorithm, AS_IT_RUNS))
         )
-        movement = batches * least_energy.movement(shape, network, self.profile)
+        movement = batches * batch_energy.least_movement(shape, network, self.profile)
         movement += others.get(f"energy_movement_{self.unit}", 0)
         return row | {
             "off_chip_bytes": round(batches * bound.nbytes) + others.get("off_chip_bytes", 0),

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ffenergy.costs.prices import ACCOUNTINGS, MANAGED, MEMORIES, PLACE, PRICED_GRAIN
 from ffenergy.costs.rehearsal import Recording
-from ffenergy.energy.errors import PricingError
+from ffenergy.errors import PricingError
 from instrumented import Analysis, Event, InstrumentError, analyse_live
 from instrumented.analysis.live import LiveMemory
 from instrumented.analysis.step import analyses, steady_step, streamed

@@ -75,7 +75,7 @@ class DebianPackage:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """A data set: `files` and `sample` are keyed as the arrays of `Dataset` are named.
 
     `sample` is empty for a data set without an embedded sample.
@@ -90,12 +90,12 @@ class Entry:
     debian: DebianPackage | None = None
 
 
-def parse(document: str) -> dict[str, Entry]:
+def parse(document: str) -> dict[str, CatalogueEntry]:
     """Read the TOML `document` into entries by name."""
     return {name: _entry(name, table) for name, table in tomllib.loads(document).items()}
 
 
-def entry(name: str) -> Entry:
+def entry(name: str) -> CatalogueEntry:
     """Return the data set called `name`.
 
     Raises:
@@ -108,9 +108,9 @@ def entry(name: str) -> Entry:
         raise SettingsError(f"unknown data set {name!r}: choose from {known}") from None
 
 
-def _entry(name: str, table: dict[str, Any]) -> Entry:
+def _entry(name: str, table: dict[str, Any]) -> CatalogueEntry:
     package, debian = table.get("package"), table.get("debian")
-    return Entry(
+    return CatalogueEntry(
         name=name,
         license=table["license"],
         mirrors=tuple(table["mirrors"]),

@@ -17,7 +17,7 @@ from typing import Final
 import pooch
 
 from ffenergy.data import download
-from ffenergy.data.catalogue import DebianPackage, Entry
+from ffenergy.data.catalogue import CatalogueEntry, DebianPackage
 from ffenergy.data.dataset import Bytes
 from ffenergy.errors import DataError
 
@@ -25,7 +25,9 @@ _MAGIC: Final = b"!<arch>\n"
 _HEADER: Final = 60  # name 16, date 12, owner 6, group 6, mode 8, size 10, then a backquote and LF
 
 
-def fetch(entry: Entry, package: DebianPackage, *, progress: bool = True) -> dict[str, Bytes]:
+def fetch(
+    entry: CatalogueEntry, package: DebianPackage, *, progress: bool = True
+) -> dict[str, Bytes]:
     """Download `package` and return the checked uint8 arrays of `entry`.
 
     Raises:
@@ -43,7 +45,7 @@ def fetch(entry: Entry, package: DebianPackage, *, progress: bool = True) -> dic
         return read(path.read_bytes(), entry, package)
 
 
-def read(deb: bytes, entry: Entry, package: DebianPackage) -> dict[str, Bytes]:
+def read(deb: bytes, entry: CatalogueEntry, package: DebianPackage) -> dict[str, Bytes]:
     """Return the arrays inside the package file `deb`, checked against the published checksums.
 
     Raises:

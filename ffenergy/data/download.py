@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pooch
 
-from ffenergy.data.catalogue import Entry
+from ffenergy.data.catalogue import CatalogueEntry
 from ffenergy.data.dataset import Bytes
 from ffenergy.errors import DataError
 
@@ -21,7 +21,7 @@ TIMEOUT = (3.05, 10.0)  # connect, each read; seconds
 NETWORK_ERRORS = (OSError, ValueError, http.client.HTTPException)
 
 
-def fetch(entry: Entry, *, progress: bool = True) -> tuple[str, dict[str, Bytes]]:
+def fetch(entry: CatalogueEntry, *, progress: bool = True) -> tuple[str, dict[str, Bytes]]:
     """Download and check all files of `entry`, from the first mirror that has them undamaged.
 
     Returns the mirror's address and the uint8 arrays.
@@ -40,7 +40,7 @@ def fetch(entry: Entry, *, progress: bool = True) -> tuple[str, dict[str, Bytes]
     raise DataError("; ".join(problems) or "no mirror answered")
 
 
-def _from_mirror(mirror: str, entry: Entry, *, progress: bool) -> dict[str, Bytes]:
+def _from_mirror(mirror: str, entry: CatalogueEntry, *, progress: bool) -> dict[str, Bytes]:
     download = pooch.HTTPDownloader(progressbar=progress, chunk_size=2**16, timeout=TIMEOUT)
     arrays: dict[str, Bytes] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +52,7 @@ def _from_mirror(mirror: str, entry: Entry, *, progress: bool) -> dict[str, Byte
     return arrays
 
 
-def _answering_mirrors(entry: Entry) -> list[str]:
+def _answering_mirrors(entry: CatalogueEntry) -> list[str]:
     file = next(iter(entry.files.values()))
     urls = {f"{mirror}{file.file}.gz": mirror for mirror in entry.mirrors}
     return [urls[url] for url in answering(list(urls))]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffenergy.data import idx
-from ffenergy.data.catalogue import Entry
+from ffenergy.data.catalogue import CatalogueEntry
 from ffenergy.data.dataset import Bytes
 from ffenergy.errors import DataError
 from ffenergy.files.contents import as_npz
@@ -21,7 +21,7 @@ N_TRAIN = 6000
 N_TEST = 1000
 
 
-def read(entry: Entry) -> dict[str, Bytes]:
+def read(entry: CatalogueEntry) -> dict[str, Bytes]:
     """Return the embedded sample of `entry`, uint8 arrays, checked against the catalogue.
 
     Raises:

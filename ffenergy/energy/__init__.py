@@ -7,10 +7,6 @@ from ffenergy.energy.chosen import (
     restore_profiles,
 )
 from ffenergy.energy.constant import Certainty, Constant
-from ffenergy.energy.errors import (
-    PricingError,
-    ProfileError,
-)
 from ffenergy.energy.loading import load_profile, parse_profiles, profiles
 from ffenergy.energy.model import (
     commute_to_compute,
@@ -26,6 +22,10 @@ from ffenergy.energy.model import (
 )
 from ffenergy.energy.price import price
 from ffenergy.energy.profile import Grid, Level, Operations, Profile, Wire
+from ffenergy.errors import (
+    PricingError,
+    ProfileError,
+)
 
 __all__ = [
     "DEFAULT_PROFILES",

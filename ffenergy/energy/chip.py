@@ -26,7 +26,7 @@ NEAR: Final = 4 / 9
 
 
 @dataclass(frozen=True)
-class Prices:
+class UnitEnergies:
     """Energies in joules (or MAC under a relative profile), one figure per draw of the constants.
 
     The first figure of each array is that of the constants as they stand. ``off_chip_byte`` has
@@ -66,7 +66,7 @@ class Chip:
         )
         self.levels = self._levels("read")
 
-    def prices(self, capacity_bytes: int, behind_bytes: npt.ArrayLike = 0) -> Prices:
+    def prices(self, capacity_bytes: int, behind_bytes: npt.ArrayLike = 0) -> UnitEnergies:
         """Prices with ``capacity_bytes`` on the chip and ``behind_bytes`` of data in all.
 
         ``behind_bytes``, a number or an array of them, matters where distances are priced: there
@@ -80,7 +80,7 @@ class Chip:
         else:
             near = self._at(NEAR * capacity_bytes)
             far = self._at(np.maximum(behind_bytes, capacity_bytes))
-        return Prices(
+        return UnitEnergies(
             add=self.add,
             multiply=self.multiply,
             special=self.special,

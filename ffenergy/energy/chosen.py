@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ffenergy.energy.errors import ProfileError
 from ffenergy.energy.loading import load_profile, parse_profiles, profiles
 from ffenergy.energy.profile import Profile
+from ffenergy.errors import ProfileError
 
 DEFAULT_PROFILES: Final = ("jouppi-7nm-hbm2", "horowitz-45nm")
 """The headline profile, and a second one that shows how far the answer depends on it."""

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar, cast
 
 from ffenergy.energy.constant import Certainty, Constant, EnergyUnit
-from ffenergy.energy.errors import ProfileError
 from ffenergy.energy.profile import Grid, Level, Operations, Profile, Wire
+from ffenergy.errors import ProfileError
 from ffenergy.files.documents import parse_toml
 
 T = TypeVar("T")

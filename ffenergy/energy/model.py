@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ffenergy.energy.errors import PricingError
 from ffenergy.energy.profile import Profile, Wire
+from ffenergy.errors import PricingError
 
 FloatArray = npt.NDArray[np.float64]
 GRID_WORD_BYTES: Final = 4

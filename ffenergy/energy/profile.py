@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ffenergy.energy.constant import Constant, EnergyUnit
-from ffenergy.energy.errors import PricingError
+from ffenergy.errors import PricingError
 
 PICO = 1e-12
 

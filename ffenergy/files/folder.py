@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from ffenergy import memory
+from ffenergy import machine_memory
 from ffenergy.files.atomic import UNFINISHED, is_unfinished, sweep, write_bytes, write_text
 from ffenergy.files.documents import check, check_seal, parse_json, read_text, sealed
 from ffenergy.files.locks import LOCK, held, is_held
@@ -163,7 +163,7 @@ def _read(path: Path) -> bytes:
     """Read a file that fits in memory; raises OSError, and ValueError for one that does not."""
     with path.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
-        if size > memory.most():
+        if size > machine_memory.most():
             raise ValueError(f"it has {size:,} bytes, more than may be used (--max-memory)")
         return stream.read()
 

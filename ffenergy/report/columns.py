@@ -38,7 +38,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A cell: what is shown, the exact value as its CSV file has it, and a colour swatch."""
 
     text: str
@@ -58,11 +58,11 @@ class Table:
     source: str
     columns: tuple[Column, ...]
     headings: list[str]
-    rows: list[list[Cell]]
-    foot: list[Cell] = field(default_factory=list)
+    rows: list[list[TableCell]]
+    foot: list[TableCell] = field(default_factory=list)
 
     @property
-    def lines(self) -> list[list[Cell]]:
+    def lines(self) -> list[list[TableCell]]:
         """The rows, and the foot if there is one."""
         return [*self.rows, *([self.foot] if self.foot else [])]
 
@@ -86,7 +86,7 @@ def table(
         headings.append(f"{column.heading}, {unit}" if unit else column.heading)
         shown.append(
             [
-                Cell(text, exact(value), column.colours(str(value)))
+                TableCell(text, exact(value), column.colours(str(value)))
                 for text, value in zip(texts, own, strict=True)
             ]
         )

@@ -10,12 +10,12 @@ import pandas as pd
 
 from ffenergy.costs.decomposition import RUN, TOTAL, TRAINING_STEP, exact_total
 from ffenergy.costs.prices import ACCOUNTINGS, MANAGED
-from ffenergy.costs.pricing import COMPUTE, WIRE
 from ffenergy.costs.step_kinds import rows_of, trains_layers
+from ffenergy.costs.under_profile import COMPUTE, WIRE
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Column, Table, amount, columns, pair, table
 from ffenergy.report.numbers import MISSING, memory_size, words
-from ffenergy.report.per_sample import crossings, miss_curves
+from ffenergy.report.per_sample import crossings, miss_curves, per_training_sample
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.style import (
     ALGORITHM_NAMES,
@@ -301,3 +301,55 @@ def _size(nbytes: float) -> str:
 def _power(size: int) -> int:
     """The exponent of a power of two; -1, which is odd, for any other size."""
     return size.bit_length() - 1 if size & (size - 1) == 0 else -1
+
+
+def tuned(book: Book) -> Table | None:
+    """Bytes beyond every level of the headline profile, one order against tuned products.
+
+    Where the two disagree on who moves less, both are named.
+    """
+    if book.prices is None or book.prices.tuned.empty:
+        return None
+    orders, keys = ("", "tuned_"), ["algorithm", "accounting", "capacity_bytes"]
+    rows = book.prices.tuned
+    rows = rows[rows["profile"] == book.headline]
+    named = [f"{order}bytes_{way}" for order in orders for way in ("read", "written")]
+    added = per_training_sample(rows, book.prices.steps, named, keys)
+    moved = {
+        order: added.assign(
+            bytes=added[f"{order}bytes_read"] + added[f"{order}bytes_written"]
+        ).pivot_table(index=keys[1:], columns="algorithm", values="bytes", sort=False)
+        for order in orders
+    }
+    both = (BACKPROP, FORWARD_FORWARD)
+    if not set(both) <= set(moved[""].columns):
+        return None
+    frame = moved[""].rename_axis(columns=None).reset_index()
+    for name in both:
+        frame[f"tuned_{name}"] = moved["tuned_"][name].to_numpy()
+    moves = [frame[[f"{order}{name}" for name in both]].to_numpy() for order in orders]
+    frame["less"] = [_winners(*one, *best) for one, best in zip(*moves, strict=True)]
+    shown = [
+        *columns(["accounting"]),
+        Column("capacity_bytes", "on-chip memory", form=words(lambda size: memory_size(int(size)))),
+        *(
+            amount(f"{order}{name}", f"{short_name(name)}{', tuned' if order else ''}", "B")
+            for name in both
+            for order in orders
+        ),
+        Column("less", "moves less", number=False),
+    ]
+    caption = (
+        f"Beyond each level of {book.headline}, per training sample: products in one order for all"
+        " sizes, or each tiled for that size"
+    )
+    return table("tuned", caption, "tuned.csv and steps.csv", shown, frame)
+
+
+def _winners(backprop: float, forward: float, tuned_backprop: float, tuned_forward: float) -> str:
+    """Name the rule that moves less; both, and where, if tuning changes who that is."""
+    one, best = (
+        "as much" if a == b else short_name(BACKPROP if a < b else FORWARD_FORWARD)
+        for a, b in ((backprop, forward), (tuned_backprop, tuned_forward))
+    )
+    return one if one == best else f"{one}; tuned {best}"

@@ -20,7 +20,7 @@ ACCOUNTING: Final = "eager"
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class ComparedRun:
     """One of the two runs: its name, the run, and its priced steps if it has any."""
 
     name: str
@@ -73,8 +73,8 @@ class Side:
 class Difference:
     """Two runs side by side."""
 
-    before: Side
-    after: Side
+    before: ComparedRun
+    after: ComparedRun
 
     @cached_property
     def settings(self) -> dict[str, tuple[Any, Any]]:
@@ -86,12 +86,12 @@ class Difference:
         return {name: (a, b) for name, (a, b) in pairs.items() if a != b}
 
     @property
-    def sides(self) -> tuple[Side, Side]:
+    def sides(self) -> tuple[ComparedRun, ComparedRun]:
         """Both runs."""
         return self.before, self.after
 
     @staticmethod
-    def _facts(side: Side) -> dict[str, Any]:
+    def _facts(side: ComparedRun) -> dict[str, Any]:
         data = side.run.configuration["data"]
         found = {name: data[name] for name in ("train_images", "test_images", "is_sample")}
         return {"data": data["name"], **found, "profile": side.profile}

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs.best_orders import network_of
 from ffenergy.costs.map import on_chip_sizes, regimes, rows
+from ffenergy.costs.network import network_of
 from ffenergy.costs.scenarios import AS_IT_RUNS, THE_LEAST, WELL_BUILT, on_chip_bytes
 from ffenergy.errors import SettingsError
 from ffenergy.report import findings

@@ -15,7 +15,7 @@ from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT
 from ffenergy.energy import Profile
 from ffenergy.report import headline, map_table
 from ffenergy.report.book import Book
-from ffenergy.report.columns import UNITS, Cell, Column, Table, table
+from ffenergy.report.columns import UNITS, Column, Table, TableCell, table
 from ffenergy.report.numbers import MISSING, fixed, prefixed
 from ffenergy.report.text import grid, wrapped
 from ffenergy.report.text import table as printed
@@ -100,7 +100,7 @@ def comparison(book: Book) -> Table | None:
     ratios |= {"built_commute": well.get("commute_to_compute", math.nan)}
     name = " ÷ ".join(map(_name, book.pair))
     cells = [_ratio(ratios.get(column.name, math.nan)) for column in names[1:]]
-    return replace(shown, foot=[Cell(name, name), *cells])
+    return replace(shown, foot=[TableCell(name, name), *cells])
 
 
 def _name(algorithm: str) -> str:
@@ -109,8 +109,8 @@ def _name(algorithm: str) -> str:
     return title if len(title) <= LONGEST else short_name(algorithm)
 
 
-def _ratio(value: float) -> Cell:
-    return Cell(MISSING, "") if math.isnan(value) else Cell(f"{value:.2f}", repr(value))
+def _ratio(value: float) -> TableCell:
+    return TableCell(MISSING, "") if math.isnan(value) else TableCell(f"{value:.2f}", repr(value))
 
 
 def _priced(book: Book) -> str:

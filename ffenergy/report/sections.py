@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ffenergy.costs.best_orders import network_of
 from ffenergy.costs.decomposition import RUN, TRAINING_STEP
 from ffenergy.costs.decomposition import UNITS as ENERGY_UNITS
+from ffenergy.costs.network import network_of
 from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.report import cost_tables, map_table
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Table, columns, table
-from ffenergy.report.tuned_table import tuned
+from ffenergy.report.cost_tables import tuned
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 UNPRICED: Final = "The run has no priced steps (trained without counting), so this is left out."

@@ -8,8 +8,7 @@ layer's input is booked as that layer's ``backward``, the ReLU mask as that of t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,27 +18,9 @@ from ffenergy.network.head import CLASSES, cross_entropy
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.networks import hidden_layers
 from ffenergy.rules.kit.stages import Shape, Values
-from ffenergy.rules.kit.supervised import Supervised
+from ffenergy.rules.kit.supervised import INIT, Supervised, Workspace
 from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
-
-INIT: Final = "he"
-
-
-@dataclass(frozen=True)
-class Room:
-    """Workspaces of one batch size: per hidden layer ``h``, ``delta``, ``active`` (rows, width).
-
-    ``x``, for the head too, is what a layer's product reads: dense layers read the array below,
-    ``inputs`` or ``h``, locally connected ones a gathered copy.
-    """
-
-    inputs: Array
-    x: list[Array]
-    h: list[Array]
-    delta: list[Array]
-    active: list[Array]
-    scores: Array
 
 
 class Backprop:
@@ -72,7 +53,7 @@ class Backprop:
         self.fuse_back = trace.fuse("matmul_relu_backward")
         self.losses = self._meter("losses")
         self.right = self._meter("right answers")
-        self.rooms: dict[int, Room] = {}
+        self.rooms: dict[int, Workspace] = {}
 
     def step(self, index: Array, rate: float) -> None:
         """Train on the images at ``index`` (rows,)."""
@@ -89,12 +70,12 @@ class Backprop:
                 self._count(loss, np.equal(np.argmax(scores, axis=1), labels))
             self._backward(room, delta, rate)
 
-    def _forward(self, room: Room) -> Array:
+    def _forward(self, room: Workspace) -> Array:
         self._activate(len(self.hidden), room)
         with self.head.scope["forward"]:
             return self.head.linear(room.x[-1], room.scores)
 
-    def _activate(self, depth: int, room: Room) -> None:
+    def _activate(self, depth: int, room: Workspace) -> None:
         """Bring the activities of the first ``depth`` layers up to date."""
         below = room.inputs
         for layer, x, h in zip(self.hidden[:depth], room.x, room.h, strict=False):
@@ -102,7 +83,7 @@ class Backprop:
                 layer.gather(below, x)
                 below = layer.relu(x, h)
 
-    def _backward(self, room: Room, delta: Array, rate: float) -> None:
+    def _backward(self, room: Workspace, delta: Array, rate: float) -> None:
         """From the output down: each layer passes its delta on, then takes its own step.
 
         Where activities are recomputed, those below a layer are made anew when its turn comes, by
@@ -151,24 +132,10 @@ class Backprop:
         empty = np.zeros(self.settings.batch_size, self.settings.dtype)
         return self.trace.array(empty, role="temporary", name=name)
 
-    def _make_room(self, rows: int) -> Room:
-        """Make the workspaces of a batch of ``rows`` images; once per batch size."""
-
-        def room(width: int, role: str, name: str, dtype: str = self.settings.dtype) -> Array:
-            return self.trace.array(np.zeros((rows, width), dtype), role=role, name=name)
-
-        inputs = room(self.settings.layer_sizes[0], "data", "input")
-        h = [room(layer.width, "activation", f"{layer.name} h") for layer in self.hidden]
-        self.rooms[rows] = Room(
-            inputs=inputs,
-            x=[layer.input_room(k) for layer, k in zip(self.layers, (inputs, *h), strict=True)],
-            h=h,
-            delta=[room(layer.width, "gradient", f"{layer.name} delta") for layer in self.hidden],
-            active=[
-                room(layer.width, "temporary", f"{layer.name} active", "bool")
-                for layer in self.hidden
-            ],
-            scores=room(CLASSES, "activation", "scores"),
+    def _make_room(self, rows: int) -> Workspace:
+        """Make the workspace of a batch of ``rows`` images; once per batch size."""
+        self.rooms[rows] = Workspace.of(
+            self.trace, self.settings, rows, self.hidden, output=[self.head]
         )
         return self.rooms[rows]
 

@@ -22,7 +22,7 @@ from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.negatives import HybridMaker
 from ffenergy.network.normalization import scales_of
-from ffenergy.rules.kit.head import HeadStage
+from ffenergy.rules.kit.head_stage import HeadStage
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.passes import Batch, Pass, PassingNetwork
 from ffenergy.rules.kit.stages import Plan, Rule, Shape, Stage, Values

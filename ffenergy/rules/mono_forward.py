@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Final
 
 import numpy as np
@@ -22,11 +22,10 @@ from ffenergy.network.dense import INIT_STD, DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
 from ffenergy.network.optimizers import decay_in_gradient, make_optimizer
 from ffenergy.network.orders import Rooms
-from ffenergy.rules.backprop import INIT
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.networks import hidden_layers
 from ffenergy.rules.kit.stages import Shape, Stage, Values
-from ffenergy.rules.kit.supervised import Supervised
+from ffenergy.rules.kit.supervised import INIT, Supervised, Workspace
 from ffenergy.rules.registry import rule
 from ffenergy.settings import Settings
 
@@ -90,22 +89,6 @@ class Projection:
         self.optimizer.load({name: state[f"{self.key} {name}"] for name in names})
 
 
-@dataclass(frozen=True)
-class Room:
-    """Workspaces of one batch size: per layer ``h``, ``delta``, ``active`` (rows, width).
-
-    ``x`` is what a layer's product reads: dense layers read the array below, locally connected
-    ones a gathered copy. ``scores`` (rows, 10) serve one layer after the other.
-    """
-
-    inputs: Array
-    x: list[Array]
-    h: list[Array]
-    delta: list[Array]
-    active: list[Array]
-    scores: Array
-
-
 class MonoForward:
     """Trains every layer on its own cross-entropy, one batch a step.
 
@@ -157,7 +140,7 @@ class MonoForward:
                     if group is groups[-1]:
                         self._count_right(room.scores, labels)
 
-    def _bring_in(self, index: Array, room: Room) -> tuple[Array, Array]:
+    def _bring_in(self, index: Array, room: Workspace) -> tuple[Array, Array]:
         """Gather the images at ``index`` (rows,); return their targets and labels."""
         with self.gather_scope:
             np.take(self.images, index, axis=0, out=room.inputs, mode="clip")
@@ -169,7 +152,7 @@ class MonoForward:
             right = self.right[: labels.shape[0]]
             right += np.equal(np.argmax(scores, axis=1), labels)
 
-    def _train_layer(self, k: int, room: Room, targets: Array, rate: float) -> None:
+    def _train_layer(self, k: int, room: Workspace, targets: Array, rate: float) -> None:
         """Forward, loss, gradient, step; leave the scores in ``room``, each row's largest at 0."""
         layer, projection = self.layers[k], self.projections[k]
         x, h, delta = room.x[k], room.h[k], room.delta[k]
@@ -223,7 +206,7 @@ class MonoForward:
         empty = np.zeros(self.settings.batch_size, self.settings.dtype)
         return self.trace.array(empty, role="temporary", name=name)
 
-    def _room_beside(self, rows: int, place: int) -> Room:
+    def _room_beside(self, rows: int, place: int) -> Workspace:
         first = self.room(rows)
         h, x = list(first.h), list(first.x)
         for group in self.settings.groups[:-1]:
@@ -235,24 +218,8 @@ class MonoForward:
                 x[k + 1] = h[k]
         return replace(first, h=h, x=x)
 
-    def _make_room(self, rows: int) -> Room:
-        def room(width: int, role: str, name: str, dtype: str = self.settings.dtype) -> Array:
-            return self.trace.array(np.zeros((rows, width), dtype), role=role, name=name)
-
-        def rooms(role: str, name: str, dtype: str = self.settings.dtype) -> list[Array]:
-            return [room(k.width, role, f"{k.name} {name}", dtype) for k in self.layers]
-
-        inputs = room(self.settings.layer_sizes[0], "data", "input")
-        h = rooms("activation", "h")
-        below = (inputs, *h[:-1])
-        return Room(
-            inputs=inputs,
-            x=[layer.input_room(b) for layer, b in zip(self.layers, below, strict=True)],
-            h=h,
-            delta=rooms("gradient", "delta"),
-            active=rooms("temporary", "active", "bool"),
-            scores=room(CLASSES, "activation", "scores"),
-        )
+    def _make_room(self, rows: int) -> Workspace:
+        return Workspace.of(self.trace, self.settings, rows, self.layers)
 
 
 @rule("mono-forward", title="Mono-Forward", colour="#CC79A7", order=4)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ffenergy.network.dense import DenseLayer
-from ffenergy.rules.kit.head import HeadStage
+from ffenergy.rules.kit.head_stage import HeadStage
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.rules.kit.stages import Plan, Rule

@@ -19,16 +19,16 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_integer_dtype
 
-from ffenergy import memory
+from ffenergy import machine_memory
 from ffenergy.errors import OutputError, SettingsError
 from ffenergy.files.atomic import UNFINISHED, is_unfinished, sweep
 from ffenergy.files.contents import as_csv, as_npz, from_csv, from_npz
 from ffenergy.files.documents import SEAL, check, check_seal, parse_json, read_text
 from ffenergy.files.folder import FILES, ChangedError, Folder, StrangerError
 from ffenergy.files.locks import LOCK, HeldError
-from ffenergy.runs import faults, progress, results
-from ffenergy.runs.document import CHECKPOINT, CHECKPOINT_HISTORY, DOCUMENT, FORMAT
+from ffenergy.runs import faults, progress_file, results
 from ffenergy.runs.run import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run
+from ffenergy.runs.run_document import CHECKPOINT, CHECKPOINT_HISTORY, DOCUMENT, FORMAT
 from ffenergy.settings import Settings
 
 DOCUMENT_FILE: Final = "run.json"
@@ -105,7 +105,7 @@ class RunDirectory:
 
     def _own(self) -> set[str]:
         """What a run keeps beside its files: what comes and goes, and folders in it."""
-        own = {progress.FILE}
+        own = {progress_file.FILE}
         checkpoints = self.path / CHECKPOINTS
         if checkpoints.is_dir() and all(
             is_unfinished(path) or is_checkpoint(path) for path in checkpoints.iterdir()
@@ -132,7 +132,7 @@ class RunDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._check_contents(force=force, remedy=remedy)
-            (self.path / progress.FILE).unlink(missing_ok=True)
+            (self.path / progress_file.FILE).unlink(missing_ok=True)
             for name, is_own in ((CHECKPOINTS, is_checkpoint), (PICTURES, None)):
                 inner = self.path / name
                 if name not in self._own():
@@ -329,7 +329,7 @@ class RunDirectory:
     def _arrays(self, name: str, recorded: Mapping[str, str] | None) -> dict[str, np.ndarray]:
         path = self.path / name
         try:
-            return from_npz(self._content(name, recorded), memory.most())
+            return from_npz(self._content(name, recorded), machine_memory.most())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:

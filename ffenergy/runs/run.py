@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ffenergy.runs import results
-from ffenergy.runs.document import SCALARS
+from ffenergy.runs.run_document import SCALARS
 from ffenergy.settings import Settings
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from ffenergy.files.atomic import sweep as clear_litter
 from ffenergy.files.atomic import write_text
 from ffenergy.files.documents import check, check_seal, parse_json, read_text, sealed
 from ffenergy.files.locks import LOCK, HeldError, held
-from ffenergy.runs.document import EPOCH, SCALAR_TYPES, SCALARS, SIGNATURE
 from ffenergy.runs.results import AlgorithmResult
+from ffenergy.runs.run_document import EPOCH, SCALAR_TYPES, SCALARS, SIGNATURE
 from ffenergy.settings import OF_HEAD, Settings
 from ffenergy.sweeps.features import learned
 from ffenergy.training import Checkpoints, Diverged, train
@@ -247,7 +247,7 @@ class CellFolder:
 
 
 @dataclass(frozen=True)
-class Task:
+class CellTask:
     """Train `cell` on `threads` BLAS threads and keep its outcome in `folder`, if it is here.
 
     siblings: cells of the same sweep with the same hidden layers, which one of them trains.
@@ -260,7 +260,7 @@ class Task:
     threads: int
 
 
-def run_cell(task: Task, watch: Callable[[], object] = lambda: None) -> Outcome:
+def run_cell(task: CellTask, watch: Callable[[], object] = lambda: None) -> Outcome:
     """Train a cell.
 
     A cell that is finished already is not trained again: a worker may die between writing the
@@ -304,7 +304,9 @@ class _Watched:
         self.watch()
 
 
-def _trained(task: Task, checkpoints: Checkpoints | None, watch: Callable[[], object]) -> Outcome:
+def _trained(
+    task: CellTask, checkpoints: Checkpoints | None, watch: Callable[[], object]
+) -> Outcome:
     cell, threads = task.cell, task.threads
     try:
         data = task.place.load(cell.settings)

@@ -20,7 +20,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from ffenergy.errors import FfenergyError, SettingsError
 from ffenergy.rules import registry
-from ffenergy.sweeps.cells import Cell, CellFolder, DataPlace, Outcome, Task, run_cell
+from ffenergy.sweeps.cells import Cell, CellFolder, CellTask, DataPlace, Outcome, run_cell
 
 ATTEMPTS: Final = 3  # times that a killed worker's cells are taken up again
 ANSWER_SECONDS: Final = 5  # for a scheduler
@@ -91,7 +91,7 @@ def run(
         return
 
 
-def _tasks(cells: Iterable[Cell], place: DataPlace, folder: Path, threads: int) -> list[Task]:
+def _tasks(cells: Iterable[Cell], place: DataPlace, folder: Path, threads: int) -> list[CellTask]:
     """The first cells of all that share hidden layers, then the others, side by side."""
     alike: dict[str, list[Cell]] = {}
     for cell in cells:
@@ -99,13 +99,15 @@ def _tasks(cells: Iterable[Cell], place: DataPlace, folder: Path, threads: int) 
     groups = alike.values()
     turns = [group[0] for group in groups] + [cell for group in groups for cell in group[1:]]
     return [
-        Task(cell, [one for one in alike[cell.layers_name] if one != cell], place, folder, threads)
+        CellTask(
+            cell, [one for one in alike[cell.layers_name] if one != cell], place, folder, threads
+        )
         for cell in turns
     ]
 
 
 @contextmanager
-def _outcomes(tasks: Sequence[Task], workers: Workers) -> Iterator[Iterator[Outcome]]:
+def _outcomes(tasks: Sequence[CellTask], workers: Workers) -> Iterator[Iterator[Outcome]]:
     """One pass over `tasks`, as they are done."""
     if workers.scheduler is not None:
         with _client(workers.scheduler) as client:
@@ -125,7 +127,7 @@ def _outcomes(tasks: Sequence[Task], workers: Workers) -> Iterator[Iterator[Outc
         yield parallel(task(one) for one in tasks)
 
 
-def _run_apart(rules: Sequence[str], sweep: int, task: Task) -> Outcome:
+def _run_apart(rules: Sequence[str], sweep: int, task: CellTask) -> Outcome:
     """As `run_cell`, in a process of its own, which ends when the process `sweep` does."""
     _prepare(rules)
     _end_with(sweep)
@@ -162,7 +164,7 @@ class AbandonedError(Exception):
     """Nobody waits for the cell any more: the sweep, its connection or the scheduler is gone."""
 
 
-def _by_cluster(client: Any, tasks: Sequence[Task], workers: Workers) -> Iterator[Outcome]:
+def _by_cluster(client: Any, tasks: Sequence[CellTask], workers: Workers) -> Iterator[Outcome]:
     """Train on all workers of a cluster, which may grow. Raises FfenergyError if it is gone."""
     from distributed import as_completed
 
@@ -179,7 +181,7 @@ def _by_cluster(client: Any, tasks: Sequence[Task], workers: Workers) -> Iterato
         ) from None
 
 
-def _run_on_cluster(rules: Sequence[str], task: Task) -> Outcome:
+def _run_on_cluster(rules: Sequence[str], task: CellTask) -> Outcome:
     """As `run_cell`, on a worker of a cluster, as long as somebody waits for it."""
     from distributed import Status, get_worker
 

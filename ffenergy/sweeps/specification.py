@@ -31,7 +31,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-from ffenergy import memory
+from ffenergy import machine_memory
 from ffenergy.errors import SettingsError
 from ffenergy.files.documents import parse_toml
 from ffenergy.rules.registry import rules
@@ -186,7 +186,7 @@ def _grids(
             for value in values:
                 _check_sizes(place, name, value)
         count = math.prod(map(len, lists.values())) * len(own) * n_seeds
-        memory.check_cells(count, place)
+        machine_memory.check_cells(count, place)
         for values in product(*lists.values()):
             yield _Combination(place, own, dict(zip(lists, values, strict=True)))
 

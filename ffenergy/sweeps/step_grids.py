@@ -11,14 +11,13 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy import memory
+from ffenergy import machine_memory
 from ffenergy.costs.decomposition import energies
 from ffenergy.costs.measuring import measure
 from ffenergy.costs.prices import ACCOUNTINGS, BYTEDMD_MEMORY, MEMORIES, Prices
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import Profile, commute_to_compute
-from ffenergy.energy.errors import PricingError
-from ffenergy.errors import SettingsError
+from ffenergy.errors import PricingError, SettingsError
 from ffenergy.rules.registry import BACKPROP
 from ffenergy.settings import Settings
 
@@ -60,7 +59,7 @@ def grid(
             raise SettingsError(f"--depth needs --width: the hidden layers are {list(hidden)}")
         axes.setdefault("width", [hidden[0]])
         axes.setdefault("depth", [len(hidden)])
-    memory.check_cells(math.prod(map(len, axes.values())), "the sweep")
+    machine_memory.check_cells(math.prod(map(len, axes.values())), "the sweep")
     combinations = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
     return [_replaced(settings, {**(changes or {}), **chosen}) for chosen in combinations]
 

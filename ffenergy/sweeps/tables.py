@@ -12,7 +12,7 @@ from ffenergy.costs.run_costs import price_run
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
-from ffenergy.runs.document import SCALARS
+from ffenergy.runs.run_document import SCALARS
 from ffenergy.settings import Settings
 from ffenergy.style import ALGORITHM_NAMES, in_order
 from ffenergy.sweeps.cells import COUNTS, Cell, Outcome

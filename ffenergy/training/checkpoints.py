@@ -18,12 +18,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from ffenergy import memory
+from ffenergy import machine_memory
 from ffenergy.errors import OutputError
 from ffenergy.files.atomic import replacing, sweep
 from ffenergy.files.contents import as_npz, from_npz
 from ffenergy.files.documents import check, parse_json
-from ffenergy.runs.document import CHECKPOINT, CHECKPOINT_HISTORY
+from ffenergy.runs.run_document import CHECKPOINT, CHECKPOINT_HISTORY
 from ffenergy.training import bits
 from ffenergy.training.history import PLACE, HistoryFile
 from ffenergy.training.snapshot import Snapshot
@@ -224,7 +224,7 @@ def parsed(
 def _head(payload: memoryview) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the arrays and the values of a checkpoint; raises BadCheckpointError."""
     try:
-        arrays = from_npz(payload, memory.most())
+        arrays = from_npz(payload, machine_memory.most())
         head = parse_json(arrays.pop("values").tobytes().decode("utf-8"))
         check(head, HEAD)
     except (ValueError, KeyError) as error:

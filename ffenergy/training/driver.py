@@ -12,11 +12,11 @@ from ffenergy.rules import registry
 from ffenergy.rules.kit.stages import HEAD, Plan, Rule
 from ffenergy.runs.results import AlgorithmResult
 from ffenergy.settings import Settings
+from ffenergy.training.bits import flushed
 from ffenergy.training.checkpoints import Checkpoints
 from ffenergy.training.outcomes import Diverged, Interrupted, NotFiniteError
 from ffenergy.training.session import AfterEpoch, Progress, Session
 from ffenergy.training.snapshot import restore, take
-from ffenergy.training.subnormals import flushed
 from instrumented import Trace, Untraced
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from ffenergy.network.arrays import Array
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.head import CLASSES
 from ffenergy.rules import registry
-from ffenergy.rules.kit.head import HeadStage
+from ffenergy.rules.kit.head_stage import HeadStage
 from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.runs import faults
 from ffenergy.settings import Settings
+from ffenergy.training.bits import flushed
 from ffenergy.training.session import Progress, Session
-from ffenergy.training.subnormals import flushed
 from instrumented import Untraced
 
 

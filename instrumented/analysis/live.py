@@ -20,8 +20,8 @@ from instrumented.books.operand import ROLES
 
 if TYPE_CHECKING:
     from instrumented.lowering.stream import Stream
-    from instrumented.lowering.table import Table
-    from instrumented.lowering.values import Values
+    from instrumented.lowering.table import NestTable
+    from instrumented.lowering.whole_arrays import Values
 
 Ints = npt.NDArray[np.int64]
 
@@ -62,7 +62,7 @@ def live_memory(stream: Stream, buffers: Mapping[int, BufferInfo], step: int) ->
 
     The record should hold a step before and a step after, so that what crosses steps is known.
     """
-    from instrumented.lowering.values import values_of  # brings numba, which takes its time
+    from instrumented.lowering.whole_arrays import values_of  # brings numba, which takes its time
 
     table, values = stream.table, values_of(stream)
     born, last = _lifetimes(values)
@@ -160,7 +160,7 @@ def _bytes_alive(born: Ints, last: Ints, sizes: Ints, moments: int) -> Ints:
 
 
 def _who(
-    table: Table,
+    table: NestTable,
     values: Values,
     buffers: Mapping[int, BufferInfo],
     state: Collection[int],

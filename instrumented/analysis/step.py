@@ -17,8 +17,8 @@ from instrumented.analysis.levels import serve
 from instrumented.analysis.live import LiveMemory, live_memory
 from instrumented.books.events import OUTSIDE, BufferInfo, Event
 from instrumented.errors import InstrumentError
+from instrumented.lowering.fusion_scopes import name_of
 from instrumented.lowering.kinds import Grain, MemoryKind
-from instrumented.lowering.scopes import name_of
 
 if TYPE_CHECKING:
     from instrumented.lowering.stream import Stream
@@ -200,7 +200,7 @@ def analyses(
             raise InstrumentError(f"unknown memory {memory!r}; use {', '.join(MemoryKind)}")
         if memory == MemoryKind.MANAGED and (grain != Grain.TILE or min(capacities, default=0) < 1):
             raise InstrumentError("a managed memory needs capacities in bytes, and the grain tile")
-    from instrumented.analysis.pricing import distances
+    from instrumented.analysis.step_distances import distances
 
     events, buffers = _events_and_buffers(events, buffers)
     reported = _reported(events, step)
@@ -236,7 +236,7 @@ def streamed(
     scopes: Collection[str] | None = (),
 ) -> Stream:
     """Lower events once, for whatever is asked of them: ``analyses`` and ``analyse_live``."""
-    from instrumented.lowering.cells import ATOM as DEFAULT
+    from instrumented.lowering.cuts import ATOM as DEFAULT
     from instrumented.lowering.lower import lower
     from instrumented.lowering.stream import Stream
 

@@ -24,7 +24,7 @@ from instrumented.books.traced import (
 )
 from instrumented.errors import BareArrayError, EscapeError, InstrumentError
 
-Moved = tuple[Operand, int | None]
+Share = tuple[Operand, int | None]
 """An operand and the bytes moved through it; None stands for all that it covers."""
 
 MOST_SHORTCUTS = 1 << 16
@@ -150,8 +150,8 @@ class Booking:
         self,
         name: str,
         kind: Kind,
-        reads: Sequence[Moved],
-        writes: Sequence[Moved],
+        reads: Sequence[Share],
+        writes: Sequence[Share],
         work: Work,
         axes: Axes = (),
     ) -> Entry:

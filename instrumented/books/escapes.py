@@ -13,7 +13,7 @@ Line = tuple[str, int]
 """A file and a line in it; the line is 0 where there is none."""
 
 
-class Site(NamedTuple):
+class EscapeSite(NamedTuple):
     """One way out at one line, in one layer and phase."""
 
     how: str
@@ -31,12 +31,12 @@ class Escapes:
     """
 
     def __init__(self, line_of_user: Callable[[], Line]) -> None:
-        self.sites: dict[Site, list[int]] = {}
+        self.sites: dict[EscapeSite, list[int]] = {}
         self._line_of_user = line_of_user
 
     def note(self, how: str, layer: str, phase: str, nbytes: int) -> list[int]:
         """Add one value of ``nbytes`` that left; return calls and bytes of its site, to go on."""
-        site = Site(how, *self._line_of_user(), layer, phase)
+        site = EscapeSite(how, *self._line_of_user(), layer, phase)
         tally = self.sites.setdefault(site, [0, 0])
         tally[0] += 1
         tally[1] += nbytes

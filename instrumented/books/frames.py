@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from instrumented.books.escapes import Escapes, Site
+from instrumented.books.escapes import Escapes, EscapeSite
 from instrumented.books.ledger import Entry, Ledger
 
 COUNTS = [
@@ -59,7 +59,7 @@ def by_step(ledger: Ledger) -> pd.DataFrame:
 def by_site(escapes: Escapes) -> pd.DataFrame:
     """Return calls and bytes of every way out at every line, in order of first use."""
     rows = [(*site, *counts) for site, counts in escapes.sites.items()]
-    return pd.DataFrame(rows, columns=[*Site._fields, "calls", "bytes_read"])
+    return pd.DataFrame(rows, columns=[*EscapeSite._fields, "calls", "bytes_read"])
 
 
 def data_dependent(ledger: Ledger) -> pd.DataFrame:

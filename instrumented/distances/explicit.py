@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from instrumented.distances.scalar import scalar_trace
+from instrumented.distances.scalar_grain import scalar_trace
 from instrumented.errors import InstrumentError
 
 OPERATIONS: dict[str, Callable[..., Any]] = {

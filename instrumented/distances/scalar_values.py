@@ -25,7 +25,7 @@ def plain(number: Any) -> Any:
     return number.item() if isinstance(number, np.generic) else number
 
 
-class Recorder:
+class ScalarRecorder:
     """The instructions of one run, compactly: what each reads, and how many values exist after it.
 
     Values are numbered from 0 as they come to be, so an instruction wrote what was added by it.
@@ -106,7 +106,7 @@ class Tracked:
 
     __slots__ = ("_identity", "_number", "_recorder")
 
-    def __init__(self, recorder: Recorder, identity: int, number: Any) -> None:
+    def __init__(self, recorder: ScalarRecorder, identity: int, number: Any) -> None:
         self._recorder = recorder
         self._identity = identity
         self._number = number

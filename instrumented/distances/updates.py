@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from instrumented.distances.bytedmd import access_costs
-from instrumented.distances.scalar import scalar_trace
+from instrumented.distances.scalar_grain import scalar_trace
 from instrumented.errors import InstrumentError
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instrumented.compiling import compiled, inlined, int64
-from instrumented.lowering.table import CHUNK, Blocks, Mode, NestColumn, SlotColumn, Table
+from instrumented.lowering.table import CHUNK, Blocks, Mode, NestColumn, NestTable, SlotColumn
 from instrumented.lowering.uses import Ints
 from instrumented.lowering.walk import WALKER, advance, begin
 
@@ -36,7 +36,7 @@ GROUP, OPEN, INSTRUCTION, COUNTED = 0, 1, 2, 3
 class Chunk(NamedTuple):
     """Accesses in program order, reads of an instruction before its writes.
 
-    ``block`` (BOTTOM_BLOCK: random rows of a data set), ``operand`` (a row of Table.operands),
+    ``block`` (BOTTOM_BLOCK: random rows of a data set), ``operand`` (a row of NestTable.operands),
     ``nbytes`` moved, ``write``, and the number of the ``instruction``.
     """
 
@@ -215,7 +215,7 @@ def generate(
 class Generator:
     """Unrolls a table from its first group on, chunk by chunk; the arrays of a chunk are reused."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: NestTable) -> None:
         size = max(CHUNK, 2 * table.room)
         self.table = table
         self.state = np.zeros(4, np.int64)

@@ -5,7 +5,7 @@ system when each divides the one before: byte offsets become digits, a view with
 along the digit of place value ``s``. Row halves, column ranges, transposes, reshapes, windows of
 images and stepped slices are then rectangles of digits, so cuts along one digit never shatter
 another. Views that are no rectangles (flat runs that begin inside a row, diagonals, sliding
-windows) are left to ``bands.py`` and ``classes.py``.
+windows) are left to the other two ways of ``blocks.py``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def view_of(access: Access) -> View:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class DigitRun:
     """Where a view lies along one digit: ``start <= digit < stop``, moved by one of its axes.
 
     ``axis`` is FIXED when no axis of the view moves along the digit. ``quantum`` elements of the
@@ -53,13 +53,13 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class DigitGrid:
     """Place values (bytes, descending, each dividing the one before) and extents of the digits."""
 
     places: tuple[int, ...]
     extents: tuple[int, ...]
 
-    def locate(self, view: View) -> tuple[Run, ...] | None:
+    def locate(self, view: View) -> tuple[DigitRun, ...] | None:
         """Return the rectangle of a view, one run per digit, or None if it is not a rectangle."""
         offset = view.offset + sum(
             (extent - 1) * stride
@@ -70,12 +70,12 @@ class Grid:
             offset // place % extent if k else offset // place
             for k, (place, extent) in enumerate(zip(self.places, self.extents, strict=True))
         ]
-        runs: list[Run | None] = [None] * len(starts)
+        runs: list[DigitRun | None] = [None] * len(starts)
         for k, place in enumerate(self.places):  # digits inside one element
             if place < view.itemsize:
                 if starts[k]:
                     return None
-                runs[k] = Run(0, self.extents[k])
+                runs[k] = DigitRun(0, self.extents[k])
         for axis, (extent, stride) in enumerate(zip(view.shape, view.strides, strict=True)):
             if extent == 1 or stride == 0:
                 continue
@@ -83,15 +83,15 @@ class Grid:
             while k and starts[k] + left > self.extents[k]:  # carries into the digit above
                 if starts[k] or left % self.extents[k] or runs[k] is not None:
                     return None
-                runs[k] = Run(0, self.extents[k])
+                runs[k] = DigitRun(0, self.extents[k])
                 left //= self.extents[k]
                 quantum *= self.extents[k]
                 k -= 1
             if runs[k] is not None or starts[k] + left > self.extents[k]:
                 return None
-            runs[k] = Run(starts[k], starts[k] + left, axis, quantum, stride < 0)
+            runs[k] = DigitRun(starts[k], starts[k] + left, axis, quantum, stride < 0)
         return tuple(
-            Run(start, start + 1) if run is None else run
+            DigitRun(start, start + 1) if run is None else run
             for run, start in zip(runs, starts, strict=True)
         )
 
@@ -107,7 +107,7 @@ class Grid:
 
 
 @functools.lru_cache(maxsize=4096)
-def grid_of(nbytes: int, views: frozenset[View]) -> Grid | None:
+def grid_of(nbytes: int, views: frozenset[View]) -> DigitGrid | None:
     """Return the grid that the strides of a buffer's views span, or None if they span none."""
     places = {unit_of(views)}
     for view in views:
@@ -117,7 +117,7 @@ def grid_of(nbytes: int, views: frozenset[View]) -> Grid | None:
     if nbytes % values[0] or any(a % b for a, b in itertools.pairwise(values)):
         return None
     extents = (nbytes // values[0], *(a // b for a, b in itertools.pairwise(values)))
-    return Grid(tuple(values), extents)
+    return DigitGrid(tuple(values), extents)
 
 
 def unit_of(views: Iterable[View]) -> int:

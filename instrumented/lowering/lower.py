@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from instrumented.books.events import BufferInfo, Event
+from instrumented.books.events import Access, BufferInfo, Event
 from instrumented.errors import InstrumentError
-from instrumented.lowering.cells import ATOM, PACKED_ATOM, Atom, CutNest, cut_nests
-from instrumented.lowering.homes import at_home
+from instrumented.lowering.cuts import ATOM, PACKED_ATOM, Atom, CutNest, cut_nests
+from instrumented.lowering.fusion_scopes import scope_instances, see_through
 from instrumented.lowering.kinds import Grain
 from instrumented.lowering.nest import Lowering, data_sets
 from instrumented.lowering.packed import packed
-from instrumented.lowering.scopes import scope_instances, see_through
-from instrumented.lowering.table import Table, tabulate
+from instrumented.lowering.table import NestTable, tabulate
+
+Key = tuple[int, tuple[int, ...], tuple[int, ...]]
+"""What an address is taken over by: bytes, shape and strides."""
 
 
 def lower(
@@ -22,14 +26,14 @@ def lower(
     grain: str = Grain.OPERATION,
     scopes: Collection[str] | None = (),
     atom: Atom = ATOM,
-) -> Table:
+) -> NestTable:
     """Turn a recorded trace into a table of loop nests.
 
     Args:
         events: what a trace recorded, in order; several steps.
         buffers: the buffers that the events name.
         grain: ``operation``, one instruction per event (per scope, where fused), ``tile``, see
-            ``cells.py`` and ``walk.py``, or ``packed``, products as the BLAS runs them.
+            ``cuts.py`` and ``walk.py``, or ``packed``, products as the BLAS runs them.
         scopes: names of the fusion scopes that are one kernel; None: all. Their products read
             the arrays outside, their elementwise work follows the product's tiles.
         atom: extents of a tile instruction.
@@ -41,7 +45,7 @@ def lower(
         events, buffers = packed(events, buffers)
         atom = PACKED_ATOM
     scope = scope_instances(events, scopes)
-    events = see_through(at_home(events, buffers), scope)
+    events = see_through(_at_home(events, buffers), scope)
     one = grain == Grain.OPERATION
     lowering = Lowering(data_sets(events), one_instruction=one)
     found = [(k, nest) for k, event in enumerate(events) for nest in lowering.of(event)]
@@ -53,3 +57,61 @@ def lower(
         else cut_nests(found, buffers, scope, atom)
     )
     return tabulate(events, scope, buffers, cut, one_instruction=one)
+
+
+def _at_home(events: Sequence[Event], buffers: Mapping[int, BufferInfo]) -> list[Event]:
+    """Return the events with every temporary in its home, the buffer that lay there first.
+
+    NumPy's allocator hands a freed array's memory to the next array of that size, so a program that
+    makes temporaries works on few addresses. A cache sees addresses, not arrays. A home is taken
+    over by the next array of the same bytes, shape and strides that begins with a write of all of
+    it; preloaded buffers stay where they are.
+    """
+    first: dict[int, Access] = {}
+    last: dict[int, int] = {}
+    whole: set[int] = set()
+    for k, event in enumerate(events):
+        for access in (*event.reads, *event.writes):
+            last[access.buffer] = k
+            if access.buffer not in first:
+                first[access.buffer] = access
+                if access in event.writes and access.nbytes == buffers[access.buffer].nbytes:
+                    whole.add(access.buffer)
+    free: dict[Key, list[int]] = defaultdict(list)
+    home: dict[int, int] = {}
+    known: dict[tuple[Access, int], Access] = {}
+    result = []
+    for k, event in enumerate(events):
+        touched = dict.fromkeys(access.buffer for access in (*event.reads, *event.writes))
+        for buffer in touched:
+            if buffer not in home:
+                vacant = free[_key(buffers[buffer], first[buffer])]
+                movable = buffer in whole and not buffers[buffer].preloaded
+                home[buffer] = vacant.pop() if movable and vacant else buffer
+        result.append(_moved(event, home, known))
+        for buffer in touched:
+            if last[buffer] == k and not buffers[buffer].preloaded:
+                free[_key(buffers[buffer], first[buffer])].append(home[buffer])
+    return result
+
+
+def _key(info: BufferInfo, access: Access) -> Key:
+    return info.nbytes, access.shape, access.strides
+
+
+def _moved(event: Event, home: Mapping[int, int], known: dict[tuple[Access, int], Access]) -> Event:
+    """Return an event with its operands at home; ``known`` has those that were moved before."""
+
+    def moved(access: Access) -> Access:
+        at = home[access.buffer]
+        if at == access.buffer:
+            return access
+        found = known.get((access, at))
+        if found is None:
+            found = known[access, at] = replace(access, buffer=at)
+        return found
+
+    reads, writes = tuple(map(moved, event.reads)), tuple(map(moved, event.writes))
+    if reads == event.reads and writes == event.writes:
+        return event
+    return replace(event, reads=reads, writes=writes)

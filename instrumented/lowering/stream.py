@@ -19,9 +19,9 @@ from instrumented.lowering.fusing import (
     reads_first,
     show_bits,
 )
+from instrumented.lowering.fusion_scopes import NO_SCOPE
 from instrumented.lowering.generate import Chunk, Generator
-from instrumented.lowering.scopes import NO_SCOPE
-from instrumented.lowering.table import NestColumn, SlotColumn, Table
+from instrumented.lowering.table import NestColumn, NestTable, SlotColumn
 
 Bits = npt.NDArray[np.uint8]
 
@@ -44,7 +44,7 @@ class Stream:
     has to be known ahead is found when it is first asked for, which takes a pass over all accesses.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: NestTable) -> None:
         self.table = table
         scope = np.asarray(table.scope, np.int64)
         products = np.zeros(len(table.events), np.bool_)

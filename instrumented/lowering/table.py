@@ -19,10 +19,10 @@ import numpy.typing as npt
 from instrumented.books.events import Access, BufferInfo, Event
 from instrumented.errors import InstrumentError
 from instrumented.lowering.blocks import partition
-from instrumented.lowering.cells import CutNest, use_of
+from instrumented.lowering.cuts import CutNest, use_of
+from instrumented.lowering.fusion_scopes import NO_SCOPE
 from instrumented.lowering.nest import Operand, Touch
-from instrumented.lowering.scopes import NO_SCOPE
-from instrumented.lowering.stages import NO_LEADER, Turn, turns
+from instrumented.lowering.nest_order import NO_LEADER, Turn, turns
 from instrumented.lowering.uses import Ints, Partition, Tiles, Use
 
 Blocks = npt.NDArray[np.int32]
@@ -31,7 +31,7 @@ CHUNK = 1 << 15
 
 
 class NestColumn(IntEnum):
-    """Columns of ``Table.nests``."""
+    """Columns of ``NestTable.nests``."""
 
     RADIX = 0  # where the steps of its outer loops begin
     OUTER = 1  # how many outer loops
@@ -39,19 +39,19 @@ class NestColumn(IntEnum):
     N = 3
     K = 4
     COUNT = 5  # instructions
-    FIRST = 6  # its operands: rows FIRST to END of Table.slots
+    FIRST = 6  # its operands: rows FIRST to END of NestTable.slots
     END = 7
     PRODUCT = 8
-    FOLLOWS = 9  # the product whose tiles it follows, a row of Table.nests, or -1
+    FOLLOWS = 9  # the product whose tiles it follows, a row of NestTable.nests, or -1
     WALKER = 10
 
 
 class SlotColumn(IntEnum):
-    """Columns of ``Table.slots``: how an operand of a nest finds its blocks."""
+    """Columns of ``NestTable.slots``: how an operand of a nest finds its blocks."""
 
-    PTR = 0  # where its tiles begin in Table.tile_ptr
-    BLOCKS = 1  # where their blocks begin in Table.tile_blocks
-    MOVED = 2  # where their bytes begin in Table.tile_moved
+    PTR = 0  # where its tiles begin in NestTable.tile_ptr
+    BLOCKS = 1  # where their blocks begin in NestTable.tile_blocks
+    MOVED = 2  # where their bytes begin in NestTable.tile_moved
     BASE = 3  # the first block of its buffer
     OPERAND = 4
     MODE = 5
@@ -70,7 +70,7 @@ class Mode(IntEnum):
 
 
 @dataclass(frozen=True)
-class Table:
+class NestTable:
     """Loop nests in groups; all nests of a group run side by side.
 
     Per block ``sizes`` (bytes), ``buffer`` (whose), ``preloaded`` and ``is_data``. ``operands``
@@ -133,7 +133,7 @@ def tabulate(
     cut: Sequence[CutNest],
     *,
     one_instruction: bool,
-) -> Table:
+) -> NestTable:
     """Put nests and the blocks of their operands into a table.
 
     Args:
@@ -222,7 +222,7 @@ class _Builder:
             self.blocks += parts.sizes.size
 
     def add_group(self, members: Sequence[CutNest], *, follow: bool, one: bool) -> None:
-        """Add the nests of one group; those of a scope run in the turns of ``stages.py``."""
+        """Add the nests of one group; those of a scope run in the turns of ``nest_order.py``."""
         start = members[0].event
         key = tuple((one.event - start, id(one.nest), id(one.cuts)) for one in members)
         known = self.groups.setdefault(key, len(self.group_start) - 1)
@@ -323,7 +323,7 @@ class _Builder:
         scope: Ints,
         buffers: Mapping[int, BufferInfo],
         one_instruction: bool,
-    ) -> Table:
+    ) -> NestTable:
         """Return the table of all that was added."""
         parts = self.partitions.values()
         rows = np.array([access.nbytes for access in self.gathered], np.int64)
@@ -339,7 +339,7 @@ class _Builder:
         for number, info in buffers.items():
             preloaded[number], is_data[number] = info.preloaded, info.role == "data"
         group_start, nests, slots, places, operands = self._in_turn()
-        return Table(
+        return NestTable(
             events=events,
             scope=scope,
             operands=operands,

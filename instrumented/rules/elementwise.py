@@ -10,7 +10,7 @@ import numpy as np
 
 from instrumented.books.counters import Work
 from instrumented.books.events import Kind
-from instrumented.rules.registry import Call, Moved, streaming, traffic_rule
+from instrumented.rules.traffic_rules import Call, Moved, streaming, traffic_rule
 
 CLOSE = Work(add=4, multiply=1)  # |a - b| <= atol + rtol * |b|
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from instrumented.books.counters import NO_WORK, Work
 from instrumented.books.events import Kind
-from instrumented.rules.registry import Call, Moved, operation_name, streaming, traffic_rule
+from instrumented.rules.traffic_rules import Call, Moved, operation_name, streaming, traffic_rule
 
 
 def transform(n: int, *, of_reals: bool) -> Work:

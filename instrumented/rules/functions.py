@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from instrumented.books.booking import Booking
-from instrumented.books.booking import Moved as Booked
+from instrumented.books.booking import Booking, Share
 from instrumented.books.ledger import Entry
 from instrumented.books.traced import Operand, Traced, layout_of, memory_of, plainly
 from instrumented.errors import UncountedOperationError
@@ -22,14 +21,14 @@ from instrumented.rules import (  # noqa: F401 - their rules register themselves
     products,
     reductions,
 )
-from instrumented.rules.registry import RULES, Call, Fate, Function, Role, Rule, name_of
+from instrumented.rules.traffic_rules import RULES, Call, Fate, Function, Role, TrafficRule, name_of
 from instrumented.rules.unwrap import IMMEDIATES, as_array, let_settings_out, strip
 
 OUT = "out"
 """Stands, in the outcome of a call, for the array that the result was written into."""
 
 
-class Outcome(NamedTuple):
+class KnownOutcome(NamedTuple):
     """What a call with known layouts does every time: its entry, the layouts of its answer.
 
     ``entry`` is None where nothing moves. ``layouts`` is the number of a layout, ``OUT``, None,
@@ -49,7 +48,7 @@ def apply_function(
 
 def run_function(
     booking: Booking, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Any, Outcome | None]:
+) -> tuple[Any, KnownOutcome | None]:
     """Run one NumPy function and book it by its rule, which is found before it runs.
 
     Returns the answer, and what the next call with the same layouts will do (None: not known).
@@ -67,8 +66,8 @@ def run_function(
 
 
 def apply_rule(
-    booking: Booking, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Any, Outcome | None]:
+    booking: Booking, rule: TrafficRule, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, KnownOutcome | None]:
     """Run the function of a rule and book it; the answer and the outcome as of a function."""
     given = _Given(booking, rule, args, kwargs)
     why = rule.refuses(given.call) if rule.refuses is not None else None
@@ -88,7 +87,7 @@ def apply_rule(
     if depends or given.is_bare:
         return wrapped, None
     layouts = _layouts(wrapped, given.target, given.operands)
-    return wrapped, None if layouts is NotImplemented else Outcome(entry, layouts)
+    return wrapped, None if layouts is NotImplemented else KnownOutcome(entry, layouts)
 
 
 def change_in_place(
@@ -98,7 +97,7 @@ def change_in_place(
     apply_rule(booking, ordering.IN_PLACE[name], (target, *args), kwargs)
 
 
-def _answered(booking: Booking, rule: Rule, given: _Given) -> Any:
+def _answered(booking: Booking, rule: TrafficRule, given: _Given) -> Any:
     """Call the function, unless it would write into memory that the trace leaves alone."""
     target = None if given.target is None else plainly(given.target)
     if rule.writes:
@@ -108,7 +107,7 @@ def _answered(booking: Booking, rule: Rule, given: _Given) -> Any:
     return None if rule.writes else target
 
 
-def _ask(booking: Booking, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _ask(booking: Booking, rule: TrafficRule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run a function that asks for shapes and types alone, unless an operand has no axes."""
     for name, value in rule.parameters.named(rule.name, args, kwargs).items():
         is_asked = rule.parameters.role(name) is Role.TYPE and isinstance(value, Traced)
@@ -122,7 +121,7 @@ class _Given:
     """The arguments of a call: plain for NumPy, and the operands among them in order."""
 
     def __init__(
-        self, booking: Booking, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, booking: Booking, rule: TrafficRule, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         self.operands: list[Operand] = []
         self.target: Operand | None = None
@@ -210,7 +209,7 @@ class _Given:
 class _Results:
     """Traces what a function returned; ``found`` are the plain arrays that it wrote."""
 
-    def __init__(self, booking: Booking, rule: Rule, given: _Given) -> None:
+    def __init__(self, booking: Booking, rule: TrafficRule, given: _Given) -> None:
         self.found: list[Any] = given.call.results
         self.handles: dict[int, list[Operand]] = {}
         for operand, plain in zip(given.operands, given.call.operands, strict=True):
@@ -256,13 +255,13 @@ class _Results:
         return traced
 
 
-def _book(booking: Booking, rule: Rule, given: _Given, results: _Results) -> Entry:
+def _book(booking: Booking, rule: TrafficRule, given: _Given, results: _Results) -> Entry:
     moved = rule.moved(given.call)
     handles = {key: list(found) for key, found in results.handles.items()}
 
-    def booked(pairs: Any) -> list[Booked]:
+    def booked(pairs: Any) -> list[Share]:
         """Put operands for plain arrays; one array under two roles is taken in order."""
-        found: list[Booked] = []
+        found: list[Share] = []
         for array, nbytes in pairs:
             several = handles[id(array)]
             found.append((several.pop(0) if len(several) > 1 else several[0], nbytes))
@@ -298,7 +297,7 @@ def _layouts(wrapped: Any, target: Operand | None, operands: list[Operand]) -> A
 def _run_outside(
     booking: Booking,
     function: Function,
-    rule: Rule | None,
+    rule: TrafficRule | None,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
@@ -306,7 +305,7 @@ def _run_outside(
     if rule is None and booking.refuses_escapes:
         raise UncountedOperationError(
             f"{name_of(function)} has no traffic rule and is not guessed; write it with functions "
-            "that have one, add a rule with instrumented.rules.registry.traffic_rule "
+            "that have one, add a rule with instrumented.rules.traffic_rules.traffic_rule "
             "(it declares every parameter), or let the values out with .escape()"
         )
     inside: list[Traced] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from instrumented.books.booking import Booking, Moved
+from instrumented.books.booking import Booking, Share
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.books.operand import Array
@@ -72,7 +72,7 @@ def _gather(booking: Booking, source: Traced, index: Traced) -> Any:
     if entry is not None:
         booking.count(entry, [source, index], [result])
         return result
-    reads: list[Moved] = [(source, found.size * array.itemsize), (index, None)]
+    reads: list[Share] = [(source, found.size * array.itemsize), (index, None)]
     entry = booking.record("gather", Kind.GATHER, reads, [(result, None)], NO_WORK)
     if positions.dtype == bool:
         booking.ledger.data_dependent.add(entry.index)
@@ -94,7 +94,7 @@ def _element(
         return booking.scalar_type(booking, found, layout)
     result = booking.wrap_result(found)
     element = booking.view(source, basic_view(plain_of(source), index))
-    reads: list[Moved] = [(element, None), *((i, None) for i in indices or ())]
+    reads: list[Share] = [(element, None), *((i, None) for i in indices or ())]
     entry = booking.record("element", Kind.COPY, reads, [(result, None)], NO_WORK)
     if not indices:
         booking.remember(key, (entry, layout_of(result)))
@@ -150,7 +150,7 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
         key = None
         element = None
     written = booking.wrap(view, role)
-    reads: list[Moved] = [] if operand is None else [(operand, None)]
+    reads: list[Share] = [] if operand is None else [(operand, None)]
     kind = Kind.COPY if reads else Kind.CREATE
     entry = booking.record("store", kind, reads, [(written, None)], NO_WORK)
     if key is not None:
@@ -203,7 +203,7 @@ def _scatter(
             return
     stored = selected_elements(array.shape, index) * array.itemsize
     array[index] = values
-    reads: list[Moved] = [] if operand is None else [(operand, None)]
+    reads: list[Share] = [] if operand is None else [(operand, None)]
     reads += [(i, None) for i in indices]
     entry = booking.record("scatter", Kind.SCATTER, reads, [(target, stored)], NO_WORK)
     if _has_mask(index):
@@ -254,7 +254,7 @@ def convert(
         if entry is not None:
             booking.count(entry, [source], [result])
         else:
-            reads: list[Moved] = [(source, None)]
+            reads: list[Share] = [(source, None)]
             entry = booking.record("astype", Kind.COPY, reads, [(result, None)], NO_WORK)
             booking.remember(key, entry)
     return result
@@ -274,7 +274,7 @@ def store_flat(booking: Booking, target: Traced, values: Any) -> None:
     """Do ``target.flat = values``: values are read once, however often they are written."""
     plain, operand = unwrap(booking, values, "storing")
     plain_of(target).flat = plain
-    reads: list[Moved] = [] if operand is None else [(operand, None)]
+    reads: list[Share] = [] if operand is None else [(operand, None)]
     kind = Kind.COPY if reads else Kind.CREATE
     booking.record("store", kind, reads, [(target, None)], NO_WORK)
 

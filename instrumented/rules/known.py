@@ -9,7 +9,7 @@ import numpy as np
 from instrumented.books.booking import Booking
 from instrumented.books.traced import Traced, traced
 from instrumented.rules.functions import OUT, apply_function, run_function
-from instrumented.rules.registry import RULES, Function, Role, Rule
+from instrumented.rules.traffic_rules import RULES, Function, Role, TrafficRule
 from instrumented.rules.unwrap import IMMEDIATES
 
 METHODS: dict[Any, Any] = {
@@ -95,7 +95,7 @@ def call_function(
 
 
 def _is_known(
-    booking: Booking, rule: Rule, role: Role, value: Any, parts: list[Any], plain: list[Any]
+    booking: Booking, rule: TrafficRule, role: Role, value: Any, parts: list[Any], plain: list[Any]
 ) -> bool:
     """Add an argument to a shortcut's key and to the plain ones; False where it has no place.
 

@@ -17,7 +17,7 @@ import numpy as np
 from instrumented.books.counters import NO_WORK, Work
 from instrumented.books.events import Kind
 from instrumented.rules.products import multiply_adds
-from instrumented.rules.registry import Call, Moved, operation_name, streaming, traffic_rule
+from instrumented.rules.traffic_rules import Call, Moved, operation_name, streaming, traffic_rule
 
 
 def lu(n: int) -> Work:

@@ -14,7 +14,7 @@ import numpy as np
 from instrumented.books.events import Axes, Kind
 from instrumented.rules.einsum import labels_of
 from instrumented.rules.reductions import REDUCTIONS
-from instrumented.rules.registry import Call, Function, functions_named
+from instrumented.rules.traffic_rules import Call, Function, functions_named
 
 NOT_SAID: Axes = ()
 _FOLDING = functions_named(

@@ -11,7 +11,7 @@ import numpy as np
 from instrumented.books.counters import Work
 from instrumented.books.events import Kind
 from instrumented.books.operand import own_bytes
-from instrumented.rules.registry import Call, Fate, Moved, streaming, traffic_rule
+from instrumented.rules.traffic_rules import Call, Fate, Moved, streaming, traffic_rule
 
 _copy = streaming(Kind.COPY)
 

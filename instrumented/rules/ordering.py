@@ -14,12 +14,12 @@ import numpy as np
 from instrumented.books.counters import Work
 from instrumented.books.events import Kind
 from instrumented.rules.reductions import lines_along
-from instrumented.rules.registry import (
+from instrumented.rules.traffic_rules import (
     Call,
     Moved,
     Movement,
     Parameters,
-    Rule,
+    TrafficRule,
     streaming,
     traffic_rule,
 )
@@ -74,14 +74,14 @@ def _in_place(moved: Movement) -> Movement:
 
 
 IN_PLACE = {
-    "sort": Rule(
+    "sort": TrafficRule(
         np.ndarray.sort,
         "sort",
         Parameters.parse("a: array, axis, kind, order, *, stable, descending"),
         _in_place(_sort),
         writes=True,
     ),
-    "partition": Rule(
+    "partition": TrafficRule(
         np.ndarray.partition,
         "partition",
         Parameters.parse("a: array, kth, axis, kind, order"),

@@ -11,7 +11,7 @@ from instrumented.books.counters import Work
 from instrumented.books.events import Kind
 from instrumented.books.operand import own_bytes
 from instrumented.rules.einsum import einsum_work, einsum_work_in_pairs, labels_of
-from instrumented.rules.registry import Call, Moved, streaming, traffic_rule
+from instrumented.rules.traffic_rules import Call, Moved, streaming, traffic_rule
 
 
 def multiply_adds(count: int) -> Work:

@@ -11,7 +11,7 @@ import numpy as np
 from instrumented.books.counters import NO_WORK, Work
 from instrumented.books.events import Kind
 from instrumented.books.operand import own_bytes
-from instrumented.rules.registry import Call, Moved, streaming, traffic_rule
+from instrumented.rules.traffic_rules import Call, Moved, streaming, traffic_rule
 
 ONE_SELECT = Work(add=1)  # replacing NaN by the neutral element
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from instrumented.books.booking import Booking, Moved
+from instrumented.books.booking import Booking, Share
 from instrumented.books.counters import Work
 from instrumented.books.events import Axes, Kind
 from instrumented.books.ledger import Entry
@@ -84,9 +84,9 @@ def _power_ufunc(dtype: np.dtype[Any], exponent: Any) -> tuple[np.ufunc, bool]:
 
 def _unwrap_all(
     booking: Booking, values: tuple[Any, ...], operation: str
-) -> tuple[list[Any], list[Moved]]:
+) -> tuple[list[Any], list[Share]]:
     plain: list[Any] = []
-    operands: list[Moved] = []
+    operands: list[Share] = []
     for value in values:
         bare, operand = unwrap(booking, value, operation)
         plain.append(bare)
@@ -103,7 +103,7 @@ def _run(
     kwargs: dict[str, Any],
     *,
     merges: bool = True,
-) -> tuple[list[Operand], list[Moved], Any]:
+) -> tuple[list[Operand], list[Share], Any]:
     """Call ``function``; return its results to count, the operands its mask adds, its answer.
 
     A mask is read, and so is a target that keeps its elements where the mask is False; a
@@ -112,7 +112,7 @@ def _run(
     targets = kwargs.pop("out", None) or ()
     if not isinstance(targets, tuple):
         targets = (targets,)
-    masked: list[Moved] = []
+    masked: list[Share] = []
     if kwargs.get("where", True) is not True:
         kwargs["where"], mask = unwrap(booking, kwargs["where"], name)
         if mask is not None:
@@ -140,13 +140,13 @@ def _book(
     booking: Booking,
     name: str,
     kind: Kind,
-    reads: list[Moved],
+    reads: list[Share],
     results: list[Operand],
     work: Work,
     axes: Axes,
 ) -> Entry:
     """Book a call; what a plain array received has left the trace."""
-    writes: list[Moved] = [(result, None) for result in results]
+    writes: list[Share] = [(result, None) for result in results]
     entry = booking.record(name, kind, reads, writes, work, axes)
     for result in results:
         if not isinstance(result, Traced):
@@ -255,7 +255,7 @@ def _at(
     stored = selected_elements(plain_target.shape, plain_index)
     ufunc.at(plain_target, plain_index, *plain_values)
     moved = stored * plain_target.itemsize
-    reads: list[Moved] = [(target, moved), *((i, None) for i in indices), *operands]
+    reads: list[Share] = [(target, moved), *((i, None) for i in indices), *operands]
     entry = booking.record(name, Kind.SCATTER, reads, [(target, moved)], element * stored)
     if not isinstance(target, Traced):
         booking.let_out(target, f"{name} into a plain array", moved)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from instrumented.books.booking import Booking, Moved
+from instrumented.books.booking import Booking, Share
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.books.traced import Operand, Traced, booking_of, plain_of
@@ -53,7 +53,7 @@ def as_array(booking: Booking, value: Any, operation: str) -> Operand:
     for operand in inside:
         booking.admit(operand, operation)
     made: Traced = booking.wrap_result(plain)
-    reads: list[Moved] = [(operand, None) for operand in inside]
+    reads: list[Share] = [(operand, None) for operand in inside]
     booking.record("array", Kind.COPY, reads, [(made, None)], NO_WORK)
     return made
 

@@ -22,8 +22,8 @@ from instrumented.books.traced import Traced
 from instrumented.script import rewriting
 from instrumented.script.numpy_modules import Function, NumpyModules, Ufunc
 from instrumented.script.own import Ownership, Whose
+from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.tracing import ScriptTrace
-from instrumented.script.values import ScriptArray
 
 READERS = frozenset(
     """

@@ -17,9 +17,9 @@ from instrumented.books.recorder import Recorder
 from instrumented.errors import InstrumentError
 from instrumented.script.borders import Borders
 from instrumented.script.callers import Callers
-from instrumented.script.faults import replaced, told_as_the_scripts
 from instrumented.script.importing import UserFinder, compile_marked
 from instrumented.script.own import Ownership, printable
+from instrumented.script.tracebacks import replaced, told_as_the_scripts
 from instrumented.script.tracing import ScriptTrace
 
 INTERRUPTED = 130

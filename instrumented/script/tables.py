@@ -25,7 +25,7 @@ STEERING = ("bool()", "truth value", "index", "int()", "float()", "count")
 
 
 @dataclass(frozen=True)
-class Moved:
+class ScriptTotals:
     """Totals of a script: all that the screen's first line says."""
 
     bytes_read: int
@@ -57,11 +57,11 @@ class Tables:
         self._sites = finished.trace.booking.sites_by_place()
 
     @cached_property
-    def moved(self) -> Moved:
+    def moved(self) -> ScriptTotals:
         """Totals over the whole script."""
         rows = self.counts
         read, written = int(rows["bytes_read"].sum()), int(rows["bytes_written"].sum())
-        return Moved(read, written, int(rows["flops"].sum()), int(rows["calls"].sum()))
+        return ScriptTotals(read, written, int(rows["flops"].sum()), int(rows["calls"].sum()))
 
     @cached_property
     def counts(self) -> pd.DataFrame:

@@ -22,8 +22,8 @@ from instrumented.rules.known import call_function
 from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.script.callers import NOWHERE, Callers, Seen, Site
 from instrumented.script.leaving import becomes_array, handed
-from instrumented.script.scalars import plain_kind, scalar_of
-from instrumented.script.values import AGAIN, ScriptArray, counted_ufunc
+from instrumented.script.script_arrays import AGAIN, ScriptArray, counted_ufunc
+from instrumented.script.script_scalars import plain_kind, scalar_of
 from instrumented.trace import Trace
 
 TRACED_KINDS = "biufc"

@@ -23,7 +23,7 @@ from ffenergy.errors import FfenergyError
 from ffenergy.report.book import Book
 from ffenergy.report.pictures import drawing
 from ffenergy.report.pictures.drawing import Picture
-from ffenergy.runs import progress
+from ffenergy.runs import progress_file
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.runs.run import Run
 
@@ -216,13 +216,13 @@ def test_two_hundred_damages_to_a_sweep(invoke: Invoke, tmp_path: Path) -> None:
 def test_damaged_progress_is_read_as_it_was_or_refused(tmp_path: Path) -> None:
     chance = random.Random(3)  # noqa: S311
     rows = [{"stage": "layers", "epoch": n, "loss": 0.5, "wall_seconds": n} for n in range(1, 9)]
-    progress.leave(tmp_path, "ff", {"layers": 20}, rows)
-    path = tmp_path / progress.FILE
-    whole, undamaged = progress.found(tmp_path), path.read_bytes()
+    progress_file.leave(tmp_path, "ff", {"layers": 20}, rows)
+    path = tmp_path / progress_file.FILE
+    whole, undamaged = progress_file.found(tmp_path), path.read_bytes()
     for _ in range(200):
         path.write_bytes(damaged(undamaged, chance))
         try:
-            found = progress.found(tmp_path)
+            found = progress_file.found(tmp_path)
         except FfenergyError:
             continue
         assert found == whole or "sha256" not in (found or {})

@@ -14,7 +14,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ffenergy.costs.best_orders import network_of
+from ffenergy.costs.network import network_of
 from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT
 from ffenergy.energy import Profile, profiles
 from ffenergy.report import headline

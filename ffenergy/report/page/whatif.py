@@ -16,11 +16,11 @@ import pandas as pd
 from ffenergy.costs import on_chip
 from ffenergy.costs.decomposition import PARTS, RUN, TRAINING_STEP, alike, decompose, of_run
 from ffenergy.costs.distances import ALLOCATED
-from ffenergy.costs.map import BATCHES, Work, on_chip_sizes, side
+from ffenergy.costs.map import BATCHES, RuleWork, on_chip_sizes, side
 from ffenergy.costs.network import Network
 from ffenergy.costs.prices import ACCOUNTINGS, PRICED_GRAIN, Prices
-from ffenergy.costs.pricing import COMPUTE
 from ffenergy.costs.step_kinds import full_batches, rows_of
+from ffenergy.costs.under_profile import COMPUTE
 from ffenergy.energy import PricingError, Profile, compute_energy
 from ffenergy.energy.chip import Chip
 from ffenergy.report.answer import answer
@@ -112,7 +112,7 @@ def closed_forms(network: Network, profiles: Iterable[Profile]) -> dict[str, Any
     chips = [Chip(profile) for profile in profiles]
     energies: dict[str, dict[str, Any]] = {chip.profile.name: {} for chip in chips}
     for rule in (FORWARD_FORWARD, BACKPROP):
-        work = Work(rule, found)
+        work = RuleWork(rule, found)
         sides = [side(rule, found, size) for size in sizes]
         for chip in chips:
             parts = [work.parts(chip, *pair) for pair in zip(sizes, sides, strict=True)]

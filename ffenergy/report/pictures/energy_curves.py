@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from ffenergy.costs.map import LARGEST, MIB, Work, on_chip_sizes, regimes, side
+from ffenergy.costs.map import LARGEST, MIB, RuleWork, on_chip_sizes, regimes, side
 from ffenergy.costs.network import Network
 from ffenergy.energy import Profile
 from ffenergy.energy.chip import Chip
@@ -48,7 +48,7 @@ def curves(
     sizes = on_chip_sizes(SMALLEST, LARGEST, AN_OCTAVE)
     if measured is not None:
         sizes = [one for one in sorted(measured["on_chip_bytes"]) if SMALLEST <= one <= LARGEST]
-    work = {rule: Work(rule, [network]) for rule in (FORWARD_FORWARD, BACKPROP)}
+    work = {rule: RuleWork(rule, [network]) for rule in (FORWARD_FORWARD, BACKPROP)}
     table = pd.DataFrame(index=pd.Index(sizes, name="on_chip_bytes"), columns=CURVES, dtype=float)
     for size in sizes:
         for rule in work:

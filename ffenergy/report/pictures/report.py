@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ffenergy.report.pictures import energy, learning, memory, regions
+from ffenergy.report.pictures import energy, learning, map_regions, memory
 from ffenergy.report.pictures.drawing import Picture
 
 PICTURES = (
@@ -79,7 +79,7 @@ PICTURES = (
     Picture(
         "map",
         "Who spends less energy in its best order, by on-chip memory and batch size",
-        regions.of_run,
+        map_regions.of_run,
         "A map of on-chip memory and batch size in regions: Forward-Forward cheaper, proven or by "
         "the best known orders; undecided; backprop cheaper, by orders or proven.",
     ),

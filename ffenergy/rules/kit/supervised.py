@@ -4,14 +4,70 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-from ffenergy.network.arrays import Array
+import numpy as np
+
+from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network.dense import DenseLayer
+from ffenergy.network.head import CLASSES
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.stages import Plan, Rule, Stage, Values
+from ffenergy.settings import Settings
+
+INIT: Final = "he"
+"""How the hidden layers begin."""
 
 
-class Network(Protocol):
+@dataclass(frozen=True)
+class Workspace:
+    """What a batch of one size is computed in.
+
+    Per hidden layer ``h``, ``delta``, ``active`` (rows, width), and ``scores`` (rows, 10).
+    ``x`` is what the product of every layer reads, an output layer among them: dense layers read
+    the array below, ``inputs`` or ``h``, locally connected ones a gathered copy.
+    """
+
+    inputs: Array
+    x: list[Array]
+    h: list[Array]
+    delta: list[Array]
+    active: list[Array]
+    scores: Array
+
+    @classmethod
+    def of(
+        cls,
+        trace: Tracer,
+        settings: Settings,
+        rows: int,
+        hidden: Sequence[DenseLayer],
+        output: Sequence[DenseLayer] = (),
+    ) -> Workspace:
+        """Make that of ``rows`` images for hidden layers, and an output layer on top of them."""
+
+        def room(width: int, role: str, name: str, dtype: str = settings.dtype) -> Array:
+            return trace.array(np.zeros((rows, width), dtype), role=role, name=name)
+
+        def rooms(role: str, name: str, dtype: str = settings.dtype) -> list[Array]:
+            return [room(layer.width, role, f"{layer.name} {name}", dtype) for layer in hidden]
+
+        inputs = room(settings.layer_sizes[0], "data", "input")
+        h = rooms("activation", "h")
+        layers = [*hidden, *output]
+        below = (inputs, *h)[: len(layers)]
+        return cls(
+            inputs=inputs,
+            x=[layer.input_room(k) for layer, k in zip(layers, below, strict=True)],
+            h=h,
+            delta=rooms("gradient", "delta"),
+            active=rooms("temporary", "active", "bool"),
+            scores=room(CLASSES, "activation", "scores"),
+        )
+
+
+class Classifier(Protocol):
     """A network that learns from batches and gives class scores without a head of its own."""
 
     def step(self, index: Array, rate: float) -> None:
@@ -24,7 +80,7 @@ class Network(Protocol):
 class Supervised(Rule):
     """A network taught by the labels, with the learning rate and decay of backprop."""
 
-    def __init__(self, host: Host, network: Network) -> None:
+    def __init__(self, host: Host, network: Classifier) -> None:
         super().__init__(host)
         self._answering = network
 

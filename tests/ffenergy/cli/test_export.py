@@ -11,8 +11,8 @@ from click.testing import Result
 
 from ffenergy.cli import main
 from ffenergy.runs.directory import RunDirectory
-from ffenergy.runs.document import SCALARS
 from ffenergy.runs.run import Run
+from ffenergy.runs.run_document import SCALARS
 from ffenergy.settings import Settings
 
 Invoke = Callable[..., Result]

@@ -17,7 +17,7 @@ from click.testing import Result
 
 from ffenergy.cli import main
 from ffenergy.files.documents import plain
-from ffenergy.report import document
+from ffenergy.report import as_json
 from ffenergy.report.book import Book
 from ffenergy.report.headline import MEASURES
 from ffenergy.runs.directory import RunDirectory
@@ -42,7 +42,7 @@ def printed(result: Result) -> dict[str, Any]:
 
 def test_a_run_as_json(finished_run: Any) -> None:
     book = Book(finished_run.run, finished_run.prices)
-    found = held(json.loads(document.dumped(plain(document.report(book, "here")))), "report")
+    found = held(json.loads(as_json.dumped(plain(as_json.report(book, "here")))), "report")
     assert list(found["algorithms"]) == ["ff", "bp", "random"]
     eager = book.summary[book.summary["accounting"] == "eager"].set_index("algorithm")
     costs = found["algorithms"]["ff"]["scenarios"]["as it runs"]

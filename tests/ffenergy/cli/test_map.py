@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ffenergy.costs.map import Verdict
 from ffenergy.costs.network import Network
-from ffenergy.costs.regions import Verdict
 from ffenergy.energy import load_profile, profiles
-from ffenergy.report.pictures import energy_curves, regions
+from ffenergy.report.pictures import energy_curves, map_regions
 
 SMALL = ["--width", "100", "--depth", "2", "--batch-size", "10,100", "--on-chip", "64KiB-1MiB"]
 
@@ -25,8 +25,8 @@ def _run(invoke):
 @pytest.fixture(autouse=True)
 def _coarse(monkeypatch):
     """Pictures of few places, which take a second instead of ten."""
-    monkeypatch.setattr(regions, "AN_OCTAVE", 1)
-    monkeypatch.setattr(regions, "BATCHES", (1, 10, 100, 1000))
+    monkeypatch.setattr(map_regions, "AN_OCTAVE", 1)
+    monkeypatch.setattr(map_regions, "BATCHES", (1, 10, 100, 1000))
     monkeypatch.setattr(energy_curves, "AN_OCTAVE", 1)
 
 
@@ -105,7 +105,7 @@ def test_curves_are_ordered_and_measurements_take_their_place():
 
 def test_pictures_are_the_same_bytes_every_time():
     profile = load_profile("eyeriss-relative")
-    drawn = [regions.render([(784, 100, 100)], profile) for _ in range(2)]
+    drawn = [map_regions.render([(784, 100, 100)], profile) for _ in range(2)]
     assert drawn[0] == drawn[1]
     assert drawn[0]["png"].startswith(b"\x89PNG")
     network = Network((784, 100, 100), 10, "sgd")
@@ -123,4 +123,4 @@ def test_pictures_are_the_same_bytes_every_time():
 )
 def test_a_map_says_where_the_rule_is_cheaper(verdicts, told):
     sizes = [2**20, 2**21, 2**22, 2**23]
-    assert regions._where([Verdict[name] for name in verdicts], sizes).endswith(told)
+    assert map_regions._where([Verdict[name] for name in verdicts], sizes).endswith(told)

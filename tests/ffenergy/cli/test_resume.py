@@ -20,7 +20,7 @@ from ffenergy.files.atomic import write_text
 from ffenergy.files.documents import sealed
 from ffenergy.files.folder import Folder
 from ffenergy.report.book import Book
-from ffenergy.runs import progress
+from ffenergy.runs import progress_file
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.runs.run import Run
 
@@ -212,7 +212,7 @@ def test_status_of_little_progress(
 ) -> None:
     (tmp_path / "progress.json").write_text(json.dumps(PROGRESS | {"history": history}))
     run = Run({"status": "running", "command": "ffenergy compare"})
-    assert says in told(run, progress.found(tmp_path), is_training=True)[-1]
+    assert says in told(run, progress_file.found(tmp_path), is_training=True)[-1]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_damaged_progress_is_named(tmp_path: Path, content: str, says: str) -> N
     path = tmp_path / "progress.json"
     path.write_text(content)
     with pytest.raises(OutputError) as caught:
-        progress.found(tmp_path)
+        progress_file.found(tmp_path)
     assert caught.value.message.startswith(f"{path} is not readable as progress: {says}")
 
 
@@ -237,16 +237,16 @@ def test_progress_stays_small_and_a_changed_number_is_noticed(tmp_path: Path) ->
     sizes = []
     for epochs in (10, 10_000):
         history = [EPOCH | {"epoch": n, "wall_seconds": 2.0 * n} for n in range(1, epochs + 1)]
-        progress.leave(tmp_path, "ff", {"layers": epochs}, history)
+        progress_file.leave(tmp_path, "ff", {"layers": epochs}, history)
         sizes.append((tmp_path / "progress.json").stat().st_size)
-        found = progress.found(tmp_path)
+        found = progress_file.found(tmp_path)
         assert found is not None
         assert [row["epoch"] for row in found["history"]] == list(range(epochs - 5, epochs + 1))
     assert sizes[1] < 1.1 * sizes[0]  # some more digits
     path = tmp_path / "progress.json"
     path.write_text(path.read_text().replace('"loss": 0.5', '"loss": 0.4'))
     with pytest.raises(OutputError, match="it was changed since it was written"):
-        progress.found(tmp_path)
+        progress_file.found(tmp_path)
 
 
 def test_other_bits_are_refused_in_one_line_unless_allowed(invoke: Invoke, trained: Path) -> None:

@@ -34,11 +34,11 @@ def test_what_forward_forward_adds_by_hand():
     network = Network((4, 3), 2, "sgd", itemsize=1)
     layers = layers_of("ff", network)
     # 4 rows of 3 units: 12 squares, 12 products with the row's factor, 4 · 6 and 4 · 4 a row
-    assert batch_energy.goodness(layers) == batch_energy.Work(12, 12 + 24, 16, 0)
+    assert batch_energy.goodness(layers) == batch_energy.BatchWork(12, 12 + 24, 16, 0)
     # 8 pixels, six blurs of nine weights and two for the mix; 4 · 8 bytes
-    assert batch_energy.negatives(network) == batch_energy.Work(56 * 8, 0, 0, 32)
+    assert batch_energy.negatives(network) == batch_energy.BatchWork(56 * 8, 0, 0, 32)
     # lengths of 4 images of 4 pixels, 12 scaled outputs, two specials and 12 bytes a row
-    assert batch_energy.deferred_normalization(layers) == batch_energy.Work(16, 12, 8, 48)
+    assert batch_energy.deferred_normalization(layers) == batch_energy.BatchWork(16, 12, 8, 48)
 
 
 @pytest.mark.parametrize(

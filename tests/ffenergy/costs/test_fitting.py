@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from ffenergy.costs.best_orders import RECORDED
-from ffenergy.costs.chosen_order import with_best_order
-from ffenergy.costs.fitting import fitting, in_flight
+from ffenergy.costs.fitting import fitting, in_flight, with_best_order
 from ffenergy.costs.network import Network
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.step_costs import reading_costs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from ffenergy.costs.managed import SMALLEST
+from ffenergy.costs.further import SMALLEST
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import choose_profiles

@@ -8,8 +8,8 @@ import pytest
 
 from ffenergy.costs import batch_energy, bounds, schedules
 from ffenergy.costs import map as whole_map
+from ffenergy.costs.map import SCALE, Verdict, by_bytes, by_energy, with_measurement
 from ffenergy.costs.network import Network
-from ffenergy.costs.regions import SCALE, Verdict, by_bytes, by_energy, with_measurement
 from ffenergy.energy import load_profile, profiles
 from ffenergy.energy.chip import Chip
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 
-from ffenergy.costs import managed, regimes
-from ffenergy.costs.best_orders import network_of
-from ffenergy.costs.network import Network
+from ffenergy.costs import further, regimes
+from ffenergy.costs.network import Network, network_of
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import measured_kinds, tabulate
 from ffenergy.energy import load_profile
@@ -24,7 +23,7 @@ def measured() -> pd.DataFrame:
     work = Workload(SETTINGS, 4000, 0)  # 1 MB of images: more than any of these chips keeps
     network = network_of(SETTINGS)
     assert network is not None
-    kinds = measured_kinds(regimes.RULES, work, regimes.further_analysis(network))
+    kinds = measured_kinds(regimes.RULES, work, regimes.managed_analysis(network))
     usual = tabulate(kinds, [JOUPPI], whole_run=False)
     return regimes.table(usual, work, network, JOUPPI)
 
@@ -33,7 +32,7 @@ def measured() -> pd.DataFrame:
 def table() -> Iterator[pd.DataFrame]:
     """Without managed memories, which take most of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(managed, "MOST_BYTES", 1)
+        patch.setattr(further, "MOST_BYTES", 1)
         yield measured()
 
 
@@ -89,7 +88,7 @@ def test_managed_memory_moves_no_more_than_lru_and_no_less_than_its_own_least() 
 def test_a_program_with_too_many_accesses_is_not_managed(monkeypatch: pytest.MonkeyPatch) -> None:
     network = network_of(SETTINGS)
     assert network is not None
-    monkeypatch.setattr(managed, "MOST_BYTES", 1)
+    monkeypatch.setattr(further, "MOST_BYTES", 1)
     work = Workload(SETTINGS, 4000, 0)
-    (kind,) = measured_kinds(["ff"], work, regimes.further_analysis(network))
+    (kind,) = measured_kinds(["ff"], work, regimes.managed_analysis(network))
     assert {memory for _, memory, _ in kind.costs.analyses} == {"cache", "scratchpad"}

@@ -9,7 +9,7 @@ from ffenergy.costs.prices import Prices
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import choose_profiles
 from ffenergy.report.book import Book
-from ffenergy.report.tuned_table import _less, tuned
+from ffenergy.report.cost_tables import _winners, tuned
 from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 
@@ -65,7 +65,7 @@ def test_the_page_shows_both(prices: Prices) -> None:
     ],
 )
 def test_who_moves_less_is_told_for_both_where_they_disagree(moved, told):
-    assert _less(*moved) == told
+    assert _winners(*moved) == told
 
 
 def test_another_memory_has_no_tuned_products() -> None:

@@ -19,7 +19,7 @@ from click.testing import Result
 
 from ffenergy import data
 from ffenergy.data import catalogue, debian, idx
-from ffenergy.data.catalogue import CATALOGUE, DebianPackage, Entry, IdxFile
+from ffenergy.data.catalogue import CATALOGUE, CatalogueEntry, DebianPackage, IdxFile
 from ffenergy.errors import DataError
 
 Invoke = Callable[..., Result]
@@ -63,9 +63,9 @@ def deb_of(data_tar: bytes) -> bytes:
     return b"!<arch>\n" + b"".join(parts) + member("data.tar.xz", data_tar)
 
 
-def tiny(deb: bytes, url: str = "") -> tuple[Entry, DebianPackage]:
+def tiny(deb: bytes, url: str = "") -> tuple[CatalogueEntry, DebianPackage]:
     package = DebianPackage("tiny 1", url, hashlib.sha256(deb).hexdigest(), "/usr/share/tiny", 0)
-    return Entry("tiny", "", (), None, FILES, {}, package), package
+    return CatalogueEntry("tiny", "", (), None, FILES, {}, package), package
 
 
 def test_the_arrays_come_out() -> None:
@@ -103,7 +103,7 @@ def test_another_package_file_is_refused() -> None:
 
 
 @pytest.fixture
-def served() -> Iterator[tuple[Entry, str]]:
+def served() -> Iterator[tuple[CatalogueEntry, str]]:
     """An entry whose package this machine serves."""
     deb = deb_of(tar_of(ARRAYS))
 
@@ -129,7 +129,7 @@ def served() -> Iterator[tuple[Entry, str]]:
 
 
 def test_load_falls_back_on_the_package_and_keeps_it(
-    served: tuple[Entry, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: tuple[CatalogueEntry, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry, name = served
     monkeypatch.setattr(catalogue, "CATALOGUE", {name: entry})

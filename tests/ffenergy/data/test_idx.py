@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis.extra import numpy as hnp
 
-from ffenergy.data import folder, idx
+from ffenergy.data import idx, idx_folder
 from ffenergy.data.catalogue import CATALOGUE, IdxFile
 from ffenergy.errors import DataError
 
@@ -59,7 +59,7 @@ def test_damage_is_one_line_with_file_defect_and_remedy(
     path = tmp_path / "train-labels-idx1-ubyte.gz"
     path.write_bytes(data)
     with pytest.raises(DataError, match=defect) as caught:
-        folder.read(tmp_path, {"train_labels": FILE})
+        idx_folder.read(tmp_path, {"train_labels": FILE})
     message = caught.value.message
     assert message.startswith(str(path))
     assert "\n" not in message
@@ -72,28 +72,28 @@ def test_both_name_styles_compressed_or_not(tmp_path: Path, dot: bool, compresse
     name = "train-labels.idx1-ubyte" if dot else "train-labels-idx1-ubyte"
     path = tmp_path / (f"{name}.gz" if compressed else name)
     path.write_bytes(gzip.compress(PLAIN) if compressed else PLAIN)
-    arrays = folder.read(tmp_path, {"train_labels": FILE})
+    arrays = idx_folder.read(tmp_path, {"train_labels": FILE})
     np.testing.assert_array_equal(arrays["train_labels"], LABELS)
 
 
 def test_an_uncompressed_file_that_keeps_the_gz_name_is_read(tmp_path: Path) -> None:
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(PLAIN)
     np.testing.assert_array_equal(
-        folder.read(tmp_path, {"train_labels": FILE})["train_labels"], LABELS
+        idx_folder.read(tmp_path, {"train_labels": FILE})["train_labels"], LABELS
     )
 
 
 def test_missing_folder_and_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
-        folder.read(tmp_path / "nowhere", {"train_labels": FILE})
+        idx_folder.read(tmp_path / "nowhere", {"train_labels": FILE})
     with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\[\.gz\] is missing"):
-        folder.read(tmp_path, {"train_labels": FILE})
+        idx_folder.read(tmp_path, {"train_labels": FILE})
 
 
 def test_write_is_deterministic_and_leaves_no_other_files(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for place in (first, second):
-        folder.write(place, {"train_labels": FILE}, {"train_labels": LABELS})
+        idx_folder.write(place, {"train_labels": FILE}, {"train_labels": LABELS})
         assert [path.name for path in place.iterdir()] == ["train-labels-idx1-ubyte.gz"]
     name = "train-labels-idx1-ubyte.gz"
     assert (first / name).read_bytes() == (second / name).read_bytes()

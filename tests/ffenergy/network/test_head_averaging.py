@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ffenergy.costs.rehearsal import Workload, rehearse
-from ffenergy.rules.kit.head import SoftmaxHead
+from ffenergy.rules.kit.head_stage import SoftmaxHead
 from ffenergy.settings import Settings
 from instrumented import Trace, Untraced
 

@@ -18,7 +18,7 @@ from ffenergy.data import Dataset
 from ffenergy.errors import OutputError
 from ffenergy.report import files
 from ffenergy.report.pictures import film as drawing
-from ffenergy.report.pictures import moving as moving_pictures
+from ffenergy.report.pictures import film_files
 from ffenergy.settings import Settings
 from ffenergy.trained.readout import readout_error
 from ffenergy.trained.snapshots import OWN_OUTPUT, Film
@@ -70,9 +70,9 @@ def test_a_frame_per_snapshot_of_one_size_for_encoders(frames: list[np.ndarray])
 def test_the_gif_is_small_loops_holds_its_end_and_is_the_same_every_time(
     frames: list[np.ndarray],
 ) -> None:
-    content, step = moving_pictures.gif(frames, fps=5)
+    content, step = film_files.gif(frames, fps=5)
     assert step == 1
-    assert content == moving_pictures.gif(list(drawing.frames(a_film(), SUBTITLES)), fps=5)[0]
+    assert content == film_files.gif(list(drawing.frames(a_film(), SUBTITLES)), fps=5)[0]
     with Image.open(io.BytesIO(content)) as shown:
         assert shown.info["loop"] == 0
         durations = []
@@ -89,10 +89,10 @@ def test_a_gif_that_is_too_large_leaves_frames_out_and_takes_as_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (7, 40, 40, 3), dtype=np.uint8)
-    whole, step = moving_pictures.gif(noise, fps=10)
+    whole, step = film_files.gif(noise, fps=10)
     assert step == 1
-    monkeypatch.setattr(moving_pictures, "LIMIT_BYTES", len(whole) // 2)
-    content, step = moving_pictures.gif(noise, fps=10)
+    monkeypatch.setattr(film_files, "LIMIT_BYTES", len(whole) // 2)
+    content, step = film_files.gif(noise, fps=10)
     assert len(content) <= len(whole) // 2
     assert step == 3  # four frames of seven are more than half
     with Image.open(io.BytesIO(whole)) as all_, Image.open(io.BytesIO(content)) as file:
@@ -102,19 +102,19 @@ def test_a_gif_that_is_too_large_leaves_frames_out_and_takes_as_long(
         some.seek(2)
         all_.seek(6)
         assert np.array_equal(some.convert("RGB"), all_.convert("RGB"))
-    monkeypatch.setattr(moving_pictures, "LIMIT_BYTES", 1000)
+    monkeypatch.setattr(film_files, "LIMIT_BYTES", 1000)
     for few in (noise, noise[:1]):
         with pytest.raises(OutputError, match="however few are shown"):
-            moving_pictures.gif(few, fps=10)
+            film_files.gif(few, fps=10)
 
 
 @pytest.mark.slow
 def test_videos_are_written_and_the_same_every_time(
     frames: list[np.ndarray],
 ) -> None:
-    first = moving_pictures.videos("one", frames, 5)
+    first = film_files.videos("one", frames, 5)
     assert list(first) == ["one.mp4", "one.webm"]
-    assert list(moving_pictures.videos("two", frames, 5).values()) == list(first.values())
+    assert list(film_files.videos("two", frames, 5).values()) == list(first.values())
     assert first["one.mp4"][4:8] == b"ftyp"
     assert first["one.webm"].startswith(b"\x1a\x45\xdf\xa3")  # EBML, the head of WebM
 
@@ -144,7 +144,7 @@ def filmed(invoke: Invoke, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film of the steps that the finished run takes too, which are analysed once."""
     base = tmp_path_factory.mktemp("film")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(moving_pictures, "has_encoder", lambda: False)
+        patch.setattr(film_files, "has_encoder", lambda: False)
         patch.setattr(files, "report", lambda *_: {})  # it has tests of its own
         like = "--layer-sizes 784,24,16 --softmax-epochs 1 --n-train 300 --batch-size 50 --offline"
         more = "--n-epochs 3 --snapshot-every 2 --quiet"
@@ -187,7 +187,7 @@ def test_the_same_run_gives_the_same_film_and_says_what_is_missing(
     invoke: Invoke, filmed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (filmed / "film.gif").read_bytes()
-    monkeypatch.setattr(moving_pictures, "has_encoder", lambda: False)
+    monkeypatch.setattr(film_files, "has_encoder", lambda: False)
     done = invoke("animate", filmed)
     assert done.exit_code == 0, done.output
     assert (filmed / "film.gif").read_bytes() == before
@@ -199,7 +199,7 @@ def test_a_film_too_large_for_a_gif_has_its_videos_and_says_what_the_gif_shows(
     invoke: Invoke, filmed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (filmed / "film.gif").read_bytes()
-    monkeypatch.setattr(moving_pictures, "LIMIT_BYTES", len(before) - 1)
+    monkeypatch.setattr(film_files, "LIMIT_BYTES", len(before) - 1)
     done = invoke("animate", filmed)
     assert done.exit_code == 0, done.output
     assert "film.gif, film.mp4, film.webm. film.gif shows one of every 2 frames" in done.output

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
-from ffenergy.costs.best_orders import network_of
+from ffenergy.costs.network import network_of
 from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.energy import profiles
 from ffenergy.report.book import Book

@@ -9,7 +9,7 @@ import pytest
 
 from ffenergy.rules.backprop import Backprop
 from ffenergy.rules.forward_forward import ForwardForward
-from ffenergy.rules.kit.head import SoftmaxHead
+from ffenergy.rules.kit.head_stage import SoftmaxHead
 from ffenergy.settings import Settings
 from instrumented import Untraced
 

@@ -17,12 +17,12 @@ import ffenergy.network.normalization
 import ffenergy.network.optimizers
 import ffenergy.rules.backprop
 import ffenergy.rules.forward_forward
-import ffenergy.rules.kit.head
+import ffenergy.rules.kit.head_stage
 import ffenergy.rules.kit.networks
 import ffenergy.rules.kit.passes
 from ffenergy.rules.backprop import Backprop
 from ffenergy.rules.forward_forward import ForwardForward
-from ffenergy.rules.kit.head import SoftmaxHead
+from ffenergy.rules.kit.head_stage import SoftmaxHead
 from ffenergy.settings import Settings
 from instrumented import Trace
 
@@ -33,7 +33,7 @@ MODULES = [
     ffenergy.network.normalization,
     ffenergy.network.optimizers,
     ffenergy.network.head,
-    ffenergy.rules.kit.head,
+    ffenergy.rules.kit.head_stage,
     ffenergy.rules.kit.networks,
     ffenergy.rules.kit.passes,
 ]

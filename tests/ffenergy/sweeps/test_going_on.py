@@ -10,7 +10,7 @@ import pytest
 
 from ffenergy.settings import Settings
 from ffenergy.sweeps import cells
-from ffenergy.sweeps.cells import Cell, DataLabel, DataPlace, Task
+from ffenergy.sweeps.cells import Cell, CellTask, DataLabel, DataPlace
 from ffenergy.training import train
 
 pytestmark = pytest.mark.usefixtures("only_the_sample")
@@ -37,7 +37,7 @@ def stopped(folder: Path, threads: int) -> None:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        cells.run_cell(Task(cell(), [], PLACE, folder, threads), watch)
+        cells.run_cell(CellTask(cell(), [], PLACE, folder, threads), watch)
 
 
 def test_a_cell_goes_on_with_the_threads_it_was_begun_with(tmp_path, monkeypatch, without_seconds):
@@ -52,11 +52,11 @@ def test_a_cell_goes_on_with_the_threads_it_was_begun_with(tmp_path, monkeypatch
         return train(*args, **kwargs)
 
     monkeypatch.setattr("ffenergy.sweeps.cells.train", watched)
-    found = cells.run_cell(Task(cell(), [], PLACE, tmp_path / "stopped", 2))
+    found = cells.run_cell(CellTask(cell(), [], PLACE, tmp_path / "stopped", 2))
     monkeypatch.setattr("ffenergy.sweeps.cells.train", train)
     assert begun == [2]
     assert found.threads == 1
-    whole = cells.run_cell(Task(cell(), [], PLACE, tmp_path / "whole", 1))
+    whole = cells.run_cell(CellTask(cell(), [], PLACE, tmp_path / "whole", 1))
     assert without_seconds(found) == without_seconds(whole)
 
 
@@ -64,7 +64,7 @@ def test_threads_for_which_there_are_no_cores_are_not_taken_up(tmp_path, monkeyp
     monkeypatch.setattr(cells, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
     stopped(tmp_path, 2)
-    found = cells.run_cell(Task(cell(), [], PLACE, tmp_path, 1))
+    found = cells.run_cell(CellTask(cell(), [], PLACE, tmp_path, 1))
     assert (found.threads, found.status) == (1, "complete")
 
 

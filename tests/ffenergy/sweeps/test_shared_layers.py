@@ -57,7 +57,7 @@ def test_cells_that_differ_in_their_head_share_hidden_layers_bit_for_bit(
         shared = cells_module.Outcome.from_json(text)
         settings = Settings.from_dict(shared.settings)
         cell = Cell(shared.algorithm, settings, False, DataLabel.of(place.load(settings)))
-        task = cells_module.Task(cell, [], place, tmp_path / "none", shared.threads)
+        task = cells_module.CellTask(cell, [], place, tmp_path / "none", shared.threads)
         alone = cells_module.run_cell(task)
         assert without_seconds(alone) == without_seconds(shared)
 

@@ -275,7 +275,7 @@ def test_a_cell_is_claimed_by_one_at_a_time_and_a_dead_claim_is_taken_over(tmp_p
     place = cells_module.DataPlace(None, True)
     cell = Cell("ff", settings, False, DataLabel.of(place.load(settings)))
     folder = CellFolder(tmp_path)
-    task = cells_module.Task(cell, [], place, tmp_path, 1)
+    task = cells_module.CellTask(cell, [], place, tmp_path, 1)
     looked = 0
 
     class FreeError(Exception):

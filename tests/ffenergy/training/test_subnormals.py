@@ -12,7 +12,7 @@ import pytest
 from ffenergy.data import load
 from ffenergy.settings import Settings
 from ffenergy.training import driver, train
-from ffenergy.training.subnormals import flushed
+from ffenergy.training.bits import flushed
 
 CAN_FLUSH = (platform.system(), platform.machine()) == ("Linux", "x86_64")
 TINY = np.float32(1e-40)

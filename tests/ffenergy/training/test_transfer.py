@@ -16,11 +16,11 @@ from ffenergy.data import sample as embedded
 from ffenergy.data.catalogue import entry
 from ffenergy.errors import SettingsError
 from ffenergy.files.contents import as_npz
-from ffenergy.report.pictures.transfer import render
+from ffenergy.report.pictures.task_errors import render
 from ffenergy.rules.kit.host import chunks
 from ffenergy.runs.directory import RunDirectory
-from ffenergy.runs.document import FORMAT
 from ffenergy.runs.run import Run
+from ffenergy.runs.run_document import FORMAT
 from ffenergy.settings import Settings
 from ffenergy.training import train
 from ffenergy.training.transfer import PlainNetwork, Task, train_head

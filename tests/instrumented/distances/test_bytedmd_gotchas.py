@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from instrumented.distances.scalar import bytedmd, bytedmd_trace
+from instrumented.distances.scalar_grain import bytedmd, bytedmd_trace
 from instrumented.errors import EscapeError, InstrumentError, UncountedOperationError
 
 SQUARE = np.array([[1.0, 2.0], [3.0, 4.0]])

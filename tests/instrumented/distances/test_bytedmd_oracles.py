@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from instrumented.distances.bytedmd import bytedmd_cost
-from instrumented.distances.scalar import bytedmd, bytedmd_trace
+from instrumented.distances.scalar_grain import bytedmd, bytedmd_trace
 
 ORACLES = json.loads((Path(__file__).parents[2] / "oracles" / "bytedmd.json").read_text())
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instrumented.distances.scalar import bytedmd_trace
+from instrumented.distances.scalar_grain import bytedmd_trace
 
 CONSTANT = -1
 

@@ -8,7 +8,7 @@ import pytest
 from instrumented import Trace
 from instrumented.distances.memories import COLD, FOLLOW, PRICE, WARM, Memory
 from instrumented.distances.sums import ALLOCATED, BYTEDMD, READ, WRITTEN
-from instrumented.lowering.cells import Atom
+from instrumented.lowering.cuts import Atom
 from instrumented.lowering.generate import Chunk
 from instrumented.lowering.lower import lower
 from instrumented.lowering.stream import Accesses, Stream

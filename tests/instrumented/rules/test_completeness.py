@@ -17,7 +17,7 @@ import instrumented
 from instrumented.rules import ufunc_work
 from instrumented.rules.moving import REFUSED as REFUSED_NAMES
 from instrumented.rules.moving import REFUSED_MODULES
-from instrumented.rules.registry import (
+from instrumented.rules.traffic_rules import (
     RULES,
     Fate,
     Role,

@@ -7,7 +7,7 @@ import pytest
 
 import instrumented
 from instrumented import Kind, Traffic, Work
-from instrumented.rules.registry import RULES, streaming, traffic_rule
+from instrumented.rules.traffic_rules import RULES, streaming, traffic_rule
 
 
 def test_bare_arrays_count_as_data_and_are_refused_when_strict(traced):

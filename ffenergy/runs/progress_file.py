@@ -16,7 +16,7 @@ from ffenergy.files.documents import (
     read_text,
     sealed,
 )
-from ffenergy.runs.document import EPOCH
+from ffenergy.runs.run_document import EPOCH
 
 FILE: Final = "progress.json"
 RECENT: Final = 5  # epochs whose mean duration the estimate of the time left takes

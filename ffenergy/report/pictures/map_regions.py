@@ -18,10 +18,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from ffenergy.costs.best_orders import network_of
-from ffenergy.costs.map import LARGEST, MIB, SMALLEST, on_chip_sizes, regimes, winners
-from ffenergy.costs.network import Network
-from ffenergy.costs.regions import SCALE, Verdict
+from ffenergy.costs.map import (
+    LARGEST,
+    MIB,
+    SCALE,
+    SMALLEST,
+    Verdict,
+    on_chip_sizes,
+    regimes,
+    winners,
+)
+from ffenergy.costs.network import Network, network_of
 from ffenergy.costs.scenarios import on_chip_bytes
 from ffenergy.energy import Profile, load_profile
 from ffenergy.report.book import Book

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from ffenergy import memory
+from ffenergy import machine_memory
 from ffenergy.data import idx
 from ffenergy.errors import DataError, SettingsError
 from ffenergy.files.contents import from_npz
@@ -32,9 +32,9 @@ GB = 10**9
 def test_numbers_of_bytes_are_read(text: str, nbytes: int | None) -> None:
     if nbytes is None:
         with pytest.raises(SettingsError, match="write a number of bytes, such as 8GB"):
-            memory.parsed(text)
+            machine_memory.parsed(text)
     else:
-        assert memory.parsed(text) == nbytes
+        assert machine_memory.parsed(text) == nbytes
 
 
 def test_the_least_that_a_training_needs_by_hand() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import instrumented
 from instrumented import Traffic
-from instrumented.rules.drawing import PARAMETERS
+from instrumented.rules.random_draws import PARAMETERS
 
 
 def both(call, *arrays):

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from instrumented.books.events import BufferInfo
-from instrumented.lowering.layout import FIXED, Grid, Run, View, grid_of, view_of
+from instrumented.lowering.fusion_scopes import NO_SCOPE
+from instrumented.lowering.layout import FIXED, DigitGrid, DigitRun, View, grid_of, view_of
 from instrumented.lowering.nest import Nest, Operand, Touch
-from instrumented.lowering.scopes import NO_SCOPE
 from instrumented.lowering.uses import Ints, Use
 
 Cuts = tuple[tuple[int, ...], ...]
@@ -84,7 +84,7 @@ def use_of(operand: Operand, cuts: Cuts) -> Use:
     return Use(view, tuple(along))
 
 
-def _grids(nests: Sequence[Nest], buffers: Mapping[int, BufferInfo]) -> dict[int, Grid | None]:
+def _grids(nests: Sequence[Nest], buffers: Mapping[int, BufferInfo]) -> dict[int, DigitGrid | None]:
     views: dict[int, set[View]] = defaultdict(set)
     for nest in nests:
         for operand in (*nest.reads, *nest.writes):
@@ -101,7 +101,7 @@ class _Cutter:
     def __init__(
         self,
         buffers: Mapping[int, BufferInfo],
-        grids: Mapping[int, Grid | None],
+        grids: Mapping[int, DigitGrid | None],
         atom: Atom,
     ) -> None:
         self.sizes = {buffer: buffers[buffer].nbytes for buffer in grids}
@@ -109,7 +109,7 @@ class _Cutter:
         self.known: dict[tuple[int, int], set[int]] = defaultdict(set)
         self.cuts_of: dict[object, Cuts] = {}
         self.same: dict[int, Cuts] = {}  # by the identity of a nest
-        self.located: dict[int, tuple[Run, ...]] = {}  # by the identity of an operand
+        self.located: dict[int, tuple[DigitRun, ...]] = {}  # by the identity of an operand
         self.below: dict[int, Cuts] = {}  # those of a product without k, by theirs
         self.shared: dict[tuple[int, tuple[int, ...]], Cuts] = {}  # by scope and loops
 
@@ -119,7 +119,7 @@ class _Cutter:
             return 0
         return 1 if any(map(self._flat_run, (*nest.reads, *nest.writes))) else 2
 
-    def _flat_run(self, operand: Operand) -> Grid | None:
+    def _flat_run(self, operand: Operand) -> DigitGrid | None:
         """Return the grid of a matrix through which an operand is a flat run, or None."""
         grid = self.grids.get(operand.access.buffer)
         if grid is None or self._located(operand) or not grid.is_flat_run(view_of(operand.access)):
@@ -204,14 +204,14 @@ class _Cutter:
                 first = (0 if run.reverse else -run.start % digits) * quantum
         return quantum, first, step
 
-    def _runs(self, operands: Sequence[Operand], loop: int) -> Iterator[tuple[int, int, Run]]:
+    def _runs(self, operands: Sequence[Operand], loop: int) -> Iterator[tuple[int, int, DigitRun]]:
         """Yield buffer, digit and run of every operand that the loop moves along a digit."""
         for operand in operands:
             for digit, run in enumerate(self._located(operand)):
                 if run.axis != FIXED and operand.axes[run.axis] == loop:
                     yield operand.access.buffer, digit, run
 
-    def _located(self, operand: Operand) -> tuple[Run, ...]:
+    def _located(self, operand: Operand) -> tuple[DigitRun, ...]:
         """Return the rectangle of an operand; () if it is none."""
         if id(operand) not in self.located:
             grid = self.grids.get(operand.access.buffer)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instrumented.distances.bytedmd import bytedmd_cost
-from instrumented.distances.scalar_values import Recorder, Tracked, plain
+from instrumented.distances.scalar_values import ScalarRecorder, Tracked, plain
 from instrumented.distances.stack import price_instructions
 from instrumented.errors import EscapeError, InstrumentError, UncountedOperationError
 
@@ -45,12 +45,12 @@ class ScalarTrace:
     phases: Ints
     phase_names: tuple[str, ...]
     escapes: int
-    recorder: Recorder
+    recorder: ScalarRecorder
     inputs: tuple[int, ...]
     results: tuple[int, ...]
 
 
-_RECORDING: ContextVar[Recorder | None] = ContextVar("recording", default=None)
+_RECORDING: ContextVar[ScalarRecorder | None] = ContextVar("recording", default=None)
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def scalar_trace(
     With `records_escapes`, `float`, `int` and `complex` read a value and let it out, as in the
     published ByteDMD, instead of raising EscapeError.
     """
-    recorder = Recorder(records_escapes=records_escapes)
+    recorder = ScalarRecorder(records_escapes=records_escapes)
     preloader = _Preloader(recorder)
     # The first argument ends on top, and inside an argument the last element.
     tracked = [preloader.track(argument) for argument in reversed(args)][::-1]
@@ -147,7 +147,7 @@ def scalar_trace(
 class _Preloader:
     """Replaces the numbers in the arguments; one object met twice stays one object."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: ScalarRecorder) -> None:
         self._recorder = recorder
         self._seen: dict[int, object] = {}
 

