@@ -74,7 +74,9 @@ def decompose(costs: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     the total difference is the ``fsum`` of the parts.
     """
     _check(costs, measures)
-    places = list(zip(costs["algorithm"], costs["phase"].map(PART_OF_PHASE), strict=True))
+    places = list(
+        zip(costs["algorithm"].tolist(), costs["phase"].map(PART_OF_PHASE).tolist(), strict=True)
+    )
     rows = [
         {"measure": measure, **row}
         for measure in measures
@@ -123,14 +125,14 @@ def _check(costs: pd.DataFrame, measures: Sequence[str]) -> None:
     for column in ("algorithm", "phase", *measures):
         if column not in costs.columns:
             raise DecompositionError(f"the cost table has no column {column!r}; add it")
-    present = set(costs["algorithm"])
+    present = set(costs["algorithm"].unique())
     for algorithm in (FORWARD_FORWARD, BACKPROP):
         if algorithm not in present:
             raise DecompositionError(
                 f"no costs of algorithm {algorithm!r}; the table has {sorted(present)}"
             )
     chosen = costs[costs["algorithm"].isin([FORWARD_FORWARD, BACKPROP])]
-    unknown = sorted(set(chosen["phase"]) - set(PART_OF_PHASE))
+    unknown = sorted(set(chosen["phase"].unique()) - set(PART_OF_PHASE))
     if unknown:
         raise DecompositionError(
             f"phase {unknown[0]!r} belongs to no part of the decomposition; add it to PARTS"

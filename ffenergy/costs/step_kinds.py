@@ -87,7 +87,7 @@ def rows_of(table: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
 
 def keys_of(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """The algorithm and step of every row."""
-    return zip(table["algorithm"], table["step"], strict=True)
+    return zip(table["algorithm"].tolist(), table["step"].tolist(), strict=True)
 
 
 def times_of(steps: pd.DataFrame) -> dict[tuple[str, str], int | Fraction]:

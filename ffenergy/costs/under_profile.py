@@ -33,7 +33,7 @@ def levels(found: Distances, profile: Profile, memory: str) -> pd.DataFrame:
         .sum()
         .reset_index()
     )
-    names = [profile.level_names[number] for number in served["level"]]
+    names = [profile.level_names[number] for number in served["level"].tolist()]
     capacity = dict(zip(profile.level_names, profile.capacities_bytes, strict=False))
     sizes = pd.array([capacity.get(name) for name in names], dtype="Int64")
     return found.named(served.assign(level=names, capacity_bytes=sizes))
@@ -90,7 +90,7 @@ def at_distances(found: Distances, costs: Mapping[str, StepCosts], memory: str) 
     """Bytes by place and ``distance_bytes``; cold ones lie at the far end of their footprint."""
     table = found.named(found.at(PRICED_GRAIN, memory).sums)
     table["bytes_read"] += table[ALLOCATED]
-    whose = zip(table["digest"], table["accounting"], strict=True)
+    whose = zip(table["digest"].tolist(), table["accounting"].tolist(), strict=True)
     sizes = {(d, a): step.footprint(a) for d, step in costs.items() for a in step.live}
     footprint = np.array([sizes[key] for key in whose], np.int64)
     distance = table["distance"].to_numpy(np.int64)

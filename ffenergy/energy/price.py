@@ -61,13 +61,16 @@ def price(
     order = {place: n for n, place in enumerate(dict.fromkeys((e.layer, e.phase) for e in events))}
     rank = pd.DataFrame(
         {
-            "place": [order[place] for place in zip(table["layer"], table["phase"], strict=True)],
-            "level": [levels.index(level) for level in table["level"]],
+            "place": [
+                order[place]
+                for place in zip(table["layer"].tolist(), table["phase"].tolist(), strict=True)
+            ],
+            "level": [levels.index(level) for level in table["level"].tolist()],
         }
     ).sort_values(["place", "level"], kind="stable")
     table = table.loc[rank.index].reset_index(drop=True)
     capacity = dict(zip(chosen.level_names, chosen.capacities_bytes, strict=False))
-    sizes = pd.array([capacity.get(level) for level in table["level"]], dtype="Int64")
+    sizes = pd.array([capacity.get(level) for level in table["level"].tolist()], dtype="Int64")
     counts = [*BYTES, "flops"]
     table = table.assign(capacity_bytes=sizes).fillna(dict.fromkeys(counts, 0))
     table = table[[*PLACE, "level", "capacity_bytes", *counts, energy]]

@@ -103,7 +103,7 @@ def _mark_crossings(ax: Axes, curves: pd.DataFrame) -> str:
 def reuse_distances(book: Book) -> Figure | None:
     """Bytes read per training sample by reuse distance, a colour per role."""
     table = book.distances
-    algorithms = [a for a in book.trained if a in set(table["algorithm"])]
+    algorithms = [a for a in book.trained if a in set(table["algorithm"].unique())]
     if not algorithms:
         return None
     roles = in_order(table["role"].unique(), ROLES)
@@ -197,7 +197,7 @@ def live_memory(book: Book) -> Figure | None:
         row[0].set_ylabel("live memory (MiB)")
     top = max(float(table["total"].max()) for _, table in chosen.values()) / MIB
     grid[0][0].set_ylim(-0.15 * top, 1.24 * top)
-    phases = in_order({p for _, t in chosen.values() for p in t["phase"]}, PHASES)
+    phases = in_order({p for _, t in chosen.values() for p in t["phase"].unique()}, PHASES)
     roles = [Patch(color=ROLE_COLOURS[role]) for role in ROLES]
     figure.legend(
         roles,
