@@ -129,6 +129,21 @@ def _first(ufunc: np.ufunc, operands: tuple[Any, ...], *layouts: Any) -> Any:
     return result
 
 
+def _in_place_product() -> Any:
+    """Make ``@=``, which takes no vector: `matmul` would write its product into all rows."""
+    multiply = _in_place(np.matmul)
+
+    def method(self: TracedArray, other: Any) -> Any:
+        if not self._array.ndim or np.ndim(other) < 2:
+            raise ValueError(
+                "inplace matrix multiplication requires the first operand to have at least one and"
+                " the second at least two dimensions."
+            )
+        return multiply(self, other)
+
+    return method
+
+
 class TracedArray(TracedValues):
     """Wraps a NumPy array and counts, in its :class:`instrumented.Trace`, whatever is done with it.
 
@@ -150,7 +165,7 @@ class TracedArray(TracedValues):
     __mul__, __rmul__ = _forward(np.multiply), _backward(np.multiply)
     __imul__ = _in_place(np.multiply)
     __matmul__, __rmatmul__ = _forward(np.matmul), _backward(np.matmul)
-    __imatmul__ = _in_place(np.matmul)
+    __imatmul__ = _in_place_product()
     __truediv__, __rtruediv__ = _forward(np.divide), _backward(np.divide)
     __itruediv__ = _in_place(np.divide)
     __floordiv__, __rfloordiv__ = _forward(np.floor_divide), _backward(np.floor_divide)
@@ -222,6 +237,8 @@ class TracedArray(TracedValues):
 
     def fill(self, value: Any) -> None:
         """Write one value everywhere."""
+        if isinstance(value, (list, tuple)):
+            raise ValueError("setting an array element with a sequence.")
         self[...] = value
 
     def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:

@@ -93,6 +93,17 @@ def _alone(ufunc: np.ufunc, function: Callable[[Any], Any]) -> Any:
     return method
 
 
+def _repeating(multiply: Callable[[Any, Any], Any]) -> Any:
+    """Make the product of a scalar, which of a whole number and a sequence repeats the sequence."""
+
+    def method(self: ScalarValues, other: Any) -> Any:
+        if type(other) in (list, tuple, str, bytes) and self._array.dtype.kind in "iub":
+            return other * operator.index(self._want_out("use as an index"))
+        return multiply(self, other)
+
+    return method
+
+
 class ScalarValues(TracedValues):
     """What traced scalars do, whatever class holds them."""
 
@@ -100,7 +111,8 @@ class ScalarValues(TracedValues):
 
     __add__, __radd__ = _forward(np.add, operator.add), _backward(np.add, operator.add)
     __sub__, __rsub__ = _forward(np.subtract, operator.sub), _backward(np.subtract, operator.sub)
-    __mul__, __rmul__ = _forward(np.multiply, operator.mul), _backward(np.multiply, operator.mul)
+    __mul__ = _repeating(_forward(np.multiply, operator.mul))
+    __rmul__ = _repeating(_backward(np.multiply, operator.mul))
     __truediv__ = _forward(np.divide, operator.truediv)
     __rtruediv__ = _backward(np.divide, operator.truediv)
     __floordiv__ = _forward(np.floor_divide, operator.floordiv)

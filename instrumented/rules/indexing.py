@@ -102,10 +102,12 @@ def _element(
 
 
 def read_scalar(booking: Booking, source: Traced, index: Any) -> Any:
-    """Return ``source[index]`` of a scalar: itself, or an array of its own with one element."""
+    """Return ``source[index]`` of a scalar: itself, a field, or an array with one element."""
     found = plain_of(source)[index]
     if not isinstance(found, np.ndarray):
-        return source
+        if isinstance(index, tuple) and not index:
+            return source
+        found = np.asarray(found)[()]  # a field of a record, a letter of a text
     result = booking.wrap_result(found)
     booking.record("element", Kind.COPY, [(source, None)], [(result, None)], NO_WORK)
     return result
@@ -135,7 +137,7 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
     if operand is not None and _is_same(view, values):
         return  # the tail of `a[i] += b`: NumPy skips the copy of values onto themselves
     if booking.computes_up_to is None or not booking.leaves(array):
-        view[...] = values
+        array[plain] = values  # not into the view: NumPy refuses a sequence for one element
     role = booking.role(target)
     if booking.recorder is None and (operand is None or isinstance(operand, Traced)):
         source = None if operand is None else layout_of(operand)

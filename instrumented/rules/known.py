@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,9 @@ def call_function(
             booking.program.append(entry.index)
     if type(layouts) is int:
         return traced(booking, answer, layouts)
-    return kwargs["out"] if layouts == OUT else _rebuilt(booking, answer, layouts)
+    if layouts == OUT:
+        return _target(roles, args, kwargs)
+    return _rebuilt(booking, answer, layouts)
 
 
 def _is_known(
@@ -130,6 +133,13 @@ def _is_known(
         plain.append(kind(inside))
         return True
     return False
+
+
+def _target(roles: Sequence[Role], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The array that a call was told to write into, by name or by position."""
+    if "out" in kwargs:
+        return kwargs["out"]
+    return next(value for value, role in zip(args, roles, strict=False) if role is _OUT)
 
 
 def _rebuilt(booking: Booking, answer: Any, layouts: Any) -> Any:

@@ -199,7 +199,7 @@ def _roots(call: Call) -> Moved:
     return streaming(Kind.REDUCTION, eigen(max(0, call.size_in - 1), vectors=False))(call)
 
 
-@traffic_rule("poly(seq_of_zeros: array)")
+@traffic_rule("poly(seq_of_zeros: array)", by_values=lambda call: True)
 def _poly(call: Call) -> Moved:
     """A convolution with two coefficients for every root; those of a matrix are found first."""
     roots = call.operands[0].shape[0]

@@ -128,7 +128,6 @@ VIEWS = (
     "diagflat(v: array, k)",
     "dstack(tup: arrays)",
     "hstack(tup: arrays, *, dtype, casting)",
-    "insert(arr: array, obj: array, values: array, axis)",
     "resize(a: array, new_shape)",
     "roll(a: array, shift, axis)",
     "stack(arrays: arrays, axis, out: out, *, dtype, casting)",
@@ -163,6 +162,11 @@ traffic_rule(
     "repeat(a: array, repeats: counts, axis)", views=True, by_values=_has_array("repeats")
 )(_copy)
 traffic_rule("delete(arr: array, obj: array, axis)", views=True, by_values=_has_array("obj"))(_copy)
+traffic_rule(
+    "insert(arr: array, obj: array, values: array, axis)",
+    views=True,
+    by_values=lambda call: np.asarray(call.get("obj")).dtype == bool,
+)(_copy)
 traffic_rule(
     "ix_(*args: array)",
     views=True,

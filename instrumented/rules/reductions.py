@@ -185,8 +185,8 @@ def _bincount(call: Call) -> Moved:
 
 
 @traffic_rule(
-    "histogram(a: array, bins: array, range, density, weights: array)",
-    "histogram_bin_edges(a: array, bins: array, range, weights: array)",
+    "histogram(a: array, bins: counts, range, density, weights: array)",
+    "histogram_bin_edges(a: array, bins: counts, range, weights: array)",
     by_values=lambda call: isinstance(call.get("bins"), str),
 )
 def _histogram(call: Call) -> Moved:
@@ -207,8 +207,8 @@ def _histogram(call: Call) -> Moved:
 
 
 @traffic_rule(
-    "histogram2d(x: array, y: array, bins: array, range, density, weights: array)",
-    "histogramdd(sample: arrays, bins: array, range, density, weights: array)",
+    "histogram2d(x: array, y: array, bins: counts, range, density, weights: array)",
+    "histogramdd(sample: arrays, bins: counts, range, density, weights: array)",
 )
 def _histogram_of_several(call: Call) -> Moved:
     """For every coordinate a binary search, as NumPy does here; then one count a point."""

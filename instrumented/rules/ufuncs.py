@@ -55,7 +55,7 @@ def power(base: Any, exponent: Any, target: Any) -> Any:
     if type(plain) in IMMEDIATES:
         ufunc, takes_exponent = _power_ufunc(base.dtype, plain)
         inputs = (base, exponent) if takes_exponent else (base,)
-    elif not isinstance(plain, np.ndarray):
+    elif not isinstance(plain, (np.ndarray, list, tuple)):
         return NotImplemented
     else:
         ufunc, inputs = np.power, (base, exponent)

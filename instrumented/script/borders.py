@@ -37,7 +37,7 @@ MOVERS = frozenset(
     """
     builtins functools itertools operator copy collections _collections heapq _heapq bisect _bisect
     _functools _operator types typing weakref _weakref gc inspect abc contextlib threading
-    _thread queue _queue concurrent multiprocessing
+    _thread queue _queue concurrent multiprocessing tqdm
     """.split()
 )
 """Modules whose functions hand values on without reading them."""
@@ -47,7 +47,7 @@ MOVERS_AND_NUMPY = MOVERS | {"numpy"}
 ITEMS_OF_ALL = frozenset({ScriptArray, dict, list, tuple, str})
 """Types whose items are taken with any index."""
 
-TAKE_BYTES = frozenset({memoryview, bytearray, io.BytesIO})
+TAKE_BYTES = frozenset({memoryview, bytearray, io.BytesIO, np.ndarray})
 """Types that look into the memory of what they are made of."""
 
 METHODS_OF_TYPES = (MethodDescriptorType, WrapperDescriptorType)
@@ -117,9 +117,18 @@ class Borders:
             return self._trace.let_out(index, f"an index of {kind.__name__}")
         return index
 
+    def _in_library(self, function: Any) -> bool:
+        """Return whether a function was written by somebody else than the user or Python."""
+        code = getattr(function, "__code__", None)
+        if code is None or str(function.__module__).partition(".")[0] in MOVERS:
+            return False
+        return self._ownership.whose(code.co_filename) is Whose.LIBRARY
+
     def _is_librarys(self, kind: type) -> bool:
         """Return whether a class was written by somebody else than the user or Python."""
         known = self._librarys.get(kind)
+        if known is None and kind.__module__.partition(".")[0] in MOVERS:
+            known = self._librarys[kind] = False
         if known is None:
             module = sys.modules.get(kind.__module__)
             file = getattr(module, "__file__", None)
@@ -147,15 +156,18 @@ class Borders:
     def _called(self, function: Any) -> Any:
         kind = type(function)
         if kind is FunctionType:
-            if function.__module__ not in READERS:
+            if function.__module__ not in READERS and not self._in_library(function):
                 return function
         elif kind is Function or kind is Ufunc:
             return function
         elif kind is MethodType:
-            if function.__func__.__module__ not in READERS:
+            if function.__func__.__module__ not in READERS and not self._in_library(
+                function.__func__
+            ):
                 return function
         elif issubclass(kind, type):
-            if function not in TAKE_BYTES and not issubclass(function, np.generic):
+            reads = function in TAKE_BYTES or issubclass(function, np.generic)
+            if not reads and not self._is_librarys(function):
                 return function
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
             return _method_of_arrays(function)

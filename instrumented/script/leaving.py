@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from instrumented.array import TracedArray
 from instrumented.books.traced import Traced
 from instrumented.rules.unwrap import strip
 from instrumented.scalar import ScalarValues, TracedScalar
 
 DATES = "mM"
+SAY_YES_OR_NO = frozenset((np.allclose, np.array_equal, np.array_equiv))
+TRACED_KINDS = "biufc"
+"""Kinds of elements that are traced; text, dates and objects stay NumPy's own."""
 
 
 def handed(answer: Any) -> Any:
@@ -20,9 +24,17 @@ def handed(answer: Any) -> Any:
     if kind is TracedScalar:
         is_date = answer.dtype.kind in DATES
         return let_out(answer, "a date" if is_date else "a truth value")
+    if issubclass(kind, TracedArray) and answer.dtype.kind not in TRACED_KINDS:
+        return let_out(answer, "text, dates or objects")
     if kind is tuple or kind is list:
         return kind(handed(item) for item in answer)
     return answer
+
+
+def answered(function: Callable[..., Any], answer: Any) -> Any:
+    """Give the user what a function of NumPy gives: of some, a truth value of Python's own."""
+    told = handed(answer)
+    return bool(told) if function in SAY_YES_OR_NO else told
 
 
 def let_out(value: Any, how: str) -> Any:

@@ -135,9 +135,20 @@ def _started_processes() -> bool:
 def _exec(program: _Program, main: ModuleType) -> None:
     code: CodeType = compile_marked(Path(program.file).read_bytes(), program.file)
     exec(code, main.__dict__)  # noqa: S102 - running it is the point
+    _end_pools()
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join()
+
+
+def _end_pools() -> None:
+    """Let pools of threads and processes finish and go, as they do when Python ends."""
+    for stop in reversed(getattr(threading, "_threading_atexits", ())):
+        stop()
+    for name, flag in (("thread", "_shutdown"), ("process", "_global_shutdown")):
+        module = sys.modules.get(f"concurrent.futures.{name}")
+        if module is not None:  # Python does not end here: whoever runs the script may go on
+            setattr(module, flag, False)
 
 
 def _exit_code(run: Any, program: _Program, main: ModuleType, ownership: Ownership) -> int:

@@ -23,8 +23,10 @@ from instrumented.books.events import Kind
 from instrumented.errors import InstrumentError
 from instrumented.rules.indexing import store_item
 from instrumented.rules.known import call_function
+from instrumented.rules.traffic_rules import RULES
 from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.script.leaving import (
+    answered,
     becomes_array,
     defers,
     handed,
@@ -45,6 +47,12 @@ IN_PLACE = [name for name in BINARY if name != "divmod"]
 
 AGAIN = (InstrumentError, TypeError, ValueError, IndexError)
 """Errors before anything was written: the call is repeated on plain values, which decides."""
+
+
+def again(function: Any, error: Exception) -> bool:
+    """Whether a call is to be repeated: not if it ran on plain values already, which decided."""
+    return function in RULES or isinstance(error, InstrumentError)
+
 
 SHOWN_TO_ALL = frozenset("__array_interface__ __array_struct__".split())
 """Attributes of NumPy's arrays that look like Python's own but hold values."""
@@ -93,9 +101,11 @@ class ScriptArray(TracedArray):
         if booking.look():
             return plainly(function, args, kwargs, f"a library: {function.__name__}")
         try:
-            return handed(call_function(booking, function, args, kwargs, by_method=not types))
-        except AGAIN:
-            pass
+            answer = call_function(booking, function, args, kwargs, by_method=not types)
+            return answered(function, answer)
+        except AGAIN as error:
+            if not again(function, error):
+                raise
         return plainly(function, args, kwargs, f"{function.__name__}, which has no rule for this")
 
     def __getitem__(self, index: Any) -> Any:
@@ -146,7 +156,7 @@ class ScriptArray(TracedArray):
         """Return the elements converted to another dtype; see numpy.ndarray.astype."""
         if self._booking.look():
             return let_out(self, "a library: astype").astype(*args, **kwargs)
-        return super().astype(*args, **kwargs)
+        return handed(super().astype(*args, **kwargs))
 
     @property
     def flat(self) -> Any:
@@ -178,7 +188,7 @@ class ScriptArray(TracedArray):
             and kind is not np.ndarray
         ):
             return self._want_out("view()").view(kind)
-        return super().view(dtype)
+        return handed(super().view(dtype))
 
     def resize(self, *shape: Any, refcheck: bool = True) -> None:
         """Change shape and size in place: the elements are read and written."""
@@ -248,7 +258,7 @@ def _array_operator(name: str, function: Callable[..., Any], *, swaps: bool) -> 
         except AGAIN:
             pass
         else:
-            return answer if type(answer) is ScriptArray else handed(answer)
+            return handed(answer)
         plain = let_out(self, f"{name}, which has no rule for this")
         return getattr(plain, name)(stripped(other, name))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,8 +29,20 @@ def told_as_the_scripts() -> Iterator[None]:
             if hasattr(traceback, name):
                 walk = _without_instrument(getattr(traceback, name))
                 stack.enter_context(replaced(traceback, name, walk))
+        stack.enter_context(replaced(threading, "excepthook", _in_thread))
         yield
     warnings.filters[:] = before  # type: ignore[index]
+
+
+def _in_thread(args: threading.ExceptHookArgs) -> None:
+    """Show an error that ends a thread as Python does; its own hook is in C and reads all lines."""
+    if args.exc_type is SystemExit:
+        return
+    name = threading.get_ident() if args.thread is None else args.thread.name
+    shown = traceback.TracebackException(
+        args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
+    )
+    print(f"Exception in thread {name}:\n{''.join(shown.format())}", end="", file=sys.stderr)  # noqa: T201
 
 
 def _member(name: str) -> Any:

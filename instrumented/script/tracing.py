@@ -21,13 +21,10 @@ from instrumented.books.traced import Traced
 from instrumented.rules.known import call_function
 from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.script.callers import NOWHERE, Callers, Seen, Site
-from instrumented.script.leaving import becomes_array, handed
-from instrumented.script.script_arrays import AGAIN, ScriptArray, counted_ufunc
+from instrumented.script.leaving import TRACED_KINDS, answered, becomes_array
+from instrumented.script.script_arrays import AGAIN, ScriptArray, again, counted_ufunc
 from instrumented.script.script_scalars import plain_kind, scalar_of
 from instrumented.trace import Trace
-
-TRACED_KINDS = "biufc"
-"""Kinds of elements that are traced: truth values, integers, floats, complex numbers."""
 
 
 class ScriptBooking(Booking):
@@ -218,9 +215,10 @@ class ScriptTrace(Trace):
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
             return self._made(function(*args, **kwargs), operation)
         try:
-            return handed(call_function(self._booking, function, args, kwargs))
-        except AGAIN:
-            pass
+            return answered(function, call_function(self._booking, function, args, kwargs))
+        except AGAIN as error:
+            if not again(function, error):
+                raise
         return self._uncounted(function, operation, args, kwargs)
 
     def ufunc(

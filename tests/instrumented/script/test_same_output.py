@@ -41,8 +41,8 @@ def traced(name: str) -> tuple[str, Finished]:
 @pytest.mark.parametrize(
     "name",
     [
-        "chunker", "classes", "eqprop", "errors", "files", "frames", "functions", "km", "libraries",
-        "objects", "reber", "scalars",
+        "borders", "chunker", "classes", "eqprop", "errors", "files", "frames", "functions", "km",
+        "libraries", "objects", "reber", "scalars",
     ],
 )  # fmt: skip
 def test_output_is_equal(name, monkeypatch):
@@ -73,6 +73,14 @@ def test_an_error_shows_the_scripts_own_lines(script):
     expected = in_a_process(script)
     found = in_a_process("-m", "instrumented", "run", script)
     assert (found.stdout, found.returncode) == (expected.stdout, 1)
+    assert found.stderr.startswith(expected.stderr)
+
+
+def test_an_error_in_a_thread_shows_the_scripts_own_lines_and_pools_end():
+    expected = in_a_process("thread_fails.py")
+    found = in_a_process("-m", "instrumented", "run", "thread_fails.py")
+    assert (found.stdout, found.returncode) == (expected.stdout, 0) == ("6\n", 0)
+    assert "Exception in thread" in expected.stderr
     assert found.stderr.startswith(expected.stderr)
 
 

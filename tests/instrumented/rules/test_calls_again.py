@@ -1,0 +1,111 @@
+"""The second call of a kind is counted and answered as the first was; stores are NumPy's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from instrumented import EscapeError, Trace
+
+
+@pytest.fixture
+def trace() -> Trace:
+    return Trace()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, o: np.dot(x, x, o),
+        lambda x, o: np.sum(x, 0, None, o[0]),
+        lambda x, o: x.cumsum(0, None, o),
+        lambda x, o: x.mean(0, None, o[0]),
+        lambda x, o: x.clip(0, 1, o),
+        lambda x, o: np.dot(x, x, out=o),
+    ],
+)
+def test_out_is_given_by_position_as_often_as_one_likes(trace, call):
+    x, o = trace.array(np.ones((2, 2))), trace.array(np.zeros((2, 2)))
+    expected, result = np.ones((2, 2)), np.zeros((2, 2))
+    want = call(expected, result)
+    for k in range(1, 4):
+        answer = call(x, o)
+        assert np.array_equal(answer.escape(), want)
+        assert np.array_equal(o.escape(), result)
+        calls = trace.to_frame()
+        assert calls[calls["flops"] > 0]["calls"].sum() == k
+
+
+def test_a_product_in_place_takes_no_vector(trace):
+    x = trace.array(np.arange(4.0).reshape(2, 2))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="inplace matrix multiplication"):
+            x @= trace.array(np.array([1.0, 2.0]))
+    x @= trace.array(np.eye(2))
+    assert np.array_equal(x.escape(), np.arange(4.0).reshape(2, 2))
+
+
+def test_a_whole_number_repeats_a_sequence(trace):
+    """Which leaves the trace as a Python number; a half multiplies."""
+    seven = trace.array(np.array([3, 4])).sum()
+    with pytest.raises(EscapeError, match="index"):
+        [0, 1] * seven
+    half = trace.array(np.array([0.25, 0.25])).sum()
+    assert np.array_equal(([1, 2] * half).escape(), np.array([0.5, 1.0]))
+
+
+@pytest.mark.parametrize("value", [[5.0], np.array([5.0])])
+def test_one_element_takes_no_sequence(trace, value):
+    x = trace.array(np.zeros(3))
+    with pytest.raises(ValueError, match="sequence"):
+        x[0] = value if isinstance(value, list) else trace.array(value)
+    assert x.escape().tolist() == [0, 0, 0]
+
+
+def test_a_list_is_an_exponent(trace):
+    x = trace.array(np.array([2.0, 3.0, 4.0]))
+    assert (x ** [1, 2, 3]).escape().tolist() == [2, 9, 64]
+    x **= [0, 1, 2]
+    assert x.escape().tolist() == [1, 3, 16]
+
+
+def test_fill_takes_no_sequence(trace):
+    x = trace.array(np.zeros(3))
+    with pytest.raises(ValueError, match="sequence"):
+        x.fill([1, 2, 3])
+
+
+def test_histograms_of_other_numbers_of_bins_are_other_sizes(trace):
+    """Counts (int64) and edges of k bins: 8 k + 8 (k + 1) bytes; k = 10, then 20."""
+    x = trace.array(np.arange(8.0))
+    np.histogram(x, 10)
+    np.histogram(x, 20)
+    assert trace.traffic.bytes_written == (80 + 88) + (160 + 168)
+    before = trace.traffic.bytes_written
+    y = trace.array(np.arange(8.0))
+    np.histogram2d(x, y, 3)  # 9 counts (float64), twice 4 edges
+    np.histogram2d(x, y, 6)  # 36 counts, twice 7 edges
+    assert trace.traffic.bytes_written - before == 8 * (9 + 8) + 8 * (36 + 14)
+
+
+def test_sizes_that_values_decide_are_looked_at_again(trace):
+    """Of 4 float64, a value before each of 4 true places, then of 1: 64 bytes and 40."""
+    x = trace.array(np.arange(4.0))
+    for mask in ([True] * 4, [True, False, False, False]):
+        chosen = trace.array(np.array(mask))
+        before = trace.traffic.bytes_written
+        np.insert(x, chosen, 0.0)
+        assert trace.traffic.bytes_written - before == 8 * (4 + sum(mask))
+    before = trace.traffic.bytes_written
+    one = trace.array(np.array([1.0, 1.0, 1.0]))
+    np.polymul(one, trace.array(np.array([1.0, 1.0])))  # four coefficients
+    np.polymul(trace.array(np.array([0.0, 0.0, 1.0])), trace.array(np.array([1.0, 1.0])))  # two
+    assert trace.traffic.bytes_written - before == 32 + 16
+    assert {"insert", "polymul"} <= set(trace.data_dependent["operation"])
+
+
+def test_a_field_of_a_record_is_that_field(trace):
+    records = trace.array(np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]))
+    assert records[0]["b"].escape() == 2.0
+    assert records[0]["a"].escape() == 1
+    assert trace.array(np.array(["hello"]))[0][0].escape() == "h"
