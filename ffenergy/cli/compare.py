@@ -172,8 +172,8 @@ def _carry_out(
         if not earlier:
             directory.check(force=force)  # makes the folder
         data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
-        data = held_out(data, settings.n_validation)
         with flags_named():
+            data = held_out(data, settings.n_validation)
             used = settings.check_data(data.train_images[0].size, len(data.train_images))
         if auto and not earlier:
             with flags_named():

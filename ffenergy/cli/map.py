@@ -9,8 +9,9 @@ from typing import Final
 
 import click
 import pandas as pd
+from click.core import ParameterSource
 
-from ffenergy.cli.flags import fitting_profiles
+from ffenergy.cli.flags import OutputFolder, fitting_profiles
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.lists import Several
 from ffenergy.cli.progress import warn
@@ -85,7 +86,7 @@ HEADLINE: Final = ("adam", 100)
     help="Also count a step of RUN's network (else of the first: Adam, batch 100) as it runs and "
     "well built, for energy.png, measured.csv and regimes.csv; some minutes.",
 )
-@click.option("--outdir", type=click.Path(path_type=Path), help="Where map.csv and pictures go.")
+@click.option("--outdir", type=OutputFolder(), help="Where map.csv and pictures go.")
 @click.option("--force", is_flag=True, help="Replace an older map in the output directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole table as JSON.")
 @click.option("--csv", "as_table", is_flag=True, help="Print the whole table as CSV.")
@@ -140,6 +141,7 @@ def map_command(
     asked = whole_map.local_rules() if rules is None else parsed_rules(rules)
     batches, optimizers = numbers("--batch-size", batch_size), names(optimizer)
     if run is not None:
+        _refuse_sizes()
         shown = network_of_run(run)
         found = [
             shown.replace(batch_size=b, optimizer=o)
@@ -173,13 +175,11 @@ def map_command(
                 "versions": versions(),
             }
             directory.change(document, contents)
-    if quiet:
-        return
     if as_json:
         click.echo(table.to_json(orient="records", indent=1))
     elif as_table:
         click.echo(as_csv(table).decode(), nl=False)
-    else:
+    elif not quiet:
         for line in screen.of_map(table, shown, hardware):
             click.echo(line)
         if measured:
@@ -188,6 +188,14 @@ def map_command(
             click.echo(f"Written to {directory.path}: map.csv, map.png, energy.png, map.json.")
         else:
             click.echo("All places: --csv, --json; pictures: --outdir DIR.")
+
+
+def _refuse_sizes() -> None:
+    """A saved run says what its layers are; SettingsError where flags do too."""
+    given = click.get_current_context().get_parameter_source
+    for name in ("width", "depth"):
+        if given(name) is ParameterSource.COMMANDLINE:
+            raise SettingsError(f"RUN has its own layers; leave --{name} or RUN out")
 
 
 def every_profile() -> tuple[str, ...]:
@@ -201,6 +209,7 @@ def step_of(network: Network, profile: Profile) -> tuple[Workload, Prices]:
         layer_sizes=",".join(map(str, network.layer_sizes)),
         batch_size=network.batch_size,
         optimizer=network.optimizer,
+        dtype="float64" if network.itemsize == 8 else "float32",
         negative_pairs="shared" if network.shared_halves else "independent",
     )
     work = measured_work(settings)

@@ -135,8 +135,9 @@ def measure(
             raise SettingsError(f"--algorithms has {name!r} twice; name each once, with commas")
     # in a sweep a dtype without a price leaves energies empty; a single step must be priced
     profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
-    if len(cells) > 1 and conditions:
-        raise SettingsError("--fail-if is for one combination; leave the lists or it out")
+    single = {"--fail-if": conditions, "--verbose": verbose, "--scenario": scenario != AS_IT_RUNS}
+    for flag in [flag for flag, given in single.items() if given and len(cells) > 1]:
+        raise SettingsError(f"{flag} is for one combination; leave the lists or it out")
     if auto:
         with flags_named():
             cells = [
@@ -239,6 +240,7 @@ def _sweep(
         written |= {f"sweep.{kind}": drawn for kind, drawn in step_grid.render(table).items()}
         document = {
             "per": "training step",
+            "memory": met,
             "settings": [settings.to_dict() for settings in cells[:priced]],
             "versions": versions(),
             "profiles": [chosen.record() for chosen in profiles],
@@ -247,7 +249,7 @@ def _sweep(
     if priced and asked.as_json:
         print_json({"format": FORMAT, "base": TRAINING_STEP, "rows": table.to_dict("records")})
     elif priced and not asked.quiet:
-        click.echo(text.table(grids.of_steps(table)))
+        click.echo(text.table(grids.of_steps(table, met)))
         for note in sorted(set(table["note"]) - {""}):
             click.echo(f"Figures left empty: {note}")
     if stopped:

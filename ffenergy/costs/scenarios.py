@@ -152,9 +152,11 @@ class Scenarios:
 
     def _framed(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
         table = pd.DataFrame(rows, columns=columns(self.unit))
-        whole = [*COUNTS, "in_flight", "on_chip_bytes", "peak_live_bytes"]
-        table = table.astype(dict.fromkeys(whole, "Int64"))
-        return table.astype(dict.fromkeys(BYTEDMD, object))
+        kinds = dict.fromkeys((*COUNTS, "in_flight", "on_chip_bytes", "peak_live_bytes"), "Int64")
+        for name, kind in (kinds | dict.fromkeys(BYTEDMD, "object")).items():
+            # of the rows themselves: beside what is missing pandas made floats of large integers
+            table[name] = pd.Series([row[name] for row in rows], dtype=kind)
+        return table
 
     @property
     def unit(self) -> str:

@@ -219,6 +219,19 @@ class Book:
                     found[scope, accounting] = answer(parts, measure, UNITS[self.unit], told)
         return found
 
+    @cached_property
+    def as_it_runs_answer(self) -> Answer | None:
+        """The answer as it runs over the book's base, whatever memory `prices` are of."""
+        if self.ways is None:
+            return self.answers.get((self.base, SCENARIOS[AS_IT_RUNS][0]))
+        parts = self.ways.as_it_runs.decomposition
+        measure = f"energy_{self.unit}"
+        parts = parts[(parts["scope"] == self.base) & (parts["measure"] == measure)]
+        if parts.empty:
+            return None
+        told = f"{SCOPES[self.base]}, {AS_IT_RUNS}, under {self.headline}"
+        return answer(parts, measure, UNITS[self.unit], told)
+
     def well_built_parts(self, scope: str | None = None) -> pd.DataFrame:
         """Energy of well built Forward-Forward less backprop in parts; by default over the base."""
         parts = self.ways.parts if self.ways else pd.DataFrame()

@@ -98,7 +98,7 @@ def every_profile(book: Book) -> Table | None:
         *columns(["profile"]),
         Column("size", "on the chip"),
         Column("ratio_as_it_runs", "FF ÷ backprop as it runs"),
-        Column("ratio_best_order", "best orders, closed form"),
+        Column("ratio_best_order", "a batch in the best orders, closed form"),
         Column("energy_winner", "cheaper in the best orders", number=False),
     ]
     what = "of the whole run" if book.base == RUN else "of a batch"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -30,11 +31,17 @@ class ComparedRun:
 
     @property
     def profile(self) -> str:
-        """Name of the headline profile, in old runs that of the tables; empty without either."""
+        """Name of the headline profile of its tables, or of the run without; empty without both."""
+        if self.energy is not None and not self.energy.empty:
+            return str(self.energy["profile"].iloc[0])
         records = self.run.configuration.get("profiles") or []
-        if self.energy is None or records:
-            return str(records[0]["name"]) if records else ""
-        return str(self.energy["profile"].iloc[0])
+        return str(records[0]["name"]) if records else ""
+
+    @property
+    def memory(self) -> str:
+        """The memory that its energies are of; empty without prices."""
+        known = self.energy is not None and not self.energy.empty and "memory" in self.energy
+        return str(self.energy["memory"].iloc[0]) if known and self.energy is not None else ""
 
     @cached_property
     def moved(self) -> dict[tuple[str, ...], int]:
@@ -94,7 +101,8 @@ class Difference:
     def _facts(side: ComparedRun) -> dict[str, Any]:
         data = side.run.configuration["data"]
         found = {name: data[name] for name in ("train_images", "test_images", "is_sample")}
-        return {"data": data["name"], **found, "profile": side.profile}
+        found |= {"traced": bool(side.moved), "profile": side.profile, "memory": side.memory}
+        return {"data": data["name"], **found}
 
     @staticmethod
     def _pairs(a: dict[str, Any], b: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -119,7 +127,8 @@ class Difference:
     @cached_property
     def energy(self) -> pd.DataFrame:
         """Energy by algorithm, layer and phase; empty unless both are under one profile."""
-        if self.before.profile != self.after.profile or not all(side.spent for side in self.sides):
+        priced = {(side.profile, side.memory) for side in self.sides}
+        if len(priced) > 1 or not all(side.spent for side in self.sides):
             return self._places({}, {})
         return self._places(self.before.spent, self.after.spent)
 
@@ -127,18 +136,24 @@ class Difference:
     def _places(a: dict[tuple[str, ...], Any], b: dict[tuple[str, ...], Any]) -> pd.DataFrame:
         places = list(dict.fromkeys([*a, *b]))
         algorithms = in_order({place[0] for place in places}, ALGORITHM_NAMES)
-        rows = []
+        rows: list[tuple[Any, ...]] = []
         for name in algorithms:
+            totals = [_total(side, name) for side in (a, b)]
+            rows.append((name, "all", "all", *totals))
+            if None in totals:  # one of the runs has not counted it
+                continue
             own = [place for place in places if place[0] == name]
-            total = [exact_total(v for p, v in side.items() if p[0] == name) for side in (a, b)]
-            rows.append((name, "all", "all", *total))
             rows += [
                 (name, layer, phase, a.get((name, layer, phase), 0), b.get((name, layer, phase), 0))
                 for layer in layers_in_order({place[1] for place in own})
                 for phase in in_order({p[2] for p in own if p[1] == layer}, PHASES)
             ]
         table = pd.DataFrame(rows, columns=[*PLACE, "before", "after"])
-        table["difference"] = table["after"] - table["before"]
+        for k, name in enumerate(("before", "after"), start=len(PLACE)):
+            table[name] = pd.Series([row[k] for row in rows], dtype=object).infer_objects()
+        pairs = zip(table["before"].tolist(), table["after"].tolist(), strict=True)
+        gaps = [None if pd.isna(a) or pd.isna(b) else b - a for a, b in pairs]
+        table["difference"] = pd.Series(gaps, dtype=object).infer_objects()
         changed = (table["difference"] != 0) | (table["layer"] == "all")
         return table[changed].reset_index(drop=True)
 
@@ -151,8 +166,8 @@ class Difference:
             found.append("Bytes are alike.")
         if self.energy.empty:
             found.append(
-                "Energy is not compared: that takes one headline profile, and energy.csv and "
-                "steps.csv in both runs."
+                "Energy is not compared: that takes one headline profile and one memory, and "
+                "energy.csv and steps.csv in both runs."
             )
         elif not _changed(self.energy).any():
             found.append("Energy is alike.")
@@ -196,6 +211,12 @@ class Difference:
             "energy_unit": UNITS.get(self.before.unit),
             "energy": self.energy.to_dict("records"),
         }
+
+
+def _total(side: Mapping[tuple[str, ...], Any], algorithm: str) -> Any:
+    """The sum over the places of an algorithm; None without any."""
+    own = [value for place, value in side.items() if place[0] == algorithm]
+    return exact_total(own) if own else None
 
 
 def _changed(frame: pd.DataFrame) -> pd.Series:

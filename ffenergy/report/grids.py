@@ -27,8 +27,11 @@ def _who() -> Column:
     return Column("algorithm", "", form=words(short_name), number=False)
 
 
-def of_steps(frame: pd.DataFrame) -> Table:
-    """A training step per combination, algorithm and accounting; no ratios without backprop."""
+def of_steps(frame: pd.DataFrame, memory: str) -> Table:
+    """A training step per combination, algorithm and accounting; no ratios without backprop.
+
+    ``memory`` is the one that energies are of.
+    """
     shown = [
         *(Column(name, name, number=False) for name in axes_of(frame)),
         _who(),
@@ -38,7 +41,7 @@ def of_steps(frame: pd.DataFrame) -> Table:
         *(Column(name, heading, form=fixed(3)) for name, heading in RATIOS.items()),
     ]
     frame = frame.assign(bytes=frame["bytes_read"] + frame["bytes_written"])
-    return table("step-grid", STEP_GRID, "sweep.csv", shown, frame)
+    return table("step-grid", f"{STEP_GRID} Energies: {memory}.", "sweep.csv", shown, frame)
 
 
 def of_trainings(summary: pd.DataFrame, swept: Sequence[str]) -> Table:

@@ -103,12 +103,12 @@ def short_answer(book: Book) -> Answer | None:
     """The answer under the scenario, over what the book is of; None without both algorithms."""
     if book.scenario == WELL_BUILT:
         return book.well_built_answer
-    return book.answers.get((book.base, "eager")) if book.scenario == AS_IT_RUNS else None
+    return book.as_it_runs_answer if book.scenario == AS_IT_RUNS else None
 
 
 def sentences(book: Book) -> list[str]:
     """The answer as it runs, well built, and what L2 normalisation eats; at most 25 words each."""
-    told = book.answers.get((book.base, "eager"))
+    told = book.as_it_runs_answer
     if told is None:
         return []
     found = [_saving(told), _well_built(book), _normalisation(told, book.well_built_answer)]

@@ -182,7 +182,8 @@ def _grids(
         own, lists = _split(place, table, algorithms)
         for name, values in lists.items():
             if not isinstance(values, list) or not values:
-                raise SpecificationError(f"{place}: {name} is {values!r}; it must be a list")
+                what = "it must be a list with at least one value"
+                raise SpecificationError(f"{place}: {name} is {values!r}; {what}")
             for value in values:
                 _check_sizes(place, name, value)
         count = math.prod(map(len, lists.values())) * len(own) * n_seeds

@@ -131,6 +131,7 @@ def _cell(
             "dtype": settings.dtype,
             "algorithm": algorithm,
             "accounting": accounting,
+            "memory": memory,
             "profile": profile.name,
             "note": note,
         }

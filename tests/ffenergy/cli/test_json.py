@@ -16,6 +16,8 @@ from click.shell_completion import BashComplete
 from click.testing import Result
 
 from ffenergy.cli import main
+from ffenergy.costs.scenarios import Scenarios, columns
+from ffenergy.energy import profiles
 from ffenergy.files.documents import plain
 from ffenergy.report import as_json
 from ffenergy.report.book import Book
@@ -126,6 +128,49 @@ def test_diff_leaves_out_an_algorithm_that_is_alike(
     table = told.partition("Test error")[2]
     assert "backprop" in table
     assert "Forward-Forward" not in table
+
+
+def test_diff_says_nothing_of_what_was_not_counted(
+    invoke: Invoke, finished_run: Any, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    done = invoke("train", "bp", *finished_run.flags, "--no-trace", "--outdir", other)
+    assert done.exit_code == 0, done.output
+    found = held(printed(invoke("diff", finished_run.path, other, "--json")), "diff")
+    assert found["settings"]["traced"] == {"before": True, "after": False}
+    assert found["energy"] == []
+    for row in found["bytes"]:
+        assert isinstance(row["before"], int)
+        assert (row["after"], row["difference"]) == (None, None)
+    told = invoke("diff", finished_run.path, other).stdout
+    assert "→ 0" not in told
+    assert "–" in told
+
+
+def test_diff_compares_no_energies_of_two_memories(
+    invoke: Invoke, finished_run: Any, copied_run: Path
+) -> None:
+    priced = invoke("report", copied_run, "--memory", "scratchpad", "--quiet")
+    assert priced.exit_code == 0, priced.output
+    told = invoke("diff", finished_run.path, copied_run).stdout
+    assert "memory: cache → scratchpad" in told
+    assert "Energy is not compared" in told
+
+
+@pytest.mark.parametrize("memory", ["scratchpad", "managed"])
+def test_as_it_runs_is_a_cache_whatever_memory_is_priced(invoke: Invoke, memory: str) -> None:
+    cache, other = (printed(invoke(*MEASURE, "--memory", m, "--json")) for m in ("cache", memory))
+    assert other["answer"] == cache["answer"]
+    assert other["ratios"] == cache["ratios"]
+
+
+def test_counts_beyond_floats_stay_integers() -> None:
+    big = 2**53 + 1
+    rows = [dict.fromkeys(columns("joules"), None) | {"bytedmd_tile": big, "bytes": big}]
+    rows += [dict.fromkeys(columns("joules"), None)]
+    table = Scenarios(None, [], profiles()["jouppi-7nm-hbm2"])._framed(rows)
+    assert table["bytedmd_tile"].tolist() == [big, None]
+    assert int(table["bytes"][0]) == big
 
 
 def test_presets_lists_their_differences(invoke: Invoke) -> None:

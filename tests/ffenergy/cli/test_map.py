@@ -66,6 +66,20 @@ def test_a_directory_holds_table_pictures_and_how_they_were_made(run, tmp_path):
     assert run(*arguments, "--force", "--quiet").output == ""
 
 
+def test_a_saved_run_has_its_own_layers(run, finished_run):
+    for flag in ("--width", "--depth"):
+        result = run(finished_run.path, flag, "2")
+        assert result.exit_code == 2
+        assert "RUN has its own layers" in result.output
+
+
+def test_quiet_leaves_what_programs_read_and_no_empty_folder_is_taken(run):
+    assert len(json.loads(run(*SMALL, "--json", "-q").output)) > 10
+    result = run(*SMALL, "--outdir", "")
+    assert result.exit_code == 2
+    assert "write . for the current one" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

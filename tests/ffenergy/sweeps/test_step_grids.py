@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,8 @@ def test_the_command_writes_one_table_and_the_picture(invoke: Invoke, tmp_path) 
         ("--batch-size 100 --n-train 50", "--batch-size is 100, larger than the 50 training"),
         ("--batch-size 10,20 --n-train 15", "--batch-size is 20, larger than the 15"),
         ("--batch-size 20 --n-train 15 --algorithms ff-greedy", "--batch-size is 20, larger"),
+        ("--batch-size 10,20 --verbose", "--verbose is for one combination"),
+        ("--batch-size 10,20 --scenario the-least", "--scenario is for one combination"),
         ("--batch-size 60001", "larger than the 60000"),
         ("--layer-sizes 784,8 --local-fields 5x5/1x2", "--layer-sizes is 784,8, but --local"),
     ],
@@ -213,4 +216,7 @@ def test_an_interrupted_sweep_keeps_the_combinations_it_has(
     result = invoke("measure", *flags, "--outdir", str(out))
     assert result.exit_code == 130
     assert "interrupted; kept: 1 of 3 combinations" in result.output
-    assert set(pd.read_csv(out / "sweep.csv")["layer_sizes"]) == {"16-8"}
+    table = pd.read_csv(out / "sweep.csv")
+    assert set(table["layer_sizes"]) == {"16-8"}
+    assert set(table["memory"]) == {"cache"}
+    assert json.loads((out / "measure.json").read_text("utf-8"))["memory"] == "cache"
