@@ -113,7 +113,7 @@ def compare(ctx: click.Context, /, *, algorithms: str, **flags: Any) -> None:
 @settings_flags
 @click.pass_context
 def train(ctx: click.Context, /, algorithm: str, *, no_trace: bool, **flags: Any) -> None:
-    r"""Train one algorithm.
+    r"""Train one algorithm; several with commas.
 
     ff is Forward-Forward, ff-greedy the same layer by layer, bp backprop, mono-forward
     Mono-Forward, random the untrained control.
