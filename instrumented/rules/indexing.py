@@ -50,7 +50,7 @@ def read_item(booking: Booking, source: Traced, index: Any) -> Any:
             [(result, None)],
             NO_WORK,
         )
-        if _has_mask(plain):
+        if has_mask(plain):
             booking.ledger.data_dependent.add(entry.index)
         return result
     found = array[plain]
@@ -130,7 +130,7 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
     plain = index
     if not _is_basic(index):
         plain, indices = unwrap_index(booking, index, "storing")
-        if indices or _has_mask(plain):
+        if indices or has_mask(plain):
             _scatter(booking, target, plain, indices, values, operand)
             return
     view = basic_view(array, plain)
@@ -208,7 +208,7 @@ def _scatter(
     reads: list[Share] = [] if operand is None else [(operand, None)]
     reads += [(i, None) for i in indices]
     entry = booking.record("scatter", Kind.SCATTER, reads, [(target, stored)], NO_WORK)
-    if _has_mask(index):
+    if has_mask(index):
         booking.ledger.data_dependent.add(entry.index)
     elif is_known:
         booking.remember(key, entry)
@@ -290,7 +290,7 @@ def _selects_by_copy(index: Any) -> bool:
     return any(isinstance(part, (np.ndarray, bool, np.bool)) for part in _parts(index))
 
 
-def _has_mask(index: Any) -> bool:
+def has_mask(index: Any) -> bool:
     """Return whether Booleans index: they select by copying, as many as are true."""
     return any(
         isinstance(part, (bool, np.bool)) or (isinstance(part, np.ndarray) and part.dtype == bool)

@@ -14,7 +14,7 @@ from instrumented.books.events import Axes, Kind
 from instrumented.books.ledger import Entry
 from instrumented.books.operand import Array
 from instrumented.books.traced import Operand, Traced, plainly
-from instrumented.rules.indexing import selected_elements
+from instrumented.rules.indexing import has_mask, selected_elements
 from instrumented.rules.loops import of_ufunc
 from instrumented.rules.ufunc_work import CONTRACTIONS, element_work, has_work
 from instrumented.rules.unwrap import IMMEDIATES, let_settings_out, unwrap, unwrap_index
@@ -257,6 +257,8 @@ def _at(
     moved = stored * plain_target.itemsize
     reads: list[Share] = [(target, moved), *((i, None) for i in indices), *operands]
     entry = booking.record(name, Kind.SCATTER, reads, [(target, moved)], element * stored)
+    if has_mask(plain_index):
+        booking.ledger.data_dependent.add(entry.index)
     if not isinstance(target, Traced):
         booking.let_out(target, f"{name} into a plain array", moved)
     return None, entry, ()

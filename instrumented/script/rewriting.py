@@ -53,6 +53,9 @@ UNTOUCHED = frozenset(
 )
 """Builtins that call the methods of traced values, which note by themselves what leaves."""
 
+COMPILING = frozenset("cfunc guvectorize jit njit stencil vectorize".split())
+"""Decorators, such as numba's, that compile a function from its code."""
+
 MAY_RETURN_ARRAYS = frozenset("eval getattr max min next pow sum".split())
 
 
@@ -141,6 +144,8 @@ class _Marks(ast.NodeTransformer):
         return self._function(node)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        if any(_last_name(one) in COMPILING for one in node.decorator_list):
+            return node  # who compiles it knows no marks; what it is given leaves
         node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
         node.args.defaults = [self.visit(default) for default in node.args.defaults]
         node.args.kw_defaults = [d and self.visit(d) for d in node.args.kw_defaults]
@@ -226,6 +231,13 @@ def _counts(iterated: ast.expr) -> bool:
             return False
         iterated = iterated.args[0]
     return False
+
+
+def _last_name(node: ast.expr) -> str:
+    """Return ``njit`` of ``numba.njit(cache=True)``."""
+    while isinstance(node, ast.Call):
+        node = node.func
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _is_text(node: ast.expr) -> bool:

@@ -194,9 +194,11 @@ class ScriptArray(TracedArray):
         """Change shape and size in place: the elements are read and written."""
         del refcheck  # others that look into this memory keep what they see
         wanted = shape[0] if len(shape) == 1 else shape
-        grown = np.zeros(wanted, self._array.dtype)
+        flags = self._array.flags
+        order: Any = "F" if flags.f_contiguous and not flags.c_contiguous else "C"
+        grown = np.zeros(wanted, self._array.dtype, order)
         size = min(grown.size, self._array.size)
-        grown.reshape(-1)[:size] = self._array.reshape(-1)[:size]
+        grown.reshape(-1, order=order)[:size] = self._array.reshape(-1, order=order)[:size]
         made = self._booking.wrap_result(grown)
         self._booking.record("resize", Kind.COPY, [(self, None)], [(made, None)], NO_WORK)
         self._array, self._layout = grown, made._layout

@@ -358,6 +358,8 @@ def _enters(kind: type) -> bool:
     """Return whether values of a type are brought in before NumPy gets them."""
     if kind is np.ndarray or kind is deque:
         return True
+    if issubclass(kind, np.poly1d):  # which functions of polynomials answer with another one
+        return False
     return becomes_array(kind) and isinstance(getattr(kind, "__array__", None), FunctionType)
 
 

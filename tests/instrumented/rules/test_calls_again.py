@@ -101,7 +101,8 @@ def test_sizes_that_values_decide_are_looked_at_again(trace):
     np.polymul(one, trace.array(np.array([1.0, 1.0])))  # four coefficients
     np.polymul(trace.array(np.array([0.0, 0.0, 1.0])), trace.array(np.array([1.0, 1.0])))  # two
     assert trace.traffic.bytes_written - before == 32 + 16
-    assert {"insert", "polymul"} <= set(trace.data_dependent["operation"])
+    np.add.at(x, trace.array(np.array([True, False, False, True])), 1.0)
+    assert {"insert", "polymul", "add.at"} <= set(trace.data_dependent["operation"])
 
 
 def test_a_field_of_a_record_is_that_field(trace):

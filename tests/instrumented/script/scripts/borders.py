@@ -42,6 +42,15 @@ import joblib
 print(joblib.hash(np.arange(3)))
 from tqdm import tqdm
 for row in tqdm(np.ones((3, 2)), disable=True): print(row.sum())
+p = np.poly1d([1, 2, 3]); d = np.polyder(p); print(d(2), np.polyint(p), np.polymul(p, p), p(a))
+c = np.array([[0, 1], [2, 3]], order="F"); c.resize((2, 1)); print(c.tolist())
+from numba import njit
+@njit
+def total(values):
+    found = 0.0
+    for value in values: found += value
+    return found
+print(total(a))
 from concurrent.futures import ThreadPoolExecutor
 ex = ThreadPoolExecutor(2)
 print(ex.submit(np.sum, np.arange(4)).result())
