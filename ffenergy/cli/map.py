@@ -295,7 +295,7 @@ def parsed_rules(given: str) -> list[str]:
 
 def parsed_sizes(given: str) -> list[int]:
     """On-chip sizes in bytes, from a range that is doubled through or a list. SettingsError."""
-    if "-" in given:
+    if "-" in given[1:]:  # a sign is no range
         low, _, high = given.partition("-")
         smallest, largest = size(low), size(high)
         if smallest > largest:

@@ -247,7 +247,10 @@ class RunDirectory:
         except FileNotFoundError:
             raise self._no_run() from None
         except (OSError, ValueError) as error:
-            raise RunDirectoryError(f"{path} is not readable as a run: {error}") from error
+            raise RunDirectoryError(
+                f"{path} is not readable as a run: {error}; put the file back, or run the "
+                "measurement again"
+            ) from error
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise RunDirectoryError(
                 f"{path} is not a run of format {FORMAT}; run the measurement again"
@@ -267,10 +270,10 @@ class RunDirectory:
         )
 
     def _damaged(self, name: str, reason: object) -> RunDirectoryError:
-        return RunDirectoryError(
-            f"{self.path / name} is damaged: {reason}; put the file back, or run the measurement "
-            "again"
-        )
+        remedy = "put the file back, or run the measurement again"
+        if name not in (*MEASURED, self.folder.document) and self.folder.document == "run.json":
+            remedy = f"put the file back; `ffenergy report {self.path}` builds it again"
+        return RunDirectoryError(f"{self.path / name} is damaged: {reason}; {remedy}")
 
     def files(self) -> list[str]:
         """Names of the files that the run wrote, or that are there where it recorded nothing."""

@@ -80,7 +80,7 @@ def _creation(call: Call) -> Moved:
 def _full(call: Call) -> Moved:
     """The model is not read, a fill value of its own memory is."""
     fill = call.get("fill_value")
-    reads = [(operand, None) for operand in call.operands if operand is fill]
+    reads = [(fill, None)] if any(operand is fill for operand in call.operands) else []
     return Moved(Kind.COPY if reads else Kind.CREATE, reads, [(call.results[0], None)])
 
 

@@ -157,6 +157,17 @@ def test_diff_compares_no_energies_of_two_memories(
     assert "Energy is not compared" in told
 
 
+def test_a_damaged_table_of_prices_is_told_who_builds_it_again(
+    invoke: Invoke, finished_run: Any, copied_run: Path
+) -> None:
+    (copied_run / "steps.csv").write_text("algorithm\n")
+    told = invoke("diff", finished_run.path, copied_run)
+    assert told.exit_code == 4
+    assert f"`ffenergy report {copied_run}` builds it again" in told.output
+    assert invoke("report", copied_run, "--quiet").exit_code == 0
+    assert invoke("diff", finished_run.path, copied_run).exit_code == 0
+
+
 @pytest.mark.parametrize("memory", ["scratchpad", "managed"])
 def test_as_it_runs_is_a_cache_whatever_memory_is_priced(invoke: Invoke, memory: str) -> None:
     cache, other = (printed(invoke(*MEASURE, "--memory", m, "--json")) for m in ("cache", memory))

@@ -84,6 +84,7 @@ def test_quiet_leaves_what_programs_read_and_no_empty_folder_is_taken(run):
     ("arguments", "message"),
     [
         (["--on-chip", "5 apples"], "--on-chip has '5 apples'; give a number with KiB"),
+        (["--on-chip", "-5"], "--on-chip has '-5'; give a number with KiB"),
         (["--on-chip", "16MiB-4MiB"], "16MiB is larger than 4MiB; turn them round"),
         (["--on-chip", "2000GiB"], "1 TiB at most"),
         (["--batch-size", "0"], "--batch-size has '0'; give whole numbers"),

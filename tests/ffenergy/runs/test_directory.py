@@ -87,7 +87,7 @@ def test_a_check_leaves_the_older_run_alone(tmp_path: Path) -> None:
 
 
 BROKEN = {
-    "run.json": ("{", "not readable as a run"),
+    "run.json": ("{", "put the file back, or run the measurement again"),
     "traffic.csv": ("a,b\n1,2\n", "lacks the columns algorithm"),
     "history.csv": ("", "not readable as a table"),
     "weights.npz": ("PK nonsense", "not readable as arrays"),

@@ -105,6 +105,12 @@ def test_sizes_that_values_decide_are_looked_at_again(trace):
     assert {"insert", "polymul", "add.at"} <= set(trace.data_dependent["operation"])
 
 
+def test_a_fill_value_is_read_once(trace):
+    x = trace.array(np.arange(4.0))
+    np.full_like(x, x)  # the model is x too, and is not read
+    assert trace.traffic.bytes_read == 32
+
+
 def test_a_field_of_a_record_is_that_field(trace):
     records = trace.array(np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]))
     assert records[0]["b"].escape() == 2.0
