@@ -224,29 +224,28 @@ class Book:
         """The answer as it runs over the book's base, whatever memory `prices` are of."""
         if self.ways is None:
             return self.answers.get((self.base, SCENARIOS[AS_IT_RUNS][0]))
-        parts = self.ways.as_it_runs.decomposition
-        measure = f"energy_{self.unit}"
-        parts = parts[(parts["scope"] == self.base) & (parts["measure"] == measure)]
-        if parts.empty:
-            return None
-        told = f"{SCOPES[self.base]}, {AS_IT_RUNS}, under {self.headline}"
-        return answer(parts, measure, UNITS[self.unit], told)
+        return self._answer(self._energies(self.ways.as_it_runs.decomposition), AS_IT_RUNS)
 
     def well_built_parts(self, scope: str | None = None) -> pd.DataFrame:
         """Energy of well built Forward-Forward less backprop in parts; by default over the base."""
         parts = self.ways.parts if self.ways else pd.DataFrame()
-        if parts.empty:
-            return parts
-        measure = f"energy_{self.unit}"
-        return parts[(parts["scope"] == (scope or self.base)) & (parts["measure"] == measure)]
+        return parts if parts.empty else self._energies(parts, scope)
 
     @cached_property
     def well_built_answer(self) -> Answer | None:
         """The answer where both rules are well built, over the book's base; None without both."""
-        parts = self.well_built_parts()
+        return self._answer(self.well_built_parts(), WELL_BUILT)
+
+    def _energies(self, parts: pd.DataFrame, scope: str | None = None) -> pd.DataFrame:
+        """The rows of a decomposition that are energies; by default over the base."""
+        measure = f"energy_{self.unit}"
+        return parts[(parts["scope"] == (scope or self.base)) & (parts["measure"] == measure)]
+
+    def _answer(self, parts: pd.DataFrame, scenario: str) -> Answer | None:
+        """What parts over the base say of a scenario; None without any."""
         if parts.empty:
             return None
-        told = f"{SCOPES[self.base]}, {WELL_BUILT}, under {self.headline}"
+        told = f"{SCOPES[self.base]}, {scenario}, under {self.headline}"
         return answer(parts, f"energy_{self.unit}", UNITS[self.unit], told)
 
     @cached_property

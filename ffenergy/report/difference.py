@@ -40,8 +40,9 @@ class ComparedRun:
     @property
     def memory(self) -> str:
         """The memory that its energies are of; empty without prices."""
-        known = self.energy is not None and not self.energy.empty and "memory" in self.energy
-        return str(self.energy["memory"].iloc[0]) if known and self.energy is not None else ""
+        if self.energy is None or self.energy.empty or "memory" not in self.energy:
+            return ""
+        return str(self.energy["memory"].iloc[0])
 
     @cached_property
     def moved(self) -> dict[tuple[str, ...], int]:

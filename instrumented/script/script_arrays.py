@@ -48,14 +48,13 @@ IN_PLACE = [name for name in BINARY if name != "divmod"]
 AGAIN = (InstrumentError, TypeError, ValueError, IndexError)
 """Errors before anything was written: the call is repeated on plain values, which decides."""
 
+SHOWN_TO_ALL = frozenset("__array_interface__ __array_struct__".split())
+"""Attributes of NumPy's arrays that look like Python's own but hold values."""
+
 
 def again(function: Any, error: Exception) -> bool:
     """Whether a call is to be repeated: not if it ran on plain values already, which decided."""
     return function in RULES or isinstance(error, InstrumentError)
-
-
-SHOWN_TO_ALL = frozenset("__array_interface__ __array_struct__".split())
-"""Attributes of NumPy's arrays that look like Python's own but hold values."""
 
 
 def counted_ufunc(

@@ -42,7 +42,7 @@ def _in_thread(args: threading.ExceptHookArgs) -> None:
     shown = traceback.TracebackException(
         args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
     )
-    print(f"Exception in thread {name}:\n{''.join(shown.format())}", end="", file=sys.stderr)  # noqa: T201
+    sys.stderr.write(f"Exception in thread {name}:\n{''.join(shown.format())}")
 
 
 def _member(name: str) -> Any:
