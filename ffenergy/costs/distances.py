@@ -20,6 +20,7 @@ CAPACITIES: Final = tuple(
 WHOSE: Final = ["digest", "accounting", "memory", "grain"]
 ALLOCATED: Final = "bytes_allocated"
 MOVED: Final = ["bytes_read", "bytes_written"]
+SUMS: Final = [*MOVED, ALLOCATED, "bytedmd"]
 
 
 @dataclass(frozen=True)
@@ -53,25 +54,31 @@ class Distances:
 
 
 def distances(costs: Mapping[str, StepCosts]) -> Distances:
-    """Put the tables of all analyses, by digest, into one."""
-    sums = [*MOVED, ALLOCATED, "bytedmd"]
-    names, places, tables = [], [], []
-    count = 0
+    """Put the tables of all analyses, by digest, into one, sorted by place and distance."""
+    numbers: dict[tuple[str, ...], int] = {}
+    parts = []
     for digest, step in costs.items():
         for key, analysis in step.analyses.items():
-            table = analysis.sums
-            met = np.unique(table["place"])  # operations of one layer, phase and role go together
-            named = analysis.places[list(PLACE)].iloc[met]
-            numbers = np.zeros(len(analysis.places), np.int64)
-            numbers[met] = count + named.groupby(list(PLACE), sort=False).ngroup()
-            distinct = named.drop_duplicates()
-            count += len(distinct)
-            names += [(digest, *key)] * len(distinct)
-            places.append(distinct)
-            tables.append(table.assign(place=numbers[table["place"]]))
-    added = pd.concat(tables).groupby(["place", "distance"])[sums].sum().reset_index()
-    whose = pd.DataFrame(names, columns=WHOSE)
-    return Distances(pd.concat([whose, pd.concat(places, ignore_index=True)], axis=1), added)
+            named = list(zip(*(analysis.places[name].tolist() for name in PLACE), strict=True))
+            mine = np.zeros(len(named), np.int64)
+            for number in np.unique(analysis.sums["place"]).tolist():
+                # operations of one layer, phase and role go together
+                whose = (digest, *key, *named[number])
+                mine[number] = numbers.setdefault(whose, len(numbers))
+            parts.append(_added_up(mine, analysis.sums))
+    columns = dict(zip(["place", "distance", *SUMS], np.concatenate(parts, axis=1), strict=True))
+    return Distances(pd.DataFrame(list(numbers), columns=[*WHOSE, *PLACE]), pd.DataFrame(columns))
+
+
+def _added_up(places: np.ndarray, sums: pd.DataFrame) -> np.ndarray:
+    """Add up sums under other numbers of places; rows are place, distance and SUMS, sorted."""
+    place, distance = places[sums["place"].to_numpy()], sums["distance"].to_numpy()
+    order = np.lexsort((distance, place))
+    place, distance = place[order], distance[order]
+    is_new = (np.diff(place, prepend=-1) != 0) | (np.diff(distance, prepend=COLD) != 0)
+    first = np.flatnonzero(is_new)
+    added = [np.add.reduceat(sums[name].to_numpy()[order], first) for name in SUMS]
+    return np.stack([place[first], distance[first], *added])
 
 
 def reuse(found: Distances) -> pd.DataFrame:
@@ -84,8 +91,7 @@ def reuse(found: Distances) -> pd.DataFrame:
         "distance_from_bytes": np.where(special, distance, low),
         "distance_to_bytes": np.where(special, distance, high),
     }
-    sums = [*MOVED, ALLOCATED, "bytedmd"]
-    table = found.sums.assign(**bins).groupby(["place", *bins])[sums].sum()
+    table = found.sums.assign(**bins).groupby(["place", *bins])[SUMS].sum()
     return found.named(table.reset_index())
 
 
