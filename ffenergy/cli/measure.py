@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import pandas as pd
@@ -49,6 +49,8 @@ from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.sweeps.step_grids import AXES, grid, sweep
 
+STEPS: Final = 2
+
 
 def measurable(kind: type[Rule]) -> bool:
     """Whether a rule has training steps of hidden layers to measure."""
@@ -68,7 +70,7 @@ def measurable(kind: type[Rule]) -> bool:
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    default=2,
+    default=STEPS,
     show_default=True,
     help="Steps to run. Full batches are all alike, so the figures of one do not change.",
 )
@@ -136,6 +138,7 @@ def measure(
     # in a sweep a dtype without a price leaves energies empty; a single step must be priced
     profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
     single = {"--fail-if": conditions, "--verbose": verbose, "--scenario": scenario != AS_IT_RUNS}
+    single |= {"--steps": steps != STEPS}
     for flag in [flag for flag, given in single.items() if given and len(cells) > 1]:
         raise SettingsError(f"{flag} is for one combination; leave the lists or it out")
     if auto:

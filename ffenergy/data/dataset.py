@@ -49,13 +49,13 @@ def held_out(data: Dataset, count: int) -> Dataset:
         return data
     if data.n_validation:
         raise SettingsError(
-            f"n_validation is {count}, but the data has {data.n_validation} images held out already"
+            f"{count} images are to be held out, but {data.n_validation} are held out already"
         )
     left = len(data.train_images) - count
     if left < 1:
         raise SettingsError(
-            f"n_validation is {count}, but the data has {len(data.train_images)} training images; "
-            f"hold out fewer"
+            f"{count} images are to be held out, but the data has {len(data.train_images)} "
+            "training images; hold out fewer"
         )
     return replace(
         data,

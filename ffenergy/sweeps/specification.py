@@ -44,7 +44,7 @@ ELSEWHERE: Final = {"seed": "seeds", "n_validation": "validation"}
 KINDS: Final[dict[str, tuple[type, str]]] = {
     "preset": (str, "the name of a preset"),
     "algorithms": (list, "a list of learning rules, such as ff and bp"),
-    "seeds": (list, "a list of whole numbers"),
+    "seeds": (list, "a list of whole numbers from 0 up"),
     "validation": (int, "a number of images"),
     "trace": (bool, "true or false"),
     "fixed": (dict, "a table of settings"),
@@ -110,8 +110,9 @@ def parse(document: Mapping[str, Any]) -> Specification:
     auto = fixed.get("in_flight") == AUTO
     with _at("[fixed]"):
         base = base.replace(**_without_auto(fixed))
-    with _at("validation"):
-        base = base.replace(n_validation=n_validation)
+    if n_validation < 0:
+        raise SpecificationError(f"validation is {n_validation}; it must be at least 0")
+    base = base.replace(n_validation=n_validation)
     combinations = [*_grids(document, algorithms, len(seeds)), *_cells(document, algorithms)]
     if not combinations:
         combinations = [_Combination("[fixed]", algorithms, {})]

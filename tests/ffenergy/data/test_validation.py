@@ -56,7 +56,7 @@ def test_holding_out_everything_is_refused(count: int, told: str) -> None:
 
 
 def test_a_split_is_not_split_again() -> None:
-    with pytest.raises(SettingsError, match="8 images held out already"):
+    with pytest.raises(SettingsError, match="8 are held out already"):
         held_out(held_out(data(), 8), 4)
 
 

@@ -74,6 +74,8 @@ BAD = {
     "validation in the grid": (HEAD + "[fixed]\nn_validation = 1", "write validation = "),
     "no seeds": (HEAD + "seeds = []", "seeds is empty"),
     "a seed that is none": (HEAD + "seeds = [0.5]", "seeds has 0.5"),
+    "a seed below 0": (HEAD + "seeds = [-1]", "seeds has -1; it must be a list of whole"),
+    "less than none held out": (HEAD + "validation = -5", "validation is -5; it must be at least"),
     "trace as a number": (HEAD + "trace = 1", "true or false"),
     "unknown data set": (HEAD + '[fixed]\ndataset = "cats"', "[fixed]: dataset is 'cats'"),
     "not TOML": ("preset = ", "not TOML"),

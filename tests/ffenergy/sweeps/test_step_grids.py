@@ -180,6 +180,7 @@ def test_the_command_writes_one_table_and_the_picture(invoke: Invoke, tmp_path) 
         ("--batch-size 20 --n-train 15 --algorithms ff-greedy", "--batch-size is 20, larger"),
         ("--batch-size 10,20 --verbose", "--verbose is for one combination"),
         ("--batch-size 10,20 --scenario the-least", "--scenario is for one combination"),
+        ("--batch-size 10,20 --steps 5", "--steps is for one combination"),
         ("--batch-size 60001", "larger than the 60000"),
         ("--layer-sizes 784,8 --local-fields 5x5/1x2", "--layer-sizes is 784,8, but --local"),
     ],
