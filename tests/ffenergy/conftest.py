@@ -1,10 +1,13 @@
-"""A page read as a file."""
+"""What tests of ffenergy share: a page read as a file, gradients against central differences."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -76,3 +79,42 @@ class PageReader(HTMLParser):
 @pytest.fixture(scope="session")
 def read_page() -> type[PageReader]:
     return PageReader
+
+
+@pytest.fixture
+def capture() -> Callable[[Sequence[Any]], dict[str, np.ndarray]]:
+    """Of layers, by name: the gradient that each finds, instead of an update of its weights."""
+
+    def captured(layers: Sequence[Any]) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        rng = np.random.default_rng(7)
+        for layer in layers:
+            layer.bias[:] = rng.normal(size=layer.width)  # no case rests on the kink of ReLU
+            layer.update = lambda rate, layer=layer: found.update(
+                {layer.name: layer.gradient.copy()}
+            )
+        return found
+
+    return captured
+
+
+@pytest.fixture
+def assert_is_gradient() -> Callable[..., None]:
+    """Hold what was found against central differences of a loss in every one of its values."""
+    step = 1e-6
+
+    def held(
+        found: np.ndarray, loss: Callable[[], float], values: np.ndarray, atol: float = 1e-8
+    ) -> None:
+        expected = np.empty_like(values)
+        for k in range(values.size):
+            kept = values[k]
+            values[k] = kept + step
+            above = loss()
+            values[k] = kept - step
+            expected[k] = (above - loss()) / (2 * step)
+            values[k] = kept
+        assert np.abs(expected).max() > 1e-3
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=atol)
+
+    return held

@@ -15,7 +15,6 @@ from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.settings import Settings
 from instrumented import Untraced
 
-STEP = 1e-6
 ROWS = 4
 # 5x5 pixels: 2x2 fields of 3x3 that overlap by one pixel, 3 channels; then one field of all 4
 SETTINGS = Settings.from_preset("paper-local").replace(
@@ -107,30 +106,8 @@ def test_a_single_field_of_everything_is_a_dense_layer():
     np.testing.assert_array_equal(layer.weights[0], dense.weights)
 
 
-def capture(layers):
-    """Keep every layer's gradient instead of updating its weights."""
-    found = {}
-    for layer in layers:
-        layer.bias[:] = rng().normal(size=layer.width)  # no case rests on the kink of ReLU
-        layer.update = lambda rate, layer=layer: found.update({layer.name: layer.gradient.copy()})
-    return found
-
-
-def assert_is_gradient(found, loss, values):
-    expected = np.empty_like(values)
-    for k in range(values.size):
-        kept = values[k]
-        values[k] = kept + STEP
-        above = loss()
-        values[k] = kept - STEP
-        expected[k] = (above - loss()) / (2 * STEP)
-        values[k] = kept
-    assert np.abs(expected).max() > 1e-3
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
-
-
 @pytest.mark.parametrize("passes", ["joined", "separate"])
-def test_forward_forward_gradient(passes):
+def test_forward_forward_gradient(passes, capture, assert_is_gradient):
     images = rng().random((9, 25))
     chosen = SETTINGS.replace(passes=passes, peer_strength=0.0, weight_decay=0.1)
     ff = ForwardForward(
@@ -153,7 +130,7 @@ def test_forward_forward_gradient(passes):
         assert_is_gradient(found[layer.name], loss, layer.values)
 
 
-def test_backprop_gradient():
+def test_backprop_gradient(capture, assert_is_gradient):
     images, index = rng().random((9, 25)), np.array([8, 0, 3, 5])
     targets = np.eye(10)[rng().integers(0, 10, 9)]
     bp = Backprop(

@@ -13,7 +13,6 @@ from ffenergy.rules.kit.head_stage import SoftmaxHead
 from ffenergy.settings import Settings
 from instrumented import Untraced
 
-STEP = 1e-6
 ROWS = 4
 
 
@@ -21,28 +20,6 @@ def settings(**overrides):
     return Settings.from_preset("quick").replace(
         layer_sizes=(6, 5, 4), batch_size=ROWS, dtype="float64", **overrides
     )
-
-
-def capture(layers):
-    """Keep every layer's gradient instead of updating its weights."""
-    found = {}
-    rng = np.random.default_rng(7)
-    for layer in layers:
-        layer.bias[:] = rng.normal(size=layer.width)  # no case rests on the kink of ReLU
-        layer.update = lambda rate, layer=layer: found.update({layer.name: layer.gradient.copy()})
-    return found
-
-
-def numerical(loss, values):
-    gradient = np.empty_like(values)
-    for k in range(values.size):
-        kept = values[k]
-        values[k] = kept + STEP
-        above = loss()
-        values[k] = kept - STEP
-        gradient[k] = (above - loss()) / (2 * STEP)
-        values[k] = kept
-    return gradient
 
 
 def data():
@@ -59,7 +36,9 @@ def decay(layer, strength):
 @pytest.mark.parametrize("passes", ["joined", "separate"])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 @pytest.mark.parametrize("way", ["eager", "deferred"])
-def test_forward_forward(goodness, normalization, passes, weight_decay, way):
+def test_forward_forward(
+    goodness, normalization, passes, weight_decay, way, capture, assert_is_gradient
+):
     images, _, index = data()
     chosen = settings(
         goodness=goodness, normalization=normalization, passes=passes, normalize_as=way,
@@ -85,13 +64,11 @@ def test_forward_forward(goodness, normalization, passes, weight_decay, way):
                 total += np.sum(np.log1p(np.exp(-cases.signs * logit)))
             return total / (2 * ROWS) + decay(layer, weight_decay)
 
-        expected = numerical(loss, layer.values)
-        assert np.abs(expected).max() > 1e-3
-        np.testing.assert_allclose(found[layer.name], expected, rtol=1e-5, atol=1e-8)
+        assert_is_gradient(found[layer.name], loss, layer.values)
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_backprop(weight_decay):
+def test_backprop(weight_decay, capture, assert_is_gradient):
     images, targets, index = data()
     bp = Backprop(
         Untraced(), settings(weight_decay=weight_decay), images, targets, targets.argmax(1),
@@ -110,12 +87,10 @@ def test_backprop(weight_decay):
         return fit + sum(decay(layer, weight_decay) for layer in bp.layers)
 
     for layer in bp.layers:
-        expected = numerical(loss, layer.values)
-        assert np.abs(expected).max() > 1e-3
-        np.testing.assert_allclose(found[layer.name], expected, rtol=1e-5, atol=1e-8)
+        assert_is_gradient(found[layer.name], loss, layer.values)
 
 
-def test_softmax_head():
+def test_softmax_head(capture, assert_is_gradient):
     features, targets, index = data()
     head = SoftmaxHead(
         Untraced(), settings(head_weight_decay=0.1), features, targets, np.random.default_rng(0)
@@ -129,6 +104,4 @@ def test_softmax_head():
         fit = np.mean(np.log(np.sum(np.exp(scores), axis=1)) - chosen)
         return fit + decay(head.layer, 0.1)
 
-    np.testing.assert_allclose(
-        found["head"], numerical(loss, head.layer.values), rtol=1e-5, atol=1e-8
-    )
+    assert_is_gradient(found["head"], loss, head.layer.values)
