@@ -12,14 +12,13 @@ import numpy as np
 from instrumented.books.booking import Booking
 from instrumented.books.traced import SLOTS, traced
 from instrumented.errors import UncountedOperationError
+from instrumented.flat import TracedFlat, store_flat
 from instrumented.rules.functions import change_in_place
 from instrumented.rules.indexing import (
     convert,
-    flat_view,
     read_item,
     refuse_swaps_in_c,
     reinterpret,
-    store_flat,
     store_item,
 )
 from instrumented.rules.ufuncs import power, run_ufunc
@@ -248,13 +247,13 @@ class TracedArray(TracedValues):
 
     @property
     def flat(self) -> Any:
-        """The elements as one axis: a view; refused where NumPy could give none."""
-        return flat_view(self._booking, self)
+        """An iterator over the elements in C order, which takes indices too."""
+        return TracedFlat(self)
 
     @flat.setter
     def flat(self, values: Any) -> None:
         """Write values, over and over, to the elements in order."""
-        store_flat(self._booking, self, values)
+        store_flat(self, values)
 
     @property
     def real(self) -> Any:

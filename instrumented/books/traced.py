@@ -81,6 +81,24 @@ def memory_of(operand: Operand) -> Array:
     return operand._held() if isinstance(operand, Traced) else operand
 
 
+class Elements:
+    """The elements of a traced array as something else than an array: ``x.flat``.
+
+    Attributes:
+        iterator: NumPy's own iterator over them.
+        whole: the traced array that they are of.
+    """
+
+    __slots__ = ("iterator", "whole")
+
+    iterator: Any
+    whole: Any
+
+    def as_array(self) -> Any:
+        """Return them as a traced array of one axis, which they become as an operand."""
+        raise NotImplementedError
+
+
 def plainly(operand: Any) -> Any:
     """Return the plain values of an operand, which may be plain already."""
     return plain_of(operand) if isinstance(operand, Traced) else operand

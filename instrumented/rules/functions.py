@@ -9,7 +9,7 @@ import numpy as np
 
 from instrumented.books.booking import Booking, Share
 from instrumented.books.ledger import Entry
-from instrumented.books.traced import Operand, Traced, layout_of, memory_of, plainly
+from instrumented.books.traced import Elements, Operand, Traced, layout_of, memory_of, plainly
 from instrumented.errors import UncountedOperationError
 from instrumented.rules import (  # noqa: F401 - their rules register themselves
     elementwise,
@@ -133,6 +133,8 @@ class _Given:
             self.bare = memory_of
         parameters = rule.parameters
         named = parameters.named(rule.name, args, kwargs)
+        if rule.writes and isinstance(next(iter(named.values()), None), Elements):
+            raise TypeError("argument 1 must be numpy.ndarray, not numpy.flatiter")
         plain: dict[str, Any] = {}
         for name, value in named.items():
             role = parameters.role(name)
@@ -188,7 +190,7 @@ class _Given:
             return value
         if value is None or value is np._NoValue:
             return value
-        if isinstance(value, (Traced, list, tuple)) or type(value) is np.ndarray:
+        if isinstance(value, (Traced, Elements, list, tuple)) or type(value) is np.ndarray:
             operand = as_array(self._booking, value, self._name)
         elif isinstance(value, np.ndarray):
             raise UncountedOperationError(

@@ -36,7 +36,7 @@ def read_item(booking: Booking, source: Traced, index: Any) -> Any:
         found = array[index]
         if type(found) is np.ndarray:
             return booking.view(source, found)
-        return _element(booking, source, index, found)
+        return take_element(booking, source, index, found)
     if isinstance(index, Traced) and booking_of(index) is booking and plain_of(index).ndim:
         return _gather(booking, source, index)
     plain, indices = unwrap_index(booking, index, "indexing")
@@ -55,7 +55,7 @@ def read_item(booking: Booking, source: Traced, index: Any) -> Any:
         return result
     found = array[plain]
     if not isinstance(found, np.ndarray):
-        return _element(booking, source, plain, found, indices)
+        return take_element(booking, source, plain, found, indices)
     for position in indices:  # it would show in the view's address
         if isinstance(position, Traced):
             booking.want_out(position, "the position of a view")
@@ -80,7 +80,7 @@ def _gather(booking: Booking, source: Traced, index: Traced) -> Any:
     return result
 
 
-def _element(
+def take_element(
     booking: Booking, source: Traced, index: Any, found: Any, indices: list[Any] | None = None
 ) -> Any:
     """Trace one element taken out: a value of its own, copied as NumPy does."""
@@ -260,25 +260,6 @@ def convert(
             entry = booking.record("astype", Kind.COPY, reads, [(result, None)], NO_WORK)
             booking.remember(key, entry)
     return result
-
-
-def flat_view(booking: Booking, source: Traced) -> Any:
-    """Return the elements of a contiguous array as one axis."""
-    array = plain_of(source)
-    if not array.flags.c_contiguous:
-        raise UncountedOperationError(
-            "flat is counted for contiguous arrays; use ravel(), which may copy, instead"
-        )
-    return booking.wrap(array.reshape(-1), booking.role(source))
-
-
-def store_flat(booking: Booking, target: Traced, values: Any) -> None:
-    """Do ``target.flat = values``: values are read once, however often they are written."""
-    plain, operand = unwrap(booking, values, "storing")
-    plain_of(target).flat = plain
-    reads: list[Share] = [] if operand is None else [(operand, None)]
-    kind = Kind.COPY if reads else Kind.CREATE
-    booking.record("store", kind, reads, [(target, None)], NO_WORK)
 
 
 def _parts(index: Any) -> tuple[Any, ...]:

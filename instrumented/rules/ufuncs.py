@@ -13,7 +13,7 @@ from instrumented.books.counters import Work
 from instrumented.books.events import Axes, Kind
 from instrumented.books.ledger import Entry
 from instrumented.books.operand import Array
-from instrumented.books.traced import Operand, Traced, plainly
+from instrumented.books.traced import Elements, Operand, Traced, plainly
 from instrumented.rules.indexing import has_mask, selected_elements
 from instrumented.rules.loops import of_ufunc
 from instrumented.rules.ufunc_work import CONTRACTIONS, element_work, has_work
@@ -118,6 +118,8 @@ def _run(
         if mask is not None:
             merged = [(t, None) for t in targets if merges and t is not None]
             masked = [(mask, None), *merged]
+    if any(isinstance(target, Elements) for target in targets):
+        raise TypeError("return arrays must be of ArrayType")
     if any(target is not None for target in targets):
         kwargs["out"] = tuple(
             None if target is None else unwrap(booking, target, name)[0] for target in targets

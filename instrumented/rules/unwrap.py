@@ -9,7 +9,7 @@ import numpy as np
 from instrumented.books.booking import Booking, Share
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
-from instrumented.books.traced import Operand, Traced, booking_of, plain_of
+from instrumented.books.traced import Elements, Operand, Traced, booking_of, plain_of
 from instrumented.errors import UncountedOperationError
 
 IMMEDIATES = frozenset((bool, int, float, complex, *np.sctypeDict.values()))
@@ -25,7 +25,7 @@ def unwrap(booking: Booking, value: Any, operation: str) -> tuple[Any, Operand |
     kind = type(value)
     if kind in IMMEDIATES:
         return value, None
-    if kind is np.ndarray or kind in (list, tuple):
+    if kind is np.ndarray or kind in (list, tuple) or isinstance(value, Elements):
         array = as_array(booking, value, operation)
         if isinstance(array, Traced):
             return plain_of(array), array
@@ -43,6 +43,9 @@ def as_array(booking: Booking, value: Any, operation: str) -> Operand:
 
     A list with traced values in it is put together in the trace, as ``numpy.stack`` would.
     """
+    if isinstance(value, Elements):
+        elements: Operand = value.as_array()
+        return elements
     if not isinstance(value, (list, tuple)):
         array: Operand = value
         return array
@@ -70,6 +73,9 @@ def strip(value: Any, inside: list[Traced]) -> Any:
         return [strip(item, inside) for item in value]
     if isinstance(value, dict):
         return {key: strip(item, inside) for key, item in value.items()}
+    if isinstance(value, Elements):
+        inside.append(value.whole)
+        return value.iterator
     return value
 
 

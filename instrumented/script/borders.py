@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from instrumented.books.traced import Traced
+from instrumented.books.traced import Elements, Traced
 from instrumented.script import rewriting
 from instrumented.script.numpy_modules import Function, NumpyModules, Ufunc
 from instrumented.script.own import Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
+from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.tracing import ScriptTrace
 
 READERS = frozenset(
@@ -149,7 +150,9 @@ class Borders:
 
     def _type(self, value: Any) -> type:
         kind = type(value)
-        return self._trace.plain_type(value) if issubclass(kind, Traced) else kind
+        if issubclass(kind, Traced):
+            return self._trace.plain_type(value)
+        return np.flatiter if kind is ScriptFlat else kind
 
     # ---- what leaves -------------------------------------------------------------------
 
@@ -174,7 +177,7 @@ class Borders:
         elif kind is BuiltinFunctionType:
             owner = function.__self__
             module = owner.__name__ if type(owner) is ModuleType else type(owner).__module__
-            if module.partition(".")[0] in MOVERS or isinstance(owner, Traced):
+            if module.partition(".")[0] in MOVERS or isinstance(owner, (Traced, Elements)):
                 return function
         elif kind.__module__.partition(".")[0] in MOVERS_AND_NUMPY or runs_python(kind):
             return function

@@ -9,8 +9,12 @@ import numpy as np
 
 from instrumented.array import TracedArray
 from instrumented.books.traced import Traced
+from instrumented.errors import InstrumentError
 from instrumented.rules.unwrap import strip
 from instrumented.scalar import ScalarValues, TracedScalar
+
+AGAIN = (InstrumentError, TypeError, ValueError, IndexError)
+"""Errors before anything was written: the call is repeated on plain values, which decides."""
 
 DATES = "mM"
 SAY_YES_OR_NO = frozenset((np.allclose, np.array_equal, np.array_equiv))

@@ -26,6 +26,7 @@ from instrumented.rules.known import call_function
 from instrumented.rules.traffic_rules import RULES
 from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.script.leaving import (
+    AGAIN,
     answered,
     becomes_array,
     defers,
@@ -36,6 +37,7 @@ from instrumented.script.leaving import (
     stripped,
 )
 from instrumented.script.own import Whose
+from instrumented.script.script_flat import ScriptFlat
 from instrumented.values import TracedValues
 
 UNARY = "neg pos abs invert".split()
@@ -44,9 +46,6 @@ BINARY = """
 """.split()
 COMPARISONS = "lt le gt ge eq ne".split()
 IN_PLACE = [name for name in BINARY if name != "divmod"]
-
-AGAIN = (InstrumentError, TypeError, ValueError, IndexError)
-"""Errors before anything was written: the call is repeated on plain values, which decides."""
 
 SHOWN_TO_ALL = frozenset("__array_interface__ __array_struct__".split())
 """Attributes of NumPy's arrays that look like Python's own but hold values."""
@@ -159,11 +158,10 @@ class ScriptArray(TracedArray):
 
     @property
     def flat(self) -> Any:
-        """The elements as one axis."""
-        self._booking.look()
-        if self._array.flags.c_contiguous:
-            return TracedArray.flat.fget(self)  # type: ignore[attr-defined]
-        return let_out(self, "flat of an array with gaps").flat
+        """An iterator over the elements."""
+        if self._booking.look():
+            return let_out(self, "a library: flat").flat
+        return ScriptFlat(self)
 
     @flat.setter
     def flat(self, values: Any) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 
 from instrumented.books.traced import Traced, plain_of
 from instrumented.scalar import ScalarValues, TracedScalar
-from instrumented.script.leaving import handed, let_out, stripped
-from instrumented.script.script_arrays import AGAIN, BINARY, COMPARISONS, UNARY, ScriptArray
+from instrumented.script.leaving import AGAIN, handed, let_out, stripped
+from instrumented.script.script_arrays import BINARY, COMPARISONS, UNARY, ScriptArray
 
 
 class ScriptScalar(ScalarValues):

@@ -21,8 +21,9 @@ from instrumented.books.traced import Traced
 from instrumented.rules.known import call_function
 from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.script.callers import NOWHERE, Callers, Seen, Site
-from instrumented.script.leaving import TRACED_KINDS, answered, becomes_array
-from instrumented.script.script_arrays import AGAIN, ScriptArray, again, counted_ufunc
+from instrumented.script.leaving import AGAIN, TRACED_KINDS, answered, becomes_array
+from instrumented.script.script_arrays import ScriptArray, again, counted_ufunc
+from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.script_scalars import plain_kind, scalar_of
 from instrumented.trace import Trace
 
@@ -182,6 +183,8 @@ class ScriptTrace(Trace):
         elif kind is dict:
             for item in value.values():
                 self._note(item, how)
+        elif kind is ScriptFlat:
+            return _out(value.whole, how).flat
         return value
 
     def _note(self, value: Any, how: str) -> None:
@@ -367,7 +370,7 @@ def _holds(values: Any, depth: int = 3) -> bool:
     """Return whether there is a traced value in nested tuples, lists and dicts."""
     for value in values:
         kind = type(value)
-        if issubclass(kind, Traced):
+        if issubclass(kind, Traced) or kind is ScriptFlat:
             return True
         if depth and (
             (kind in (list, tuple) and _holds(value, depth - 1))

@@ -41,8 +41,8 @@ def traced(name: str) -> tuple[str, Finished]:
 @pytest.mark.parametrize(
     "name",
     [
-        "borders", "chunker", "classes", "eqprop", "errors", "files", "frames", "functions", "km",
-        "libraries", "objects", "reber", "scalars",
+        "borders", "chunker", "classes", "eqprop", "errors", "files", "flat", "frames", "functions",
+        "km", "libraries", "objects", "reber", "scalars",
     ],
 )  # fmt: skip
 def test_output_is_equal(name, monkeypatch):
