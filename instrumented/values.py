@@ -9,6 +9,7 @@ import numpy as np
 from instrumented.books.operand import Array
 from instrumented.books.traced import Traced, traced
 from instrumented.methods import Methods
+from instrumented.rules.dispatching import RUN_THROUGH, take_back_elements
 from instrumented.rules.known import call_function, is_axes
 from instrumented.rules.ufuncs import COUNTED_BY_INDEX, run_ufunc
 from instrumented.rules.unwrap import IMMEDIATES
@@ -92,6 +93,8 @@ class TracedValues(Methods):
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Run a NumPy function and book it; where all is known of the call, only count it."""
+        if types and function in RUN_THROUGH:
+            take_back_elements(self._booking, function, args, kwargs)
         return call_function(self._booking, function, args, kwargs, by_method=not types)
 
     # ---- ways out ----------------------------------------------------------------------

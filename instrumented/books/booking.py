@@ -192,6 +192,15 @@ class Booking:
                 axes,
             )
 
+    def take_back(self, entry: Entry, calls: int) -> bool:
+        """Take the last calls, all of one entry, out of the books; return whether it is gone."""
+        entry.calls -= calls
+        if self.program is not None and calls:
+            del self.program[-calls:]
+        if self.recorder is not None and calls:
+            del self.recorder.events[-calls:]
+        return self.ledger.drop(entry)
+
     def made(self, operand: Traced, name: str) -> None:
         """Book an operand as written by an operation that read nothing."""
         key = (self.place, name, "made", operand._layout)

@@ -131,6 +131,13 @@ class Ledger:
             self._by_operation[operation] = entry
         return entry
 
+    def drop(self, entry: Entry) -> bool:
+        """Close the last entry opened if it never ran; return whether it is closed."""
+        if entry.calls or entry is not self.entries[-1]:
+            return False
+        del self._by_operation[self.entries.pop().operation]
+        return True
+
     def close_step(self, name: str, program: tuple[int, ...]) -> None:
         """Book one finished step under its signature."""
         key = (name, program)

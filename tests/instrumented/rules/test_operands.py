@@ -189,3 +189,35 @@ def test_a_masked_copy_selects_and_a_plain_one_does_not(traced):
     assert (trace.traffic, trace.work) == (Traffic(16 + 4 + 48, 48), Work(add=12))
     np.copyto(x, y)
     assert trace.work == Work(add=12)
+
+
+@pytest.mark.parametrize("record", [False, True])
+@pytest.mark.parametrize(
+    ("call", "read", "written"),
+    [
+        (lambda v, k: np.roots(v), 24, 16),  # two real roots
+        (lambda v, k: np.poly(v), 24, 32),
+        (lambda v, k: np.hstack(v), 24, 24),
+        (lambda v, k: np.stack(v, axis=0), 24, 24),
+        (lambda v, k: np.choose(k, v), 16 + 24, 16),
+        (lambda v, k: np.select([v > 9], [v]), 2 * 24 + 3, 3 + 24),
+        (lambda v, k: np.select(v > 9, v), 2 * 24 + 3, 3 + 8),
+        (lambda v, k: np.ravel_multi_index(k, (2, 2)), 16, 8),
+        (lambda v, k: np.polyfit(v, v, 1), 24 + 24, 16),
+        (lambda v, k: np.vander(v), 24, 72),
+        (lambda v, k: np.trim_zeros(v), 24, 0),
+    ],
+)
+def test_a_vector_that_numpy_runs_through_is_read_once(call, read, written, record):
+    """Of 3 float64 or 2 int64. No element of it is taken out, in steps and outside of them."""
+    trace = instrumented.Trace(record=record)
+    v, k = trace.array(np.array([5.0, 1.0, -6.0])), trace.array(np.array([1, 0]))
+    for n in (1, 2, 3):
+        with trace.step("one"):
+            call(v, k)
+        assert trace.traffic == Traffic(n * read, n * written)
+        assert "element" not in trace.to_frame()["operation"].to_numpy()
+    (signature,) = trace.signatures
+    assert signature.traffic == Traffic(read, written)
+    v[0]
+    assert trace.traffic == Traffic(3 * read + 8, 3 * written + 8)
