@@ -16,6 +16,7 @@ from instrumented.flat import TracedFlat, store_flat
 from instrumented.rules.functions import change_in_place
 from instrumented.rules.indexing import (
     convert,
+    flatten,
     read_item,
     refuse_swaps_in_c,
     reinterpret,
@@ -316,11 +317,15 @@ class TracedArray(TracedValues):
         """Return a copy."""
         return self._call(np.copy, order=order)
 
+    def flatten(self, order: Any = "C") -> Any:
+        """Return a copy of one axis."""
+        return flatten(self._booking, self, order)
+
     def __copy__(self) -> Any:
-        return self.copy()
+        return self.copy("K")  # as NumPy: the order in memory stays
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return self.copy()
+        return self.copy("K")
 
     def astype(
         self,

@@ -110,10 +110,6 @@ class Methods(Traced):
         """Return a view of the diagonals."""
         return self._call(np.diagonal, *args, **kwargs)
 
-    def flatten(self, order: Any = "C") -> Any:
-        """Return a flat copy."""
-        return self._call(np.copy, order=order).ravel(order)
-
     def repeat(self, repeats: Any, axis: Any = None) -> Any:
         """Return each element several times."""
         return self._call(np.repeat, repeats, axis)

@@ -165,6 +165,10 @@ class ScalarValues(TracedValues):
         """Return a copy of the value."""
         return self._converted(self._array.copy(order), "copy")
 
+    def flatten(self, order: Any = "C") -> Any:
+        """Return an array with one element."""
+        return self._call(np.copy, order=order).ravel(order)
+
     def view(self, dtype: Any) -> Any:
         """Return the same bytes under another dtype."""
         return self._converted(self._array.view(dtype), "view")

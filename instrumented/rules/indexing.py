@@ -247,17 +247,25 @@ def convert(
     """Return the elements of an array under another dtype, converted: ``ndarray.astype``."""
     array = plain_of(source)
     plain = array.astype(dtype, order=order, casting=casting, copy=copy)
-    if plain is array:
-        return source
+    return source if plain is array else _copied(booking, source, plain, "astype")
+
+
+def flatten(booking: Booking, source: Traced, order: Any) -> Any:
+    """Return a copy of one axis, which owns its memory: ``ndarray.flatten``."""
+    return _copied(booking, source, plain_of(source).flatten(order), "copy")
+
+
+def _copied(booking: Booking, source: Traced, plain: Array, name: str) -> Any:
+    """Trace a copy that a method made; an empty one moves nothing."""
     result = booking.wrap_result(plain)
     if plain.size:
-        key = (booking.place, "astype", layout_of(source), layout_of(result))
+        key = (booking.place, name, "copied", layout_of(source), layout_of(result))
         entry = booking.shortcuts.get(key)
         if entry is not None:
             booking.count(entry, [source], [result])
         else:
             reads: list[Share] = [(source, None)]
-            entry = booking.record("astype", Kind.COPY, reads, [(result, None)], NO_WORK)
+            entry = booking.record(name, Kind.COPY, reads, [(result, None)], NO_WORK)
             booking.remember(key, entry)
     return result
 

@@ -154,7 +154,17 @@ class ScriptArray(TracedArray):
         """Return the elements converted to another dtype; see numpy.ndarray.astype."""
         if self._booking.look():
             return let_out(self, "a library: astype").astype(*args, **kwargs)
-        return handed(super().astype(*args, **kwargs))
+        try:
+            return handed(super().astype(*args, **kwargs))
+        except AGAIN:
+            pass
+        return let_out(self, "astype").astype(*args, **kwargs)
+
+    def flatten(self, order: Any = "C") -> Any:
+        """Return a copy of one axis; see numpy.ndarray.flatten."""
+        if self._booking.look():
+            return let_out(self, "a library: flatten").flatten(order)
+        return super().flatten(order)
 
     @property
     def flat(self) -> Any:
