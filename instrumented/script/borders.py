@@ -20,7 +20,8 @@ import numpy as np
 
 from instrumented.books.traced import Elements, Traced
 from instrumented.script import rewriting
-from instrumented.script.numpy_modules import Function, NumpyModules, Ufunc
+from instrumented.script.numpy_functions import Function, Ufunc
+from instrumented.script.numpy_modules import NumpyModules
 from instrumented.script.own import Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.script_flat import ScriptFlat

@@ -10,7 +10,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from instrumented.script.own import Ownership
-from instrumented.script.rewriting import rewrite
+from instrumented.script.rewriting import ELSEWHERE, rewrite
 
 
 class UserLoader(SourceFileLoader):
@@ -65,4 +65,22 @@ class UserFinder(MetaPathFinder):
 def compile_marked(source: str | bytes, file: str) -> CodeType:
     """Compile the source of one of the user's modules with its borders marked."""
     code: CodeType = compile(rewrite(source, file), file, "exec", dont_inherit=True)
-    return code
+    return _sendable(code)
+
+
+def _sendable(code: CodeType) -> CodeType:
+    """Return code that makes its marks known where it is unpickled.
+
+    Libraries such as joblib send a function of the script to another process as code, with its
+    constants. Nothing is traced there, nor need the instrument be installed.
+    """
+    consts = (_sendable(part) if isinstance(part, CodeType) else part for part in code.co_consts)
+    return code.replace(co_consts=(*consts, _MARKS))
+
+
+class _Marks:
+    def __reduce__(self) -> Any:
+        return eval, (ELSEWHERE, {"text": ELSEWHERE})
+
+
+_MARKS = _Marks()

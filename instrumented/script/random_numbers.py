@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from types import BuiltinMethodType, MethodType
 from typing import Any
 
 import numpy as np
 
+from instrumented.script.numpy_functions import Function
 from instrumented.script.tracing import ScriptTrace
 
 IN_PLACE = frozenset({"shuffle"})
@@ -36,21 +38,29 @@ class RandomNumbers:
     def member(self, name: str, member: Any) -> Any:
         """Return a member of numpy.random as the user sees it."""
         if name == "default_rng":
-            return self._default_rng
+            return Function(self._default_rng, member, "random.default_rng")
         if member is np.random.Generator:
             return self._generator
         if member is np.random.RandomState:
             return self._state
         if isinstance(member, MethodType | BuiltinMethodType) and name not in SETTINGS:
-            return _method(self._trace, member, name)
+            draw = functools.partial(self._trace.drawn, in_place=name in IN_PLACE)
+            return Function(draw, member, f"random.{name}")
         return member
 
-    def _default_rng(self, seed: Any = None) -> Any:
-        if isinstance(seed, np.random.Generator):
-            return seed
-        return self._generator(
-            np.random.default_rng(self._trace.let_out(seed, "seed")).bit_generator
-        )
+    def _default_rng(
+        self,
+        function: Callable[..., Any],
+        operation: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        del operation
+        plain = [self._trace.let_out(value, "seed") for value in args]
+        named = {key: self._trace.let_out(value, "seed") for key, value in kwargs.items()}
+        made = function(*plain, **named)
+        is_given = any(made is value for value in (*plain, *named.values()))
+        return made if is_given else self._generator(made.bit_generator)
 
 
 def _drawing(trace: ScriptTrace, kind: Any) -> Any:
@@ -79,14 +89,6 @@ def _unbound(trace: ScriptTrace, method: Callable[..., Any], name: str) -> Calla
             return method(self, *plain, **named)
 
         return trace.drawn(bound, f"random.{name}", args, kwargs, in_place=name in IN_PLACE)
-
-    draw.__name__, draw.__doc__ = name, method.__doc__
-    return draw
-
-
-def _method(trace: ScriptTrace, method: Callable[..., Any], name: str) -> Callable[..., Any]:
-    def draw(*args: Any, **kwargs: Any) -> Any:
-        return trace.drawn(method, f"random.{name}", args, kwargs, in_place=name in IN_PLACE)
 
     draw.__name__, draw.__doc__ = name, method.__doc__
     return draw

@@ -43,6 +43,24 @@ KIND = "__instrumented_kind__"
 PLAIN_ARRAY = "__instrumented_ndarray__"
 """``numpy.ndarray``: what arrays that come in are tested against."""
 
+ELSEWHERE = f"""[
+    vars(__import__("builtins")).setdefault(name, mark)
+    for name, mark in {{
+        "{CALLED}": lambda function: function,
+        "{RETURNED}": lambda value: value,
+        "{FOUND}": lambda value: value,
+        "{ITEM}": lambda owner, index: owner[index],
+        "{INDEX}": lambda owner, index: index,
+        "{SLICE}": slice,
+        "{FORMATTED}": lambda value: value,
+        "{TYPE}": type,
+        "{KIND}": type,
+        "{PLAIN_ARRAY}": None,
+    }}.items()
+] and type("Marks", (), {{"__reduce__": lambda _: (eval, (text, {{"text": text}}))}})()"""
+"""An expression that makes marks which do nothing, for a process that marked code was sent to; its
+value does the same where it is sent on. It finds itself as ``text``."""
+
 UNTOUCHED = frozenset(
     """
     abs all any bool callable classmethod complex delattr dict dir divmod enumerate eval exec

@@ -61,9 +61,10 @@ def in_a_process(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_worker_processes_get_plain_arrays():
-    expected = in_a_process("processes.py")
-    found = in_a_process("-m", "instrumented", "run", "processes.py")
+@pytest.mark.parametrize("script", ["processes.py", "workers.py"])
+def test_worker_processes_get_plain_arrays(script):
+    expected = in_a_process(script)
+    found = in_a_process("-m", "instrumented", "run", script)
     assert (found.stdout, found.returncode) == (expected.stdout, 0)
     assert "other processes of the script did is not counted" in found.stderr
 

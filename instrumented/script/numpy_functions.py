@@ -1,0 +1,104 @@
+"""NumPy's functions and ufuncs as the user's modules call them; pickled, they are NumPy's own."""
+
+from __future__ import annotations
+
+import functools
+import pkgutil
+from collections.abc import Callable
+from types import BuiltinMethodType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from instrumented.script.tracing import ScriptTrace
+
+
+class Function:
+    """A function of NumPy's that counts; no Python function, as NumPy's own are none."""
+
+    def __init__(
+        self, run: Callable[..., Any], function: Callable[..., Any], operation: str
+    ) -> None:
+        self._run = run
+        self._function = function
+        self._operation = operation
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        return self._run(self._function, self._operation, args, kwargs)
+
+    def __repr__(self) -> str:
+        return repr(self._function)
+
+    def __reduce__(self) -> Any:
+        function = self._function
+        if isinstance(function, MethodType | BuiltinMethodType):  # of a random state: with it
+            owner = function.__self__
+            if not isinstance(owner, ModuleType):
+                return getattr, (owner, function.__name__)
+        return pkgutil.resolve_name, (f"numpy:{self._operation}",)
+
+
+class Ufunc:
+    """A ufunc that also counts when it is given lists; everything else is the ufunc's own."""
+
+    def __init__(self, trace: ScriptTrace, ufunc: np.ufunc) -> None:
+        self._trace = trace
+        self._ufunc = ufunc
+        self.__name__ = ufunc.__name__
+        self.__doc__ = ufunc.__doc__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the ufunc."""
+        return self._trace.ufunc(self._ufunc, "__call__", args, kwargs)
+
+    def _method(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._trace.ufunc(self._ufunc, name, args, kwargs)
+
+        return call
+
+    @property
+    def reduce(self) -> Callable[..., Any]:
+        """The ufunc's reduce."""
+        return self._method("reduce")
+
+    @property
+    def accumulate(self) -> Callable[..., Any]:
+        """The ufunc's accumulate."""
+        return self._method("accumulate")
+
+    @property
+    def reduceat(self) -> Callable[..., Any]:
+        """The ufunc's reduceat."""
+        return self._method("reduceat")
+
+    @property
+    def outer(self) -> Callable[..., Any]:
+        """The ufunc's outer."""
+        return self._method("outer")
+
+    @property
+    def at(self) -> Callable[..., Any]:
+        """The ufunc's at."""
+        return self._method("at")
+
+    @property  # type: ignore[misc]  # read only: isinstance(np.add, np.ufunc) holds
+    def __class__(self) -> Any:
+        return np.ufunc
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ufunc, name)
+
+    def __repr__(self) -> str:
+        return repr(self._ufunc)
+
+    def __eq__(self, other: object) -> bool:
+        return self._ufunc == (other._ufunc if type(other) is Ufunc else other)
+
+    def __hash__(self) -> int:
+        return hash(self._ufunc)
+
+    def __reduce__(self) -> Any:
+        return pkgutil.resolve_name, (f"numpy:{self.__name__}",)
