@@ -118,9 +118,8 @@ ALGEBRA = [
     # elimination 4·3·7/6 = 14 and 6 divisions, substitutions 4·3 = 12 and 4
     (lambda a, b: np.linalg.tensorsolve(a, b), (np.eye(4).reshape(2, 2, 4), np.ones((2, 2))),
      128 + 32, 32, Work(26, 26, 10)),
-    # NumPy looks for overrides in each of 4 roots, taken out (32 read, 32 written); each of them
-    # convolves 1, 2, 3, 4 coefficients with two
-    (lambda x: np.poly(x), (ROW,), 32 + 32, 32 + 40, Work(20, 20)),
+    # each of 4 roots convolves 1, 2, 3, 4 coefficients with two
+    (lambda x: np.poly(x), (ROW,), 32, 40, Work(20, 20)),
     # powers 4·2 products; norms of columns 8 multiply-adds, 2 roots, 8 divisions; singular vectors
     # of 4 x 2: 7·4·4 + 4·8 = 144; 4·2 + 2·2 = 12 multiply-adds and 2 divisions for the solution
     (lambda x, y: np.polyfit(x, y, 1), (SURE, ROW), 64, 16, Work(164, 172, 12)),
