@@ -18,7 +18,7 @@ from instrumented.analysis.step import analyse
 from instrumented.errors import InstrumentError
 from instrumented.script.page import page
 from instrumented.script.recording import PassingRecorder
-from instrumented.script.running import Finished, run_module, run_script
+from instrumented.script.running import Finished, MissingModuleError, run_module, run_script
 from instrumented.script.screen import energy_text, levels_text, screen
 from instrumented.script.tables import SCOPES, Tables
 
@@ -90,6 +90,9 @@ def run(
     try:
         recorder = PassingRecorder() if levels or price else None
         finished = (run_module if module else run_script)(script, arguments, recorder)
+    except MissingModuleError as error:  # as Python itself says it
+        click.echo(f"{sys.executable}: {error}", err=True)
+        sys.exit(1)
     except InstrumentError as error:
         _stop(str(error))
     if os.getpid() != here:  # a child process that the script left running to its end

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import runpy
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,17 +37,19 @@ class Finished:
     processes: bool = False
 
 
+class MissingModuleError(InstrumentError):
+    """There is no such module to run; the message is Python's own."""
+
+
 @dataclass(frozen=True)
 class _Program:
-    """What is to run as ``__main__``."""
+    """What is to run as ``__main__``; ``load`` gives a module its names and returns its code."""
 
     name: str
-    file: str
     folder: Path
     argv: list[str]
     first_path: str
-    spec: Any
-    package: str | None
+    load: Callable[[ModuleType], CodeType]
 
 
 def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None = None) -> Finished:
@@ -64,42 +67,56 @@ def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None 
         is_there = False
     if not is_there:
         raise InstrumentError(f"there is no script {script}; give the path of a Python file")
-    folder = path.resolve().parent
-    program = _Program(
-        path.name,
-        str(path.absolute()),
-        folder,
-        [script, *arguments],
-        str(folder),
-        spec=None,
-        package=None,
-    )
+    file, folder = str(path.absolute()), path.resolve().parent
+
+    def load(main: ModuleType) -> CodeType:
+        _name(main, file, None)
+        return compile_marked(Path(file).read_bytes(), file)
+
+    program = _Program(path.name, folder, [script, *arguments], str(folder), load)
     return _run(program, recorder)
 
 
 def run_module(module: str, arguments: Sequence[str], recorder: Recorder | None = None) -> Finished:
-    """Run a module as ``python -m`` would, with its arrays traced.
+    """Run a module as ``python -m`` would, with its arrays traced, those of its package too.
 
     Raises:
-        InstrumentError: there is no such module, or it has no source.
+        MissingModuleError: there is no such module, or it has no code.
     """
-    here = Path.cwd()
-    sys.path.insert(0, str(here))
-    try:
-        spec = importlib.util.find_spec(module)
-        if spec is not None and spec.submodule_search_locations is not None:
-            spec = importlib.util.find_spec(f"{module}.__main__")
-    except (ImportError, ValueError):  # ValueError: __main__
-        spec = None
-    finally:
-        sys.path.remove(str(here))
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-        raise InstrumentError(f"there is no module {module} to run from {here}")
-    top = Path(spec.origin).resolve().parents[spec.name.count(".")]
-    program = _Program(
-        module, spec.origin, top, [spec.origin, *arguments], str(here), spec, spec.parent
-    )
+    here = str(Path.cwd())
+
+    def load(main: ModuleType) -> CodeType:
+        details: Any = vars(runpy)["_get_module_details"]  # what ``python -m`` looks with
+        _, spec, code = details(module, MissingModuleError)
+        _name(main, spec.origin, spec)
+        sys.argv[0] = spec.origin
+        found: CodeType = code
+        return found
+
+    program = _Program(module, _folder_of(module, here), ["-m", *arguments], here, load)
     return _run(program, recorder)
+
+
+def _folder_of(module: str, here: str) -> Path:
+    """Return the folder that a module or its outermost package lies in; nothing is imported."""
+    with replaced(sys, "path", [here, *sys.path]):
+        try:
+            spec = importlib.util.find_spec(module.partition(".")[0])
+        except (ImportError, ValueError):  # ValueError: __main__, or no name
+            spec = None
+    if spec is None or not (spec.has_location or spec.submodule_search_locations):
+        return Path(here)
+    inside = list(spec.submodule_search_locations or [str(spec.origin)])
+    return Path(inside[0]).resolve().parent
+
+
+def _name(main: ModuleType, file: str, spec: Any) -> None:
+    main.__dict__.update(
+        __file__=file,
+        __spec__=spec,
+        __package__=spec and spec.parent,
+        __cached__=spec and spec.cached,
+    )
 
 
 def _run(program: _Program, recorder: Recorder | None) -> Finished:
@@ -107,13 +124,7 @@ def _run(program: _Program, recorder: Recorder | None) -> Finished:
     trace = ScriptTrace(Callers(ownership), recorder)
     user_builtins = Borders(trace, ownership).builtins()
     main = ModuleType("__main__")
-    main.__dict__.update(
-        __file__=program.file,
-        __builtins__=user_builtins,
-        __spec__=program.spec,
-        __package__=program.package,
-        __cached__=None,
-    )
+    main.__dict__["__builtins__"] = user_builtins
     with ExitStack() as stack:
         stack.enter_context(UserFinder(ownership, user_builtins))
         stack.enter_context(_Replaced(sys.modules, "__main__", main))
@@ -133,8 +144,7 @@ def _started_processes() -> bool:
 
 
 def _exec(program: _Program, main: ModuleType) -> None:
-    code: CodeType = compile_marked(Path(program.file).read_bytes(), program.file)
-    exec(code, main.__dict__)  # noqa: S102 - running it is the point
+    exec(program.load(main), main.__dict__)  # noqa: S102 - running it is the point
     _end_pools()
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
@@ -155,6 +165,8 @@ def _exit_code(run: Any, program: _Program, main: ModuleType, ownership: Ownersh
     """Run, and return the exit code that Python would end with; errors are shown as it would."""
     try:
         run(program, main)
+    except MissingModuleError:
+        raise
     except SystemExit as stop:
         if stop.code is None or isinstance(stop.code, int):
             return int(stop.code or 0)

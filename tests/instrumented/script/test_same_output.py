@@ -98,4 +98,15 @@ def test_a_module_runs_as_with_python_m():
     found = in_a_process("-m", "instrumented", "run", "-m", "package", "--flag", "2")
     assert (found.stdout, found.returncode) == (expected.stdout, 1)
     assert found.stderr.startswith("stopped with a message\n")
+    assert "package/layers.py:" in found.stderr  # which the package imports before it runs
     assert "matmul" in found.stderr
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["no_such_module", "no_such.module", "package.none", "package.layers.none", "sys", ".x"],
+)
+def test_a_module_that_is_not_there_is_told_of_as_by_python(module):
+    expected = in_a_process("-m", module)
+    found = in_a_process("-m", "instrumented", "run", "-m", module)
+    assert (found.stderr, found.returncode) == (expected.stderr, 1)
