@@ -238,7 +238,7 @@ def reinterpret(booking: Booking, source: Traced, dtype: Any) -> Any:
         dtype = None
     array = plain_of(source)
     view = array.view() if dtype is None else array.view(dtype)
-    return booking.wrap(view, booking.role(source))
+    return booking.view(source, view)
 
 
 def convert(

@@ -72,10 +72,28 @@ def counted_ufunc(
     return plainly(getattr(ufunc, method), inputs, kwargs, name)
 
 
+def owned(answer: Any, args: tuple[Any, ...]) -> Any:
+    """Return what a function answered; a view of an argument knows whose memory it looks into."""
+    if type(answer) is ScriptArray:
+        if answer._array.base is not None and args and type(args[0]) is ScriptArray:
+            look_into(answer, args[0])
+    elif (type(answer) is list or type(answer) is tuple) and args:
+        for item in answer:
+            owned(item, args)
+    return answer
+
+
+def look_into(view: Any, source: Any) -> None:
+    """Note whose memory a view looks into: its source's, or that which its source looks into."""
+    if view is not source:
+        is_owner = view._array.base is source._array
+        view._owner = source if is_owner else getattr(source, "_owner", None)
+
+
 class ScriptArray(TracedArray):
     """A traced array that the user's code takes for NumPy's."""
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__weakref__", "_owner")
     __doc__ = np.ndarray.__doc__
     __array_priority__ = 0.0
 
@@ -100,7 +118,7 @@ class ScriptArray(TracedArray):
             return plainly(function, args, kwargs, f"a library: {function.__name__}")
         try:
             answer = call_function(booking, function, args, kwargs, by_method=not types)
-            return answered(function, answer)
+            return owned(answered(function, answer), args)
         except AGAIN as error:
             if not again(function, error):
                 raise
@@ -183,7 +201,25 @@ class ScriptArray(TracedArray):
     def base(self) -> Any:
         """The array whose memory this one looks into, or None."""
         base = self._array.base
-        return self._booking.wrap(base, self.role) if type(base) is np.ndarray else base
+        if type(base) is not np.ndarray:
+            return base
+        owner = getattr(self, "_owner", None)
+        if owner is not None and owner._array is base:
+            return owner
+        self._owner = self._booking.handle(base, self.role)
+        return self._owner
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes; another shape of the same array may be assigned."""
+        shape: tuple[int, ...] = self._array.shape
+        return shape
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        self._booking.look()
+        self._array.shape = stripped(shape, "numpy.ndarray.shape")
+        self._layout = self._booking.layout_number(self._array, self.role)
 
     def view(self, dtype: Any = None, type: Any = None) -> Any:  # noqa: A002 - NumPy's name
         """Return the same bytes under another dtype; as another class they leave."""

@@ -3,120 +3,26 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections import deque
 from collections.abc import Callable
-from types import FrameType, FunctionType
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from instrumented.books.booking import Booking
 from instrumented.books.counters import NO_WORK
-from instrumented.books.escapes import Line
 from instrumented.books.events import Kind
-from instrumented.books.ledger import Entry, Place
 from instrumented.books.recorder import Recorder
 from instrumented.books.traced import Traced
 from instrumented.rules.known import call_function
 from instrumented.rules.unwrap import IMMEDIATES, strip
-from instrumented.script.callers import NOWHERE, Callers, Seen, Site
+from instrumented.script.callers import Callers
 from instrumented.script.leaving import AGAIN, TRACED_KINDS, answered, becomes_array
-from instrumented.script.script_arrays import ScriptArray, again, counted_ufunc
+from instrumented.script.script_arrays import ScriptArray, again, counted_ufunc, owned
+from instrumented.script.script_booking import ScriptBooking
 from instrumented.script.script_flat import ScriptFlat
-from instrumented.script.script_scalars import plain_kind, scalar_of
+from instrumented.script.script_scalars import plain_kind
 from instrumented.trace import Trace
-
-
-class ScriptBooking(Booking):
-    """Books on the line of the user's source that is being run.
-
-    Args:
-        callers: knows that line.
-        recorder: where events go, or None.
-    """
-
-    def __init__(self, callers: Callers, recorder: Recorder | None) -> None:
-        self.callers = callers
-        self.sites: dict[int, Site] = {0: NOWHERE}
-        self._number_of: dict[Site, int] = {NOWHERE: 0}
-        self._seen: dict[int, Seen] = {}
-        self._exits: dict[tuple[Any, ...], tuple[Entry, list[int], int]] = {}
-        super().__init__(
-            ScriptArray,
-            scalar_of,  # type: ignore[arg-type]  # makes one of several classes
-            strict=False,
-            refuses_escapes=False,
-            recorder=recorder,
-            line_of_user=self.line,
-        )
-
-    def look(self) -> bool:
-        """Put the line being run in force; return whether a library asked.
-
-        The line is the innermost of the user's; a library asked if its code lies further in.
-        Everything that the user or a library can call on a traced value begins with this.
-        """
-        frame: FrameType | None = sys._getframe(2)
-        seen = self._seen
-        by_library = False
-        while frame is not None:
-            code = frame.f_code
-            known = seen.get(id(code))
-            if known is None:
-                known = seen[id(code)] = self.callers.seen(code)
-            _, places, is_librarys = known
-            if places is not None:
-                number = places.get(frame.f_lasti)
-                if number is None:
-                    number = places[frame.f_lasti] = self._open(self.callers.site(frame))
-                self.place = number
-                return by_library
-            if is_librarys:
-                by_library = True
-            frame = frame.f_back
-        self.place = 0
-        return True
-
-    def line(self) -> Line:
-        """Return file and line of the place in force."""
-        site = self.sites[self.place]
-        return site.file, site.line
-
-    def let_out(self, operand: Any, how: str, nbytes: int | None = None) -> Any:
-        """Record that an operand's values leave, and return them plain."""
-        self.look()
-        return self.let_out_here(operand, how, nbytes)
-
-    def let_out_here(self, operand: Any, how: str, nbytes: int | None = None) -> Any:
-        """As :meth:`let_out`, on the line that is in force."""
-        if self.recorder is not None or not isinstance(operand, Traced):
-            return super().let_out(operand, how, nbytes)
-        key = (self.place, how, operand._layout, nbytes)
-        known = self._exits.get(key)
-        if known is None:
-            entry, tally = self.leave(operand, how, nbytes)
-            self._exits[key] = entry, tally, entry.operation.traffic.bytes_read
-        else:
-            entry, tally, moved = known
-            entry.calls += 1
-            tally[0] += 1
-            tally[1] += moved
-        return operand._array
-
-    def sites_by_place(self) -> dict[Place, Site]:
-        """Return the line of source of every place that anything was booked on."""
-        return {self._places[number]: site for number, site in self.sites.items()}
-
-    def _open(self, site: Site) -> int:
-        known = self._number_of.get(site)
-        if known is not None:
-            return known
-        place = Place(site.file, f"{site.function}:{site.line}", "temporary")
-        number = self.place_number(place.layer, place.phase, place.makes)
-        self.sites[number] = site
-        self._number_of[site] = number
-        return number
 
 
 class ScriptTrace(Trace):
@@ -144,7 +50,10 @@ class ScriptTrace(Trace):
         """Trace a plain array of numbers that came from elsewhere; anything else stays."""
         if type(value) is not np.ndarray or value.dtype.kind not in TRACED_KINDS:
             return value
-        return self.array(value, role=role)
+        known = self.booking.handle(value, role)
+        if self.booking.recorder is not None:
+            self.booking.recorder.meet(value, role, None, preloaded=True)
+        return known
 
     def _all(self, answer: Any, take: Callable[[Any], Any]) -> Any:
         if isinstance(answer, (tuple, list)):
@@ -174,6 +83,8 @@ class ScriptTrace(Trace):
         """
         kind = type(value)
         if issubclass(kind, Traced):
+            if kind is ScriptArray:
+                self.booking.keep_handle(value)
             return _out(value, how)
         if kind is tuple:
             return tuple(self.let_out(item, how) for item in value)
@@ -218,7 +129,8 @@ class ScriptTrace(Trace):
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
             return self._made(function(*args, **kwargs), operation)
         try:
-            return answered(function, call_function(self._booking, function, args, kwargs))
+            answer = call_function(self._booking, function, args, kwargs)
+            return owned(answered(function, answer), args)
         except AGAIN as error:
             if not again(function, error):
                 raise
