@@ -18,13 +18,16 @@ from instrumented.rules.ufunc_work import element_work
 from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.values import TracedValues
 
+_TEXT = frozenset((str, bytes))
+
 
 def _run_operator(
     booking: Booking, function: Callable[..., Any], ufunc: np.ufunc | str, *operands: Any
-) -> tuple[Any, Entry]:
+) -> tuple[Any, Entry | None]:
     """Run an operator on scalars, traced ones and constants; return its answer and its entry.
 
-    ``ufunc`` names the operation: a ufunc with its arithmetic, or a conversion by name.
+    ``ufunc`` names the operation: a ufunc with its arithmetic, or a conversion by name. There is
+    no entry where the answer is text, for which the operands leave.
     """
     traced = [value for value in operands if isinstance(value, Traced)]
     for value in traced:
@@ -32,6 +35,10 @@ def _run_operator(
             booking.admit(value, str(ufunc))
     plain = [plain_of(value) if isinstance(value, Traced) else value for value in operands]
     answer = function(*plain)
+    if type(answer) in _TEXT:
+        for value in traced:
+            booking.want_out(value, "arithmetic on text")
+        return answer, None
     results = tuple(map(booking.wrap_result, answer if type(answer) is tuple else (answer,)))
     key = (booking.place, ufunc, "scalar", *map(layout_of, (*traced, *results)))
     entry = booking.shortcuts.get(key)
@@ -58,6 +65,8 @@ def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
             right = other
         elif isinstance(other, ScalarValues) and other._booking is booking:
             part, right = other._layout, other._array
+        elif kind in _TEXT:
+            return function(self._want_out("arithmetic on text"), other)
         else:
             return ufunc(self, other)
         key = (booking.place, ufunc, "pair", self._layout, part)
@@ -81,6 +90,8 @@ def _backward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
     def method(self: ScalarValues, other: Any) -> Any:
         if type(other) in IMMEDIATES:
             return _run_operator(self._booking, function, ufunc, other, self)[0]
+        if type(other) in _TEXT:
+            return function(other, self._want_out("arithmetic on text"))
         return ufunc(other, self)
 
     return method

@@ -77,7 +77,9 @@ def draw(
 ) -> Any:
     """Call a method of a generator and book what it moves."""
     method = getattr(generator, name)
-    if name == "shuffle" and not isinstance(args[0] if args else kwargs.get("x"), Traced):
+    if name == "shuffle" and not isinstance(
+        args[0] if args else kwargs.get("x"), Traced | np.ndarray
+    ):
         return method(*args, **kwargs)  # a list of the caller's own
     moved = _MOVED.get(name, _drawn)
     parameters = PARAMETERS[name]

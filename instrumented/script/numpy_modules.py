@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import re
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -84,7 +86,29 @@ class NumpyModules:
             run = self._trace.loaded
         elif name in ALLOCATED:
             run = self._trace.allocated
+        elif name == "bmat":
+            run = self._blocks
         return Function(run, function, f"{module}.{name}".removeprefix("numpy."))
+
+    def _blocks(
+        self,
+        function: Callable[..., Any],
+        operation: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Run ``bmat``, which takes ``"a, b; b, a"`` for the caller's variables of these names."""
+        named = dict(zip(("obj", "ldict", "gdict"), args, strict=False)) | kwargs
+        text = named.get("obj")
+        if isinstance(text, str):
+            caller = sys._getframe(2)
+            inside = [caller.f_locals, caller.f_globals]
+            if named.get("gdict") is not None:
+                inside = [named.get("ldict") or {}, named["gdict"]]
+            names = re.split(r"[\s,;]+", text)
+            found = {name: one[name] for one in reversed(inside) for name in names if name in one}
+            args, kwargs = (text, found, found), {}
+        return self._trace.call(function, operation, args, kwargs)
 
 
 class _StandIn(ModuleType):

@@ -209,3 +209,26 @@ def test_hashing_is_an_escape():
     s = trace.array(np.array([2.5]))[0]
     assert {2.5: "here"}[s] == "here"
     assert math.sqrt(trace.array(np.array([4.0]))[0]) == 2.0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t: "x" + t,
+        lambda t: t + "x",
+        lambda t: t + t,
+        lambda t: t * 2,
+        lambda t: 2 * t,
+        lambda t: t == "ab",
+        lambda t: t < "b",
+    ],
+)
+def test_text_is_put_together_outside(call):
+    """A text of 2 letters of 4 bytes leaves, or is refused by name."""
+    plain = np.array(["ab", "c"])
+    trace = instrumented.Trace(escapes="record")
+    want, got = call(plain[0]), call(trace.array(plain)[0])
+    assert (type(got), got) == (type(want), want)
+    assert set(trace.escapes_by_line["how"]) == {"arithmetic on text"}
+    with pytest.raises(instrumented.EscapeError, match="text"):
+        call(instrumented.Trace().array(plain)[0])

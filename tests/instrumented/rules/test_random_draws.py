@@ -84,6 +84,23 @@ def test_what_is_no_generator_is_refused():
     assert instrumented.Untraced().generator(untraced) is untraced
 
 
+def test_a_plain_array_that_is_shuffled_is_an_operand():
+    trace = instrumented.Trace()
+    plain, expected = X.copy(), X.copy()
+    trace.generator(np.random.default_rng(7)).shuffle(plain)
+    np.random.default_rng(7).shuffle(expected)
+    np.testing.assert_array_equal(plain, expected)
+    # 96 bytes are read and written; the plain array has received 96
+    assert trace.traffic == Traffic(96 + 96, 96)
+    assert trace.escapes["bytes_read"].tolist() == [96]
+    rows = [[1], [2], [3]]
+    trace.generator(np.random.default_rng(7)).shuffle(rows)  # of the caller's own
+    assert trace.traffic == Traffic(96 + 96, 96)
+    with pytest.raises(instrumented.BareArrayError):
+        instrumented.Trace(strict=True).generator(np.random.default_rng(7)).shuffle(plain)
+    np.testing.assert_array_equal(plain, expected)
+
+
 def test_children_draw_into_the_same_trace():
     trace = instrumented.Trace()
     (child,) = trace.generator(np.random.default_rng(0)).spawn(1)
