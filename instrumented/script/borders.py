@@ -20,6 +20,7 @@ import numpy as np
 
 from instrumented.books.traced import Elements, Traced
 from instrumented.script import rewriting
+from instrumented.script.lending import Lending
 from instrumented.script.numpy_functions import Function, Ufunc
 from instrumented.script.numpy_modules import NumpyModules
 from instrumented.script.own import Ownership, Whose
@@ -46,6 +47,9 @@ MOVERS = frozenset(
 
 MOVERS_AND_NUMPY = MOVERS | {"numpy"}
 
+HAND_ON = READERS | MOVERS_AND_NUMPY
+"""Modules whose functions do with the items of a list what each of them allows."""
+
 ITEMS_OF_ALL = frozenset({ScriptArray, dict, list, tuple, str})
 """Types whose items are taken with any index."""
 
@@ -53,6 +57,9 @@ TAKE_BYTES = frozenset({memoryview, bytearray, io.BytesIO, np.ndarray})
 """Types that look into the memory of what they are made of."""
 
 METHODS_OF_TYPES = (MethodDescriptorType, WrapperDescriptorType)
+
+CYTHONS = "cython_function_or_method"
+"""Type of functions that Cython compiled: each library has its own of this name."""
 
 SHOWN_ITEMS = 8
 """Items of a tuple or list that a call returned which are looked at for arrays."""
@@ -165,9 +172,9 @@ class Borders:
         elif kind is Function or kind is Ufunc:
             return function
         elif kind is MethodType:
-            if function.__func__.__module__ not in READERS and not self._in_library(
-                function.__func__
-            ):
+            inside = function.__func__
+            reads = type(inside).__name__ == CYTHONS or inside.__module__ in READERS
+            if not reads and not self._in_library(inside):
                 return function
         elif issubclass(kind, type):
             reads = function in TAKE_BYTES or issubclass(function, np.generic)
@@ -176,9 +183,8 @@ class Borders:
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
             return _method_of_arrays(function)
         elif kind is BuiltinFunctionType:
-            owner = function.__self__
-            module = owner.__name__ if type(owner) is ModuleType else type(owner).__module__
-            if module.partition(".")[0] in MOVERS or isinstance(owner, (Traced, Elements)):
+            is_traced = isinstance(function.__self__, Traced | Elements)
+            if is_traced or _module(function).partition(".")[0] in MOVERS:
                 return function
         elif kind.__module__.partition(".")[0] in MOVERS_AND_NUMPY or runs_python(kind):
             return function
@@ -207,7 +213,13 @@ class Borders:
             named = {key: let_out(argument, how) for key, argument in kwargs.items()}
             return function(*plain, **named)
 
-        return call
+        def call_library(*args: Any, **kwargs: Any) -> Any:
+            with Lending(lambda value: let_out(value, how)) as lending:
+                plain = [lending.plain(let_out(argument, how)) for argument in args]
+                named = {key: lending.plain(let_out(value, how)) for key, value in kwargs.items()}
+                return function(*plain, **named)
+
+        return call if _module(function).partition(".")[0] in HAND_ON else call_library
 
     def _formatted(self, value: Any) -> Any:
         return self._trace.let_out(value, "formatting")
@@ -227,6 +239,16 @@ def _method_of_arrays(function: Any) -> Any:
 def runs_python(kind: type) -> bool:
     """Return whether calling an object of this type runs Python code, which can notice."""
     return any(isinstance(base.__dict__.get("__call__"), FunctionType) for base in kind.__mro__)
+
+
+def _module(function: Any) -> str:
+    """Return the module that a function is of; of a method in C, the module of its class."""
+    owner = getattr(function, "__self__", None)
+    if type(owner) is ModuleType:
+        return owner.__name__
+    if type(function) is BuiltinFunctionType:
+        return str((owner if isinstance(owner, type) else type(owner)).__module__)
+    return str(getattr(function, "__module__", None) or type(function).__module__)
 
 
 def _name(function: Any) -> str:

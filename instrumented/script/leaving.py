@@ -17,6 +17,9 @@ AGAIN = (InstrumentError, TypeError, ValueError, IndexError)
 """Errors before anything was written: the call is repeated on plain values, which decides."""
 
 DATES = "mM"
+DEEPEST = 8
+"""Levels of lists in lists that are looked into for what a library is given."""
+
 SAY_YES_OR_NO = frozenset((np.allclose, np.array_equal, np.array_equiv))
 TRACED_KINDS = "biufc"
 """Kinds of elements that are traced; text, dates and objects stay NumPy's own."""

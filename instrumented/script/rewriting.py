@@ -84,7 +84,7 @@ def rewrite(source: str | bytes, file: str) -> ast.Module:
         SyntaxError: as Python itself would for this source.
     """
     tree = ast.parse(source, file)
-    marked = _Marks(_assigned_names(tree)).visit(tree)
+    marked = _Marks(_assigned_names(tree), _compiled_names(tree)).visit(tree)
     module: ast.Module = ast.fix_missing_locations(marked)
     return module
 
@@ -104,15 +104,28 @@ def _assigned_names(tree: ast.Module) -> set[str]:
     return names
 
 
+def _compiled_names(tree: ast.Module) -> set[str]:
+    """Names of functions that the module gives to a decorator of ``COMPILING``: ``njit(slow)``."""
+    return {
+        argument.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and _last_name(node.func) in COMPILING
+        for argument in node.args
+        if isinstance(argument, ast.Name)
+    }
+
+
 class _Marks(ast.NodeTransformer):
     """Wraps calls, attributes and items; arrays given to functions and loops come in too."""
 
-    def __init__(self, assigned: set[str]) -> None:
+    def __init__(self, assigned: set[str], compiled: set[str]) -> None:
         self._assigned = assigned
+        self._compiled = compiled
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else None
-        node.args = [self.visit(argument) for argument in node.args]
+        if _last_name(node.func) not in COMPILING:
+            node.args = [self.visit(argument) for argument in node.args]
         node.keywords = [self.visit(keyword) for keyword in node.keywords]
         if name is not None and name not in self._assigned:
             if name == "type" and len(node.args) == 1 and not node.keywords:
@@ -162,7 +175,8 @@ class _Marks(ast.NodeTransformer):
         return self._function(node)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        if any(_last_name(one) in COMPILING for one in node.decorator_list):
+        is_compiled = any(_last_name(one) in COMPILING for one in node.decorator_list)
+        if is_compiled or node.name in self._compiled:
             return node  # who compiles it knows no marks; what it is given leaves
         node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
         node.args.defaults = [self.visit(default) for default in node.args.defaults]

@@ -17,7 +17,7 @@ from instrumented.books.traced import Traced
 from instrumented.rules.known import call_function
 from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.script.callers import Callers
-from instrumented.script.leaving import AGAIN, TRACED_KINDS, answered, becomes_array
+from instrumented.script.leaving import AGAIN, DEEPEST, TRACED_KINDS, answered, becomes_array
 from instrumented.script.script_arrays import ScriptArray, again, counted_ufunc, owned
 from instrumented.script.script_booking import ScriptBooking
 from instrumented.script.script_flat import ScriptFlat
@@ -78,8 +78,8 @@ class ScriptTrace(Trace):
     def let_out(self, value: Any, how: str) -> Any:
         """Return a value without traced ones in it; each is an escape.
 
-        Lists and dicts stay the objects they are (somebody may change them): what is traced in
-        them is noted only.
+        Lists and dicts stay the objects they are (somebody may change them): numbers in them are
+        noted only, for arrays see :class:`instrumented.script.lending.Lending`.
         """
         kind = type(value)
         if issubclass(kind, Traced):
@@ -98,16 +98,13 @@ class ScriptTrace(Trace):
             return _out(value.whole, how).flat
         return value
 
-    def _note(self, value: Any, how: str) -> None:
+    def _note(self, value: Any, how: str, depth: int = DEEPEST) -> None:
         kind = type(value)
         if issubclass(kind, np.generic) and issubclass(kind, Traced):
             _out(value, how)
-        elif kind in (tuple, list):
-            for item in value:
-                self._note(item, how)
-        elif kind is dict:
-            for item in value.values():
-                self._note(item, how)
+        elif depth and (kind in (tuple, list) or kind is dict):
+            for item in value.values() if kind is dict else value:
+                self._note(item, how, depth - 1)
 
     @staticmethod
     def plain_type(value: Any) -> type:

@@ -42,7 +42,7 @@ def traced(name: str) -> tuple[str, Finished]:
     "name",
     [
         "borders", "chunker", "classes", "eqprop", "errors", "files", "flat", "frames", "functions",
-        "km", "layouts", "libraries", "objects", "reber", "scalars", "text", "views",
+        "km", "layouts", "libraries", "lists", "objects", "reber", "scalars", "text", "views",
     ],
 )  # fmt: skip
 def test_output_is_equal(name, monkeypatch):

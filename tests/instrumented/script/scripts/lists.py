@@ -1,0 +1,60 @@
+"""Arrays in lists, tuples and dicts that libraries are called with."""
+
+import copy
+import heapq
+import pickle
+import random
+from collections import deque
+
+import joblib
+import numba
+import numpy as np
+import pandas as pd
+
+try:
+    import pyarrow
+except ImportError:
+    pyarrow = None
+
+x = np.arange(4.0)
+y = x * 2
+cyclic = [x]
+cyclic.append(cyclic)
+nested = [x, [y, (x, {"k": y})], {"z": x}]
+print(joblib.hash({"a": x, "b": [y]}), joblib.hash(nested), joblib.hash(cyclic))
+print(nested[0] is x, nested[1][0] is y, nested[1][1][0] is x, nested[1][1][1]["k"] is y)
+print(nested[2]["z"] is x, cyclic[0] is x, type(nested[1][1]), list(nested[2]))
+if pyarrow is not None:
+    print(pyarrow.array([x, y]).to_pylist(), pyarrow.Table.from_pydict({"a": [x, y]}).num_rows)
+print(pd.DataFrame({"a": x, "b": y}).sum().tolist(), pd.DataFrame([x, y]).shape)
+print(pd.Series([x, y]).apply(np.sum).tolist(), [type(v).__name__ for v in pd.Series([x, y])])
+
+# who moves arrays moves the script's own
+arrays = [x, y, x + y]
+random.seed(1)
+random.shuffle(arrays)
+print([array.sum() for array in arrays], any(random.choice(arrays) is array for array in arrays))
+heap = [(3, x)]
+heapq.heappush(heap, (1, y))
+print(heapq.heappop(heap)[1] is y, copy.copy(arrays)[0] is arrays[0], deque(arrays)[-1] is arrays[2])
+arrays.sort(key=np.sum)
+print(arrays[0] is x, pickle.loads(pickle.dumps(arrays))[2])
+
+# who keeps a list finds the script's changes in it, and the script its
+series = pd.Series({"a": arrays}, dtype=object)
+arrays.append(np.ones(2))
+print(series["a"] is arrays, len(series["a"]), series["a"][0] is x)
+x[0] = 7
+print(series["a"][0][0])
+
+
+def slow(a, b):
+    total = 0.0
+    for i in range(a.shape[0]):
+        total += a[i] * b[i]
+    return total
+
+
+fast, parallel = numba.njit(slow), numba.jit(nopython=True)(slow)
+print(fast(x, y), parallel(x, y), slow(x, y), numba.njit(lambda pair: pair[0] + pair[1])((x, y)))
+print((x @ y) + np.exp(np.ones((9, 9))).sum(), np.sin(np.ones(99)).sum())
