@@ -93,7 +93,7 @@ class TracedValues(Methods):
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Run a NumPy function and book it; where all is known of the call, only count it."""
-        if types and function in RUN_THROUGH:
+        if function in RUN_THROUGH and self._booking.scalar_type in types:
             take_back_elements(self._booking, function, args, kwargs)
         return call_function(self._booking, function, args, kwargs, by_method=not types)
 
