@@ -23,7 +23,7 @@ from instrumented.rules.indexing import (
     store_item,
 )
 from instrumented.rules.ufuncs import power, run_ufunc
-from instrumented.rules.unwrap import IMMEDIATES, let_settings_out
+from instrumented.rules.unwrap import IMMEDIATES, let_settings_out, strip
 from instrumented.values import TracedValues
 
 
@@ -237,8 +237,8 @@ class TracedArray(TracedValues):
 
     def fill(self, value: Any) -> None:
         """Write one value everywhere."""
-        if isinstance(value, (list, tuple)):
-            raise ValueError("setting an array element with a sequence.")
+        if isinstance(value, (list, tuple)) or (hasattr(value, "shape") and value.shape):
+            self._array.fill(strip(value, []))  # raises as NumPy does
         self[...] = value
 
     def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:
@@ -294,6 +294,14 @@ class TracedArray(TracedValues):
         """Sort in place; see numpy.ndarray.sort."""
         change_in_place(self._booking, self, "sort", args, kwargs)
 
+    def dot(self, other: Any, out: Any = None) -> Any:
+        """Dot product; see numpy.dot."""
+        return self._call(np.dot, other) if out is None else self._call(np.dot, other, out=out)
+
+    def argpartition(self, *args: Any, **kwargs: Any) -> Any:
+        """Order of the elements around some positions; see numpy.argpartition."""
+        return self._call(np.argpartition, *args, **kwargs)
+
     def partition(self, *args: Any, **kwargs: Any) -> None:
         """Partition in place; see numpy.ndarray.partition."""
         change_in_place(self._booking, self, "partition", args, kwargs)
@@ -303,10 +311,12 @@ class TracedArray(TracedValues):
     @property
     def mT(self) -> Any:  # noqa: N802 - NumPy's own name
         """The view with the last two axes exchanged."""
+        if self._array.ndim < 2:
+            return self._array.mT  # raises as NumPy does
         return np.matrix_transpose(self)
 
-    def view(self, dtype: Any = None, type: Any = None) -> Any:  # noqa: A002 - NumPy's own name
-        """Return the same bytes, under another dtype if one is given."""
+    def view(self, dtype: Any = np._NoValue, type: Any = None) -> Any:  # noqa: A002 - NumPy's own name
+        """Return the same bytes, under another dtype if one is given; None is float64."""
         if type is not None:
             raise UncountedOperationError("views of an array as a subclass are not counted")
         return reinterpret(self._booking, self, dtype)

@@ -190,17 +190,9 @@ class Methods(Traced):
         """Sum along the diagonals; see numpy.trace."""
         return self._call(np.trace, *args, **kwargs)
 
-    def dot(self, other: Any, out: Any = None) -> Any:
-        """Dot product; see numpy.dot."""
-        return self._call(np.dot, other) if out is None else self._call(np.dot, other, out=out)
-
     def argsort(self, *args: Any, **kwargs: Any) -> Any:
         """Order of the elements; see numpy.argsort."""
         return self._call(np.argsort, *args, **kwargs)
-
-    def argpartition(self, *args: Any, **kwargs: Any) -> Any:
-        """Order of the elements around some positions; see numpy.argpartition."""
-        return self._call(np.argpartition, *args, **kwargs)
 
     def searchsorted(self, *args: Any, **kwargs: Any) -> Any:
         """Where values belong in sorted elements; see numpy.searchsorted."""

@@ -19,6 +19,7 @@ from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.values import TracedValues
 
 _TEXT = frozenset((str, bytes))
+_ON_TEXT = "arithmetic on text"
 
 
 def _run_operator(
@@ -35,9 +36,9 @@ def _run_operator(
             booking.admit(value, str(ufunc))
     plain = [plain_of(value) if isinstance(value, Traced) else value for value in operands]
     answer = function(*plain)
-    if type(answer) in _TEXT:
+    if not isinstance(answer, np.generic | np.ndarray | tuple):
         for value in traced:
-            booking.want_out(value, "arithmetic on text")
+            booking.want_out(value, _ON_TEXT if type(answer) in _TEXT else "Python's own object")
         return answer, None
     results = tuple(map(booking.wrap_result, answer if type(answer) is tuple else (answer,)))
     key = (booking.place, ufunc, "scalar", *map(layout_of, (*traced, *results)))
@@ -66,7 +67,7 @@ def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
         elif isinstance(other, ScalarValues) and other._booking is booking:
             part, right = other._layout, other._array
         elif kind in _TEXT:
-            return function(self._want_out("arithmetic on text"), other)
+            return function(self._want_out(_ON_TEXT), other)
         else:
             return ufunc(self, other)
         key = (booking.place, ufunc, "pair", self._layout, part)
@@ -91,7 +92,7 @@ def _backward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
         if type(other) in IMMEDIATES:
             return _run_operator(self._booking, function, ufunc, other, self)[0]
         if type(other) in _TEXT:
-            return function(other, self._want_out("arithmetic on text"))
+            return function(other, self._want_out(_ON_TEXT))
         return ufunc(other, self)
 
     return method
@@ -149,13 +150,7 @@ class ScalarValues(TracedValues):
     __neg__, __pos__ = _alone(np.negative, operator.neg), _alone(np.positive, operator.pos)
     __abs__, __invert__ = _alone(np.absolute, abs), _alone(np.invert, operator.invert)
 
-    def __matmul__(self, other: Any) -> Any:
-        return np.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return np.matmul(other, self)
-
-    __iter__ = __contains__ = None  # as NumPy's scalars, which are no sequences
+    __iter__ = None  # as NumPy's scalars, which are no sequences
 
     def __hash__(self) -> int:
         return hash(self._want_out("hashing"))
@@ -178,11 +173,11 @@ class ScalarValues(TracedValues):
 
     def flatten(self, order: Any = "C") -> Any:
         """Return an array with one element."""
-        return self._call(np.copy, order=order).ravel(order)
+        return self._converted(self._array.flatten(order), "copy")
 
-    def view(self, dtype: Any) -> Any:
+    def view(self, *dtype: Any) -> Any:
         """Return the same bytes under another dtype."""
-        return self._converted(self._array.view(dtype), "view")
+        return self._converted(self._array.view(*dtype), "view")
 
     def _converted(self, plain: Any, name: str) -> Any:
         return _run_operator(self._booking, lambda _: plain, name, self)[0]

@@ -235,9 +235,9 @@ def reinterpret(booking: Booking, source: Traced, dtype: Any) -> Any:
             raise UncountedOperationError(
                 f"a view as {dtype.__name__} is not counted; only plain arrays are"
             )
-        dtype = None
+        dtype = np._NoValue
     array = plain_of(source)
-    view = array.view() if dtype is None else array.view(dtype)
+    view = array.view() if dtype is np._NoValue else array.view(dtype)
     return booking.view(source, view)
 
 

@@ -174,7 +174,12 @@ traffic_rule(
 )(_copy)
 
 
-@traffic_rule("trim_zeros(filt: array, trim, axis)", views=True, by_values=lambda call: True)
+@traffic_rule(
+    "trim_zeros(filt: array, trim, axis)",
+    views=True,
+    keeps_scalars=True,
+    by_values=lambda call: True,
+)
 def _trim_zeros(call: Call) -> Moved:
     """Every element is compared with zero; what is left is a view."""
     return Moved(Kind.REDUCTION, [(call.operands[0], None)], [], Work(add=call.size_in))

@@ -221,7 +221,7 @@ class ScriptArray(TracedArray):
         self._array.shape = stripped(shape, "numpy.ndarray.shape")
         self._layout = self._booking.layout_number(self._array, self.role)
 
-    def view(self, dtype: Any = None, type: Any = None) -> Any:  # noqa: A002 - NumPy's name
+    def view(self, dtype: Any = np._NoValue, type: Any = None) -> Any:  # noqa: A002 - NumPy's name
         """Return the same bytes under another dtype; as another class they leave."""
         self._booking.look()
         kind = type or dtype
@@ -301,8 +301,8 @@ def _array_operator(name: str, function: Callable[..., Any], *, swaps: bool) -> 
         try:
             answer = counted(self, other)
         except AGAIN:
-            pass
-        else:
+            answer = NotImplemented
+        if answer is not NotImplemented:
             return handed(answer)
         plain = let_out(self, f"{name}, which has no rule for this")
         return getattr(plain, name)(stripped(other, name))

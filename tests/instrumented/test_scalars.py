@@ -232,3 +232,36 @@ def test_text_is_put_together_outside(call):
     assert set(trace.escapes_by_line["how"]) == {"arithmetic on text"}
     with pytest.raises(instrumented.EscapeError, match="text"):
         call(instrumented.Trace().array(plain)[0])
+
+
+def test_an_array_made_of_a_scalar_is_an_array():
+    """And a free view of its bytes; NumPy's scalars have no product, order or membership."""
+    trace = instrumented.Trace()
+    s: Any = trace.array(np.array([3.0, 4.0]))[1]
+    before = trace.traffic
+    for made in (np.reshape(s, -1), np.atleast_1d(s)):
+        assert isinstance(made, TracedArray)
+    assert trace.traffic == before
+    assert s.flatten().flags.owndata
+    for call in (lambda: s @ s, lambda: 1.0 in s, lambda: iter(s)):
+        with pytest.raises(TypeError):
+            call()
+    assert not hasattr(s, "dot")
+
+
+@pytest.mark.parametrize("value", [[1.0], np.ones(2), (1.0, 2.0)])
+def test_none_is_a_type_and_fill_takes_one_value(value):
+    trace = instrumented.Trace()
+    x = trace.array(np.arange(4, dtype=np.int32))
+    assert x.view(None).dtype == np.float64
+    assert x.view().dtype == np.int32
+    with pytest.raises((ValueError, TypeError)):
+        x.fill(trace.array(value) if isinstance(value, np.ndarray) else value)
+    assert trace.traffic == Traffic()
+
+
+def test_a_scalar_as_pythons_own_object_has_left():
+    trace = instrumented.Trace(escapes="record")
+    made = trace.array(np.array([3, 4]))[1].astype(object)
+    assert (type(made), made) == (int, 4)
+    assert trace.escapes_by_line["bytes_read"].tolist() == [8]

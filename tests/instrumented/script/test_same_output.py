@@ -41,8 +41,9 @@ def traced(name: str) -> tuple[str, Finished]:
 @pytest.mark.parametrize(
     "name",
     [
-        "borders", "chunker", "classes", "eqprop", "errors", "files", "flat", "frames", "functions",
-        "km", "layouts", "libraries", "lists", "objects", "reber", "scalars", "text", "views",
+        "borders", "chunker", "classes", "corners", "eqprop", "errors", "files", "flat", "frames",
+        "functions", "km", "layouts", "libraries", "lists", "objects", "reber", "scalars", "text",
+        "views",
     ],
 )  # fmt: skip
 def test_output_is_equal(name, monkeypatch):

@@ -1,0 +1,53 @@
+"""Corners of arrays and scalars that random programs found."""
+
+import numpy as np
+
+a, m = np.arange(3.0), np.arange(12.0).reshape(3, 4)
+s, whole = m[1, 2], np.arange(4)[2]
+
+
+def show(made):
+    if isinstance(made, np.ndarray):
+        flags = "".join(name if made.flags[name] else "-" for name in "CFOWA")
+        print(type(made).__name__, made.shape, made.dtype, flags, made)
+    else:
+        print(type(made).__name__, made)
+
+
+for call in (
+    lambda: np.asarray(s),
+    lambda: np.asanyarray(whole),
+    lambda: np.array(s, copy=None),
+    lambda: np.require(s),
+    lambda: np.atleast_1d(s),
+    lambda: np.trim_zeros(s),
+    lambda: np.squeeze(s),
+    lambda: s.flatten(),
+    lambda: s.view(),
+    lambda: s.astype(object),
+    lambda: m.view(None),
+    lambda: np.arange(4, dtype="i4").view(None),
+    lambda: m[:, :3].astype("f4").view(None),
+    lambda: a.mT,
+    lambda: s.dot(2),
+    lambda: s.argpartition(0),
+    lambda: s @ a,
+    lambda: whole @ 2,
+    lambda: 2 @ s,
+    lambda: 1 in s,
+    lambda: iter(s),
+    lambda: a.fill([1.0]),
+    lambda: a.fill(m[0]),
+    lambda: a.fill((1.0, 2.0)),
+    lambda: np.broadcast_to(a, (2, 3)).fill([1]),
+    lambda: a.fill(np.array(7.0)),
+    lambda: a**None,
+    lambda: a ** "x",
+    lambda: a.__ipow__(None),
+):
+    for _ in range(2):
+        try:
+            show(call())
+        except (TypeError, ValueError, AttributeError) as error:
+            print(type(error).__name__, error)
+print(a, (np.exp(np.ones((9, 9))) @ np.ones(9)).sum())
