@@ -237,10 +237,10 @@ class _Results:
             array = np.asarray(answer)[()]
         known = self.handles.get(id(array))
         views = self._rule.views
-        scalar = known[0] if known is not None else None
-        if isinstance(scalar, Traced) and isinstance(plainly(scalar), np.generic):
-            if isinstance(answer, np.ndarray):  # it shows the scalar's bytes
-                return self._booking.view(scalar, array)
+        given = known[0] if known is not None else None
+        is_scalar = isinstance(plainly(given), np.generic)
+        if isinstance(given, Traced) and is_scalar and isinstance(answer, np.ndarray):
+            return self._booking.view(given, array)  # it shows the scalar's bytes
         if known is not None and views and array is not self._aim:
             known = known if isinstance(known[0], Traced) else None  # a bare array enters
         if known is not None:  # written in place, unless it is an operand handed back as it is
