@@ -22,7 +22,7 @@ from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.errors import InstrumentError
 from instrumented.rules.indexing import store_item
-from instrumented.rules.known import call_function
+from instrumented.rules.known import METHODS, call_function
 from instrumented.rules.traffic_rules import RULES
 from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.script.leaving import (
@@ -122,6 +122,8 @@ class ScriptArray(TracedArray):
         except AGAIN as error:
             if not again(function, error):
                 raise
+        if not types and type(self) is ScriptArray:
+            function = METHODS.get(function, function)  # whose errors name the method
         return plainly(function, args, kwargs, f"{function.__name__}, which has no rule for this")
 
     def __getitem__(self, index: Any) -> Any:
@@ -177,6 +179,25 @@ class ScriptArray(TracedArray):
         except AGAIN:
             pass
         return let_out(self, "astype").astype(*args, **kwargs)
+
+    def sort(self, *args: Any, **kwargs: Any) -> None:
+        """Sort in place; see numpy.ndarray.sort."""
+        self._in_place("sort", args, kwargs)
+
+    def partition(self, *args: Any, **kwargs: Any) -> None:
+        """Partition in place; see numpy.ndarray.partition."""
+        self._in_place("partition", args, kwargs)
+
+    def _in_place(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._booking.look()
+        try:
+            getattr(TracedArray, name)(self, *args, **kwargs)
+        except AGAIN:
+            pass
+        else:
+            return
+        plain = let_out(self, name)
+        getattr(plain, name)(*stripped(args, name), **stripped(kwargs, name))
 
     def flatten(self, order: Any = "C") -> Any:
         """Return a copy of one axis; see numpy.ndarray.flatten."""

@@ -44,6 +44,11 @@ for call in (
     lambda: a**None,
     lambda: a ** "x",
     lambda: a.__ipow__(None),
+    lambda: a.sort(key=1),
+    lambda: a.sort(5),
+    lambda: a.partition(9),
+    lambda: m.sum(bad=1),
+    lambda: m.mean(axis=7),
 ):
     for _ in range(2):
         try:
