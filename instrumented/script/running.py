@@ -19,7 +19,7 @@ from instrumented.errors import InstrumentError
 from instrumented.script.borders import Borders
 from instrumented.script.callers import Callers
 from instrumented.script.importing import UserFinder, compile_marked
-from instrumented.script.own import Ownership, printable
+from instrumented.script.own import Ownership, Whose, printable
 from instrumented.script.tracebacks import replaced, told_as_the_scripts
 from instrumented.script.tracing import ScriptTrace
 
@@ -93,12 +93,16 @@ def run_module(module: str, arguments: Sequence[str], recorder: Recorder | None 
         found: CodeType = code
         return found
 
-    program = _Program(module, _folder_of(module, here), ["-m", *arguments], here, load)
+    program = _Program(module, folder_of(module, here), ["-m", *arguments], here, load)
     return _run(program, recorder)
 
 
-def _folder_of(module: str, here: str) -> Path:
-    """Return the folder that a module or its outermost package lies in; nothing is imported."""
+def folder_of(module: str, here: str) -> Path:
+    """Return the folder whose files are the user's when a module runs; nothing is imported.
+
+    That which its outermost package lies in; of what was installed, the package itself; of the
+    standard library (``-m unittest``) the folder ``here``.
+    """
     with replaced(sys, "path", [here, *sys.path]):
         try:
             spec = importlib.util.find_spec(module.partition(".")[0])
@@ -107,7 +111,11 @@ def _folder_of(module: str, here: str) -> Path:
     if spec is None or not (spec.has_location or spec.submodule_search_locations):
         return Path(here)
     inside = list(spec.submodule_search_locations or [str(spec.origin)])
-    return Path(inside[0]).resolve().parent
+    found = Path(inside[0]).resolve()
+    owner = Ownership(Path(here)).whose(str(found))
+    if owner is Whose.LIBRARY:
+        return found
+    return Path(here) if owner is Whose.STANDARD else found.parent
 
 
 def _name(main: ModuleType, file: str, spec: Any) -> None:

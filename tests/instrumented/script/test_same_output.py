@@ -9,9 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas
 import pytest
 
-from instrumented.script.running import Finished, run_script
+from instrumented.script.running import Finished, folder_of, run_script
 from instrumented.script.tables import Tables
 
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -111,3 +112,11 @@ def test_a_module_that_is_not_there_is_told_of_as_by_python(module):
     expected = in_a_process("-m", module)
     found = in_a_process("-m", "instrumented", "run", "-m", module)
     assert (found.stderr, found.returncode) == (expected.stderr, 1)
+
+
+def test_a_module_that_was_installed_makes_no_other_the_users():
+    here = str(SCRIPTS)
+    assert folder_of("package.layers", here) == SCRIPTS
+    assert folder_of("unittest", here) == SCRIPTS
+    assert folder_of("pandas.io", here) == Path(pandas.__file__).parent
+    assert folder_of("no_such_module", here) == SCRIPTS
