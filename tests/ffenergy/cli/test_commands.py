@@ -192,7 +192,7 @@ def test_a_training_of_no_epochs_has_a_report(
 
 
 def test_measure_counts_one_step(invoke: Invoke, tmp_path: Path) -> None:
-    sizes = ["--layer-sizes", "784,32,8", "--batch-size", "10"]
+    sizes = ["--layer-sizes", "784,8", "--batch-size", "10"]  # as in test_json.py
     result = invoke("measure", *sizes, "--outdir", tmp_path / "m", "--steps", "3")
     assert result.exit_code == 0, result.output
     assert "One training step" in result.stdout
