@@ -11,6 +11,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy loads; workers share the cores
 
 import base64
+import gc
 import hashlib
 import json
 import pickle
@@ -130,6 +131,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     has tests that need none of it, and finds the machine code on disk when it comes to these.
     """
     items.sort(key=lambda item: any(map(item.path.is_relative_to, COMPILED)))
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported and collected stays: no search for garbage goes over it again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -313,21 +313,19 @@ class _Site:
 
 def _examples(trace: Trace, work: Workload, which: Which, count: int) -> Examples:
     """Images of which the first few are random and all others zeros that nobody has touched."""
-    pixels = np.zeros((count, work.settings.layer_sizes[0]), work.settings.dtype)
-    drawn = _random_rows(min(count, RANDOM_ROWS), pixels.shape[1], pixels.dtype.name)
-    pixels[: len(drawn)] = drawn
+    pixels = _pixels(count, work.settings.layer_sizes[0], work.settings.dtype)
     return Examples(trace, which, pixels, np.zeros(count, np.int64))
 
 
 @lru_cache(maxsize=2)  # those of training and of test images
-def _random_rows(count: int, pixels: int, dtype: str) -> Array:
-    """Draw rows of random pixels, the same every time."""
-    drawn = np.empty((count, pixels), dtype)
+def _pixels(count: int, width: int, dtype: str) -> Array:
+    """Draw the images of all rehearsals, which read them and leave them as they are."""
+    pixels = np.zeros((count, width), dtype)
     rng = np.random.default_rng(0)
-    for start in range(0, count, CHUNK):
-        rows = drawn[start : start + CHUNK]
+    for start in range(0, min(count, RANDOM_ROWS), CHUNK):
+        rows = pixels[start : min(start + CHUNK, RANDOM_ROWS)]
         rows[...] = rng.random(rows.shape)
-    return drawn
+    return pixels
 
 
 def _parts(count: int, size: int) -> Iterator[tuple[int, int, bool]]:
