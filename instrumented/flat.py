@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +18,13 @@ from instrumented.rules.known import call_function
 from instrumented.rules.unwrap import strip, unwrap, unwrap_index
 
 
+def _comparison(compare: Callable[[Any, Any], Any]) -> Any:
+    def method(self: TracedFlat, other: Any) -> Any:
+        return compare(self.as_array(), other)
+
+    return method
+
+
 class TracedFlat(Elements):
     """Does what ``numpy.flatiter`` does; see ``numpy.ndarray.flat``.
 
@@ -29,8 +37,6 @@ class TracedFlat(Elements):
     """
 
     __slots__ = ("_base",)
-
-    __hash__ = None  # type: ignore[assignment]  # as NumPy's iterator
 
     def __init__(self, base: Traced) -> None:
         self._base = base
@@ -106,13 +112,6 @@ class TracedFlat(Elements):
     def __delitem__(self, index: Any) -> None:
         raise TypeError("Cannot delete iterator elements")
 
-    def copy(self) -> Any:
-        """Return the elements as a new array of one axis: read and written."""
-        booking = self._booking
-        result = booking.wrap_result(self.iterator.copy())
-        booking.record("copy", Kind.COPY, [(self.whole, None)], [(result, None)], NO_WORK)
-        return result
-
     @property
     def _booking(self) -> Any:
         return booking_of(self.whole)
@@ -143,13 +142,6 @@ class TracedFlat(Elements):
 
     # ---- as an operand -----------------------------------------------------------------
 
-    def as_array(self) -> Any:
-        """Return the elements as a traced array of one axis: a free view, else a counted copy."""
-        array = self.iterator.base
-        if not array.flags.c_contiguous:
-            return self.copy()
-        return self._booking.view(self.whole, array.reshape(-1))
-
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Run a ufunc on the elements as an array."""
         if any(isinstance(target, Elements) for target in kwargs.get("out", ())):
@@ -166,23 +158,9 @@ class TracedFlat(Elements):
         plain: Array = self.as_array().__array__(dtype, copy)
         return plain
 
-    def __lt__(self, other: Any) -> Any:
-        return operator.lt(self.as_array(), other)
-
-    def __le__(self, other: Any) -> Any:
-        return operator.le(self.as_array(), other)
-
-    def __gt__(self, other: Any) -> Any:
-        return operator.gt(self.as_array(), other)
-
-    def __ge__(self, other: Any) -> Any:
-        return operator.ge(self.as_array(), other)
-
-    def __eq__(self, other: Any) -> Any:
-        return operator.eq(self.as_array(), other)
-
-    def __ne__(self, other: Any) -> Any:
-        return operator.ne(self.as_array(), other)
+    __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
+    __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
+    __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
 
 
 def store_flat(target: Traced, values: Any) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from instrumented.books.counters import NO_WORK
+from instrumented.books.events import Kind
 from instrumented.books.operand import Array
 
 NO_SLOTS: tuple[str, ...] = ()
@@ -94,9 +96,19 @@ class Elements:
     iterator: Any
     whole: Any
 
+    def copy(self) -> Any:
+        """Return the elements as a new array of one axis: read and written."""
+        booking = booking_of(self.whole)
+        result = booking.wrap_result(self.iterator.copy())
+        booking.record("copy", Kind.COPY, [(self.whole, None)], [(result, None)], NO_WORK)
+        return result
+
     def as_array(self) -> Any:
-        """Return them as a traced array of one axis, which they become as an operand."""
-        raise NotImplementedError
+        """Return the elements as a traced array of one axis: a free view, else a counted copy."""
+        array = self.iterator.base
+        if not array.flags.c_contiguous:
+            return self.copy()
+        return booking_of(self.whole).view(self.whole, array.reshape(-1))
 
 
 def plainly(operand: Any) -> Any:
