@@ -3,8 +3,8 @@
 What a step moves depends on shapes alone. So a rule is set up as for a run, on images of which
 most are zeros that nobody has touched and that take no memory; where a run takes all batches and
 chunks of an epoch, a rehearsal takes a few full ones and a few of the short last one. Nothing here
-knows which steps a rule has: whatever it asks of its host is what a run would be asked. Of weights,
-gradients and moments that are large no values are computed either, unless a rule depends on them.
+knows which steps a rule has: whatever it asks of its host is what a run would be asked. Of arrays
+that are large no values are computed either, unless a rule depends on them.
 
 A kind that is to be priced is recorded in a trace of its own, in which all other steps are left
 out. Its digest equals that of the run's signature, or it is not used.
@@ -32,13 +32,15 @@ from ffenergy.runs.results import TRAFFIC_COLUMNS
 from ffenergy.settings import Settings
 from ffenergy.training.session import steps_between_looks
 from instrumented import BufferInfo, Event, InstrumentError, Trace
+from instrumented.books.events import Kind
 from instrumented.books.frames import by_role
 from instrumented.books.ledger import Ledger, Signature
 
 STEPS: Final = 5  # two warm the memories up, one is priced, two show what comes back
 RANDOM_ROWS: Final = 4096  # rows with random pixels; all others are zeros
-COMPUTED: Final = 2**22
-"""Bytes of memory up to which values are computed; larger arrays stay untouched and take none."""
+COMPUTED: Final = 2**14
+"""Bytes of memory up to which values are computed; larger arrays stay untouched, which saves the
+time of most products too, and take no memory."""
 RATE: Final = 1e-4  # nothing is learned, costs do not depend on it
 
 
@@ -136,9 +138,17 @@ def rehearse(
     """
     with suppress(ArithmeticError, LookupError, ValueError):  # of values that were not computed
         found = _rehearsed(algorithm, work, steps, COMPUTED)
-        if not found.trace.ledger.data_dependent:
+        if not _values_decide(found):
             return found
     return _rehearsed(algorithm, work, steps, None)
+
+
+def _values_decide(found: Rehearsal) -> bool:
+    """Whether values say what is done: shapes that depend on them, training that looks at them."""
+    entries = found.trace.ledger.entries
+    trained = (k.signature.program for k in found.kinds if k.kind.what is What.TRAIN)
+    looks = any(entries[n].operation.kind is Kind.ESCAPE for program in trained for n in program)
+    return looks or bool(found.trace.ledger.data_dependent)
 
 
 def _rehearsed(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from instrumented.books.counters import Work
 
@@ -33,8 +34,7 @@ class Kind(StrEnum):
     ESCAPE = "escape"  # a value leaves the trace
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """One operand of one operation: a strided view of a buffer.
 
     ``buffer`` is the identity of the underlying allocation, ``offset`` the byte at which element
@@ -67,8 +67,7 @@ class BufferInfo:
     preloaded: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One array operation: where it belongs, what it read in order, what it wrote, what it did.
 
     ``fusion`` lists the enclosing fusion scopes from the outermost to the innermost as

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from instrumented.books.events import OUTSIDE, Access, Axes, BufferInfo, Event
@@ -82,4 +81,4 @@ class Recorder:
         for k in range(len(self.events) - 1, -1, -1):
             if self.events[k].step != step:
                 break
-            self.events[k] = dataclasses.replace(self.events[k], step=OUTSIDE)
+            self.events[k] = self.events[k]._replace(step=OUTSIDE)

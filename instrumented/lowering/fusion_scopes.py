@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -53,7 +52,7 @@ def see_through(events: Sequence[Event], scope: Ints) -> list[Event]:
             continue
         if event.kind is Kind.MATMUL:
             reads = tuple(_source(access, instance, writers) for access in event.reads)
-            result[k] = replace(event, reads=reads)
+            result[k] = event._replace(reads=reads)
         for access in event.writes:
             writers[instance, access.buffer] = (access, event)
     return result
@@ -82,4 +81,4 @@ def _same_elements(read: Access, written: Access) -> bool:
 
 
 def _transpose(access: Access) -> Access:
-    return replace(access, shape=access.shape[::-1], strides=access.strides[::-1])
+    return access._replace(shape=access.shape[::-1], strides=access.strides[::-1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from instrumented.books.events import Access, BufferInfo, Event
 from instrumented.errors import InstrumentError
@@ -108,10 +107,10 @@ def _moved(event: Event, home: Mapping[int, int], known: dict[tuple[Access, int]
             return access
         found = known.get((access, at))
         if found is None:
-            found = known[access, at] = replace(access, buffer=at)
+            found = known[access, at] = access._replace(buffer=at)
         return found
 
     reads, writes = tuple(map(moved, event.reads)), tuple(map(moved, event.writes))
     if reads == event.reads and writes == event.writes:
         return event
-    return replace(event, reads=reads, writes=writes)
+    return event._replace(reads=reads, writes=writes)

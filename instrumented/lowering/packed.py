@@ -9,7 +9,6 @@ cache in ``validation/``; the sizes are those of its driver, ``driver/level3/lev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from instrumented.books.events import Access, BufferInfo, Event, Kind
 
@@ -58,18 +57,18 @@ def _parts(event: Event, panel_buffer: int, rows_buffer: int) -> Iterator[Event]
     left, right = event.reads
     (result,) = event.writes
     (m, k), n = left.shape, right.shape[1]
-    yield replace(event, kind=Kind.CREATE, reads=(), axes=())
+    yield event._replace(kind=Kind.CREATE, reads=(), axes=())
     for start, depth in _slices(k):
         rows = _buffer(rows_buffer, left, m, depth)
         for column, width in _slices(n):
             panel = _buffer(panel_buffer, right, depth, width)
             source = _part(right, start, depth, column, width)
-            yield replace(event, kind=Kind.COPY, reads=(source,), writes=(panel,), axes=())
+            yield event._replace(kind=Kind.COPY, reads=(source,), writes=(panel,), axes=())
             if column == 0:
                 source = _part(left, 0, m, start, depth)
-                yield replace(event, kind=Kind.COPY, reads=(source,), writes=(rows,), axes=())
+                yield event._replace(kind=Kind.COPY, reads=(source,), writes=(rows,), axes=())
             target = _part(result, 0, m, column, width)
-            yield replace(event, reads=(rows, panel, target), writes=(target,), axes=KERNEL)
+            yield event._replace(reads=(rows, panel, target), writes=(target,), axes=KERNEL)
 
 
 KERNEL = ((0, 2), (2, 1), (0, 1), (0, 1))
@@ -98,8 +97,7 @@ def _slices(extent: int) -> Iterator[tuple[int, int]]:
 
 def _part(access: Access, row: int, rows: int, column: int, columns: int) -> Access:
     down, along = access.strides
-    return replace(
-        access,
+    return access._replace(
         offset=access.offset + row * down + column * along,
         shape=(rows, columns),
         nbytes=rows * columns * access.itemsize,

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -101,7 +102,7 @@ class NestTable:
     walkers: int
     room: int
 
-    @property
+    @cached_property
     def event_of_operand(self) -> Ints:
         """Index of the event of every operand."""
         return np.array([event for event, _ in self.operands], np.int64)
@@ -225,12 +226,14 @@ class _Builder:
         """Add the nests of one group; those of a scope run in the turns of ``nest_order.py``."""
         start = members[0].event
         key = tuple((one.event - start, id(one.nest), id(one.cuts)) for one in members)
-        known = self.groups.setdefault(key, len(self.group_start) - 1)
-        gathers = any(operand.touch is Touch.BOTTOM for m in members for operand in m.nest.reads)
-        if known < len(self.group_start) - 1 and not gathers:
+        known = self.groups.get(key)
+        if known is not None:
             self.sequence.append((known, start))
             return
-        self.sequence.append((len(self.group_start) - 1, start))
+        number = len(self.group_start) - 1
+        self.sequence.append((number, start))
+        if not any(operand.touch is Touch.BOTTOM for m in members for operand in m.nest.reads):
+            self.groups[key] = number  # random rows are others every time
         visits = walkers = 0
         rooms: list[int] = []
         following = 0
