@@ -2,11 +2,11 @@
 
     python -m benchmarks.pricing [CASE …] [--repeats 3]
 
-Each run is a process of its own; figures are medians. A case prices what `compare` does: every kind
-of step of Forward-Forward, backprop and the untrained control, eager and fused, at both grains, in
-all memories. Seconds of a clock depend on what else a machine does, those of the processor hardly.
-MiB are those above what rehearsing the steps takes. `scale` has processor seconds per million
-accesses: about equal where time is linear in accesses.
+Each run is a process of its own; figures are medians. A case prices what `compare` does, and as it
+does, several kinds at a time: every kind of step of Forward-Forward, backprop and the untrained
+control, eager and fused, at both grains, in all memories. Seconds of a clock depend on what else a
+machine does, those of the processor hardly. MiB are those above what rehearsing the steps takes.
+`scale` has processor seconds per million accesses: about equal where time is linear in accesses.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CASES: dict[str, dict[str, Any]] = {
 def priced(case: str) -> dict[str, float]:
     """Price a case in this process."""
     from ffenergy.costs.rehearsal import Workload, rehearse
-    from ffenergy.costs.step_costs import step_costs
+    from ffenergy.costs.step_costs import side_by_side, step_costs
     from ffenergy.settings import Settings
 
     settings = Settings.from_preset("quick").replace(**CASES[case])
@@ -54,16 +54,15 @@ def priced(case: str) -> dict[str, float]:
         for name in (ALGORITHMS[:1] if one_step else ALGORITHMS)
     ]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    accesses = 0
-    seen: set[str] = set()
     begun, used = time.perf_counter(), time.process_time()
-    for rehearsal in rehearsals:
-        for kind in rehearsal.kinds:
-            if kind.signature.digest in seen or (one_step and kind.kind.label != "train"):
-                continue
-            seen.add(kind.signature.digest)
-            costs = step_costs(rehearsal.record(kind))
-            accesses += sum(one.accesses for one in costs.analyses.values())
+    recorded = {
+        kind.signature.digest: (rehearsal.algorithm, rehearsal.record(kind))
+        for rehearsal in rehearsals
+        for kind in rehearsal.kinds
+        if not one_step or kind.kind.label == "train"
+    }
+    costs = side_by_side(step_costs, list(recorded.values()))
+    accesses = sum(one.accesses for step in costs.values() for one in step.analyses.values())
     seconds, cpu = time.perf_counter() - begun, time.process_time() - used
     above = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     return {"seconds": seconds, "cpu": cpu, "MiB": above / 1024, "accesses": accesses}

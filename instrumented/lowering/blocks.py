@@ -10,12 +10,38 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from instrumented.books.events import BufferInfo
+from instrumented.lowering.cuts import CutNest, use_of
 from instrumented.lowering.layout import FIXED, DigitGrid, DigitRun, View, grid_of, unit_of
+from instrumented.lowering.nest import Touch
 from instrumented.lowering.uses import Ints, Partition, Tiles, Use, by_tile
+
+
+def partitions(
+    cut: Sequence[CutNest], buffers: Mapping[int, BufferInfo]
+) -> tuple[dict[int, Partition], dict[tuple[int, int], Tiles]]:
+    """Partition every buffer, like ones once; give tiles by the ids of their operand and cuts."""
+    uses: dict[int, dict[Use, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
+    for nest, cuts in {(id(nest), id(cuts)): (nest, cuts) for _, nest, cuts in cut}.values():
+        for operand in (*nest.reads, *nest.writes):
+            if operand.touch is not Touch.BOTTOM:
+                found = uses[operand.access.buffer][use_of(operand, cuts)]
+                found.append((id(operand), id(cuts)))
+    known: dict[tuple[int, frozenset[Use]], Partition] = {}
+    partitions: dict[int, Partition] = {}
+    tiles: dict[tuple[int, int], Tiles] = {}
+    for buffer, users in uses.items():
+        key = (buffers[buffer].nbytes, frozenset(users))
+        if key not in known:
+            known[key] = partition(buffers[buffer].nbytes, list(users))
+        partitions[buffer] = known[key]
+        for use, operands in users.items():
+            tiles |= dict.fromkeys(operands, known[key].tiles[use])
+    return partitions, tiles
 
 
 def partition(nbytes: int, uses: Sequence[Use]) -> Partition:

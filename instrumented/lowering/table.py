@@ -8,7 +8,6 @@ every other operation that cuts the same views in the same way.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -19,12 +18,12 @@ import numpy.typing as npt
 
 from instrumented.books.events import Access, BufferInfo, Event
 from instrumented.errors import InstrumentError
-from instrumented.lowering.blocks import partition
-from instrumented.lowering.cuts import CutNest, use_of
+from instrumented.lowering.blocks import partitions
+from instrumented.lowering.cuts import CutNest
 from instrumented.lowering.fusion_scopes import NO_SCOPE
 from instrumented.lowering.nest import Operand, Touch
 from instrumented.lowering.nest_order import NO_LEADER, Turn, turns
-from instrumented.lowering.uses import Ints, Partition, Tiles, Use
+from instrumented.lowering.uses import Ints, Partition, Tiles
 
 Blocks = npt.NDArray[np.int32]
 Rows = tuple[Ints, Ints, Ints, npt.NDArray[np.float64], list[tuple[int, Access]]]
@@ -144,7 +143,7 @@ def tabulate(
         cut: nests and their cuts, in the order of the events; each has an operand.
         one_instruction: whether all nests of a group are one instruction (operation grain).
     """
-    builder = _Builder(*_partitions(cut, buffers))
+    builder = _Builder(*partitions(cut, buffers))
     for members in _groups(cut, scope):
         builder.add_group(members, follow=scope[members[0].event] != NO_SCOPE, one=one_instruction)
     return builder.finish(events, scope, buffers, one_instruction)
@@ -161,29 +160,6 @@ def _groups(cut: Sequence[CutNest], scope: Ints) -> list[list[CutNest]]:
             before = key
         groups[-1].append(nest)
     return groups
-
-
-def _partitions(
-    cut: Sequence[CutNest], buffers: Mapping[int, BufferInfo]
-) -> tuple[dict[int, Partition], dict[tuple[int, int], Tiles]]:
-    """Partition every buffer, like ones once; give tiles by the ids of their operand and cuts."""
-    uses: dict[int, dict[Use, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
-    for nest, cuts in {(id(nest), id(cuts)): (nest, cuts) for _, nest, cuts in cut}.values():
-        for operand in (*nest.reads, *nest.writes):
-            if operand.touch is not Touch.BOTTOM:
-                found = uses[operand.access.buffer][use_of(operand, cuts)]
-                found.append((id(operand), id(cuts)))
-    known: dict[tuple[int, frozenset[Use]], Partition] = {}
-    partitions: dict[int, Partition] = {}
-    tiles: dict[tuple[int, int], Tiles] = {}
-    for buffer, users in uses.items():
-        key = (buffers[buffer].nbytes, frozenset(users))
-        if key not in known:
-            known[key] = partition(buffers[buffer].nbytes, list(users))
-        partitions[buffer] = known[key]
-        for use, operands in users.items():
-            tiles |= dict.fromkeys(operands, known[key].tiles[use])
-    return partitions, tiles
 
 
 @dataclass

@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from ffenergy.cli.measure import measurable
@@ -14,6 +15,8 @@ from ffenergy.costs.measuring import measure, random_dataset
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.errors import SettingsError
+from ffenergy.network.arrays import Array
+from ffenergy.network.dense import DenseLayer
 from ffenergy.rules.registry import rules
 from ffenergy.settings import Settings
 from ffenergy.training import train
@@ -70,6 +73,23 @@ def test_steps_are_the_same_where_no_values_are_computed(
     assert told[1] == told[0]
     # a closed form needs values: zeros cannot be solved for
     assert found[1].computed == (None if algorithm == "ridge" else 0)
+
+
+def test_a_rule_whose_training_looks_at_values_has_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It leaves a layer alone whose gradient is nil, which uncomputed ones may seem to be."""
+    learn = DenseLayer.learn
+
+    def looks(layer: DenseLayer, below: Array, delta: Array, rate: float) -> None:
+        if np.any(layer.trace.escape(delta)):
+            learn(layer, below, delta, rate)
+
+    monkeypatch.setattr(DenseLayer, "learn", looks)
+    monkeypatch.setattr(rehearsal, "COMPUTED", 0)
+    found = rehearse("bp", Workload(SETTINGS, 120, 30))
+    assert found.computed is None
+    assert any(found.counts((kind, 1) for kind in found.kinds)["phase"] == "optimizer")
 
 
 GROWTH = """
