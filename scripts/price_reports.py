@@ -16,7 +16,7 @@ has those of the rehearsal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def reprice(folder: Path, profile: str | None = None) -> None:
     priced = energy is not None or profile is not None
     pricer = Pricer(profile or str(cells["profile"].dropna().iloc[0])) if priced else None
     labels = [DataLabel(**label) for label in document["data"]]
-    peaks: dict[str, int | None] = {}
+    priced_cells: dict[str, tuple[Cell, Outcome]] = {}
     if pricer:
         cells["profile"] = pricer.energies.profile.name
     for number, row in cells[cells["status"] == "complete"].iterrows():
@@ -83,13 +83,20 @@ def reprice(folder: Path, profile: str | None = None) -> None:
         found: dict[str, Any] = dict(outcome.counts)
         if pricer:
             found |= pricer.energies.of(cell, outcome)
-            peaks[row["cell"]] = pricer.energies.peak(cell, outcome)
+            priced_cells[row["cell"]] = cell, outcome
             energy = next(name for name in found if name.startswith("energy_"))
         elif pd.isna(row["flops"]):
             continue  # it was not traced
         for name, value in found.items():
             cells.loc[number, name] = value
-    _write(folder, document["swept"], cells, energy, peaks)
+    energies = pricer.energies if pricer else None
+    _write(
+        folder,
+        document["swept"],
+        cells,
+        energy,
+        lambda name: energies.beside(*priced_cells[name]) if energies else {},
+    )
 
 
 def split(row: pd.Series) -> str:
@@ -119,12 +126,12 @@ def _write(
     swept: list[str],
     cells: pd.DataFrame,
     energy: str | None,
-    peaks: dict[str, int | None],
+    beside: Callable[[str], dict[str, Any]],
 ) -> None:
     summary = tables.summary_table(cells, swept)
     written = {"cells": cells, "summary": summary}
     if energy and two_by_two.differs(cells):
-        written["two-by-two"] = two_by_two.two_by_two(cells, swept, energy, peaks)
+        written["two-by-two"] = two_by_two.two_by_two(cells, swept, energy, beside)
     if energy and (folder / "targets.csv").exists():
         written["targets"] = targets.targets_table(summary, swept, energy, cells)
     contents = {f"{name}.csv": as_csv(table) for name, table in written.items()}

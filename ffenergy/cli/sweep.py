@@ -242,9 +242,11 @@ def _results(
         written["paired"] = pairs
     energy = targets.energy_column(summary)
     if energies and energy is not None:
-        peaks = {cell.name: energies.peak(cell, outcome) for cell, outcome in found}
         if two_by_two.differs(cells):
-            written["two-by-two"] = two_by_two.two_by_two(cells, asked.swept, energy, peaks)
+            by_name = {cell.name: (cell, outcome) for cell, outcome in found}
+            written["two-by-two"] = two_by_two.two_by_two(
+                cells, asked.swept, energy, lambda name: energies.beside(*by_name[name])
+            )
         written["targets"] = targets.targets_table(summary, asked.swept, energy, cells)
         pictures["costs"] = sweep_costs.render(summary, energy)
     if "n_blur" in asked.swept:

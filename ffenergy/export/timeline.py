@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -86,7 +86,7 @@ def _movement(
     The analysis adds up by operation name, so every operation is named by its number. Under a
     wire model cold bytes lie at the far end of the ``footprint`` (bytes).
     """
-    numbered = [replace(event, operation=str(k)) for k, event in enumerate(events)]
+    numbered = [event._replace(operation=str(k)) for k, event in enumerate(events)]
     analysis = analyse(numbered, buffers, grain=GRAIN)
     if profile.levels:
         served = analysis.levels(profile.capacities_bytes, profile.level_names)

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs.run_costs import price_run
+from ffenergy.costs.rehearsal import Workload
+from ffenergy.costs.run_costs import run_kinds
 from ffenergy.costs.run_totals import RunTotals
+from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT, Scenarios
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
 from ffenergy.runs.run_document import SCALARS
@@ -27,34 +29,49 @@ class CellEnergies:
 
     def __init__(self, profile: Profile, say: Callable[[str], object] = lambda line: None) -> None:
         self.profile, self.say = profile, say
-        self.known: dict[tuple[object, ...], tuple[dict[str, float], int | None]] = {}
+        self.known: dict[tuple[object, ...], Scenarios | None] = {}
         self.analysed: dict[str, StepCosts] = {}
 
     def of(self, cell: Cell, outcome: Outcome) -> dict[str, float]:
         """Eager energy of a complete cell with counts, as `energy_joules` (or `_macs`)."""
-        return self._found(cell, outcome)[0]
+        found = self._found(cell, outcome)
+        if found is None:
+            return {}
+        totals = RunTotals(found.as_it_runs)
+        energy = f"energy_{totals.unit}"
+        return {energy: float(totals.added(totals.places(cell.algorithm, ACCOUNTING))[energy])}
 
-    def peak(self, cell: Cell, outcome: Outcome) -> int | None:
-        """Most bytes alive in any training step of such a cell, eager."""
-        return self._found(cell, outcome)[1]
+    def beside(self, cell: Cell, outcome: Outcome) -> dict[str, Any]:
+        """Most bytes alive in a training step of such a cell, eager; its costs as well built.
 
-    def _found(self, cell: Cell, outcome: Outcome) -> tuple[dict[str, float], int | None]:
+        Names of the latter begin with ``built_``: see ``two_by_two.py``.
+        """
+        found = self._found(cell, outcome)
+        if found is None:
+            return {}
+        built = found.row(cell.algorithm, WELL_BUILT)
+        own = found.row(cell.algorithm, AS_IT_RUNS)
+        names = ("order", "in_flight", "bytes", "flops", f"energy_{found.unit}", "peak_live_bytes")
+        return {
+            "peak_live_bytes": own["peak_live_bytes"],
+            **{f"built_{name}": built[name] for name in names},
+        }
+
+    def _found(self, cell: Cell, outcome: Outcome) -> Scenarios | None:
         if outcome.status != "complete" or not outcome.signatures:
-            return {}, None
+            return None
         steps = tuple((s["name"], s["digest"], s["steps"]) for s in outcome.signatures)
         key = (cell.algorithm, cell.settings.layer_sizes, cell.settings.dtype, *steps)
         if key not in self.known:
             self.known[key] = self._priced(cell, outcome)
         return self.known[key]
 
-    def _priced(self, cell: Cell, outcome: Outcome) -> tuple[dict[str, float], int | None]:
-        images = (cell.settings.n_train or cell.data.train_images, cell.data.test_images)
+    def _priced(self, cell: Cell, outcome: Outcome) -> Scenarios | None:
+        images = cell.settings.n_train or cell.data.train_images
+        work = Workload(cell.settings, images, cell.data.test_images)
         results = {cell.algorithm: {"signatures": outcome.signatures}}
-        prices = price_run(results, cell.settings, images, [self.profile], self.say, self.analysed)
-        totals = RunTotals(prices)
-        energy = f"energy_{totals.unit}"
-        joules = float(totals.added(totals.places(cell.algorithm, ACCOUNTING))[energy])
-        return {energy: joules}, totals.peak_live(cell.algorithm, ACCOUNTING)
+        kinds = run_kinds(results, work, self.say, self.analysed)
+        return Scenarios(work, kinds, self.profile) if kinds else None
 
 
 def cells_table(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Final
 
@@ -14,6 +15,11 @@ from ffenergy.sweeps.tables import algorithms_of
 
 UNSUPERVISED: Final = "unsupervised (hybrids)"
 NOTHING: Final = "untrained"
+WHOLE: Final = (
+    *("bytes_total", "flops", "peak_live_bytes", "built_in_flight"),
+    *("built_bytes_total", "built_flops", "built_peak_live_bytes"),
+)
+"""Columns of whole numbers, empty where nothing is known."""
 
 
 def learning(algorithm: str) -> str:
@@ -33,36 +39,42 @@ def supervision(algorithm: str) -> str:
 
 
 def two_by_two(
-    cells: pd.DataFrame, swept: Sequence[str], energy: str, peaks: Mapping[str, int | None]
+    cells: pd.DataFrame,
+    swept: Sequence[str],
+    energy: str,
+    beside: Callable[[str], Mapping[str, Any]],
 ) -> pd.DataFrame:
     """Return `two-by-two.csv`: a row per rule and combination, over its seeds.
 
     Errors in percent with their sample standard deviation and the 95 % interval of the mean
     (Student's t). Costs are of a whole training, eager; ``bytes_per_flop`` divides all bytes by all
-    flops. ``peaks`` has the most bytes alive in a training step by the name of the cell.
+    flops, ``peak_live_bytes`` are the most bytes alive in a training step. Columns that begin with
+    ``built_`` say the same of each rule as well built (docs/metric.md §13), in its best order.
+    ``beside`` gives what a cell's own row lacks, by its name: `CellEnergies.beside`.
     """
     keys = ["algorithm", *(name for name in swept if name != "seed")]
     done = cells[cells["status"] == "complete"]
     rows = [
-        _row(dict(zip(keys, key, strict=True)), group, energy, peaks)
+        _row(dict(zip(keys, key, strict=True)), group, energy, beside)
         for key, group in done.groupby(keys, sort=False, dropna=False)
     ]
     order = {name: place for place, name in enumerate(algorithms_of(done))}
     rows.sort(key=lambda row: order[row["algorithm"]])
-    whole = dict.fromkeys(("bytes_total", "flops", "peak_live_bytes"), "Int64")
-    return pd.DataFrame(rows).astype(whole)
+    return pd.DataFrame(rows).astype(dict.fromkeys(WHOLE, "Int64"))
 
 
 def _row(
     place: dict[str, Any],
     group: pd.DataFrame,
     energy: str,
-    peaks: Mapping[str, int | None],
+    beside: Callable[[str], Mapping[str, Any]],
 ) -> dict[str, Any]:
     first, errors = group.iloc[0], group["test_error"].astype(float)
     low, high = interval(errors.tolist())
     moved, flops = int(first["bytes_read"]) + int(first["bytes_written"]), int(first["flops"])
     algorithm = place["algorithm"]
+    more = beside(str(first["cell"]))
+    built_bytes, built_flops = (more.get(f"built_{name}") for name in ("bytes", "flops"))
     return {
         "learning": learning(algorithm),
         "supervision": supervision(algorithm),
@@ -79,7 +91,14 @@ def _row(
         "bytes_per_flop": moved / flops,
         "profile": first["profile"],
         energy: first[energy],
-        "peak_live_bytes": peaks.get(str(first["cell"])),
+        "peak_live_bytes": more.get("peak_live_bytes"),
+        "built_order": more.get("built_order"),
+        "built_in_flight": more.get("built_in_flight"),
+        "built_bytes_total": built_bytes,
+        "built_flops": built_flops,
+        "built_bytes_per_flop": built_bytes / built_flops if built_flops else math.nan,
+        f"built_{energy}": more.get(f"built_{energy}", math.nan),
+        "built_peak_live_bytes": more.get("built_peak_live_bytes"),
     }
 
 
