@@ -30,8 +30,6 @@ PER_RESULT: dict[Work, tuple[str, ...]] = {
         "polysub(a1: array, a2: array)",
     ),
     Work(add=2): ("isneginf(x: array, out: out)", "isposinf(x: array, out: out)"),
-    # NaN, +inf and -inf are looked for and replaced
-    Work(add=3): ("nan_to_num(x: array, copy, nan: array, posinf: array, neginf: array)",),
     CLOSE: ("isclose(a: array, b: array, rtol: array, atol: array, equal_nan)",),
     Work(multiply=1): (
         "outer(a: array, b: array, out: out)",
@@ -53,6 +51,11 @@ PER_RESULT: dict[Work, tuple[str, ...]] = {
 
 for _work, _declarations in PER_RESULT.items():
     traffic_rule(*_declarations)(_per_result(_work))
+
+traffic_rule(  # NaN, +inf and -inf are looked for and replaced
+    "nan_to_num(x: array, copy, nan: array, posinf: array, neginf: array)",
+    overwrites=lambda call: not call.get("copy", True),
+)(_per_result(Work(add=3)))
 
 traffic_rule(
     "emath.arccos(x: array)",

@@ -71,6 +71,34 @@ def test_an_operand_handed_back_is_free(traced):
     assert trace.traffic == Traffic()
 
 
+def test_no_difference_no_derivative_and_the_first_power_hand_their_operand_back(traced):
+    trace, x = traced((3, 3))
+    row = x[0]
+    assert np.diff(x, n=0) is x
+    assert np.linalg.matrix_power(x, 1) is x
+    assert np.polyder(row, 0) is row
+    assert np.polyint(row, 0) is row
+    assert trace.traffic == Traffic()
+    assert trace.work == Work()
+
+
+def test_bins_in_a_list_do_not_leave_the_trace(traced):
+    trace, x = traced((4,))
+    np.histogram(x, [0.0, 1.5, 3.0])
+    # 16 bytes and 3 bins of 8 are read, 2 counts and the 3 edges made of the list written
+    assert trace.traffic == Traffic(16 + 24, 16 + 24)
+    assert trace.escapes.empty
+
+
+def test_a_truth_value_made_of_one_has_memory_and_role_of_its_own():
+    trace = instrumented.Trace()
+    operand = trace.array(np.array([True]), role="weight")[0]
+    made = np.any(operand)  # NumPy's True is one object
+    assert made is not operand
+    # the element taken out and the reduction, a byte each
+    assert trace.traffic == Traffic(2, 2)
+
+
 def test_a_tuple_inside_an_index_is_an_index_array(traced):
     trace, x = traced((3, 4))
     rows = x[(0, 2), :]
