@@ -100,10 +100,13 @@ def _select(call: Call) -> Moved:
     "clip(a: array, a_min: array, a_max: array, out: out, *, min: array, max: array, **kwargs)"
 )
 def _clip(call: Call) -> Moved:
-    """One comparison with each bound that there is."""
+    """One comparison with each bound that there is; a mask merges into the target, which is read."""
     given = (call.get(name) for name in ("a_min", "a_max", "min", "max"))
     bounds = sum(bound is not None and bound is not np._NoValue for bound in given)
-    return streaming(Kind.ELEMENTWISE, Work(add=bounds * call.size_out))(call)
+    moved = streaming(Kind.ELEMENTWISE, Work(add=bounds * call.size_out))(call)
+    if isinstance(call.get("where"), np.ndarray) and call.get("out") is not None:
+        moved.reads = [*moved.reads, (call.results[0], None)]
+    return moved
 
 
 def _comparison(call: Call, element: Work) -> Moved:

@@ -99,6 +99,15 @@ def test_a_truth_value_made_of_one_has_memory_and_role_of_its_own():
     assert trace.traffic == Traffic(2, 2)
 
 
+def test_a_masked_clip_reads_the_mask_and_the_target(traced):
+    trace, x, y = traced((3, 4), (3, 4))
+    mask = trace.array(np.ones((3, 4), np.bool))
+    np.clip(x, 0, 1, out=y, where=mask)
+    # x, the mask and the target: 48 + 12 + 48 read, 48 written; two comparisons an element
+    assert trace.traffic == Traffic(108, 48)
+    assert trace.work == Work(24)
+
+
 def test_a_tuple_inside_an_index_is_an_index_array(traced):
     trace, x = traced((3, 4))
     rows = x[(0, 2), :]
