@@ -108,6 +108,14 @@ def test_a_masked_clip_reads_the_mask_and_the_target(traced):
     assert trace.work == Work(24)
 
 
+def test_axes_of_a_contraction_may_stand_in_an_array(traced):
+    trace, x, y = traced((2, 3, 4), (3,))
+    np.tensordot(x, y, axes=np.array([[1], [0]]))
+    # 24·4 and 12 bytes; 2·4 results of 3 multiply-adds
+    assert trace.traffic == Traffic(96 + 12, 32)
+    assert trace.work == Work(24, 24)
+
+
 def test_a_tuple_inside_an_index_is_an_index_array(traced):
     trace, x = traced((3, 4))
     rows = x[(0, 2), :]
