@@ -116,6 +116,20 @@ def test_axes_of_a_contraction_may_stand_in_an_array(traced):
     assert trace.work == Work(24, 24)
 
 
+@pytest.mark.parametrize(
+    ("call", "written"),
+    [
+        (lambda x: np.median(x, axis=1, overwrite_input=True), 12 + 48),
+        (lambda x: np.percentile(x, 50, overwrite_input=True), 4 + 48),
+        (lambda x: np.median(x.T, overwrite_input=True), 4),  # of a copy in one axis
+    ],
+)
+def test_an_input_that_may_be_overwritten_is_written(traced, call, written):
+    trace, x = traced((3, 4))
+    call(x)
+    assert trace.traffic == Traffic(48, written)
+
+
 def test_a_tuple_inside_an_index_is_an_index_array(traced):
     trace, x = traced((3, 4))
     rows = x[(0, 2), :]
