@@ -82,8 +82,8 @@ def strip(value: Any, inside: list[Traced]) -> Any:
 def unwrap_index(booking: Booking, index: Any, operation: str) -> tuple[Any, list[Operand]]:
     """Return an index of plain values, and the index arrays to count.
 
-    Integers, slices, ``None`` and ``...`` are immediates; arrays, lists and tuples inside the
-    index are index arrays.
+    Integers, slices, ``None``, ``...`` and names of fields are immediates; arrays, lists and
+    tuples inside the index are index arrays.
     """
     if isinstance(index, tuple):
         parts = [
@@ -92,6 +92,8 @@ def unwrap_index(booking: Booking, index: Any, operation: str) -> tuple[Any, lis
         ]
         return tuple(p for p, _ in parts), [a for _, found in parts for a in found]
     if index is None or index is Ellipsis or isinstance(index, (slice, str)):
+        return index, []
+    if isinstance(index, list) and index and all(isinstance(item, str) for item in index):
         return index, []
     plain, operand = unwrap(booking, index, operation)
     if isinstance(index, list) and plain.size == 0:

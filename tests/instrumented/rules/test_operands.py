@@ -130,6 +130,17 @@ def test_an_input_that_may_be_overwritten_is_written(traced, call, written):
     assert trace.traffic == Traffic(48, written)
 
 
+def test_several_fields_of_records_are_a_view():
+    trace = instrumented.Trace()
+    x = trace.array(np.ones(2, [("a", "i4"), ("b", "f8"), ("c", "i4")]))
+    fields = x[["a", "c"]]
+    assert np.shares_memory(fields._array, x._array)
+    assert trace.traffic == Traffic()
+    fields["a"] = 3
+    assert trace.traffic == Traffic(0, 8)
+    assert x["a"].escape().tolist() == [3, 3]
+
+
 def test_a_tuple_inside_an_index_is_an_index_array(traced):
     trace, x = traced((3, 4))
     rows = x[(0, 2), :]
