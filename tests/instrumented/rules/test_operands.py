@@ -141,6 +141,14 @@ def test_several_fields_of_records_are_a_view():
     assert x["a"].escape().tolist() == [3, 3]
 
 
+def test_the_imaginary_part_of_real_elements_is_made_not_read(traced):
+    trace, x = traced((3, 4))
+    assert not x.imag.escape().any()
+    # 12 zeros; then they leave
+    assert trace.traffic == Traffic(48, 48)
+    assert trace.escapes["bytes_read"].tolist() == [48]
+
+
 def test_a_tuple_inside_an_index_is_an_index_array(traced):
     trace, x = traced((3, 4))
     rows = x[(0, 2), :]
