@@ -290,7 +290,7 @@ def has_mask(index: Any) -> bool:
 def _is_same(view: Array, values: Any) -> bool:
     return (
         isinstance(values, np.ndarray)
-        and values.base is not None  # its memory is somebody else's: perhaps the target's
+        and (values.base is not None or values is view.base)  # its memory may be the target's
         and view.shape == values.shape
         and view.strides == values.strides
         and view.dtype == values.dtype

@@ -149,6 +149,15 @@ def test_the_imaginary_part_of_real_elements_is_made_not_read(traced):
     assert trace.escapes["bytes_read"].tolist() == [48]
 
 
+def test_an_array_stored_onto_itself_moves_nothing(traced):
+    trace, x = traced((3, 4))
+    for same in (x, x[:], x[...]):
+        x[...] = same
+    assert trace.traffic == Traffic()
+    x[...] = x[::-1]
+    assert trace.traffic == Traffic(48, 48)
+
+
 def test_a_tuple_inside_an_index_is_an_index_array(traced):
     trace, x = traced((3, 4))
     rows = x[(0, 2), :]
