@@ -205,6 +205,8 @@ class _Given:
                 "pass arrays or numbers"
             )
         self.operands.append(operand)
+        if isinstance(value, (list, tuple)) and not value:
+            return value  # NumPy takes an empty list for an index, an empty array of floats not
         return self.bare(operand)
 
 

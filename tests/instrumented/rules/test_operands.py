@@ -158,6 +158,21 @@ def test_an_array_stored_onto_itself_moves_nothing(traced):
     assert trace.traffic == Traffic(48, 48)
 
 
+@pytest.mark.parametrize(
+    ("call", "read", "written"),
+    [
+        (lambda x: np.take(x, []), 0, 0),
+        (lambda x: np.put(x, [], 1.0), 0, 0),
+        (lambda x: np.delete(x, []), 16, 16),
+        (lambda x: np.insert(x, [], []), 16, 16),
+    ],
+)
+def test_an_empty_list_is_an_index(traced, call, read, written):
+    trace, x = traced((4,))
+    call(x)
+    assert trace.traffic == Traffic(read, written)
+
+
 def test_a_tuple_inside_an_index_is_an_index_array(traced):
     trace, x = traced((3, 4))
     rows = x[(0, 2), :]
