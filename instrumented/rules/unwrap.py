@@ -15,6 +15,9 @@ from instrumented.errors import UncountedOperationError
 IMMEDIATES = frozenset((bool, int, float, complex, *np.sctypeDict.values()))
 """Types of constants that live in the instruction, not in memory: 0 bytes."""
 
+NUMBERS = IMMEDIATES.difference((np.str_, np.bytes_, np.void, np.datetime64, np.timedelta64))
+"""Those whose type alone tells the type of a result; of texts and dates lengths and units do."""
+
 
 def unwrap(booking: Booking, value: Any, operation: str) -> tuple[Any, Operand | None]:
     """Return the plain value, and the operand to count (None for an immediate)."""
