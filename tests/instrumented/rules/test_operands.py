@@ -108,8 +108,9 @@ def test_a_masked_clip_reads_the_mask_and_the_target(traced):
     assert trace.work == Work(24)
 
 
-def test_axes_of_a_contraction_may_stand_in_an_array(traced):
-    trace, x, y = traced((2, 3, 4), (3,))
+@pytest.mark.parametrize("record", [False, True])
+def test_axes_of_a_contraction_may_stand_in_an_array(traced, record):
+    trace, x, y = traced((2, 3, 4), (3,), trace=instrumented.Trace(record=record))
     np.tensordot(x, y, axes=np.array([[1], [0]]))
     # 24·4 and 12 bytes; 2·4 results of 3 multiply-adds
     assert trace.traffic == Traffic(96 + 12, 32)
