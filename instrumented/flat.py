@@ -167,7 +167,8 @@ def store_flat(target: Traced, values: Any) -> None:
     """Do ``target.flat = values``: values are read once, however often they are written."""
     booking: Booking = booking_of(target)
     plain, operand = unwrap(booking, values, "storing")
-    plain_of(target).flat = plain
+    if not booking.leaves(plain_of(target)):
+        plain_of(target).flat = plain
     reads: list[Share] = [] if operand is None else [(operand, None)]
     kind = Kind.COPY if reads else Kind.CREATE
     booking.record("store", kind, reads, [(target, None)], NO_WORK)

@@ -124,8 +124,9 @@ def _run(
         kwargs["out"] = tuple(
             None if target is None else unwrap(booking, target, name)[0] for target in targets
         )
-    if len(targets) == 1 and targets[0] is not None and booking.leaves(plainly(targets[0])):
-        values = plainly(targets[0])
+    if targets and all(t is not None and booking.leaves(plainly(t)) for t in targets):
+        left = tuple(plainly(target) for target in targets)
+        values = left[0] if len(left) == 1 else left
     else:
         values = function(*plain, **kwargs)
     several = isinstance(values, tuple)
@@ -255,7 +256,8 @@ def _at(
     plain_index, indices = unwrap_index(booking, index, name)
     plain_values, operands = _unwrap_all(booking, tuple(values), name)
     stored = selected_elements(plain_target.shape, plain_index)
-    ufunc.at(plain_target, plain_index, *plain_values)
+    if not booking.leaves(plain_target):
+        ufunc.at(plain_target, plain_index, *plain_values)
     moved = stored * plain_target.itemsize
     reads: list[Share] = [(target, moved), *((i, None) for i in indices), *operands]
     entry = booking.record(name, Kind.SCATTER, reads, [(target, moved)], element * stored)
