@@ -209,6 +209,8 @@ def _folding(method: str, folds: Callable[[Array, Any, list[Any], dict[str, Any]
         reads = operands + masked
         axes = of_ufunc(ufunc.__name__, method, plain, len(reads), kwargs, result.ndim)
         entry = _book(booking, name, Kind.REDUCTION, reads, results, work, axes)
+        if method == "reduceat" and isinstance(inputs[1], Traced):
+            booking.ledger.data_dependent.add(entry.index)  # how much is folded hangs on values
         return answer, entry, axes
 
     return handle
