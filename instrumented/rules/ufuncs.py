@@ -22,6 +22,9 @@ from instrumented.rules.unwrap import IMMEDIATES, let_settings_out, unwrap, unwr
 COUNTED_BY_INDEX = ("at", "reduceat")
 """Methods whose work hangs on values: known layouts do not tell it."""
 
+COMPARISONS = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
+"""Ufuncs that a NumPy scalar on the left hands itself to as an array without axes."""
+
 Outcome = tuple[Any, Entry, Axes]
 Method = Callable[[Booking, np.ufunc, tuple[Any, ...], dict[str, Any]], Outcome]
 
@@ -164,6 +167,8 @@ def _call(
     booking: Booking, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Outcome:
     name = ufunc.__name__
+    if ufunc in COMPARISONS:
+        inputs = tuple(v[()] if type(v) is np.ndarray and not v.ndim else v for v in inputs)
     is_contraction = ufunc in CONTRACTIONS
     if not is_contraction:
         element = element_work(ufunc)

@@ -174,6 +174,15 @@ def test_an_empty_list_is_an_index(traced, call, read, written):
     assert trace.traffic == Traffic(read, written)
 
 
+@pytest.mark.parametrize("constant", [np.float32(2), np.float64(2), np.int8(2)], ids=repr)
+def test_a_numpy_scalar_is_an_immediate_on_either_side_of_a_comparison(traced, constant):
+    trace, x = traced((3, 4), trace=instrumented.Trace(strict=True))
+    assert np.array_equal((constant < x).escape(), (x > constant).escape())
+    # twice 48 bytes in and 12 truth values out, which leave
+    assert trace.traffic == Traffic(2 * (48 + 12), 2 * 12)
+    assert trace.work == Work(2 * 12)
+
+
 def test_a_tuple_inside_an_index_is_an_index_array(traced):
     trace, x = traced((3, 4))
     rows = x[(0, 2), :]
