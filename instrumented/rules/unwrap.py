@@ -9,7 +9,14 @@ import numpy as np
 from instrumented.books.booking import Booking, Share
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
-from instrumented.books.traced import Elements, Operand, Traced, booking_of, plain_of
+from instrumented.books.traced import (
+    Elements,
+    Operand,
+    Traced,
+    booking_of,
+    iterator_of,
+    plain_of,
+)
 from instrumented.errors import UncountedOperationError
 
 IMMEDIATES = frozenset((bool, int, float, complex, *np.sctypeDict.values()))
@@ -78,7 +85,7 @@ def strip(value: Any, inside: list[Traced]) -> Any:
         return {key: strip(item, inside) for key, item in value.items()}
     if isinstance(value, Elements):
         inside.append(value.whole)
-        return value.iterator
+        return iterator_of(value)
     return value
 
 

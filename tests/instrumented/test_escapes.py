@@ -200,6 +200,15 @@ def test_shapes_that_depend_on_data_are_marked():
     }  # fmt: skip
 
 
+def test_no_public_name_holds_plain_values(traced):
+    _, x = traced((3, 4))
+    for value in (x, x.sum(), x.flat):
+        for name in dir(value):
+            if not name.startswith("_"):
+                found = getattr(value, name)
+                assert not isinstance(found, (np.ndarray, np.generic, np.flatiter)), name
+
+
 def test_a_function_without_a_rule_writes_nothing():
     trace = instrumented.Trace()
     x = trace.array(np.ones(3))
