@@ -168,6 +168,8 @@ class _Given:
             return type(value)([self._operand(item) for item in value])
         if role is Role.NESTED and isinstance(value, list):
             return [self._plain(role, item, name) for item in value]
+        if role is Role.COUNTS and isinstance(value, (list, tuple)) and any(map(_has_axes, value)):
+            return type(value)([self._plain(role, item, name) for item in value])  # bins an axis
         if (
             isinstance(value, Traced)
             and (role is Role.COUNTS or role is Role.TYPE)
@@ -208,6 +210,10 @@ class _Given:
         if isinstance(value, (list, tuple)) and not value:
             return value  # NumPy takes an empty list for an index, an empty array of floats not
         return self.bare(operand)
+
+
+def _has_axes(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) or np.ndim(plainly(value)) > 0
 
 
 class _Results:

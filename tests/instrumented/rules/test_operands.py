@@ -183,6 +183,24 @@ def test_a_numpy_scalar_is_an_immediate_on_either_side_of_a_comparison(traced, c
     assert trace.work == Work(2 * 12)
 
 
+def test_bins_of_several_axes_are_counts_or_edges(traced):
+    trace, x, edges = traced((4,), (3,))
+    edges.sort()
+    before = trace.traffic
+    counts = np.histogram2d(x, x, [edges, [0.0, 1.5]])[0]
+    # x twice and the edges, of which those in the list are float64; 2·1 counts of float64
+    assert counts.shape == (2, 1)
+    assert trace.traffic.bytes_read - before.bytes_read == 16 + 16 + 12 + 16
+    # the edges made of the list are written, the traced ones handed back
+    assert trace.traffic.bytes_written - before.bytes_written == 16 + 16
+    assert trace.data_dependent.empty
+    rows = trace.array(np.array([2, 3]))
+    assert np.histogram2d(x, x, rows)[0].shape == (2, 3)
+    assert trace.data_dependent["operation"].tolist() == ["histogram2d"]
+    with pytest.raises(instrumented.EscapeError):
+        np.histogram2d(x, x, [rows[0], edges])
+
+
 def test_a_tuple_inside_an_index_is_an_index_array(traced):
     trace, x = traced((3, 4))
     rows = x[(0, 2), :]
