@@ -76,7 +76,7 @@ class TracedFlat(Elements):
 
     def __getitem__(self, index: Any) -> Any:
         booking = self._booking
-        found = self._iterator[strip(index, [])]  # a list stays one: NumPy takes no list of Booleans
+        found = self._iterator[strip(index, [])]  # a list stays one: NumPy takes none of Booleans
         plain, indices = unwrap_index(booking, index, "indexing")
         if type(found) is not np.ndarray:
             return take_element(booking, self.whole, self._place(plain), found, indices)

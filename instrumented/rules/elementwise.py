@@ -100,7 +100,7 @@ def _select(call: Call) -> Moved:
     "clip(a: array, a_min: array, a_max: array, out: out, *, min: array, max: array, **kwargs)"
 )
 def _clip(call: Call) -> Moved:
-    """One comparison with each bound that there is; a mask merges into the target, which is read."""
+    """One comparison with each bound that there is; a mask is merged into the target."""
     given = (call.get(name) for name in ("a_min", "a_max", "min", "max"))
     bounds = sum(bound is not None and bound is not np._NoValue for bound in given)
     moved = streaming(Kind.ELEMENTWISE, Work(add=bounds * call.size_out))(call)

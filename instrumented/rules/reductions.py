@@ -207,7 +207,7 @@ def _histogram(call: Call) -> Moved:
 
 
 def _counts_in_array(call: Call) -> bool:
-    """Whether the numbers of bins stand in an array; more than two are edges, of ``histogram2d``."""
+    """Whether the numbers of bins stand in an array; ``histogram2d`` takes three for edges."""
     bins = call.get("bins")
     most = 2 if call.function is np.histogram2d else math.inf
     return isinstance(bins, np.ndarray) and bins.ndim == 1 and bins.size <= most

@@ -195,8 +195,8 @@ def test_shapes_that_depend_on_data_are_marked():
     rows = trace.data_dependent
     assert rows.columns.tolist() == ["layer", "phase", "operation", "calls"]
     assert dict(zip(rows["operation"], rows["calls"], strict=True)) == {
-        "gather": 1, "nonzero": 1, "unique": 1, "repeat": 1, "compress": 1, "where": 1, "scatter": 1,
-        "add.reduceat": 1,
+        "gather": 1, "nonzero": 1, "unique": 1, "repeat": 1, "compress": 1, "where": 1,
+        "scatter": 1, "add.reduceat": 1,
     }  # fmt: skip
 
 
