@@ -256,7 +256,6 @@ RARE = [
     (lambda R: np.geomspace(1.0, R, 3), 32, 96, (12, 12, 12)),
     (lambda X: np.unique(X, axis=1), 96, 96, (8 + 3) * 3),
     (lambda S: np.unique(S, equal_nan=False), 64, 56, 31),
-    (lambda X: np.cross(X[:, :2], X[:, :2]), 96, 24, (3, 6)),
     (lambda A2: np.cross(A2, A2, axis=0), 144, 72, (9, 18)),
     (lambda R, J: np.put(R, J, [1, 2, 3], mode='wrap'), 24 + 24, 24),
     (lambda X: X.T.flat[0], 8, 8),
