@@ -23,7 +23,7 @@ from instrumented.rules.indexing import (
     store_item,
 )
 from instrumented.rules.ufuncs import power, run_ufunc
-from instrumented.rules.unwrap import IMMEDIATES, let_settings_out, strip
+from instrumented.rules.unwrap import NUMBERS, let_settings_out, strip
 from instrumented.values import TracedValues
 
 
@@ -38,7 +38,7 @@ def _forward(ufunc: np.ufunc) -> Any:
             if known is not None:
                 return _counted(booking, known, ufunc(self._array, other._array), self, other)
             return _first(ufunc, (self, other), self._layout, other._layout)
-        if kind in IMMEDIATES:
+        if kind in NUMBERS:
             known = booking.shortcuts.get((booking.place, ufunc, self._layout, kind))
             if known is not None:
                 return _counted(booking, known, ufunc(self._array, other), self)
@@ -54,7 +54,7 @@ def _backward(ufunc: np.ufunc) -> Any:
     def method(self: TracedArray, other: Any) -> Any:
         booking = self._booking
         kind = type(other)
-        if kind in IMMEDIATES:
+        if kind in NUMBERS:
             known = booking.shortcuts.get((booking.place, ufunc, kind, self._layout))
             if known is not None:
                 return _counted(booking, known, ufunc(other, self._array), self)
@@ -72,7 +72,7 @@ def _in_place(ufunc: np.ufunc) -> Any:
         kind = type(other)
         if kind is type(self) and other._booking is booking:
             part, right = other._layout, other._array
-        elif kind in IMMEDIATES:
+        elif kind in NUMBERS:
             part, right = kind, other
         else:
             return ufunc(self, other, out=(self,))

@@ -41,7 +41,7 @@ class TracedFlat(Elements):
     def __init__(self, base: Traced) -> None:
         self._base = base
         self.whole = booking_of(base).view(base, plain_of(base))
-        self.iterator = plain_of(base).flat
+        self._iterator = plain_of(base).flat
 
     # ---- where it stands ---------------------------------------------------------------
 
@@ -53,17 +53,17 @@ class TracedFlat(Elements):
     @property
     def coords(self) -> tuple[int, ...]:
         """Index of the next element, an integer an axis."""
-        coords: tuple[int, ...] = self.iterator.coords
+        coords: tuple[int, ...] = self._iterator.coords
         return coords
 
     @property
     def index(self) -> int:
         """Position of the next element."""
-        index: int = self.iterator.index
+        index: int = self._iterator.index
         return index
 
     def __len__(self) -> int:
-        return len(self.iterator)
+        return len(self._iterator)
 
     # ---- elements ----------------------------------------------------------------------
 
@@ -71,12 +71,12 @@ class TracedFlat(Elements):
         return self
 
     def __next__(self) -> Any:
-        coords = self.iterator.coords
-        return take_element(self._booking, self.whole, coords, next(self.iterator))
+        coords = self._iterator.coords
+        return take_element(self._booking, self.whole, coords, next(self._iterator))
 
     def __getitem__(self, index: Any) -> Any:
         booking = self._booking
-        found = self.iterator[strip(index, [])]  # a list stays one: NumPy takes no list of Booleans
+        found = self._iterator[strip(index, [])]  # a list stays one: NumPy takes none of Booleans
         plain, indices = unwrap_index(booking, index, "indexing")
         if type(found) is not np.ndarray:
             return take_element(booking, self.whole, self._place(plain), found, indices)
@@ -92,11 +92,11 @@ class TracedFlat(Elements):
         return result
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        booking, array = self._booking, self.iterator.base
+        booking, array = self._booking, self._iterator.base
         plain, indices = unwrap_index(booking, index, "storing")
         values, operand = unwrap(booking, value, "storing")
         if not booking.leaves(array):
-            self.iterator[strip(index, [])] = values
+            self._iterator[strip(index, [])] = values
         reads: list[Share] = [] if operand is None else [(operand, None)]
         view = None if indices else self._view(plain)
         if view is not None:
@@ -118,13 +118,13 @@ class TracedFlat(Elements):
 
     def _place(self, index: Any) -> tuple[Any, ...]:
         """Return the index into the whole array of the one element that ``index`` selects."""
-        array = self.iterator.base
+        array = self._iterator.base
         position = np.arange(array.size).flat[index]
         return tuple(int(k) for k in np.unravel_index(position, array.shape))
 
     def _view(self, index: Any) -> Array | None:
         """Return the view that ``index`` selects; None where no view can show it."""
-        array = self.iterator.base
+        array = self._iterator.base
         if type(index) is tuple and len(index) == 1:
             (index,) = index
         if type(index) is int or isinstance(index, np.integer):
@@ -167,7 +167,8 @@ def store_flat(target: Traced, values: Any) -> None:
     """Do ``target.flat = values``: values are read once, however often they are written."""
     booking: Booking = booking_of(target)
     plain, operand = unwrap(booking, values, "storing")
-    plain_of(target).flat = plain
+    if not booking.leaves(plain_of(target)):
+        plain_of(target).flat = plain
     reads: list[Share] = [] if operand is None else [(operand, None)]
     kind = Kind.COPY if reads else Kind.CREATE
     booking.record("store", kind, reads, [(target, None)], NO_WORK)

@@ -15,7 +15,7 @@ from instrumented.books.ledger import Entry
 from instrumented.books.traced import SLOTS, Traced, booking_of, layout_of, plain_of
 from instrumented.rules.indexing import read_scalar
 from instrumented.rules.ufunc_work import element_work
-from instrumented.rules.unwrap import IMMEDIATES
+from instrumented.rules.unwrap import IMMEDIATES, NUMBERS
 from instrumented.values import TracedValues
 
 _TEXT = frozenset((str, bytes))
@@ -61,13 +61,15 @@ def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
     def method(self: ScalarValues, other: Any) -> Any:
         booking = self._booking
         kind = type(other)
-        if kind in IMMEDIATES:
+        if kind in NUMBERS:
             part: Any = kind
             right = other
         elif isinstance(other, ScalarValues) and other._booking is booking:
             part, right = other._layout, other._array
         elif kind in _TEXT:
             return function(self._want_out(_ON_TEXT), other)
+        elif kind in IMMEDIATES:
+            return _run_operator(booking, function, ufunc, self, other)[0]
         else:
             return ufunc(self, other)
         key = (booking.place, ufunc, "pair", self._layout, part)

@@ -12,7 +12,7 @@ from instrumented.methods import Methods
 from instrumented.rules.dispatching import RUN_THROUGH, take_back_elements
 from instrumented.rules.known import call_function, is_axes
 from instrumented.rules.ufuncs import COUNTED_BY_INDEX, run_ufunc
-from instrumented.rules.unwrap import IMMEDIATES
+from instrumented.rules.unwrap import NUMBERS
 
 
 class TracedValues(Methods):
@@ -37,7 +37,7 @@ class TracedValues(Methods):
             if (kind is array_type or isinstance(value, Traced)) and value._booking is booking:
                 plain.append(value._array)
                 parts.append(value._layout)
-            elif kind in IMMEDIATES:
+            elif kind in NUMBERS:
                 plain.append(value)
                 parts.append(kind)
             else:

@@ -64,8 +64,11 @@ def own_bytes(array: Array) -> int:
 
 def root_of(array: Array) -> Array:
     """Return the array that owns the memory of ``array``, following views of views."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
+    base: Any = array
+    while base is not None:
+        if isinstance(base, np.ndarray):
+            array = base
+        base = getattr(base, "base", None)  # as_strided puts an object of its own in between
     return array
 
 

@@ -87,28 +87,31 @@ class Elements:
     """The elements of a traced array as something else than an array: ``x.flat``.
 
     Attributes:
-        iterator: NumPy's own iterator over them.
         whole: the traced array that they are of.
     """
 
-    __slots__ = ("iterator", "whole")
+    __slots__ = ("_iterator", "whole")
 
-    iterator: Any
+    _iterator: Any
     whole: Any
 
     def copy(self) -> Any:
         """Return the elements as a new array of one axis: read and written."""
         booking = booking_of(self.whole)
-        result = booking.wrap_result(self.iterator.copy())
+        result = booking.wrap_result(self._iterator.copy())
         booking.record("copy", Kind.COPY, [(self.whole, None)], [(result, None)], NO_WORK)
         return result
 
     def as_array(self) -> Any:
         """Return the elements as a traced array of one axis: a free view, else a counted copy."""
-        array = self.iterator.base
+        array = self._iterator.base
         if not array.flags.c_contiguous:
             return self.copy()
         return booking_of(self.whole).view(self.whole, array.reshape(-1))
+
+
+iterator_of: Callable[[Elements], Any] = attrgetter("_iterator")
+"""NumPy's own iterator over the elements."""
 
 
 def plainly(operand: Any) -> Any:

@@ -30,8 +30,6 @@ PER_RESULT: dict[Work, tuple[str, ...]] = {
         "polysub(a1: array, a2: array)",
     ),
     Work(add=2): ("isneginf(x: array, out: out)", "isposinf(x: array, out: out)"),
-    # NaN, +inf and -inf are looked for and replaced
-    Work(add=3): ("nan_to_num(x: array, copy, nan: array, posinf: array, neginf: array)",),
     CLOSE: ("isclose(a: array, b: array, rtol: array, atol: array, equal_nan)",),
     Work(multiply=1): (
         "outer(a: array, b: array, out: out)",
@@ -53,6 +51,11 @@ PER_RESULT: dict[Work, tuple[str, ...]] = {
 
 for _work, _declarations in PER_RESULT.items():
     traffic_rule(*_declarations)(_per_result(_work))
+
+traffic_rule(  # NaN, +inf and -inf are looked for and replaced
+    "nan_to_num(x: array, copy, nan: array, posinf: array, neginf: array)",
+    overwrites=lambda call: not call.get("copy", True),
+)(_per_result(Work(add=3)))
 
 traffic_rule(
     "emath.arccos(x: array)",
@@ -97,10 +100,13 @@ def _select(call: Call) -> Moved:
     "clip(a: array, a_min: array, a_max: array, out: out, *, min: array, max: array, **kwargs)"
 )
 def _clip(call: Call) -> Moved:
-    """One comparison with each bound that there is."""
+    """One comparison with each bound that there is; a mask is merged into the target."""
     given = (call.get(name) for name in ("a_min", "a_max", "min", "max"))
     bounds = sum(bound is not None and bound is not np._NoValue for bound in given)
-    return streaming(Kind.ELEMENTWISE, Work(add=bounds * call.size_out))(call)
+    moved = streaming(Kind.ELEMENTWISE, Work(add=bounds * call.size_out))(call)
+    if isinstance(call.get("where"), np.ndarray) and call.get("out") is not None:
+        moved.reads = [*moved.reads, (call.results[0], None)]
+    return moved
 
 
 def _comparison(call: Call, element: Work) -> Moved:

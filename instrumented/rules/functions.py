@@ -168,6 +168,8 @@ class _Given:
             return type(value)([self._operand(item) for item in value])
         if role is Role.NESTED and isinstance(value, list):
             return [self._plain(role, item, name) for item in value]
+        if role is Role.COUNTS and isinstance(value, (list, tuple)) and any(map(_has_axes, value)):
+            return type(value)([self._plain(role, item, name) for item in value])  # bins an axis
         if (
             isinstance(value, Traced)
             and (role is Role.COUNTS or role is Role.TYPE)
@@ -205,7 +207,13 @@ class _Given:
                 "pass arrays or numbers"
             )
         self.operands.append(operand)
+        if isinstance(value, (list, tuple)) and not value:
+            return value  # NumPy takes an empty list for an index, an empty array of floats not
         return self.bare(operand)
+
+
+def _has_axes(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) or np.ndim(plainly(value)) > 0
 
 
 class _Results:
@@ -220,6 +228,7 @@ class _Results:
         self._rule = rule
         self._operands = given.call.operands
         self._aim = None if given.target is None else plainly(given.target)
+        self._overwrites = rule.overwrites is not None and rule.overwrites(given.call)
         if given.target is not None:
             self.handles[id(self._aim)] = [given.target]
 
@@ -237,15 +246,18 @@ class _Results:
             array = np.asarray(answer)[()]
         known = self.handles.get(id(array))
         views = self._rule.views
+        if not views and isinstance(array, np.generic):
+            known = None  # NumPy's True is one object, whoever made it
         given = known[0] if known is not None else None
         is_scalar = isinstance(plainly(given), np.generic)
         if isinstance(given, Traced) and is_scalar and isinstance(answer, np.ndarray):
             return self._booking.view(given, array)  # it shows the scalar's bytes
-        if known is not None and views and array is not self._aim:
+        was_written = array is self._aim or self._overwrites
+        if known is not None and not was_written:
             known = known if isinstance(known[0], Traced) else None  # a bare array enters
         if known is not None:  # written in place, unless it is an operand handed back as it is
             is_new = not any(array is made for made in self.found)  # else one array, given twice
-            if is_new and (array is self._aim or not views):
+            if is_new and was_written:
                 self.found.append(array)
             return known[0]
         if views and id(array) not in self.handles:
@@ -255,9 +267,10 @@ class _Results:
                         array, self._booking.role(self.handles[id(operand)][0])
                     )
         traced = self._booking.wrap_result(array)
-        self.handles[id(array)] = [traced]
-        if array.size or not views:  # an empty copy moves nothing
-            self.found.append(array)
+        made = memory_of(traced)
+        self.handles[id(made)] = [traced]
+        if made.size or not views:  # an empty copy moves nothing
+            self.found.append(made)
         return traced
 
 

@@ -117,7 +117,8 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
     """Do ``target[index] = value`` and count what was read and stored."""
     array = plain_of(target)
     element = None
-    if _is_element(index, array.ndim) and booking.recorder is None:
+    is_counted_only = booking.recorder is None and booking.computes_up_to is None
+    if is_counted_only and _is_element(index, array.ndim):
         element = (booking.place, "element", layout_of(target), _source(booking, value))
         entry = booking.shortcuts.get(element)
         if entry is not None:
@@ -200,11 +201,13 @@ def _scatter(
         key = (booking.place, "scatter", layout_of(target), layout_of(indices[0]), source)
         entry = booking.shortcuts.get(key)
         if entry is not None:
-            array[index] = values
+            if not booking.leaves(array):
+                array[index] = values
             booking.count(entry, [i for i in (operand, *indices) if i is not None], [target])
             return
     stored = selected_elements(array.shape, index) * array.itemsize
-    array[index] = values
+    if not booking.leaves(array):
+        array[index] = values
     reads: list[Share] = [] if operand is None else [(operand, None)]
     reads += [(i, None) for i in indices]
     entry = booking.record("scatter", Kind.SCATTER, reads, [(target, stored)], NO_WORK)
@@ -290,7 +293,7 @@ def has_mask(index: Any) -> bool:
 def _is_same(view: Array, values: Any) -> bool:
     return (
         isinstance(values, np.ndarray)
-        and values.base is not None  # its memory is somebody else's: perhaps the target's
+        and (values.base is not None or values is view.base)  # its memory may be the target's
         and view.shape == values.shape
         and view.strides == values.strides
         and view.dtype == values.dtype

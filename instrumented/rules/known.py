@@ -11,7 +11,7 @@ from instrumented.books.booking import Booking
 from instrumented.books.traced import Traced, traced
 from instrumented.rules.functions import OUT, apply_function, run_function
 from instrumented.rules.traffic_rules import RULES, Function, Role, TrafficRule
-from instrumented.rules.unwrap import IMMEDIATES
+from instrumented.rules.unwrap import NUMBERS
 
 METHODS: dict[Any, Any] = {
     getattr(np, name): getattr(np.ndarray, name)
@@ -119,7 +119,7 @@ def _is_known(
             plain.append(value)
             return True
         return False
-    if kind in IMMEDIATES or value is np._NoValue:
+    if kind in NUMBERS or value is np._NoValue:
         parts.append(kind)
         plain.append(value)
         return True

@@ -143,7 +143,7 @@ def _tensordot(call: Call, shapes: Sequence[tuple[int, ...]]) -> Axes:
     if isinstance(axes, (int, np.integer)):
         pairs = [(left - int(axes) + k, k) for k in range(int(axes))]
     else:
-        first, second = (k if isinstance(k, (list, tuple)) else (k,) for k in axes)
+        first, second = (np.ravel(k).tolist() for k in axes)
         pairs = [(a % left, b % right) for a, b in zip(first, second, strict=True)]
     folded = dict(pairs)
     rows = {axis: k for k, axis in enumerate(a for a in range(left) if a not in folded)}

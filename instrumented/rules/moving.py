@@ -143,12 +143,17 @@ VIEWS = (
 traffic_rule(*VIEWS, views=True)(_copy)
 traffic_rule(
     "real(val: array)",
-    "imag(val: array)",
     "squeeze(a: array, axis)",
     "transpose(a: array, axes)",
     views=True,
     keeps_scalars=True,
 )(_copy)
+
+
+@traffic_rule("imag(val: array)", views=True, keeps_scalars=True)
+def _imag(call: Call) -> Moved:
+    """Of real elements nothing is read: zeros are made."""
+    return _creation(call) if call.operands[0].dtype.kind != "c" else _copy(call)
 
 
 def _has_array(name: str) -> Callable[[Call], bool]:

@@ -109,7 +109,8 @@ _MEDIAN = "a: array, axis, out: out, overwrite_input, keepdims"
 def _quantiles(call: Call) -> Moved:
     """Two neighbours selected, then a + (b - a)·t; a median halves their sum.
 
-    NaN is looked for in every element by the functions that leave it out.
+    NaN is looked for in every element by the functions that leave it out. An input that may be
+    overwritten is left partly sorted.
     """
     n, results = call.size_in, call.size_out
     quantiles = int(np.size(call.get("q", 0)))
@@ -119,7 +120,11 @@ def _quantiles(call: Call) -> Moved:
     if call.function.__name__.startswith("nan"):
         add += n
     element = Work(1, 0, 1) if "median" in call.function.__name__ else Work(2, 1)
-    return streaming(Kind.REDUCTION, Work(add=add) + element * results)(call)
+    moved = streaming(Kind.REDUCTION, Work(add=add) + element * results)(call)
+    source, overwritten = call.operands[0], call.get("overwrite_input", False)
+    if overwritten and (call.get("axis") is not None or source.flags.c_contiguous):
+        moved.writes = [*moved.writes, (source, None)]
+    return moved
 
 
 # ---- sets --------------------------------------------------------------------------------

@@ -51,8 +51,7 @@ def _tensordot(call: Call) -> Moved:
     if isinstance(axes, (int, np.integer)):
         folded = math.prod(left.shape[left.ndim - axes :])
     else:
-        named = axes[0] if isinstance(axes[0], (list, tuple)) else [axes[0]]
-        folded = math.prod(left.shape[axis] for axis in named)
+        folded = math.prod(left.shape[axis] for axis in np.ravel(axes[0]))
     return streaming(Kind.REDUCTION, multiply_adds(call.size_out * folded))(call)
 
 

@@ -206,9 +206,17 @@ def _histogram(call: Call) -> Moved:
     return streaming(Kind.REDUCTION, work if only_edges else work + Work(2, 1) * n)(call)
 
 
+def _counts_in_array(call: Call) -> bool:
+    """Whether the numbers of bins stand in an array; ``histogram2d`` takes three for edges."""
+    bins = call.get("bins")
+    most = 2 if call.function is np.histogram2d else math.inf
+    return isinstance(bins, np.ndarray) and bins.ndim == 1 and bins.size <= most
+
+
 @traffic_rule(
     "histogram2d(x: array, y: array, bins: counts, range, density, weights: array)",
     "histogramdd(sample: arrays, bins: counts, range, density, weights: array)",
+    by_values=_counts_in_array,
 )
 def _histogram_of_several(call: Call) -> Moved:
     """For every coordinate a binary search, as NumPy does here; then one count a point."""

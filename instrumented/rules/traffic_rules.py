@@ -188,6 +188,7 @@ class TrafficRule:
         views: its results may be views of operands, which are free.
         keeps_scalars: it answers a scalar with a scalar.
         writes: it writes into its first operand and returns None.
+        overwrites: tells whether a call writes its result into its first operand.
         by_values: tells whether values, not shapes, decide what a call moves.
         refuses: returns why a call has no rule, before it runs; None if it has.
     """
@@ -200,6 +201,7 @@ class TrafficRule:
     views: bool = False
     keeps_scalars: bool = False
     writes: bool = False
+    overwrites: Callable[[Call], bool] | None = None
     by_values: Callable[[Call], bool] | None = None
     refuses: Callable[[Call], str | None] | None = None
 
@@ -214,8 +216,8 @@ def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Move
         declarations: ``"name(parameter: role, …)"`` as in the table above; the name may be
             dotted (``linalg.norm``). A function itself is taken too: then whatever array, list
             or tuple a call gives it is an operand.
-        traits: ``fate``, ``views``, ``keeps_scalars``, ``writes``, ``by_values``, ``refuses``
-            of :class:`TrafficRule`.
+        traits: ``fate``, ``views``, ``keeps_scalars``, ``writes``, ``overwrites``, ``by_values``,
+            ``refuses`` of :class:`TrafficRule`.
     """
 
     def register(moved: Movement) -> Movement:

@@ -22,6 +22,9 @@ from instrumented.rules.unwrap import IMMEDIATES, let_settings_out, unwrap, unwr
 COUNTED_BY_INDEX = ("at", "reduceat")
 """Methods whose work hangs on values: known layouts do not tell it."""
 
+COMPARISONS = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
+"""Ufuncs that a NumPy scalar on the left hands itself to as an array without axes."""
+
 Outcome = tuple[Any, Entry, Axes]
 Method = Callable[[Booking, np.ufunc, tuple[Any, ...], dict[str, Any]], Outcome]
 
@@ -124,8 +127,9 @@ def _run(
         kwargs["out"] = tuple(
             None if target is None else unwrap(booking, target, name)[0] for target in targets
         )
-    if len(targets) == 1 and targets[0] is not None and booking.leaves(plainly(targets[0])):
-        values = plainly(targets[0])
+    if targets and all(t is not None and booking.leaves(plainly(t)) for t in targets):
+        left = tuple(plainly(target) for target in targets)
+        values = left[0] if len(left) == 1 else left
     else:
         values = function(*plain, **kwargs)
     several = isinstance(values, tuple)
@@ -163,6 +167,8 @@ def _call(
     booking: Booking, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Outcome:
     name = ufunc.__name__
+    if ufunc in COMPARISONS:
+        inputs = tuple(v[()] if type(v) is np.ndarray and not v.ndim else v for v in inputs)
     is_contraction = ufunc in CONTRACTIONS
     if not is_contraction:
         element = element_work(ufunc)
@@ -208,6 +214,8 @@ def _folding(method: str, folds: Callable[[Array, Any, list[Any], dict[str, Any]
         reads = operands + masked
         axes = of_ufunc(ufunc.__name__, method, plain, len(reads), kwargs, result.ndim)
         entry = _book(booking, name, Kind.REDUCTION, reads, results, work, axes)
+        if method == "reduceat" and isinstance(inputs[1], Traced):
+            booking.ledger.data_dependent.add(entry.index)  # how much is folded hangs on values
         return answer, entry, axes
 
     return handle
@@ -255,7 +263,8 @@ def _at(
     plain_index, indices = unwrap_index(booking, index, name)
     plain_values, operands = _unwrap_all(booking, tuple(values), name)
     stored = selected_elements(plain_target.shape, plain_index)
-    ufunc.at(plain_target, plain_index, *plain_values)
+    if not booking.leaves(plain_target):
+        ufunc.at(plain_target, plain_index, *plain_values)
     moved = stored * plain_target.itemsize
     reads: list[Share] = [(target, moved), *((i, None) for i in indices), *operands]
     entry = booking.record(name, Kind.SCATTER, reads, [(target, moved)], element * stored)

@@ -9,11 +9,21 @@ import numpy as np
 from instrumented.books.booking import Booking, Share
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
-from instrumented.books.traced import Elements, Operand, Traced, booking_of, plain_of
+from instrumented.books.traced import (
+    Elements,
+    Operand,
+    Traced,
+    booking_of,
+    iterator_of,
+    plain_of,
+)
 from instrumented.errors import UncountedOperationError
 
 IMMEDIATES = frozenset((bool, int, float, complex, *np.sctypeDict.values()))
 """Types of constants that live in the instruction, not in memory: 0 bytes."""
+
+NUMBERS = IMMEDIATES.difference((np.str_, np.bytes_, np.void, np.datetime64, np.timedelta64))
+"""Those whose type alone tells the type of a result; of texts and dates lengths and units do."""
 
 
 def unwrap(booking: Booking, value: Any, operation: str) -> tuple[Any, Operand | None]:
@@ -75,15 +85,15 @@ def strip(value: Any, inside: list[Traced]) -> Any:
         return {key: strip(item, inside) for key, item in value.items()}
     if isinstance(value, Elements):
         inside.append(value.whole)
-        return value.iterator
+        return iterator_of(value)
     return value
 
 
 def unwrap_index(booking: Booking, index: Any, operation: str) -> tuple[Any, list[Operand]]:
     """Return an index of plain values, and the index arrays to count.
 
-    Integers, slices, ``None`` and ``...`` are immediates; arrays, lists and tuples inside the
-    index are index arrays.
+    Integers, slices, ``None``, ``...`` and names of fields are immediates; arrays, lists and
+    tuples inside the index are index arrays.
     """
     if isinstance(index, tuple):
         parts = [
@@ -92,6 +102,8 @@ def unwrap_index(booking: Booking, index: Any, operation: str) -> tuple[Any, lis
         ]
         return tuple(p for p, _ in parts), [a for _, found in parts for a in found]
     if index is None or index is Ellipsis or isinstance(index, (slice, str)):
+        return index, []
+    if isinstance(index, list) and index and all(isinstance(item, str) for item in index):
         return index, []
     plain, operand = unwrap(booking, index, operation)
     if isinstance(index, list) and plain.size == 0:

@@ -24,7 +24,7 @@ class ScriptFlat(TracedFlat):
     def __next__(self) -> Any:
         if self._booking.look():
             let_out(self.whole, "a library: flat")
-            return next(self.iterator)
+            return next(self._iterator)
         return handed(super().__next__())
 
     def __getitem__(self, index: Any) -> Any:
@@ -34,7 +34,7 @@ class ScriptFlat(TracedFlat):
             except AGAIN:
                 pass
         let_out(self.whole, "indexing")
-        return self.iterator[stripped(index, "use as an index")]
+        return self._iterator[stripped(index, "use as an index")]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._booking.look()
@@ -44,7 +44,7 @@ class ScriptFlat(TracedFlat):
             pass
         else:
             return
-        self.iterator[stripped(index, "use as an index")] = stripped(value, "storing")
+        self._iterator[stripped(index, "use as an index")] = stripped(value, "storing")
 
     def copy(self) -> Any:
         """Return the elements as a new array of one axis."""

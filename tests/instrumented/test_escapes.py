@@ -190,11 +190,23 @@ def test_shapes_that_depend_on_data_are_marked():
         np.where(x > 2, x, 0.0)
         x[x > 2] = 0.0
         x[trace.array(np.array([0, 1]))]
+        np.add.reduceat(x, [0, 1, 2])
+        np.add.reduceat(x, trace.array(np.array([0, 2])))  # one addition; of [2, 0] two
     rows = trace.data_dependent
     assert rows.columns.tolist() == ["layer", "phase", "operation", "calls"]
     assert dict(zip(rows["operation"], rows["calls"], strict=True)) == {
-        "gather": 1, "nonzero": 1, "unique": 1, "repeat": 1, "compress": 1, "where": 1, "scatter": 1
+        "gather": 1, "nonzero": 1, "unique": 1, "repeat": 1, "compress": 1, "where": 1,
+        "scatter": 1, "add.reduceat": 1,
     }  # fmt: skip
+
+
+def test_no_public_name_holds_plain_values(traced):
+    _, x = traced((3, 4))
+    for value in (x, x.sum(), x.flat):
+        for name in dir(value):
+            if not name.startswith("_"):
+                found = getattr(value, name)
+                assert not isinstance(found, (np.ndarray, np.generic, np.flatiter)), name
 
 
 def test_a_function_without_a_rule_writes_nothing():

@@ -265,6 +265,15 @@ def test_an_event_has_the_type_of_its_arithmetic(operate, dtype):
     assert trace.events[-1].dtype == dtype
 
 
+def test_windows_lie_in_the_buffer_of_their_array():
+    trace = instrumented.Trace(record=True)
+    x = trace.array(np.zeros(8, np.float32), name="x")
+    np.lib.stride_tricks.sliding_window_view(x, 3)[1:] * 2
+    (read,) = trace.events[-1].reads
+    # windows 1 to 5 of 3 elements: bytes 4 to 32 of x
+    assert (trace.buffers[read.buffer].name, read.offset, read.nbytes) == ("x", 4, 28)
+
+
 def test_two_entries_of_one_memory_are_one_buffer():
     trace = instrumented.Trace(record=True)
     plain = np.zeros(8)

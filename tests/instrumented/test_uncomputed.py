@@ -30,6 +30,14 @@ def program(trace: Any, shape: tuple[int, int]) -> np.ndarray:
             np.cumsum(target, axis=0, out=target)
             target[1:] = rows[0]
             target[...] = columns
+            target[0, 0] = 1.0
+            target[trace.array(np.array([0, 2]))] = columns
+            target[target > 0] = 0.0
+            target[[0, 1]] += columns
+            np.add.at(target, [0, 0], columns)
+            np.divmod(target, 2.0, out=(target, target))
+            target.flat = 1.0
+            target.flat[1:3] = 2.0
     return memory
 
 

@@ -116,3 +116,16 @@ def test_a_field_of_a_record_is_that_field(trace):
     assert records[0]["b"].escape() == 2.0
     assert records[0]["a"].escape() == 1
     assert trace.array(np.array(["hello"]))[0][0].escape() == "h"
+
+
+def test_texts_and_dates_are_not_told_by_their_type_alone(trace):
+    names = trace.array(np.array(["ab", "cd"]))  # 4 bytes a letter
+    days = trace.array(np.array(["2020-01-01"], "M8[D]"))
+    assert (names + np.str_("x")).dtype == "U3"
+    assert (days - np.datetime64("2020", "D")).dtype == "m8[D]"
+    before = trace.traffic
+    assert (names + np.str_("xyz")).dtype == "U5"
+    assert (days - np.datetime64("2020", "s")).dtype == "m8[s]"
+    # 2 texts of 2 letters in, of 5 out; 8 bytes in and out
+    assert trace.traffic.bytes_read - before.bytes_read == 16 + 8
+    assert trace.traffic.bytes_written - before.bytes_written == 40 + 8

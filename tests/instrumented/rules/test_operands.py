@@ -71,6 +71,136 @@ def test_an_operand_handed_back_is_free(traced):
     assert trace.traffic == Traffic()
 
 
+def test_no_difference_no_derivative_and_the_first_power_hand_their_operand_back(traced):
+    trace, x = traced((3, 3))
+    row = x[0]
+    assert np.diff(x, n=0) is x
+    assert np.linalg.matrix_power(x, 1) is x
+    assert np.polyder(row, 0) is row
+    assert np.polyint(row, 0) is row
+    assert trace.traffic == Traffic()
+    assert trace.work == Work()
+
+
+def test_bins_in_a_list_do_not_leave_the_trace(traced):
+    trace, x = traced((4,))
+    np.histogram(x, [0.0, 1.5, 3.0])
+    # 16 bytes and 3 bins of 8 are read, 2 counts and the 3 edges made of the list written
+    assert trace.traffic == Traffic(16 + 24, 16 + 24)
+    assert trace.escapes.empty
+
+
+def test_a_truth_value_made_of_one_has_memory_and_role_of_its_own():
+    trace = instrumented.Trace()
+    operand = trace.array(np.array([True]), role="weight")[0]
+    made = np.any(operand)  # NumPy's True is one object
+    assert made is not operand
+    # the element taken out and the reduction, a byte each
+    assert trace.traffic == Traffic(2, 2)
+
+
+def test_a_masked_clip_reads_the_mask_and_the_target(traced):
+    trace, x, y = traced((3, 4), (3, 4))
+    mask = trace.array(np.ones((3, 4), np.bool))
+    np.clip(x, 0, 1, out=y, where=mask)
+    # x, the mask and the target: 48 + 12 + 48 read, 48 written; two comparisons an element
+    assert trace.traffic == Traffic(108, 48)
+    assert trace.work == Work(24)
+
+
+@pytest.mark.parametrize("record", [False, True])
+def test_axes_of_a_contraction_may_stand_in_an_array(traced, record):
+    trace, x, y = traced((2, 3, 4), (3,), trace=instrumented.Trace(record=record))
+    np.tensordot(x, y, axes=np.array([[1], [0]]))
+    # 24·4 and 12 bytes; 2·4 results of 3 multiply-adds
+    assert trace.traffic == Traffic(96 + 12, 32)
+    assert trace.work == Work(24, 24)
+
+
+@pytest.mark.parametrize(
+    ("call", "written"),
+    [
+        (lambda x: np.median(x, axis=1, overwrite_input=True), 12 + 48),
+        (lambda x: np.percentile(x, 50, overwrite_input=True), 4 + 48),
+        (lambda x: np.median(x.T, overwrite_input=True), 4),  # of a copy in one axis
+    ],
+)
+def test_an_input_that_may_be_overwritten_is_written(traced, call, written):
+    trace, x = traced((3, 4))
+    call(x)
+    assert trace.traffic == Traffic(48, written)
+
+
+def test_several_fields_of_records_are_a_view():
+    trace = instrumented.Trace()
+    x = trace.array(np.ones(2, [("a", "i4"), ("b", "f8"), ("c", "i4")]))
+    fields = x[["a", "c"]]
+    assert np.shares_memory(fields._array, x._array)
+    assert trace.traffic == Traffic()
+    fields["a"] = 3
+    assert trace.traffic == Traffic(0, 8)
+    assert x["a"].escape().tolist() == [3, 3]
+
+
+def test_the_imaginary_part_of_real_elements_is_made_not_read(traced):
+    trace, x = traced((3, 4))
+    assert not x.imag.escape().any()
+    # 12 zeros; then they leave
+    assert trace.traffic == Traffic(48, 48)
+    assert trace.escapes["bytes_read"].tolist() == [48]
+
+
+def test_an_array_stored_onto_itself_moves_nothing(traced):
+    trace, x = traced((3, 4))
+    for same in (x, x[:], x[...]):
+        x[...] = same
+    assert trace.traffic == Traffic()
+    x[...] = x[::-1]
+    assert trace.traffic == Traffic(48, 48)
+
+
+@pytest.mark.parametrize(
+    ("call", "read", "written"),
+    [
+        (lambda x: np.take(x, []), 0, 0),
+        (lambda x: np.put(x, [], 1.0), 0, 0),
+        (lambda x: np.delete(x, []), 16, 16),
+        (lambda x: np.insert(x, [], []), 16, 16),
+    ],
+)
+def test_an_empty_list_is_an_index(traced, call, read, written):
+    trace, x = traced((4,))
+    call(x)
+    assert trace.traffic == Traffic(read, written)
+
+
+@pytest.mark.parametrize("constant", [np.float32(2), np.float64(2), np.int8(2)], ids=repr)
+def test_a_numpy_scalar_is_an_immediate_on_either_side_of_a_comparison(traced, constant):
+    trace, x = traced((3, 4), trace=instrumented.Trace(strict=True))
+    assert np.array_equal((constant < x).escape(), (x > constant).escape())
+    # twice 48 bytes in and 12 truth values out, which leave
+    assert trace.traffic == Traffic(2 * (48 + 12), 2 * 12)
+    assert trace.work == Work(2 * 12)
+
+
+def test_bins_of_several_axes_are_counts_or_edges(traced):
+    trace, x, edges = traced((4,), (3,))
+    edges.sort()
+    before = trace.traffic
+    counts = np.histogram2d(x, x, [edges, [0.0, 1.5]])[0]
+    # x twice and the edges, of which those in the list are float64; 2·1 counts of float64
+    assert counts.shape == (2, 1)
+    assert trace.traffic.bytes_read - before.bytes_read == 16 + 16 + 12 + 16
+    # the edges made of the list are written, the traced ones handed back
+    assert trace.traffic.bytes_written - before.bytes_written == 16 + 16
+    assert trace.data_dependent.empty
+    rows = trace.array(np.array([2, 3]))
+    assert np.histogram2d(x, x, rows)[0].shape == (2, 3)
+    assert trace.data_dependent["operation"].tolist() == ["histogram2d"]
+    with pytest.raises(instrumented.EscapeError):
+        np.histogram2d(x, x, [rows[0], edges])
+
+
 def test_a_tuple_inside_an_index_is_an_index_array(traced):
     trace, x = traced((3, 4))
     rows = x[(0, 2), :]

@@ -70,8 +70,8 @@ ROW = X[0]  # 4 elements, 32 B
         (lambda p, x: np.polyval(p, x), (ROW[:3], ROW), 24 + 32, 32, Work(12, 12)),
         # the extremes 2*11 and 4 edges made; 12 elements: subtracted, scaled, counted
         (lambda x: np.histogram(x, 3), (X,), 96, 24 + 32, Work(22 + 4 + 24, 4 + 12)),
-        # 4 edges: ceil(log2 5) = 3 steps and a count each
-        (lambda x, b: np.histogram(x, b), (X, np.arange(4.0)), 96 + 32, 24 + 32, Work(12 * 4)),
+        # 4 edges, handed back: ceil(log2 5) = 3 steps and a count each
+        (lambda x, b: np.histogram(x, b), (X, np.arange(4.0)), 96 + 32, 24, Work(12 * 4)),
         (lambda x: np.cumulative_sum(x, axis=1), (X,), 96, 96, Work(9)),
         (lambda x: np.choose(x > 2, [x, -x]), (X,), 96 + 96 + 12 + 192, 12 + 96 + 96,
          Work(12 + 12 + 12)),
