@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,7 +63,7 @@ def where_it_is(path: Path) -> list[str]:
     """Where the page of a run is, and how to see more."""
     return [
         f"Page         {path / 'report.html'}",
-        f"Other chips  ffenergy map {path}",
+        f"Other chips  {shlex.join(['ffenergy', 'map', str(path)])}",
         "All tables   --verbose, or the CSV files there",
     ]
 
