@@ -216,6 +216,12 @@ def test_status_of_a_run_in_training() -> None:
     ]
 
 
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_status_says_why_a_run_ended(status: str) -> None:
+    run = Run({"status": status, "reason": "loss is inf", "command": "ffenergy compare"})
+    assert told(run, None, is_training=False) == [f"ffenergy compare: {status}: loss is inf"]
+
+
 EPOCH = {"stage": "layers", "epoch": 1, "loss": 0.5, "wall_seconds": 1.0}
 PROGRESS = {"algorithm": "ff", "planned": [{"stage": "layers", "epochs": 3}], "history": [EPOCH]}
 
