@@ -108,6 +108,6 @@ def json_flag(command: Command) -> Command:
     )(command)
 
 
-def print_json(found: Mapping[str, Any]) -> None:
+def print_json(found: Mapping[str, Any] | list[Any]) -> None:
     """Print a document; what is not a number becomes null."""
     click.echo(as_json.dumped(plain(found)))
