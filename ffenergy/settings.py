@@ -195,7 +195,8 @@ class Settings:
         if used > n_train:
             beside = f" beside {self.n_validation} for validation" if self.n_validation else ""
             raise SettingsError(
-                f"n_train is {used}, but the data has {n_train} training images{beside}"
+                f"n_train is {used}, but the data has {n_train} training images{beside}; "
+                "lower it, or write 0 for all"
             )
         for name in ("batch_size", "head_batch_size"):
             if getattr(self, name) > used:
