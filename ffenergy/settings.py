@@ -28,6 +28,8 @@ _TABLES: Final[dict[str, dict[str, Any]]] = tomllib.loads(
 )
 _COMMON: Final = _TABLES.pop("common")
 PRESETS: Final[tuple[str, ...]] = tuple(_TABLES)
+MOST_NAMED: Final = 10
+"""Sizes of layers that a message names one by one."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,8 @@ class Settings:
         if used > n_train:
             beside = f" beside {self.n_validation} for validation" if self.n_validation else ""
             raise SettingsError(
-                f"n_train is {used}, but the data has {n_train} training images{beside}"
+                f"n_train is {used}, but the data has {n_train} training images{beside}; "
+                "lower it, or write 0 for all"
             )
         for name in ("batch_size", "head_batch_size"):
             if getattr(self, name) > used:
@@ -221,8 +224,12 @@ class Settings:
 
     @property
     def network(self) -> str:
-        """The network as messages name it."""
-        return f"a network of {'-'.join(map(str, self.layer_sizes))}"
+        """The network as messages name it, on one line however deep it is."""
+        sizes = list(map(str, self.layer_sizes))
+        if len(sizes) <= MOST_NAMED:
+            return f"a network of {'-'.join(sizes)}"
+        first = "-".join(sizes[: MOST_NAMED - 2])
+        return f"a network of {first}-…-{sizes[-1]} ({len(sizes) - 1:,} layers)"
 
     def check_memory(self, images: int) -> None:
         """Raise SettingsError if training needs more memory than may be used."""

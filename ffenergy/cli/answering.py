@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,7 +63,7 @@ def where_it_is(path: Path) -> list[str]:
     """Where the page of a run is, and how to see more."""
     return [
         f"Page         {path / 'report.html'}",
-        f"Other chips  ffenergy map {path}",
+        f"Other chips  {shlex.join(['ffenergy', 'map', str(path)])}",
         "All tables   --verbose, or the CSV files there",
     ]
 
@@ -107,6 +108,6 @@ def json_flag(command: Command) -> Command:
     )(command)
 
 
-def print_json(found: Mapping[str, Any]) -> None:
+def print_json(found: Mapping[str, Any] | list[Any]) -> None:
     """Print a document; what is not a number becomes null."""
     click.echo(as_json.dumped(plain(found)))

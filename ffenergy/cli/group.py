@@ -8,6 +8,7 @@ import io
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
@@ -118,9 +119,10 @@ class OneLineErrors(click.Group):
     """A group whose expected failures end in one line and an exit code, never a traceback."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Remember the command as typed, for `run.json`."""
+        """Remember the command as typed, for `run.json`; --help and --version print here."""
         ctx.meta[COMMAND] = shlex.join(["ffenergy", *args])
-        return super().parse_args(ctx, args)
+        with one_line():
+            return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the names and summaries of all commands."""
@@ -131,14 +133,21 @@ class OneLineErrors(click.Group):
         """Run the sub-command; turn interrupts and failures of the machine into user errors."""
         if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold any bytes
             sys.stdout.reconfigure(errors="backslashreplace")
-        try:
+        with one_line():
             return super().invoke(ctx)
-        except BrokenPipeError:
-            raise
-        except expected() as error:
-            failure = told(error)
-            click.echo(f"Error: {failure.message}", err=True)
-            raise click.exceptions.Exit(exit_code(failure)) from error
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Turn expected failures into one line on standard error and their exit code."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except expected() as error:
+        failure = told(error)
+        click.echo(f"Error: {failure.message}", err=True)
+        raise click.exceptions.Exit(exit_code(failure)) from error
 
 
 def expected() -> tuple[type[BaseException], ...]:

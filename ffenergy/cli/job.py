@@ -136,8 +136,9 @@ class Job:
         if told is not None:
             head = f"{told}/"
             own = {k.removeprefix(head): w for k, w in weights.items() if k.startswith(head)}
-            found |= examples.goodness(own, self.settings, self.data)
-        self.run = self.run.with_examples(found)
+            if own:  # weights.npz may have been deleted since; then what was drawn of it stays
+                found |= examples.goodness(own, self.settings, self.data)
+        self.run = self.run.with_examples({**self.run.examples, **found})
 
     def _keep(self, status: str, reason: str) -> str:
         """Save what there is; return one line that says what happened and what was kept."""

@@ -11,6 +11,7 @@ import click
 import pandas as pd
 from click.core import ParameterSource
 
+from ffenergy.cli.answering import print_json
 from ffenergy.cli.flags import OutputFolder, fitting_profiles
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.lists import Several
@@ -176,7 +177,7 @@ def map_command(
             }
             directory.change(document, contents)
     if as_json:
-        click.echo(table.to_json(orient="records", indent=1))
+        print_json(table.astype(object).where(table.notna(), None).to_dict("records"))
     elif as_table:
         click.echo(as_csv(table).decode(), nl=False)
     elif not quiet:

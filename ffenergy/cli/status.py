@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import pandas as pd
@@ -16,6 +16,9 @@ from ffenergy.runs import progress_file as left
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.runs.run import Run
 from ffenergy.style import ALGORITHM_NAMES
+
+ENDED: Final = ("failed", "interrupted")
+"""What a run may be that did not come to its end, for a reason."""
 
 
 @click.command()
@@ -67,7 +70,8 @@ def told(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> lis
     if state == "running" and not is_training:
         remedy = "go on with --resume" if run.can_resume else "begin again with --force"
         state = f"stopped; {remedy}"
-    lines = [f"{run.configuration['command']}: {state}"]
+    reason = run.configuration.get("reason") if state in ENDED else ""
+    lines = [f"{run.configuration['command']}: {state}{f': {reason}' if reason else ''}"]
     lines += [
         f"  {_named(name)}: done, test error {error_percent(row['test_error'])}, "
         f"{row['wall_seconds']:,.0f} s"

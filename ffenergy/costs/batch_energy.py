@@ -134,7 +134,9 @@ def _through_buffer(rows: int, below: int, above: int, itemsize: int, *, with_we
     return round(itemsize * max(operands, blocked))
 
 
-def least_movement(rule: str, network: Network, profile: Profile) -> float:
+def least_movement(
+    rule: str, network: Network, profile: Profile, data_bytes: float = math.inf
+) -> float:
     """Joules (MAC under a relative profile) of moving what any program must move for a batch.
 
     A byte that goes beyond a memory costs at least what a byte costs behind it, a read or a write,
@@ -143,7 +145,8 @@ def least_movement(rule: str, network: Network, profile: Profile) -> float:
 
         energy ≥ p_0 LB(c_0) + Σ (p_{k+1} − p_k) LB(c_k)
 
-    A profile that prices distances has a level at every power of two.
+    A profile that prices distances has a level at every power of two. ``data_bytes`` are those of
+    the data set: beyond a memory that holds it no image is read.
 
     Raises:
         SettingsError: a rule without a bound.
@@ -158,7 +161,7 @@ def least_movement(rule: str, network: Network, profile: Profile) -> float:
         sizes = SIZES
         prices = _at_distances(profile)
     cheapest = np.minimum.accumulate(prices[::-1])[::-1]  # nothing farther away is cheaper
-    moved = [bounds.least(rule, network, size).nbytes for size in sizes]
+    moved = [bounds.least(rule, network, size, data_bytes).nbytes for size in sizes]
     steps = np.diff(cheapest)[: len(moved)]
     nearest = cheapest[0] * moved[0] if moved else 0.0
     return float(nearest + steps @ np.array(moved, dtype=np.float64))

@@ -13,7 +13,8 @@ LRU included. Proofs: docs/bounds.md. Every bound names the class of programs it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ffenergy.costs.network import Layers, Network, layers_of, shape_of
@@ -114,23 +115,33 @@ def greedy_once(rule: str, network: Network, capacity_bytes: int) -> Bound:
     """
     layers = _local(rule, network)
     within = sum(2 * max(state - capacity_bytes, 0) for state in layers.states)
-    if layers.shape.greedy == "store":
-        read = layers.images + sum(layers.activities[1:-1])
-    else:
-        read = layers.images * len(layers.weights)
-    return Bound("FF-1, first term", rule, "once", read + within)
+    return Bound("FF-1, first term", rule, "once", _data(layers) + within)
 
 
-def least(rule: str, network: Network, capacity_bytes: int) -> Bound:
-    """The bound of class once: what no program that computes each value once goes below."""
+def least(rule: str, network: Network, capacity_bytes: int, data_bytes: float = math.inf) -> Bound:
+    """The bound of class once: what no program that computes each value once goes below.
+
+    data_bytes: of the data set; one that fits on the chip stays there, and no batch reads of it.
+    """
     if capacity_bytes < 1:
         raise SettingsError(f"{capacity_bytes} bytes on the chip; give a positive number")
     shape = shape_of(rule)
     if not shape.local:
-        return backprop_once(network, capacity_bytes)
-    if shape.greedy:
-        return greedy_once(rule, network, capacity_bytes)
-    return local_once(rule, network, capacity_bytes)
+        found = backprop_once(network, capacity_bytes)
+    elif shape.greedy:
+        found = greedy_once(rule, network, capacity_bytes)
+    else:
+        found = local_once(rule, network, capacity_bytes)
+    if data_bytes > capacity_bytes:
+        return found
+    return replace(found, nbytes=found.nbytes - _data(layers_of(rule, network)))
+
+
+def _data(layers: Layers) -> int:
+    """Bytes that a batch reads of data: images, and what earlier stages stored of them."""
+    if layers.shape.greedy == "store":
+        return layers.images + sum(layers.activities[1:-1])
+    return layers.images * (len(layers.weights) if layers.shape.greedy else 1)
 
 
 def _local(rule: str, network: Network) -> Layers:

@@ -229,12 +229,13 @@ class Scenarios:
         shape = shape_name(algorithm, settings.greedy_input)
         if network is None or shape is None or algorithm not in self.best:
             return row | {"note": "no bound is known"}
-        bound = bounds.least(shape, network, on_chip_bytes(self.profile))
+        data = network.image_bytes * self.work.train_images / network.batch_size
+        bound = bounds.least(shape, network, on_chip_bytes(self.profile), data)
         batches, others = self._batches(algorithm), self._of_others(algorithm)
         compute = min(
             one[f"energy_compute_{self.unit}"] for one in (built, self.row(algorithm, AS_IT_RUNS))
         )
-        movement = batches * batch_energy.least_movement(shape, network, self.profile)
+        movement = batches * batch_energy.least_movement(shape, network, self.profile, data)
         movement += others.get(f"energy_movement_{self.unit}", 0)
         return row | {
             "off_chip_bytes": round(batches * bound.nbytes) + others.get("off_chip_bytes", 0),

@@ -23,6 +23,8 @@ BUNDLED = "profiles.toml"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 CONSTANT_KEYS = ("value", "unit", "source", "certainty", "note")
 MEMORY = ("levels", "wire", "grid")
+LEAST, MOST = 1e-30, 1e30
+"""Of a number in any unit: what it is multiplied with, bytes or draws, leaves it finite."""
 PROFILE_KEYS = ("title", "process", "convention", "energy_unit", "compute")
 
 
@@ -172,8 +174,9 @@ class _Table:
             value = float(data)
         except OverflowError:
             value = math.inf
-        if not math.isfinite(value) or value <= 0:
-            self.fail(key, f"is {value:g}", "give a finite number greater than zero")
+        if not LEAST <= value <= MOST:
+            what = f"give a finite number greater than zero, from {LEAST:g} to {MOST:g}"
+            self.fail(key, f"is {value:g}", what)
         return value
 
     def constant(self, key: str) -> Constant:

@@ -64,6 +64,6 @@ def _scenarios(book: Book, algorithm: str) -> dict[str, Any]:
     }
 
 
-def dumped(document: Mapping[str, Any]) -> str:
+def dumped(document: Mapping[str, Any] | list[Any]) -> str:
     """A document as JSON text."""
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)

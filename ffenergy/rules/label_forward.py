@@ -18,6 +18,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
+from ffenergy.errors import SettingsError
 from ffenergy.network.arrays import Array
 from ffenergy.network.head import CLASSES
 from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule
@@ -33,6 +34,12 @@ class LabelForwardForward(ForwardForward):
     """Trains every layer to tell right labels from wrong ones."""
 
     def __init__(self, host: Host) -> None:
+        pixels = host.settings.layer_sizes[0]
+        if pixels < CLASSES:
+            raise SettingsError(
+                f"layer_sizes starts at {pixels}, but ff-label writes the label into {CLASSES} "
+                "pixels; give as many or more, or leave ff-label out"
+            )
         self.targets, self.labels = host.train.targets, host.train.labels
         streams = (host.random[name] for name in ("init", "negatives"))
         super().__init__(host.trace, host.settings, host.train.images, *streams)

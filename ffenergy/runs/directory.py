@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -272,7 +273,8 @@ class RunDirectory:
     def _damaged(self, name: str, reason: object) -> RunDirectoryError:
         remedy = "put the file back, or run the measurement again"
         if name not in (*MEASURED, self.folder.document) and self.folder.document == "run.json":
-            remedy = f"put the file back; `ffenergy report {self.path}` builds it again"
+            again = shlex.join(["ffenergy", "report", str(self.path)])
+            remedy = f"put the file back; `{again}` builds it again"
         return RunDirectoryError(f"{self.path / name} is damaged: {reason}; {remedy}")
 
     def files(self) -> list[str]:

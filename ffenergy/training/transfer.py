@@ -52,7 +52,7 @@ class Task:
             classes |= set(range(int(ends[0]), int(ends[1]) + 1))
         if len(classes) < 2:
             raise SettingsError(
-                f"task {text!r} leaves {len(classes)} classes; a classifier needs two, such as "
+                f"task {text!r} leaves fewer than two classes; a classifier needs two, such as "
                 f"{dataset}:5-9"
             )
         return cls(dataset, tuple(sorted(classes)))

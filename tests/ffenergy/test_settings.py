@@ -24,3 +24,9 @@ def test_seeds_of_every_way_in_have_one_range(seed: int) -> None:
 def test_the_largest_seed_trains_and_is_read_back() -> None:
     settings = Settings.from_preset("quick").replace(seed=2**63 - 1)
     assert Settings.from_saved(settings.to_dict()) == settings
+
+
+def test_more_images_than_there_are_is_told_with_what_to_do() -> None:
+    settings = Settings.from_preset("quick").replace(n_train=300)
+    with pytest.raises(SettingsError, match="has 200 training images; lower it, or write 0 for"):
+        settings.check_data(784, 200)

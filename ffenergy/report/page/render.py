@@ -60,11 +60,13 @@ class Drawing:
 class Head:
     """The top of the page: question, ratio and figures in large, the answer in short, the rest.
 
-    ``ratios`` are figure and scenario; ``figures`` are name, the rule's, its baseline's.
+    ``ratios`` are figure and scenario, ``under`` names their profile where the bars below have
+    none but others; ``figures`` are name, the rule's, its baseline's.
     """
 
     question: str
     ratios: list[tuple[str, str]]
+    under: str
     baseline: str
     figures: list[tuple[str, str, str]]
     answer: list[str]
@@ -145,7 +147,9 @@ def head(book: Book) -> Head:
     question = QUESTION if shown else "What does learning move?"
     baseline = ALGORITHM_NAMES[book.pair[1]] if book.pair else ""
     figures = _figures(book)
-    return Head(question, shown, baseline, figures, short, warned, told, assumptions(book))
+    distances = any(one.name == book.headline and not one.levels for one in book.hardware)
+    under = f", under {book.headline}" if distances else ""
+    return Head(question, shown, under, baseline, figures, short, warned, told, assumptions(book))
 
 
 def _figures(book: Book) -> list[tuple[str, str, str]]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from ffenergy.cli import main
+from ffenergy.cli.answering import where_it_is
 from ffenergy.cli.group import summary
 
 HEAVY = "import sys; found = {'numpy', 'pandas', 'matplotlib'} & set(sys.modules); print(found)"
@@ -24,3 +29,23 @@ def test_summaries_are_those_of_the_commands() -> None:
     assert len(main.commands) > 10
     for name, command in main.commands.items():
         assert summary(name) == command.short_help != ""
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_no_room_for_the_help_is_one_line(flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        if not kwargs.get("err"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        lines.append(str(args[0]))
+
+    lines: list[str] = []
+    monkeypatch.setattr("click.echo", full)
+    monkeypatch.setattr("click.decorators.echo", full)
+    with pytest.raises(SystemExit) as ended:
+        main([flag])
+    assert ended.value.code == 4
+    assert lines == ["Error: a file: No space left on device; make room and try again"]
+
+
+def test_a_folder_with_spaces_is_quoted_in_the_command_to_type() -> None:
+    assert "ffenergy map 'my runs/first'" in where_it_is(Path("my runs/first"))[1]

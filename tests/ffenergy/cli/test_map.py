@@ -48,6 +48,9 @@ def test_the_table_comes_as_csv_and_as_json(run):
     records = json.loads(run(*SMALL, "--json").output)
     assert len(records) == len(table)
     assert records[0]["layer_sizes"] == "784-100-100"
+    for name in table.select_dtypes("float"):  # joules of a batch begin at the sixth decimal
+        told = [record[name] for record in records]
+        assert told == [None if pd.isna(value) else value for value in table[name]], name
 
 
 def test_a_directory_holds_table_pictures_and_how_they_were_made(run, tmp_path):

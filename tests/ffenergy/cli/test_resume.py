@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import Result
 from filelock import FileLock
@@ -44,11 +45,31 @@ def trained(trained_once: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained_once, tmp_path / "run"))
 
 
+@pytest.fixture
+def trained_ff(invoke: Invoke, tmp_path: Path) -> Path:
+    path = tmp_path / "ff"
+    result = invoke("train", "ff", *TINY, "--no-trace", "--outdir", path)
+    assert result.exit_code == 0, result.output
+    return path
+
+
 def test_resuming_a_complete_run_trains_nothing(invoke: Invoke, trained: Path) -> None:
     before = json.loads((trained / "run.json").read_text())
     result = invoke("train", "bp", "--no-trace", "--offline", "--resume", "--outdir", trained)
     assert result.exit_code == 0, result.output
     assert json.loads((trained / "run.json").read_text()) == before
+
+
+def test_a_complete_run_without_its_weights_is_resumed_with_the_pictures_it_had(
+    invoke: Invoke, trained_ff: Path
+) -> None:
+    before = dict(np.load(trained_ff / "examples.npz"))
+    (trained_ff / "weights.npz").unlink()
+    result = invoke("train", "ff", "--no-trace", "--offline", "--resume", "--outdir", trained_ff)
+    assert result.exit_code == 0, result.output
+    after = dict(np.load(trained_ff / "examples.npz"))
+    assert after.keys() == before.keys()
+    assert all(np.array_equal(after[name], before[name]) for name in before)
 
 
 def test_a_resumed_run_is_priced_under_its_own_profiles_or_those_asked_for(
@@ -193,6 +214,12 @@ def test_status_of_a_run_in_training() -> None:
     assert told(film, None, is_training=False) == [
         "ffenergy animate: stopped; begin again with --force"
     ]
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_status_says_why_a_run_ended(status: str) -> None:
+    run = Run({"status": status, "reason": "loss is inf", "command": "ffenergy compare"})
+    assert told(run, None, is_training=False) == [f"ffenergy compare: {status}: loss is inf"]
 
 
 EPOCH = {"stage": "layers", "epoch": 1, "loss": 0.5, "wall_seconds": 1.0}

@@ -6,7 +6,10 @@ import pytest
 
 from ffenergy.costs import batch_energy, bounds
 from ffenergy.costs.network import Network
+from ffenergy.costs.run_costs import measured_kinds, measured_work
+from ffenergy.costs.scenarios import SCENARIOS, Scenarios
 from ffenergy.energy import load_profile
+from ffenergy.settings import Settings
 
 NETWORK = Network((784, 1000, 1000), 100)
 MIB = 2**20
@@ -26,3 +29,23 @@ def test_backprop_must_spend_more_where_its_state_does_not_fit(name: str) -> Non
     profile = load_profile(name)
     ours, theirs = (batch_energy.least_movement(rule, NETWORK, profile) for rule in ("ff", "bp"))
     assert 0 < ours < theirs
+
+
+def test_a_data_set_on_the_chip_is_not_read_from_behind_it() -> None:
+    """2000 images of 784 floats, 6.3 MB, fit into 8 MiB: three arrays of images a batch stay."""
+    images = 3 * 100 * 784 * 4
+    data = 2000 * 784 * 4
+    for size, less in ((4 * MIB, 0), (8 * MIB, images)):
+        whole = bounds.least("ff", NETWORK, size).nbytes
+        assert bounds.least("ff", NETWORK, size, data).nbytes == whole - less
+
+
+@pytest.mark.parametrize("name", ["tpuv4i", "dally-grid"])
+@pytest.mark.parametrize("rule", ["ff", "bp", "ff-greedy"])
+def test_a_small_data_set_is_trained_for_no_less_than_the_least(name: str, rule: str) -> None:
+    small = Settings.from_preset("quick").replace(layer_sizes="64,8", batch_size=10, n_train=40)
+    work = measured_work(small)
+    kinds = measured_kinds([rule], work)
+    ways = Scenarios(work, kinds, load_profile(name), whole_run=False)
+    spent = [ways.row(rule, scenario)["energy_joules"] for scenario in SCENARIOS]
+    assert spent[0] > spent[1] >= spent[2] > 0

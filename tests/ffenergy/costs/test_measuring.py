@@ -29,6 +29,11 @@ DATA = dataclasses.replace(DATA, test_images=DATA.train_images, test_labels=DATA
 MOVED = ["bytes_read", "bytes_written"]
 
 
+def test_labels_that_an_image_has_no_room_for_are_refused() -> None:
+    with pytest.raises(SettingsError, match="starts at 9, but ff-label writes the label into 10"):
+        measure("ff-label", SETTINGS.replace(layer_sizes="9,12"))
+
+
 @pytest.mark.parametrize(
     ("algorithm", "way"),
     [(name, "recompute") for name, kind in rules().items() if measurable(kind)]

@@ -197,6 +197,8 @@ WRONG = {
         constant("9" * 401, "pJ"),
         "is inf; give",
     ),
+    "energies without end": (constant(4, "pJ"), constant(1e308, "pJ"), "is 1e\\+308;.*to 1e\\+30"),
+    "next to nothing": (constant(4, "pJ"), constant(1e-320, "pJ"), "e-321;.*from 1e-30"),
     "a number of too many digits": (constant(4, "pJ"), constant("9" * 5001, "pJ"), "many digits"),
     "tables without end": ('title = "Mine"', f"title = {'[' * 5000}", "nested too deeply"),
     "capacity of no memory": (

@@ -14,6 +14,7 @@ import pytest
 from click.testing import Result
 
 from ffenergy.costs.prices import ACCOUNTINGS, Prices
+from ffenergy.energy import load_profile
 from ffenergy.report import findings, headline, per_sample
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import exact, figure, fixed, prefixed
@@ -224,6 +225,15 @@ def test_without_backprop_there_is_no_comparison(read_page: Any, finished_run: A
     read = read_page(page(run, dataclasses.replace(prices, **alone)))
     assert "The run lacks Forward-Forward or backprop" in read.text
     assert set(read.tables["energy-by-phase"].names) == {"phase", "ff|eager", "ff|fused"}
+
+
+def test_ratios_name_a_profile_that_the_bars_below_cannot_have(finished_run: Any) -> None:
+    """A profile of distances has no memory whose size one could choose."""
+    profile = load_profile(finished_run.prices.profiles[0])
+    distances = dataclasses.replace(profile, levels=())
+    for hardware, told in ((profile, ""), (distances, f", under {profile.name}")):
+        book = Book(finished_run.run, finished_run.prices, (hardware,))
+        assert f"the energy of backprop, whole run{told}</p>" in render(book, [])
 
 
 def test_nothing_in_a_run_can_write_on_the_page(finished_run: Any) -> None:
