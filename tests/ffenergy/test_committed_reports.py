@@ -17,6 +17,7 @@ import pytest
 
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.data import Dataset
+from ffenergy.files.folder import Folder
 from ffenergy.rules.registry import rules
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
@@ -68,6 +69,15 @@ CASES = {
     "stored inputs": ({"greedy_input": "store", "layer_sizes": "16,8,8,4"}, 1050, 30),
     "no epochs": ({"n_epochs": 0, "softmax_epochs": 0}, 50, 25),
 }
+
+
+@pytest.mark.parametrize("path", sorted(REPORTS.glob("*/*.json")), ids=lambda p: p.parent.name)
+def test_a_committed_folder_is_as_its_document_records_it(path: Path) -> None:
+    """Else it could be neither built again nor gone on with."""
+    folder = Folder(path.parent, path.name)
+    for name, digest in (folder.recorded() or {}).items():
+        if (path.parent / name).exists():
+            folder.content(name, digest)
 
 
 @pytest.mark.parametrize("algorithm", rules())
