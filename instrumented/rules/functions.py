@@ -320,13 +320,13 @@ def _run_outside(
         booking.admit(operand, name_of(function))
         booking.want_out(operand, name_of(function))
     answer = function(*args, **kwargs)
-    return answer if rule is not None else _enter(booking, answer, name_of(function))
+    return answer if rule is not None else _enter(booking, answer, name_of(function), inside)
 
 
-def _enter(booking: Booking, answer: Any, name: str) -> Any:
+def _enter(booking: Booking, answer: Any, name: str, given: list[Traced]) -> Any:
     """Trace what a function without a rule made: its bytes are written, nothing else is known."""
     if isinstance(answer, (tuple, list)):
-        items = [_enter(booking, item, name) for item in answer]
+        items = [_enter(booking, item, name, given) for item in answer]
         if isinstance(answer, list):
             return items
         return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
@@ -334,6 +334,7 @@ def _enter(booking: Booking, answer: Any, name: str) -> Any:
         return answer
     if answer.dtype.hasobject:
         return answer
-    made = booking.wrap_result(answer)
+    same = [operand for operand in given if plainly(operand) is answer]
+    made = same[0] if same else booking.wrap_result(answer)
     booking.made(made, name.removeprefix("numpy."))
     return made

@@ -67,9 +67,13 @@ class ScriptTrace(Trace):
         """Trace arrays that a call made: nothing read, their bytes written."""
 
         def take(value: Any) -> Any:
-            if type(value) is np.ndarray and value.dtype.kind in TRACED_KINDS:
+            if type(value) is not np.ndarray or value.dtype.kind not in TRACED_KINDS:
+                return value
+            known = self.booking.known(value)
+            if known is None:
                 return self.made(value, operation=operation)
-            return value
+            self.booking.made(known, operation)  # an operand that was written into
+            return known
 
         return take(answer) if type(answer) is np.ndarray else self._all(answer, take)
 
@@ -209,7 +213,8 @@ class ScriptTrace(Trace):
             for operand in operands:
                 _out(operand, operation)
             return answer
-        made = self._booking.wrap_result(answer)
+        given = [operand for operand in operands if operand._array is answer]
+        made = given[0] if given else self._booking.wrap_result(answer)
         kind = Kind.COPY if reads else Kind.CREATE
         self._booking.record(operation, kind, reads, [(made, None)], NO_WORK)
         return made
