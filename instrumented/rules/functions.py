@@ -142,6 +142,10 @@ class _Given:
                 plain[name] = tuple(self._plain(role, item, name) for item in value)
             else:
                 plain[name] = self._plain(role, value, name)
+        if rule.converts:
+            first, value = next(iter(named.items()))
+            if isinstance(value, (list, tuple)) and self._changes(plain[first], named):
+                plain[first] = strip(value, [])  # 300 is no uint8, though an int64 would become one
         for operand in self.operands if self.target is None else (*self.operands, self.target):
             booking.admit(operand, rule.name)
         by_position = parameters.positional[: len(args)]
@@ -156,6 +160,11 @@ class _Given:
         """Whether a plain array is among the operands."""
         taken = self.operands if self.target is None else [*self.operands, self.target]
         return not all(isinstance(operand, Traced) for operand in taken)
+
+    @staticmethod
+    def _changes(array: Any, named: dict[str, Any]) -> bool:
+        dtype = named.get("dtype")
+        return dtype is not None and bool(array.dtype != np.dtype(dtype))
 
     def _plain(self, role: Role, value: Any, name: str) -> Any:
         if role is Role.SETTING:

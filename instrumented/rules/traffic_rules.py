@@ -190,6 +190,7 @@ class TrafficRule:
         writes: it writes into its first operand and returns None.
         by_values: tells whether values, not shapes, decide what a call moves.
         refuses: returns why a call has no rule, before it runs; None if it has.
+        converts: it makes the array of a list under a dtype, not of the list as it is.
     """
 
     function: Function
@@ -202,6 +203,7 @@ class TrafficRule:
     writes: bool = False
     by_values: Callable[[Call], bool] | None = None
     refuses: Callable[[Call], str | None] | None = None
+    converts: bool = False
 
 
 RULES: dict[Function, TrafficRule] = {}
@@ -214,8 +216,8 @@ def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Move
         declarations: ``"name(parameter: role, …)"`` as in the table above; the name may be
             dotted (``linalg.norm``). A function itself is taken too: then whatever array, list
             or tuple a call gives it is an operand.
-        traits: ``fate``, ``views``, ``keeps_scalars``, ``writes``, ``by_values``, ``refuses``
-            of :class:`TrafficRule`.
+        traits: ``fate``, ``views``, ``keeps_scalars``, ``writes``, ``by_values``, ``refuses``,
+            ``converts`` of :class:`TrafficRule`.
     """
 
     def register(moved: Movement) -> Movement:
