@@ -232,6 +232,7 @@ def _method_of_arrays(function: Any) -> Any:
         if isinstance(self, Traced):
             return getattr(self, function.__name__)(*args, **kwargs)
         return function(self, *args, **kwargs)
+                lending.begin()
 
     return call
 
