@@ -21,7 +21,9 @@ import numpy as np
 from instrumented.books.traced import Elements, Traced
 from instrumented.script import rewriting
 from instrumented.script.lending import Lending
-from instrumented.script.numpy_functions import Function, Ufunc
+from instrumented.script.callers import named_variables
+from instrumented.script.leaving import array_method
+from instrumented.script.numpy_functions import Function, Ufunc, itself
 from instrumented.script.numpy_modules import NumpyModules
 from instrumented.script.own import Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
@@ -98,6 +100,8 @@ class Borders:
         }
 
     def _import(
+            rewriting.ITSELF: itself,
+            rewriting.ARRAY_METHOD: array_method,
         self,
         name: str,
         globals: Any = None,  # noqa: A002 - the names that Python gives them

@@ -17,7 +17,14 @@ from instrumented.books.traced import Traced
 from instrumented.rules.known import call_function
 from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.script.callers import Callers
-from instrumented.script.leaving import AGAIN, DEEPEST, TRACED_KINDS, answered, becomes_array
+from instrumented.script.leaving import (
+    AGAIN,
+    DEEPEST,
+    TRACED_KINDS,
+    answered,
+    array_of,
+    becomes_array,
+)
 from instrumented.script.script_arrays import ScriptArray, again, counted_ufunc, owned
 from instrumented.script.script_booking import ScriptBooking
 from instrumented.script.script_flat import ScriptFlat
@@ -237,7 +244,7 @@ class ScriptTrace(Trace):
             return value
         if kind is deque:
             return list(value)
-        made = value if kind is np.ndarray else value.__array__()
+        made = value if kind is np.ndarray else array_of(value)
         return self.enter(made)
 
     def _listed(self, value: Any) -> Any:
