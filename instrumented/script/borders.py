@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import io
 import sys
+import warnings
 from collections.abc import Callable
 from types import (
     BuiltinFunctionType,
@@ -20,9 +21,9 @@ import numpy as np
 
 from instrumented.books.traced import Elements, Traced
 from instrumented.script import rewriting
-from instrumented.script.lending import Lending
 from instrumented.script.callers import named_variables
 from instrumented.script.leaving import array_method
+from instrumented.script.lending import Lending
 from instrumented.script.numpy_functions import Function, Ufunc, itself
 from instrumented.script.numpy_modules import NumpyModules
 from instrumented.script.own import Ownership, Whose
@@ -57,6 +58,12 @@ ITEMS_OF_ALL = frozenset({ScriptArray, dict, list, tuple, str})
 
 TAKE_BYTES = frozenset({memoryview, bytearray, io.BytesIO, np.ndarray})
 """Types that look into the memory of what they are made of."""
+
+LOOK_AT_CALLERS = frozenset({sys._getframe, warnings.warn})
+"""Functions that count the calls around them: nothing may stand in between."""
+
+TAKE_VARIABLES = frozenset({("numexpr", "evaluate"), ("pandas", "eval"), ("pandas", "query")})
+"""Package and name of functions whose text names variables of who calls them."""
 
 METHODS_OF_TYPES = (MethodDescriptorType, WrapperDescriptorType)
 
@@ -93,6 +100,8 @@ class Borders:
             rewriting.ITEM: self._item,
             rewriting.INDEX: self._index,
             rewriting.SLICE: slice,
+            rewriting.ITSELF: itself,
+            rewriting.ARRAY_METHOD: array_method,
             rewriting.FORMATTED: self._formatted,
             rewriting.TYPE: self._type,
             rewriting.KIND: type,
@@ -100,8 +109,6 @@ class Borders:
         }
 
     def _import(
-            rewriting.ITSELF: itself,
-            rewriting.ARRAY_METHOD: array_method,
         self,
         name: str,
         globals: Any = None,  # noqa: A002 - the names that Python gives them
@@ -188,7 +195,11 @@ class Borders:
             return _method_of_arrays(function)
         elif kind is BuiltinFunctionType:
             is_traced = isinstance(function.__self__, Traced | Elements)
-            if is_traced or _module(function).partition(".")[0] in MOVERS:
+            if (
+                is_traced
+                or function in LOOK_AT_CALLERS
+                or _module(function).partition(".")[0] in MOVERS
+            ):
                 return function
         elif kind.__module__.partition(".")[0] in MOVERS_AND_NUMPY or runs_python(kind):
             return function
@@ -221,9 +232,19 @@ class Borders:
             with Lending(lambda value: let_out(value, how)) as lending:
                 plain = [lending.plain(let_out(argument, how)) for argument in args]
                 named = {key: lending.plain(let_out(value, how)) for key, value in kwargs.items()}
+                lending.begin()
                 return function(*plain, **named)
 
-        return call if _module(function).partition(".")[0] in HAND_ON else call_library
+        def call_with_variables(*args: Any, **kwargs: Any) -> Any:
+            texts = [value for value in (*args, *kwargs.values()) if isinstance(value, str)]
+            caller = sys._getframe(1)
+            found = {"local_dict": named_variables(caller, " ".join(texts)), "global_dict": {}}
+            return call_library(*args, **(found | kwargs))
+
+        package = _module(function).partition(".")[0]
+        if (package, getattr(function, "__name__", "")) in TAKE_VARIABLES:
+            return call_with_variables
+        return call if package in HAND_ON else call_library
 
     def _formatted(self, value: Any) -> Any:
         return self._trace.let_out(value, "formatting")
@@ -236,7 +257,6 @@ def _method_of_arrays(function: Any) -> Any:
         if isinstance(self, Traced):
             return getattr(self, function.__name__)(*args, **kwargs)
         return function(self, *args, **kwargs)
-                lending.begin()
 
     return call
 
