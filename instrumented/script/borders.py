@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import hashlib
 import io
 import sys
 import warnings
 from collections.abc import Callable
+from pickle import PickleBuffer
 from types import (
     BuiltinFunctionType,
     FunctionType,
@@ -56,7 +58,9 @@ HAND_ON = READERS | MOVERS_AND_NUMPY
 ITEMS_OF_ALL = frozenset({ScriptArray, dict, list, tuple, str})
 """Types whose items are taken with any index."""
 
-TAKE_BYTES = frozenset({memoryview, bytearray, io.BytesIO, np.ndarray})
+TAKE_BYTES = frozenset(
+    {memoryview, bytearray, io.BytesIO, np.ndarray, hashlib.blake2b, hashlib.blake2s, PickleBuffer}
+)
 """Types that look into the memory of what they are made of."""
 
 LOOK_AT_CALLERS = frozenset({sys._getframe, warnings.warn})
@@ -171,7 +175,7 @@ class Borders:
         kind = type(value)
         if issubclass(kind, Traced):
             return self._trace.plain_type(value)
-        return np.flatiter if kind is ScriptFlat else kind
+        return np.flatiter if kind is ScriptFlat else type(itself(value))
 
     # ---- what leaves -------------------------------------------------------------------
 
@@ -209,8 +213,8 @@ class Borders:
         """Return a function that lets the traced values among its arguments out, then calls."""
         try:
             known = self._standing_in.get(function)
-        except TypeError:  # not hashable
-            known = None
+        except TypeError:  # not hashable: one of ctypes'
+            return self._leaving(function)
         if known is None:
             known = self._leaving(function)
             if getattr(function, "__self__", None) is None or isinstance(
@@ -244,7 +248,7 @@ class Borders:
         package = _module(function).partition(".")[0]
         if (package, getattr(function, "__name__", "")) in TAKE_VARIABLES:
             return call_with_variables
-        return call if package in HAND_ON else call_library
+        return call if package in HAND_ON and not self._in_library(function) else call_library
 
     def _formatted(self, value: Any) -> Any:
         return self._trace.let_out(value, "formatting")

@@ -49,7 +49,9 @@ BINARY = """
 COMPARISONS = "lt le gt ge eq ne".split()
 IN_PLACE = [name for name in BINARY if name != "divmod"]
 
-SHOWN_TO_ALL = frozenset("__array_interface__ __array_struct__".split())
+SHOWN_TO_ALL = frozenset(
+    "__array_interface__ __array_namespace__ __array_struct__ __dlpack__ __dlpack_device__".split()
+)
 """Attributes of NumPy's arrays that look like Python's own but hold values."""
 
 
@@ -289,6 +291,7 @@ class ScriptArray(TracedArray):
         grown = np.zeros(wanted, self._array.dtype, order)
         size = min(grown.size, self._array.size)
         grown.reshape(-1, order=order)[:size] = self._array.reshape(-1, order=order)[:size]
+        grown.flags.writeable = flags.writeable
         made = self._booking.wrap_result(grown)
         self._booking.record("resize", Kind.COPY, [(self, None)], [(made, None)], NO_WORK)
         self._array, self._layout = grown, made._layout

@@ -1,5 +1,5 @@
 """Classes that NumPy asks: by function, by ufunc, for an array; and who looks at who calls."""
-import statistics, sys, warnings
+import ctypes, hashlib, pickle, statistics, sys, warnings
 from collections import deque
 import numpy as np
 import pandas as pd
@@ -53,6 +53,9 @@ for ask in (lambda: np.mean(u), lambda: np.subtract(u, 1), lambda: x.__iadd__(Cl
 print(np.asarray([t, t]), np.stack([t, t]) @ x, np.asarray(t) is t.data, t.__array__() is t.data, x + t, pd.Series([1, 2, 3]) + t)
 print(statistics.mean(deque(x)), statistics.stdev(x), type(x[0])(4), name(), (lambda: name())())
 print(chosen(pd.DataFrame({"a": x}), x.max() / 1.5), np.bmat("x; x"))
+print(ctypes.CDLL(None).abs(-3), hashlib.blake2b(x).hexdigest(), bytes(pickle.PickleBuffer(x)), type(np.add), np.from_dlpack(x), x.__dlpack_device__())
+print(np.testing.assert_equal({"a": x, "b": [x, 1]}, {"a": x, "b": [x, 1]}), x.__array_namespace__().sum(x))
+frozen = x.copy(); frozen.flags.writeable = False; frozen.resize(2); print(frozen, frozen.flags.writeable)
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")
     older()
