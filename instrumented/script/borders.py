@@ -103,6 +103,7 @@ class Borders:
             rewriting.FOUND: self._found,
             rewriting.ITEM: self._item,
             rewriting.INDEX: self._index,
+            rewriting.STORED: self._stored,
             rewriting.SLICE: slice,
             rewriting.ITSELF: itself,
             rewriting.ARRAY_METHOD: array_method,
@@ -140,6 +141,16 @@ class Borders:
         if kind not in ITEMS_OF_ALL and self._is_librarys(kind):
             return self._trace.let_out(index, f"an index of {kind.__name__}")
         return index
+
+    def _stored(self, owner: Any, value: Any) -> Any:
+        if type(value) is not list:
+            return value
+        kind = type(owner)
+        is_for_library = kind not in ITEMS_OF_ALL and self._is_librarys(kind)
+        if is_for_library and any(type(item) is ScriptArray for item in value):
+            how = f"storing into {kind.__name__}"
+            return [self._trace.let_out(item, how) for item in value]
+        return value
 
     def _in_library(self, function: Any) -> bool:
         """Return whether a function was written by somebody else than the user or Python."""

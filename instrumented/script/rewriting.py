@@ -26,6 +26,9 @@ ITEM = "__instrumented_item__"
 INDEX = "__instrumented_index__"
 """Takes an object that something is stored into and the index; returns the index."""
 
+STORED = "__instrumented_stored__"
+"""Takes an object that something is stored into and the value; a library gets plain lists."""
+
 INDEXERS = frozenset("at iat iloc loc".split())
 
 SLICE = "__instrumented_slice__"
@@ -57,6 +60,7 @@ ELSEWHERE = f"""[
         "{FOUND}": lambda value: value,
         "{ITEM}": lambda owner, index: owner[index],
         "{INDEX}": lambda owner, index: index,
+        "{STORED}": lambda owner, value: value,
         "{SLICE}": slice,
         "{ITSELF}": lambda value: value,
         "{ARRAY_METHOD}": lambda function: function,
@@ -163,6 +167,15 @@ class _Marks(ast.NodeTransformer):
         if index is None:
             return _call(FOUND, node)
         return ast.copy_location(ast.Call(_name(ITEM, node), [node.value, index], []), node)
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        for target in node.targets:
+            if isinstance(target, ast.Subscript) and _is_plain(target.value):
+                stored = [copy.deepcopy(target.value), node.value]
+                call = ast.Call(_name(STORED, node), stored, [])
+                node.value = ast.copy_location(call, node.value)
+        return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
