@@ -167,6 +167,8 @@ def store_flat(target: Traced, values: Any) -> None:
     """Do ``target.flat = values``: values are read once, however often they are written."""
     booking: Booking = booking_of(target)
     plain, operand = unwrap(booking, values, "storing")
+    if isinstance(values, (list, tuple)):
+        plain = strip(values, [])  # taken into the target's dtype, not into the list's own first
     if not booking.leaves(plain_of(target)):
         plain_of(target).flat = plain
     reads: list[Share] = [] if operand is None else [(operand, None)]

@@ -114,17 +114,17 @@ class Methods(Traced):
         """Return each element several times."""
         return self._call(np.repeat, repeats, axis)
 
-    def take(self, indices: Any, axis: Any = None, **kwargs: Any) -> Any:
+    def take(self, indices: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Gather elements through an index array."""
-        return self._call(np.take, indices, axis, **kwargs)
+        return self._call(np.take, indices, axis, *args, **kwargs)
 
-    def choose(self, choices: Any, **kwargs: Any) -> Any:
+    def choose(self, choices: Any, *args: Any, **kwargs: Any) -> Any:
         """Choose from several arrays; see numpy.choose."""
-        return self._call(np.choose, choices, **kwargs)
+        return self._call(np.choose, choices, *args, **kwargs)
 
-    def compress(self, condition: Any, axis: Any = None, **kwargs: Any) -> Any:
+    def compress(self, condition: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Gather the slices where a condition holds; see numpy.compress."""
-        return self.__array_function__(np.compress, (), (condition, self, axis), kwargs)
+        return self.__array_function__(np.compress, (), (condition, self, axis, *args), kwargs)
 
     def sum(self, *args: Any, **kwargs: Any) -> Any:
         """Sum of elements; see numpy.sum."""
@@ -178,9 +178,9 @@ class Methods(Traced):
         """Running products; see numpy.cumprod."""
         return self._call(np.cumprod, *args, **kwargs)
 
-    def clip(self, *args: Any, **kwargs: Any) -> Any:
-        """Elements limited to a range; see numpy.clip."""
-        return self._call(np.clip, *args, **kwargs)
+    def clip(self, min: Any = None, max: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: A002 - NumPy's names
+        """Elements limited to a range, which may have one end; see numpy.ndarray.clip."""
+        return self._call(np.clip, min, max, *args, **kwargs)
 
     def round(self, *args: Any, **kwargs: Any) -> Any:
         """Elements rounded; see numpy.round."""

@@ -142,6 +142,10 @@ class _Given:
                 plain[name] = tuple(self._plain(role, item, name) for item in value)
             else:
                 plain[name] = self._plain(role, value, name)
+        if rule.converts:
+            first, value = next(iter(named.items()))
+            if isinstance(value, (list, tuple)) and self._changes(plain[first], named):
+                plain[first] = strip(value, [])  # 300 is no uint8, though an int64 would become one
         for operand in self.operands if self.target is None else (*self.operands, self.target):
             booking.admit(operand, rule.name)
         by_position = parameters.positional[: len(args)]
@@ -156,6 +160,11 @@ class _Given:
         """Whether a plain array is among the operands."""
         taken = self.operands if self.target is None else [*self.operands, self.target]
         return not all(isinstance(operand, Traced) for operand in taken)
+
+    @staticmethod
+    def _changes(array: Any, named: dict[str, Any]) -> bool:
+        dtype = named.get("dtype")
+        return dtype is not None and bool(array.dtype != np.dtype(dtype))
 
     def _plain(self, role: Role, value: Any, name: str) -> Any:
         if role is Role.SETTING:
@@ -333,13 +342,13 @@ def _run_outside(
         booking.admit(operand, name_of(function))
         booking.want_out(operand, name_of(function))
     answer = function(*args, **kwargs)
-    return answer if rule is not None else _enter(booking, answer, name_of(function))
+    return answer if rule is not None else _enter(booking, answer, name_of(function), inside)
 
 
-def _enter(booking: Booking, answer: Any, name: str) -> Any:
+def _enter(booking: Booking, answer: Any, name: str, given: list[Traced]) -> Any:
     """Trace what a function without a rule made: its bytes are written, nothing else is known."""
     if isinstance(answer, (tuple, list)):
-        items = [_enter(booking, item, name) for item in answer]
+        items = [_enter(booking, item, name, given) for item in answer]
         if isinstance(answer, list):
             return items
         return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
@@ -347,6 +356,7 @@ def _enter(booking: Booking, answer: Any, name: str) -> Any:
         return answer
     if answer.dtype.hasobject:
         return answer
-    made = booking.wrap_result(answer)
+    same = [operand for operand in given if plainly(operand) is answer]
+    made = same[0] if same else booking.wrap_result(answer)
     booking.made(made, name.removeprefix("numpy."))
     return made

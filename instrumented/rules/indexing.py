@@ -15,7 +15,7 @@ from instrumented.books.events import Kind
 from instrumented.books.operand import Array
 from instrumented.books.traced import Traced, booking_of, layout_of, plain_of, plainly
 from instrumented.errors import InstrumentError, UncountedOperationError
-from instrumented.rules.unwrap import IMMEDIATES, unwrap, unwrap_index
+from instrumented.rules.unwrap import IMMEDIATES, strip, unwrap, unwrap_index
 
 _STORES = frozenset(
     dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_SLICE") if name in dis.opmap
@@ -128,6 +128,8 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
                 booking.program.append(entry.index)
             return
     values, operand = unwrap(booking, value, "storing")
+    if isinstance(value, (list, tuple)):
+        values = strip(value, [])  # taken into the target's dtype, not into the list's own first
     plain = index
     if not _is_basic(index):
         plain, indices = unwrap_index(booking, index, "storing")

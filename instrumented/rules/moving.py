@@ -84,13 +84,15 @@ def _full(call: Call) -> Moved:
     return Moved(Kind.COPY if reads else Kind.CREATE, reads, [(call.results[0], None)])
 
 
-VIEWS = (
+CONVERSIONS = (
     "asanyarray(a: array, dtype, order, *, device, copy, like)",
     "asarray(a: array, dtype, order, *, device, copy, like)",
     "array(object: array, dtype, *, copy, order, subok, ndmin, ndmax, like)",
     "ascontiguousarray(a: array, dtype, *, like)",
     "asfortranarray(a: array, dtype, *, like)",
     "require(a: array, dtype, requirements, *, like)",
+)
+VIEWS = (
     "astype(x: array, dtype, *, copy, device)",
     "atleast_1d(*arys: array)",
     "atleast_2d(*arys: array)",
@@ -140,6 +142,7 @@ VIEWS = (
 )
 """Free where the result is a view of an operand; else the operands are read, the result written."""
 
+traffic_rule(*CONVERSIONS, views=True, converts=True)(_copy)
 traffic_rule(*VIEWS, views=True)(_copy)
 traffic_rule(
     "real(val: array)",

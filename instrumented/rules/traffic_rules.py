@@ -191,6 +191,7 @@ class TrafficRule:
         overwrites: tells whether a call writes its result into its first operand.
         by_values: tells whether values, not shapes, decide what a call moves.
         refuses: returns why a call has no rule, before it runs; None if it has.
+        converts: it makes the array of a list under a dtype, not of the list as it is.
     """
 
     function: Function
@@ -204,6 +205,7 @@ class TrafficRule:
     overwrites: Callable[[Call], bool] | None = None
     by_values: Callable[[Call], bool] | None = None
     refuses: Callable[[Call], str | None] | None = None
+    converts: bool = False
 
 
 RULES: dict[Function, TrafficRule] = {}
@@ -217,7 +219,7 @@ def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Move
             dotted (``linalg.norm``). A function itself is taken too: then whatever array, list
             or tuple a call gives it is an operand.
         traits: ``fate``, ``views``, ``keeps_scalars``, ``writes``, ``overwrites``, ``by_values``,
-            ``refuses`` of :class:`TrafficRule`.
+            ``refuses``, ``converts`` of :class:`TrafficRule`.
     """
 
     def register(moved: Movement) -> Movement:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import hashlib
 import io
 import sys
+import warnings
 from collections.abc import Callable
+from pickle import PickleBuffer
 from types import (
     BuiltinFunctionType,
     FunctionType,
@@ -20,8 +23,10 @@ import numpy as np
 
 from instrumented.books.traced import Elements, Traced
 from instrumented.script import rewriting
+from instrumented.script.callers import named_variables
+from instrumented.script.leaving import array_method
 from instrumented.script.lending import Lending
-from instrumented.script.numpy_functions import Function, Ufunc
+from instrumented.script.numpy_functions import Function, Ufunc, itself
 from instrumented.script.numpy_modules import NumpyModules
 from instrumented.script.own import Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
@@ -53,8 +58,16 @@ HAND_ON = READERS | MOVERS_AND_NUMPY
 ITEMS_OF_ALL = frozenset({ScriptArray, dict, list, tuple, str})
 """Types whose items are taken with any index."""
 
-TAKE_BYTES = frozenset({memoryview, bytearray, io.BytesIO, np.ndarray})
+TAKE_BYTES = frozenset(
+    {memoryview, bytearray, io.BytesIO, np.ndarray, hashlib.blake2b, hashlib.blake2s, PickleBuffer}
+)
 """Types that look into the memory of what they are made of."""
+
+LOOK_AT_CALLERS = frozenset({sys._getframe, warnings.warn})
+"""Functions that count the calls around them: nothing may stand in between."""
+
+TAKE_VARIABLES = frozenset({("numexpr", "evaluate"), ("pandas", "eval"), ("pandas", "query")})
+"""Package and name of functions whose text names variables of who calls them."""
 
 METHODS_OF_TYPES = (MethodDescriptorType, WrapperDescriptorType)
 
@@ -90,7 +103,10 @@ class Borders:
             rewriting.FOUND: self._found,
             rewriting.ITEM: self._item,
             rewriting.INDEX: self._index,
+            rewriting.STORED: self._stored,
             rewriting.SLICE: slice,
+            rewriting.ITSELF: itself,
+            rewriting.ARRAY_METHOD: array_method,
             rewriting.FORMATTED: self._formatted,
             rewriting.TYPE: self._type,
             rewriting.KIND: type,
@@ -126,6 +142,16 @@ class Borders:
             return self._trace.let_out(index, f"an index of {kind.__name__}")
         return index
 
+    def _stored(self, owner: Any, value: Any) -> Any:
+        if type(value) is not list:
+            return value
+        kind = type(owner)
+        is_for_library = kind not in ITEMS_OF_ALL and self._is_librarys(kind)
+        if is_for_library and any(type(item) is ScriptArray for item in value):
+            how = f"storing into {kind.__name__}"
+            return [self._trace.let_out(item, how) for item in value]
+        return value
+
     def _in_library(self, function: Any) -> bool:
         """Return whether a function was written by somebody else than the user or Python."""
         code = getattr(function, "__code__", None)
@@ -160,7 +186,7 @@ class Borders:
         kind = type(value)
         if issubclass(kind, Traced):
             return self._trace.plain_type(value)
-        return np.flatiter if kind is ScriptFlat else kind
+        return np.flatiter if kind is ScriptFlat else type(itself(value))
 
     # ---- what leaves -------------------------------------------------------------------
 
@@ -184,7 +210,11 @@ class Borders:
             return _method_of_arrays(function)
         elif kind is BuiltinFunctionType:
             is_traced = isinstance(function.__self__, Traced | Elements)
-            if is_traced or _module(function).partition(".")[0] in MOVERS:
+            if (
+                is_traced
+                or function in LOOK_AT_CALLERS
+                or _module(function).partition(".")[0] in MOVERS
+            ):
                 return function
         elif kind.__module__.partition(".")[0] in MOVERS_AND_NUMPY or runs_python(kind):
             return function
@@ -194,8 +224,8 @@ class Borders:
         """Return a function that lets the traced values among its arguments out, then calls."""
         try:
             known = self._standing_in.get(function)
-        except TypeError:  # not hashable
-            known = None
+        except TypeError:  # not hashable: one of ctypes'
+            return self._leaving(function)
         if known is None:
             known = self._leaving(function)
             if getattr(function, "__self__", None) is None or isinstance(
@@ -217,9 +247,19 @@ class Borders:
             with Lending(lambda value: let_out(value, how)) as lending:
                 plain = [lending.plain(let_out(argument, how)) for argument in args]
                 named = {key: lending.plain(let_out(value, how)) for key, value in kwargs.items()}
+                lending.begin()
                 return function(*plain, **named)
 
-        return call if _module(function).partition(".")[0] in HAND_ON else call_library
+        def call_with_variables(*args: Any, **kwargs: Any) -> Any:
+            texts = [value for value in (*args, *kwargs.values()) if isinstance(value, str)]
+            caller = sys._getframe(1)
+            found = {"local_dict": named_variables(caller, " ".join(texts)), "global_dict": {}}
+            return call_library(*args, **(found | kwargs))
+
+        package = _module(function).partition(".")[0]
+        if (package, getattr(function, "__name__", "")) in TAKE_VARIABLES:
+            return call_with_variables
+        return call if package in HAND_ON and not self._in_library(function) else call_library
 
     def _formatted(self, value: Any) -> Any:
         return self._trace.let_out(value, "formatting")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from instrumented.script.own import Ownership, Whose
 
@@ -70,3 +70,10 @@ class Callers:
     def _judge(self, file: str) -> Whose:
         owner = self._whose[file] = self._ownership.whose(file)
         return owner
+
+
+def named_variables(frame: FrameType, text: str) -> dict[str, Any]:
+    """Return the variables of a frame that a text names, for who looks them up there."""
+    names = re.findall(r"[^\W\d]\w*", text)
+    inside = (frame.f_globals, frame.f_locals)
+    return {name: one[name] for one in inside for name in names if name in one}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -94,3 +95,19 @@ def becomes_array(kind: type) -> bool:
         and not hasattr(kind, "__array_ufunc__")
         and not hasattr(kind, "__array_function__")
     )
+
+
+def array_of(value: Any) -> Any:
+    """Return the array that an object makes of itself: of the user's classes, a traced one."""
+    method = type(value).__array__
+    return getattr(method, "__wrapped__", method)(value)
+
+
+def array_method(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``__array__`` of a class of the user's for NumPy, which needs a plain array."""
+
+    @functools.wraps(method)
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        return stripped(method(*args, **kwargs), "numpy.asarray")
+
+    return plain

@@ -31,6 +31,12 @@ class Function:
     def __repr__(self) -> str:
         return repr(self._function)
 
+    def __eq__(self, other: object) -> bool:
+        return bool(self._function == itself(other))
+
+    def __hash__(self) -> int:
+        return hash(self._function)
+
     def __reduce__(self) -> Any:
         function = self._function
         if isinstance(function, MethodType | BuiltinMethodType):  # of a random state: with it
@@ -95,10 +101,18 @@ class Ufunc:
         return repr(self._ufunc)
 
     def __eq__(self, other: object) -> bool:
-        return self._ufunc == (other._ufunc if type(other) is Ufunc else other)
+        return bool(self._ufunc == itself(other))
 
     def __hash__(self) -> int:
         return hash(self._ufunc)
 
     def __reduce__(self) -> Any:
         return pkgutil.resolve_name, (f"numpy:{self.__name__}",)
+
+
+def itself(value: Any) -> Any:
+    """Return NumPy's own function or ufunc for one that stands in for it, any other value as is."""
+    kind = type(value)
+    if kind is Function:
+        return value._function
+    return value._ufunc if kind is Ufunc else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from instrumented.script.callers import named_variables
 from instrumented.script.numpy_functions import Function, Ufunc
 from instrumented.script.random_numbers import RandomNumbers
 from instrumented.script.tracing import ScriptTrace
@@ -102,11 +102,9 @@ class NumpyModules:
         text = named.get("obj")
         if isinstance(text, str):
             caller = sys._getframe(2)
-            inside = [caller.f_locals, caller.f_globals]
+            found = named_variables(caller, text)
             if named.get("gdict") is not None:
-                inside = [named.get("ldict") or {}, named["gdict"]]
-            names = re.split(r"[\s,;]+", text)
-            found = {name: one[name] for one in reversed(inside) for name in names if name in one}
+                found = {**named["gdict"], **(named.get("ldict") or {})}
             args, kwargs = (text, found, found), {}
         return self._trace.call(function, operation, args, kwargs)
 

@@ -26,10 +26,19 @@ ITEM = "__instrumented_item__"
 INDEX = "__instrumented_index__"
 """Takes an object that something is stored into and the index; returns the index."""
 
+STORED = "__instrumented_stored__"
+"""Takes an object that something is stored into and the value; a library gets plain lists."""
+
 INDEXERS = frozenset("at iat iloc loc".split())
 
 SLICE = "__instrumented_slice__"
 """The builtin ``slice``, whatever the module calls so."""
+
+ITSELF = "__instrumented_itself__"
+"""Takes an operand of ``is``; returns NumPy's own function for one that stands in for it."""
+
+ARRAY_METHOD = "__instrumented_array__"
+"""Decorates ``__array__`` of a class: NumPy needs a plain array of it."""
 
 FORMATTED = "__instrumented_formatted__"
 """Takes the operand of a format string; what is traced in it leaves."""
@@ -51,7 +60,10 @@ ELSEWHERE = f"""[
         "{FOUND}": lambda value: value,
         "{ITEM}": lambda owner, index: owner[index],
         "{INDEX}": lambda owner, index: index,
+        "{STORED}": lambda owner, value: value,
         "{SLICE}": slice,
+        "{ITSELF}": lambda value: value,
+        "{ARRAY_METHOD}": lambda function: function,
         "{FORMATTED}": lambda value: value,
         "{TYPE}": type,
         "{KIND}": type,
@@ -156,10 +168,29 @@ class _Marks(ast.NodeTransformer):
             return _call(FOUND, node)
         return ast.copy_location(ast.Call(_name(ITEM, node), [node.value, index], []), node)
 
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        for target in node.targets:
+            if isinstance(target, ast.Subscript) and _is_plain(target.value):
+                stored = [copy.deepcopy(target.value), node.value]
+                call = ast.Call(_name(STORED, node), stored, [])
+                node.value = ast.copy_location(call, node.value)
+        return node
+
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.op, ast.Mod) and _is_text(node.left):
             node.right = _call(FORMATTED, node.right)
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        operands = [node.left, *node.comparators]
+        for at, op in enumerate(node.ops):
+            pair = operands[at : at + 2]
+            if isinstance(op, ast.Is | ast.IsNot) and not any(map(_is_constant, pair)):
+                operands[at : at + 2] = [_call(ITSELF, operand) for operand in pair]
+        node.left, *node.comparators = operands
         return node
 
     def visit_For(self, node: ast.For) -> ast.AST:
@@ -179,6 +210,8 @@ class _Marks(ast.NodeTransformer):
         if is_compiled or node.name in self._compiled:
             return node  # who compiles it knows no marks; what it is given leaves
         node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
+        if node.name == "__array__":
+            node.decorator_list.insert(0, _name(ARRAY_METHOD, node.body[0]))
         node.args.defaults = [self.visit(default) for default in node.args.defaults]
         node.args.kw_defaults = [d and self.visit(d) for d in node.args.kw_defaults]
         node.body = [self.visit(statement) for statement in node.body]
@@ -270,6 +303,10 @@ def _last_name(node: ast.expr) -> str:
     while isinstance(node, ast.Call):
         node = node.func
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _is_constant(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant)
 
 
 def _is_text(node: ast.expr) -> bool:

@@ -27,7 +27,9 @@ from instrumented.rules.traffic_rules import RULES
 from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.script.leaving import (
     AGAIN,
+    TRACED_KINDS,
     answered,
+    array_of,
     becomes_array,
     defers,
     handed,
@@ -47,7 +49,9 @@ BINARY = """
 COMPARISONS = "lt le gt ge eq ne".split()
 IN_PLACE = [name for name in BINARY if name != "divmod"]
 
-SHOWN_TO_ALL = frozenset("__array_interface__ __array_struct__".split())
+SHOWN_TO_ALL = frozenset(
+    "__array_interface__ __array_namespace__ __array_struct__ __dlpack__ __dlpack_device__".split()
+)
 """Attributes of NumPy's arrays that look like Python's own but hold values."""
 
 
@@ -145,6 +149,9 @@ class ScriptArray(TracedArray):
             return
         self._array[stripped(index, "use as an index")] = stripped(value, "storing")
 
+    def __delitem__(self, index: Any) -> None:
+        del self._array[index]  # raises as NumPy does
+
     def __iter__(self) -> Iterator[Any]:
         if not self._array.ndim:
             return iter(self._array)  # raises as NumPy does
@@ -216,13 +223,16 @@ class ScriptArray(TracedArray):
     def flat(self, values: Any) -> None:
         """Write values, over and over, to the elements in order."""
         self._booking.look()
-        TracedArray.flat.fset(self, values)  # type: ignore[attr-defined]
+        try:
+            TracedArray.flat.fset(self, values)  # type: ignore[attr-defined]
+        except AGAIN:
+            self._array.flat = stripped(values, "storing")
 
     @property
     def base(self) -> Any:
         """The array whose memory this one looks into, or None."""
         base = self._array.base
-        if type(base) is not np.ndarray:
+        if type(base) is not np.ndarray or base.dtype.kind not in TRACED_KINDS:
             return base
         owner = getattr(self, "_owner", None)
         if owner is not None and owner._array is base:
@@ -240,6 +250,24 @@ class ScriptArray(TracedArray):
     def shape(self, shape: Any) -> None:
         self._booking.look()
         self._array.shape = stripped(shape, "numpy.ndarray.shape")
+        self._layout = self._booking.layout_number(self._array, self.role)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements; the same bytes may be given another one."""
+        dtype: np.dtype[Any] = self._array.dtype
+        return dtype
+
+    @dtype.setter
+    def dtype(self, dtype: Any) -> None:
+        self._booking.look()
+        view = self._array.view()
+        view.dtype = dtype  # raises as NumPy does
+        if view.dtype.kind not in TRACED_KINDS:
+            raise InstrumentError(
+                f"elements that become {view.dtype} in place are not traced; take x.view(dtype)"
+            )
+        self._array.dtype = dtype
         self._layout = self._booking.layout_number(self._array, self.role)
 
     def view(self, dtype: Any = np._NoValue, type: Any = None) -> Any:  # noqa: A002 - NumPy's name
@@ -263,6 +291,7 @@ class ScriptArray(TracedArray):
         grown = np.zeros(wanted, self._array.dtype, order)
         size = min(grown.size, self._array.size)
         grown.reshape(-1, order=order)[:size] = self._array.reshape(-1, order=order)[:size]
+        grown.flags.writeable = flags.writeable
         made = self._booking.wrap_result(grown)
         self._booking.record("resize", Kind.COPY, [(self, None)], [(made, None)], NO_WORK)
         self._array, self._layout = grown, made._layout
@@ -303,7 +332,9 @@ def _side(kind: type) -> OtherSide:
     return OtherSide.ARRAY_LIKE if becomes_array(kind) else OtherSide.OPERAND
 
 
-def _array_operator(name: str, function: Callable[..., Any], *, swaps: bool) -> Callable[..., Any]:
+def _array_operator(
+    name: str, function: Callable[..., Any], *, swaps: bool = False, in_place: bool = False
+) -> Callable[..., Any]:
     """Make an operator of two: counted for the user, plain for a library."""
     counted = getattr(TracedArray, name)
 
@@ -314,11 +345,13 @@ def _array_operator(name: str, function: Callable[..., Any], *, swaps: bool) -> 
         kind: Any = type(other)
         if kind is not ScriptArray and (side := _side(kind)) is not OtherSide.OPERAND:
             if side is OtherSide.IN_CHARGE:
+                if in_place and hasattr(kind, "__array_ufunc__"):
+                    return function(self._array, other)  # raises as NumPy does
                 return NotImplemented
             if side is OtherSide.SUBCLASS:
                 plain = let_out(self, f"arithmetic with {kind.__name__}")
                 return function(other, plain) if swaps else function(plain, other)
-            other = other.__array__()
+            other = array_of(other)
         try:
             answer = counted(self, other)
         except AGAIN:
@@ -356,11 +389,11 @@ def _operator(name: str) -> Callable[..., Any]:
 for _name in UNARY:
     setattr(ScriptArray, f"__{_name}__", _sign(f"__{_name}__"))
 for _name in (*BINARY, *COMPARISONS):
-    _method = _array_operator(f"__{_name}__", _operator(_name), swaps=False)
+    _method = _array_operator(f"__{_name}__", _operator(_name))
     setattr(ScriptArray, f"__{_name}__", _method)
 for _name in BINARY:
     _method = _array_operator(f"__r{_name}__", _operator(_name), swaps=True)
     setattr(ScriptArray, f"__r{_name}__", _method)
 for _name in IN_PLACE:
-    _method = _array_operator(f"__i{_name}__", _operator(f"i{_name}"), swaps=False)
+    _method = _array_operator(f"__i{_name}__", _operator(f"i{_name}"), in_place=True)
     setattr(ScriptArray, f"__i{_name}__", _method)

@@ -77,10 +77,16 @@ class ScriptBooking(Booking):
 
     def handle(self, plain: Array, role: str) -> Any:
         """Return the traced array of a plain one that somebody else holds: one, while it lives."""
-        known = self._handles.get(id(plain))
-        if known is None or known._array is not plain or not self._fits(known):
+        known = self.known(plain)
+        if known is None:
             known = self._handles[id(plain)] = self.wrap(plain, role)
         return known
+
+    def known(self, plain: Array) -> Any:
+        """Return the traced array of a plain one that somebody was given, None for a new one."""
+        known = self._handles.get(id(plain))
+        is_it = known is not None and known._array is plain and self._fits(known)
+        return known if is_it else None
 
     def _fits(self, traced: Any) -> bool:
         """Return whether nobody gave the array another shape since it was traced."""
@@ -104,6 +110,8 @@ class ScriptBooking(Booking):
 
     def let_out_here(self, operand: Any, how: str, nbytes: int | None = None) -> Any:
         """As :meth:`let_out`, on the line that is in force."""
+        if type(operand) is ScriptArray:
+            self.keep_handle(operand)  # it may come back: `out`, or what was not to be copied
         if self.recorder is not None or not isinstance(operand, Traced):
             return super().let_out(operand, how, nbytes)
         key = (self.place, how, operand._layout, nbytes)

@@ -57,6 +57,7 @@ def scalar_class(kind: type) -> Any:
         members |= {name: found for name, found in vars(base).items() if name not in NOT_TAKEN}
     members |= {"__slots__": SLOTS}
     del members["__init__"]
+    members["__new__"] = lambda _, *args, **kwargs: kind(*args, **kwargs)  # ``type(x)(3)``: plain
     if hasattr(kind, "__index__"):
         members["__index__"] = TracedScalar.__index__
     members |= {"__module__": "numpy", "__class__": property(lambda _: kind)}

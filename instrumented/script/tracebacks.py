@@ -79,6 +79,8 @@ def _shown(show: Callable[[Any], None]) -> Callable[[Any], None]:
             show(message)
             return
         frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != message.filename:
+            frame = frame.f_back  # a library that warns for its caller
         while frame is not None and frame.f_code.co_filename.startswith(INSTRUMENT):
             frame.f_globals.get("__warningregistry__", {}).clear()  # each time is the first
             frame = frame.f_back

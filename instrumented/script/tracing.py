@@ -17,7 +17,14 @@ from instrumented.books.traced import Traced
 from instrumented.rules.known import call_function
 from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.script.callers import Callers
-from instrumented.script.leaving import AGAIN, DEEPEST, TRACED_KINDS, answered, becomes_array
+from instrumented.script.leaving import (
+    AGAIN,
+    DEEPEST,
+    TRACED_KINDS,
+    answered,
+    array_of,
+    becomes_array,
+)
 from instrumented.script.script_arrays import ScriptArray, again, counted_ufunc, owned
 from instrumented.script.script_booking import ScriptBooking
 from instrumented.script.script_flat import ScriptFlat
@@ -67,9 +74,13 @@ class ScriptTrace(Trace):
         """Trace arrays that a call made: nothing read, their bytes written."""
 
         def take(value: Any) -> Any:
-            if type(value) is np.ndarray and value.dtype.kind in TRACED_KINDS:
+            if type(value) is not np.ndarray or value.dtype.kind not in TRACED_KINDS:
+                return value
+            known = self.booking.known(value)
+            if known is None:
                 return self.made(value, operation=operation)
-            return value
+            self.booking.made(known, operation)  # an operand that was written into
+            return known
 
         return take(answer) if type(answer) is np.ndarray else self._all(answer, take)
 
@@ -209,7 +220,8 @@ class ScriptTrace(Trace):
             for operand in operands:
                 _out(operand, operation)
             return answer
-        made = self._booking.wrap_result(answer)
+        given = [operand for operand in operands if operand._array is answer]
+        made = given[0] if given else self._booking.wrap_result(answer)
         kind = Kind.COPY if reads else Kind.CREATE
         self._booking.record(operation, kind, reads, [(made, None)], NO_WORK)
         return made
@@ -232,7 +244,7 @@ class ScriptTrace(Trace):
             return value
         if kind is deque:
             return list(value)
-        made = value if kind is np.ndarray else value.__array__()
+        made = value if kind is np.ndarray else array_of(value)
         return self.enter(made)
 
     def _listed(self, value: Any) -> Any:

@@ -43,8 +43,8 @@ def traced(name: str) -> tuple[str, Finished]:
     "name",
     [
         "borders", "chunker", "classes", "corners", "eqprop", "errors", "files", "flat", "frames",
-        "functions", "km", "layouts", "libraries", "lists", "objects", "reber", "scalars", "text",
-        "views",
+        "functions", "km", "layouts", "libraries", "lists", "objects", "protocols", "reber",
+        "scalars", "text", "views",
     ],
 )  # fmt: skip
 def test_output_is_equal(name, monkeypatch):
@@ -55,6 +55,36 @@ def test_output_is_equal(name, monkeypatch):
     moved = Tables(finished).moved
     assert moved.flops > 40
     assert moved.bytes_moved > 1000
+
+
+def test_what_a_library_keeps_of_a_call_stays_plain_and_all_else_is_put_right(tmp_path, capsys):
+    library = tmp_path / "site-packages"
+    library.mkdir()
+    (library / "keeps.py").write_text(
+        "class Keeps:\n"
+        "    def __init__(self, grid, other):\n"
+        "        self.grid = grid\n"
+        "    def kinds(self):\n"
+        "        return [type(v).__name__ for one in self.grid for v in one.values()]\n"
+        "def warns():\n"
+        "    import warnings\n"
+        "    warnings.warn('of the caller', stacklevel=2)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, numpy as np, warnings\n"
+        "sys.path.append('site-packages')\n"
+        "import keeps\n"
+        "grid, other = [{'a': np.ones(2)}, {'b': np.ones(3)}], [np.ones(4)]\n"
+        "made = keeps.Keeps(grid, other)\n"
+        "print(made.kinds(), grid[0]['a'] + grid[0]['a'], np.stack(other) @ np.ones(4))\n"
+        "keeps.warns()\n"
+    )
+    with pytest.warns(UserWarning, match="of the caller") as told:
+        finished = run_script(str(script), [])
+    assert told[0].lineno == 7
+    assert capsys.readouterr().out == "['ndarray', 'ndarray'] [2. 2.] [4.]\n"
+    assert set(Tables(finished).counts["operation"]) > {"add", "stack", "matmul"}
 
 
 def in_a_process(*command: str) -> subprocess.CompletedProcess[str]:

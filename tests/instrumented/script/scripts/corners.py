@@ -3,7 +3,8 @@
 import numpy as np
 
 a, m = np.arange(3.0), np.arange(12.0).reshape(3, 4)
-s, whole = m[1, 2], np.arange(4)[2]
+s, whole, n = m[1, 2], np.arange(4)[2], np.arange(3)
+out, small = np.ones((3, 4)), np.zeros((2, 8), np.uint8)
 
 
 def show(made):
@@ -49,10 +50,30 @@ for call in (
     lambda: a.partition(9),
     lambda: m.sum(bad=1),
     lambda: m.mean(axis=7),
+    lambda: a.clip(1),
+    lambda: a.clip(max=1),
+    lambda: m.take([1, 0, 2, 2], 1, out, "clip") is out,
+    lambda: m.compress([1, 0, 1], 0, out[:2]),
+    lambda: np.sqrt(m, where=m > 3, out=out) is out,
+    lambda: np.asarray_chkfinite(m) is m,
+    lambda: np.real_if_close(m) is m,
+    lambda: np.random.default_rng(1).random(out=out) is out,
+    lambda: m.__delitem__(0),
+    lambda: setattr(m, "flat", range(9)) or m,
+    lambda: np.array([300, n[1]], np.uint8),
+    lambda: np.array([n[1], 2**60 + 1], np.int64),
+    lambda: np.array([a[1], 2, True], str),
+    lambda: np.array([(a[1], 2), (3, n[1])], "f8,i4"),
+    lambda: np.array([a[1], 2], "f4"),
+    lambda: small.__setitem__(0, [300, n[1]]) or small,
+    lambda: small.__setitem__((0, [0, 1]), [n[1], -1]) or small,
+    lambda: setattr(small, "flat", [n[1], 300]) or small,
+    lambda: setattr(small, "dtype", np.int16) or (small, small.shape),
+    lambda: setattr(small, "dtype", "f8") or small,
 ):
     for _ in range(2):
         try:
             show(call())
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             print(type(error).__name__, error)
 print(a, (np.exp(np.ones((9, 9))) @ np.ones(9)).sum())

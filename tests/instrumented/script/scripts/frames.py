@@ -6,3 +6,6 @@ print(df[x[:, 0] > 0].shape, df.loc[x[:, 0] > 0, "b"].mean(), df.iloc[np.argsort
 df.loc[x[:, 0] > 0, "c"] = 1.5; df.iloc[0, 0] = x[0, 1]; df["d"] = x[:, 0] * df["a"]; print(df.round(4))
 print(x[df["k"] == 1].mean(), x[df.index[:3]], x[:, :3] @ df[["a", "b", "c"]].iloc[0], type(df["a"] + x[:, 0]).__name__, np.log1p(df["k"]).sum())
 print(pd.Series(x[:, 0])[x[:, 0] > 0].sum(), pd.DataFrame({"m": x.mean(0), "s": x.std(0)}).round(3), np.corrcoef(df["a"], df["b"])[0, 1])
+held = pd.DataFrame({"n": np.arange(3)})
+held["v"] = [np.arange(i) for i in range(3)]
+print(held, np.concatenate(held.v.values), held.v.apply(np.sum).tolist(), held.v[2] * 2)
