@@ -21,6 +21,7 @@ from instrumented.array import TracedArray
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.errors import InstrumentError
+from instrumented.flat import store_flat
 from instrumented.rules.indexing import store_item
 from instrumented.rules.known import METHODS, call_function
 from instrumented.rules.traffic_rules import RULES
@@ -224,7 +225,7 @@ class ScriptArray(TracedArray):
         """Write values, over and over, to the elements in order."""
         self._booking.look()
         try:
-            TracedArray.flat.fset(self, values)  # type: ignore[attr-defined]
+            store_flat(self, values)
         except AGAIN:
             self._array.flat = stripped(values, "storing")
 
