@@ -96,6 +96,8 @@ class TracedFlat(Elements):
         plain, indices = unwrap_index(booking, index, "storing")
         values, operand = unwrap(booking, value, "storing")
         if not booking.leaves(array):
+            if isinstance(value, (list, tuple)):
+                values = strip(value, [])  # taken into the elements' dtype, not into the list's own
             self._iterator[strip(index, [])] = values
         reads: list[Share] = [] if operand is None else [(operand, None)]
         view = None if indices else self._view(plain)

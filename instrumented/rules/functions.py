@@ -142,10 +142,9 @@ class _Given:
                 plain[name] = tuple(self._plain(role, item, name) for item in value)
             else:
                 plain[name] = self._plain(role, value, name)
-        if rule.converts:
-            first, value = next(iter(named.items()))
-            if isinstance(value, (list, tuple)) and self._changes(plain[first], named):
-                plain[first] = strip(value, [])  # 300 is no uint8, though an int64 would become one
+            is_list = role is Role.VALUES and isinstance(value, (list, tuple))
+            if is_list and self._changes_type(named.get("dtype")):
+                plain[name] = strip(value, [])  # 300 is no uint8, though an int64 would become one
         for operand in self.operands if self.target is None else (*self.operands, self.target):
             booking.admit(operand, rule.name)
         by_position = parameters.positional[: len(args)]
@@ -161,10 +160,10 @@ class _Given:
         taken = self.operands if self.target is None else [*self.operands, self.target]
         return not all(isinstance(operand, Traced) for operand in taken)
 
-    @staticmethod
-    def _changes(array: Any, named: dict[str, Any]) -> bool:
-        dtype = named.get("dtype")
-        return dtype is not None and bool(array.dtype != np.dtype(dtype))
+    def _changes_type(self, dtype: Any) -> bool:
+        """Whether the last operand is taken into another type."""
+        wanted = self.operands[0].dtype if dtype is None else np.dtype(dtype)
+        return bool(self.operands[-1].dtype != wanted)
 
     def _plain(self, role: Role, value: Any, name: str) -> Any:
         if role is Role.SETTING:

@@ -351,3 +351,29 @@ def test_a_vector_that_numpy_runs_through_is_read_once(call, read, written, reco
     assert signature.traffic == Traffic(read, written)
     v[0]
     assert trace.traffic == Traffic(3 * read + 8, 3 * written + 8)
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        lambda a, values: a.put([0, 1], values),
+        lambda a, values: np.put(a, [0, 1], values),
+        lambda a, values: np.place(a, a < 3, values),
+        lambda a, values: np.putmask(a, a < 3, values),
+        lambda a, values: np.put_along_axis(a, np.array([0, 1]), values, 0),
+        lambda a, values: np.fill_diagonal(a.reshape(1, 2), values[:1]),
+        lambda a, values: np.insert(a, 1, values),
+        lambda a, values: a.flat.__setitem__(slice(0, 2), values),
+        lambda a, values: a.__setitem__(slice(0, 2), values),
+    ],
+)
+def test_a_list_is_stored_under_the_type_of_its_target(store):
+    trace, whole = instrumented.Trace(), np.array([1, 2])
+    x, plain = trace.array(np.array([1.5])), whole.copy()
+    a = trace.array(whole)
+    # beside 1.5 the list is one of float64, which has no 2**60 + 1
+    made, want = store(a, [2**60 + 1, x[0]]), store(plain, [2**60 + 1, np.float64(1.5)])
+    assert whole.tolist() == plain.tolist()
+    assert made is None or made.escape().tolist() == want.tolist()
+    with pytest.raises(OverflowError):
+        store(trace.array(np.array([1, 2], np.uint8)), [300, 1])
