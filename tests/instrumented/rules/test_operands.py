@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -377,3 +379,12 @@ def test_a_list_is_stored_under_the_type_of_its_target(store):
     assert made is None or made.escape().tolist() == want.tolist()
     with pytest.raises(OverflowError):
         store(trace.array(np.array([1, 2], np.uint8)), [300, 1])
+
+
+def test_what_numpy_does_not_compare_is_refused_in_its_words():
+    trace = instrumented.Trace()
+    records = trace.array(np.array([(1, 2.0)], "i4,f8"))
+    for compare in (operator.eq, operator.ne):
+        with pytest.raises(TypeError, match="Cannot compare structured or void to non-void arrays"):
+            compare(records, 1)
+    assert trace.traffic == Traffic()
