@@ -18,7 +18,7 @@ from instrumented.books.traced import Elements, Operand, Traced, booking_of, pla
 from instrumented.rules.indexing import has_mask, selected_elements
 from instrumented.rules.loops import of_ufunc
 from instrumented.rules.ufunc_work import CONTRACTIONS, element_work, has_work
-from instrumented.rules.unwrap import IMMEDIATES, let_settings_out, unwrap, unwrap_index
+from instrumented.rules.unwrap import IMMEDIATES, let_settings_out, strip, unwrap, unwrap_index
 
 COUNTED_BY_INDEX = ("at", "reduceat")
 """Methods whose work hangs on values: known layouts do not tell it."""
@@ -232,6 +232,8 @@ def _folding(method: str, folds: Callable[[Array, Any, list[Any], dict[str, Any]
         name = f"{ufunc.__name__}.{method}"
         element = element_work(ufunc, method)
         plain, operands = _unwrap_all(booking, inputs, name)
+        if method == "reduceat" and isinstance(inputs[1], (list, tuple)):
+            plain[1] = strip(inputs[1], [])  # an empty list is no array of floats
         results, masked, answer = _run(
             booking, getattr(ufunc, method), name, plain, kwargs, merges=False
         )

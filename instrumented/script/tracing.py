@@ -248,7 +248,7 @@ class ScriptTrace(Trace):
         return self.enter(made)
 
     def _listed(self, value: Any) -> Any:
-        return self.call(np.array, "array", (value,), {}) if type(value) is list else value
+        return self.call(np.array, "array", (value,), {}) if type(value) is list and value else value
 
     def _uncounted(
         self,

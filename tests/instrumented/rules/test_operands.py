@@ -168,6 +168,7 @@ def test_an_array_stored_onto_itself_moves_nothing(traced):
         (lambda x: np.put(x, [], 1.0), 0, 0),
         (lambda x: np.delete(x, []), 16, 16),
         (lambda x: np.insert(x, [], []), 16, 16),
+        (lambda x: np.add.reduceat(x, []), 16, 0),
     ],
 )
 def test_an_empty_list_is_an_index(traced, call, read, written):

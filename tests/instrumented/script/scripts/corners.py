@@ -68,6 +68,9 @@ for call in (
     lambda: small.__setitem__(0, [300, n[1]]) or small,
     lambda: small.__setitem__((0, [0, 1]), [n[1], -1]) or small,
     lambda: setattr(small, "flat", [n[1], 300]) or small,
+    lambda: np.put(small, [0, 1], [300, n[1]]) or small,
+    lambda: np.add.reduceat(a, []),
+    lambda: np.lexsort([a, n]),
     lambda: setattr(small, "dtype", np.int16) or (small, small.shape),
     lambda: setattr(small, "dtype", "f8") or small,
 ):
