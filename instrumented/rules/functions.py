@@ -162,8 +162,8 @@ class _Given:
 
     def _changes_type(self, dtype: Any) -> bool:
         """Whether the last operand is taken into another type."""
-        wanted = self.operands[0].dtype if dtype is None else np.dtype(dtype)
-        return bool(self.operands[-1].dtype != wanted)
+        first, last = (plainly(operand).dtype for operand in (self.operands[0], self.operands[-1]))
+        return bool(last != (first if dtype is None else np.dtype(dtype)))
 
     def _plain(self, role: Role, value: Any, name: str) -> Any:
         if role is Role.SETTING:

@@ -248,7 +248,8 @@ class ScriptTrace(Trace):
         return self.enter(made)
 
     def _listed(self, value: Any) -> Any:
-        return self.call(np.array, "array", (value,), {}) if type(value) is list and value else value
+        fills_array = type(value) is list and value
+        return self.call(np.array, "array", (value,), {}) if fills_array else value
 
     def _uncounted(
         self,

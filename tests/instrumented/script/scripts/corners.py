@@ -79,4 +79,10 @@ for call in (
             show(call())
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             print(type(error).__name__, error)
+row = out[0, :3]
+walk = np.nditer([a, row], op_flags=[["readonly"], ["readwrite"]])
+print(walk.operands[0] is a, walk.operands[1] is row)
+for x, y in walk:
+    y[...] = 2 * x
+print(row, np.nditer(a).operands[0] is a)
 print(a, (np.exp(np.ones((9, 9))) @ np.ones(9)).sum())
