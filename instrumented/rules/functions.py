@@ -99,12 +99,15 @@ def change_in_place(
 
 def _answered(booking: Booking, rule: TrafficRule, given: _Given) -> Any:
     """Call the function, unless it would write into memory that the trace leaves alone."""
+    call = given.call
     target = None if given.target is None else plainly(given.target)
-    if rule.writes:
-        target = given.call.operands[0]
-    if target is None or not booking.leaves(target):
-        return rule.function(*given.args, **given.kwargs)
-    return None if rule.writes else target
+    if rule.writes or (rule.overwrites is not None and rule.overwrites(call)):
+        target = call.operands[0]
+    if isinstance(target, np.ndarray) and booking.leaves(target):
+        return None if rule.writes else target
+    if call.get("overwrite_input") and booking.leaves(call.operands[0]):
+        return rule.function(**{**call.arguments, "overwrite_input": False})
+    return rule.function(*given.args, **given.kwargs)
 
 
 def _ask(booking: Booking, rule: TrafficRule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
