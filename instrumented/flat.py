@@ -160,6 +160,12 @@ class TracedFlat(Elements):
         plain: Array = self.as_array().__array__(dtype, copy)
         return plain
 
+    def __reduce__(self) -> Any:
+        raise TypeError("cannot pickle 'numpy.flatiter' object")
+
+    def __getstate__(self) -> None:
+        """Return nothing, as NumPy's iterator does."""
+
     __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
     __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
     __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
