@@ -217,7 +217,7 @@ def test_no_pickle_holds_values_that_nobody_let_out(traced):
         for take in (pickle.dumps, lambda value: value.__reduce__()):
             with pytest.raises((EscapeError, TypeError)):
                 take(value)
-    with pytest.raises(TypeError, match="cannot pickle 'numpy.flatiter'"):
+    with pytest.raises(TypeError, match="cannot pickle"):
         copy.copy(x.flat)
     kept = pickle.dumps(trace)
     assert x.escape().tobytes() not in kept
