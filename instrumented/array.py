@@ -22,7 +22,7 @@ from instrumented.rules.indexing import (
     reinterpret,
     store_item,
 )
-from instrumented.rules.ufuncs import power, run_ufunc
+from instrumented.rules.ufuncs import equality, power, run_ufunc
 from instrumented.rules.unwrap import NUMBERS, let_settings_out, strip
 from instrumented.values import TracedValues
 
@@ -183,11 +183,9 @@ class TracedArray(TracedValues):
     __xor__, __rxor__ = _forward(np.bitwise_xor), _backward(np.bitwise_xor)
     __ixor__ = _in_place(np.bitwise_xor)
     __lt__, __le__, __gt__ = _forward(np.less), _forward(np.less_equal), _forward(np.greater)
-    __ge__, __eq__, __ne__ = (
-        _forward(np.greater_equal),
-        _forward(np.equal),
-        _forward(np.not_equal),
-    )
+    __ge__ = _forward(np.greater_equal)
+    __eq__ = equality(_forward(np.equal), np.equal, operator.eq)
+    __ne__ = equality(_forward(np.not_equal), np.not_equal, operator.ne)
     __neg__, __pos__ = _alone(np.negative), _alone(np.positive)
     __abs__, __invert__ = _alone(np.absolute), _alone(np.invert)
     __hash__ = None  # type: ignore[assignment]  # as NumPy's arrays

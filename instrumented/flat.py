@@ -96,6 +96,8 @@ class TracedFlat(Elements):
         plain, indices = unwrap_index(booking, index, "storing")
         values, operand = unwrap(booking, value, "storing")
         if not booking.leaves(array):
+            if isinstance(value, (list, tuple)):
+                values = strip(value, [])  # taken into the elements' dtype, not into the list's own
             self._iterator[strip(index, [])] = values
         reads: list[Share] = [] if operand is None else [(operand, None)]
         view = None if indices else self._view(plain)
@@ -157,6 +159,12 @@ class TracedFlat(Elements):
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         plain: Array = self.as_array().__array__(dtype, copy)
         return plain
+
+    def __reduce__(self) -> Any:
+        raise TypeError("cannot pickle 'numpy.flatiter' object")
+
+    def __getstate__(self) -> None:
+        """Return nothing, as NumPy's iterator does."""
 
     __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
     __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)

@@ -9,6 +9,7 @@ import numpy as np
 
 from instrumented.books.booking import Booking
 from instrumented.rules.random_draws import PARAMETERS, draw
+from instrumented.rules.unwrap import let_settings_out
 
 
 class TracedGenerator:
@@ -33,6 +34,10 @@ class TracedGenerator:
         return [
             TracedGenerator(self._booking, child) for child in self._generator.spawn(n_children)
         ]
+
+    def bytes(self, length: Any) -> Any:
+        """Return random bytes, which are Python's own: drawn out of the trace."""
+        return self._generator.bytes(let_settings_out(self._booking, length, "random.bytes"))
 
     def __getattr__(self, name: str) -> Any:
         if name not in PARAMETERS:

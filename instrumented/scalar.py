@@ -15,6 +15,7 @@ from instrumented.books.ledger import Entry
 from instrumented.books.traced import SLOTS, Traced, booking_of, layout_of, plain_of
 from instrumented.rules.indexing import read_scalar
 from instrumented.rules.ufunc_work import element_work
+from instrumented.rules.ufuncs import equality
 from instrumented.rules.unwrap import IMMEDIATES, NUMBERS
 from instrumented.values import TracedValues
 
@@ -148,7 +149,8 @@ class ScalarValues(TracedValues):
     __rxor__ = _backward(np.bitwise_xor, operator.xor)
     __lt__, __le__ = _forward(np.less, operator.lt), _forward(np.less_equal, operator.le)
     __gt__, __ge__ = _forward(np.greater, operator.gt), _forward(np.greater_equal, operator.ge)
-    __eq__, __ne__ = _forward(np.equal, operator.eq), _forward(np.not_equal, operator.ne)
+    __eq__ = equality(_forward(np.equal, operator.eq), np.equal, operator.eq)
+    __ne__ = equality(_forward(np.not_equal, operator.ne), np.not_equal, operator.ne)
     __neg__, __pos__ = _alone(np.negative, operator.neg), _alone(np.positive, operator.pos)
     __abs__, __invert__ = _alone(np.absolute, abs), _alone(np.invert, operator.invert)
 

@@ -149,6 +149,9 @@ class TracedValues(Methods):
     def __reduce__(self) -> Any:
         return self._want_out("pickling").__reduce__()
 
+    def __getstate__(self) -> None:
+        """Return nothing, as NumPy's arrays do: the values are in what ``__reduce__`` lets out."""
+
     def __repr__(self) -> str:
         if self._booking.refuses_escapes:
             return str(self._booking.named(self))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from instrumented.books.events import OUTSIDE, Access, Axes, BufferInfo, Event
 from instrumented.books.ledger import Operation
@@ -17,6 +18,10 @@ class Recorder:
         self.buffers: dict[int, BufferInfo] = {}
         # the owning array is kept so that its id stays its own for as long as the trace lives
         self._known: dict[int, tuple[int, int, Array]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a copy knows no array by its id, and takes no values out of the trace
+        return {**self.__dict__, "_known": {}}
 
     def meet(self, array: Array, role: str, name: str | None, *, preloaded: bool) -> None:
         """Open a buffer for the memory under ``array`` unless it is already known."""

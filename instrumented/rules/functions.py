@@ -99,12 +99,15 @@ def change_in_place(
 
 def _answered(booking: Booking, rule: TrafficRule, given: _Given) -> Any:
     """Call the function, unless it would write into memory that the trace leaves alone."""
+    call = given.call
     target = None if given.target is None else plainly(given.target)
-    if rule.writes:
-        target = given.call.operands[0]
-    if target is None or not booking.leaves(target):
-        return rule.function(*given.args, **given.kwargs)
-    return None if rule.writes else target
+    if rule.writes or (rule.overwrites is not None and rule.overwrites(call)):
+        target = call.operands[0]
+    if isinstance(target, np.ndarray) and booking.leaves(target):
+        return None if rule.writes else target
+    if call.get("overwrite_input") and booking.leaves(call.operands[0]):
+        return rule.function(**{**call.arguments, "overwrite_input": False})
+    return rule.function(*given.args, **given.kwargs)
 
 
 def _ask(booking: Booking, rule: TrafficRule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -142,10 +145,9 @@ class _Given:
                 plain[name] = tuple(self._plain(role, item, name) for item in value)
             else:
                 plain[name] = self._plain(role, value, name)
-        if rule.converts:
-            first, value = next(iter(named.items()))
-            if isinstance(value, (list, tuple)) and self._changes(plain[first], named):
-                plain[first] = strip(value, [])  # 300 is no uint8, though an int64 would become one
+            is_list = role is Role.VALUES and isinstance(value, (list, tuple))
+            if is_list and self._changes_type(named.get("dtype")):
+                plain[name] = strip(value, [])  # 300 is no uint8, though an int64 would become one
         for operand in self.operands if self.target is None else (*self.operands, self.target):
             booking.admit(operand, rule.name)
         by_position = parameters.positional[: len(args)]
@@ -161,10 +163,10 @@ class _Given:
         taken = self.operands if self.target is None else [*self.operands, self.target]
         return not all(isinstance(operand, Traced) for operand in taken)
 
-    @staticmethod
-    def _changes(array: Any, named: dict[str, Any]) -> bool:
-        dtype = named.get("dtype")
-        return dtype is not None and bool(array.dtype != np.dtype(dtype))
+    def _changes_type(self, dtype: Any) -> bool:
+        """Whether the last operand is taken into another type."""
+        first, last = (plainly(operand).dtype for operand in (self.operands[0], self.operands[-1]))
+        return bool(last != (first if dtype is None else np.dtype(dtype)))
 
     def _plain(self, role: Role, value: Any, name: str) -> Any:
         if role is Role.SETTING:

@@ -85,12 +85,12 @@ def _full(call: Call) -> Moved:
 
 
 CONVERSIONS = (
-    "asanyarray(a: array, dtype, order, *, device, copy, like)",
-    "asarray(a: array, dtype, order, *, device, copy, like)",
-    "array(object: array, dtype, *, copy, order, subok, ndmin, ndmax, like)",
-    "ascontiguousarray(a: array, dtype, *, like)",
-    "asfortranarray(a: array, dtype, *, like)",
-    "require(a: array, dtype, requirements, *, like)",
+    "asanyarray(a: values, dtype, order, *, device, copy, like)",
+    "asarray(a: values, dtype, order, *, device, copy, like)",
+    "array(object: values, dtype, *, copy, order, subok, ndmin, ndmax, like)",
+    "ascontiguousarray(a: values, dtype, *, like)",
+    "asfortranarray(a: values, dtype, *, like)",
+    "require(a: values, dtype, requirements, *, like)",
 )
 VIEWS = (
     "astype(x: array, dtype, *, copy, device)",
@@ -142,8 +142,7 @@ VIEWS = (
 )
 """Free where the result is a view of an operand; else the operands are read, the result written."""
 
-traffic_rule(*CONVERSIONS, views=True, converts=True)(_copy)
-traffic_rule(*VIEWS, views=True)(_copy)
+traffic_rule(*CONVERSIONS, *VIEWS, views=True)(_copy)
 traffic_rule(
     "real(val: array)",
     "squeeze(a: array, axis)",
@@ -171,7 +170,7 @@ traffic_rule(
 )(_copy)
 traffic_rule("delete(arr: array, obj: array, axis)", views=True, by_values=_has_array("obj"))(_copy)
 traffic_rule(
-    "insert(arr: array, obj: array, values: array, axis)",
+    "insert(arr: array, obj: array, values: values, axis)",
     views=True,
     by_values=lambda call: np.asarray(call.get("obj")).dtype == bool,
 )(_copy)
@@ -236,13 +235,13 @@ def _choose(call: Call) -> Moved:
     return streaming(Kind.ELEMENTWISE, Work(add=call.size_out))(call)
 
 
-@traffic_rule("put(a: array, ind: array, v: array, mode)", writes=True)
+@traffic_rule("put(a: array, ind: array, v: values, mode)", writes=True)
 def _put(call: Call) -> Moved:
     target = call.operands[0]
     return _stored(call, target, int(np.size(call.get("ind"))))
 
 
-@traffic_rule("put_along_axis(arr: array, indices: array, values: array, axis)", writes=True)
+@traffic_rule("put_along_axis(arr: array, indices: array, values: values, axis)", writes=True)
 def _put_along_axis(call: Call) -> Moved:
     target, index, axis = call.operands[0], call.get("indices"), call.get("axis", -1)
     stored = int(index.size)
@@ -252,12 +251,12 @@ def _put_along_axis(call: Call) -> Moved:
     return _stored(call, target, stored)
 
 
-@traffic_rule("putmask(a: array, mask: array, values: array)", writes=True, by_values=_masked)
+@traffic_rule("putmask(a: array, mask: array, values: values)", writes=True, by_values=_masked)
 def _putmask(call: Call) -> Moved:
     return _stored(call, call.operands[0], int(np.count_nonzero(call.get("mask"))))
 
 
-@traffic_rule("place(arr: array, mask: array, vals: array)", writes=True, by_values=_masked)
+@traffic_rule("place(arr: array, mask: array, vals: values)", writes=True, by_values=_masked)
 def _place(call: Call) -> Moved:
     return _stored(call, call.operands[0], int(np.count_nonzero(call.get("mask"))))
 
@@ -274,7 +273,7 @@ def _copyto(call: Call) -> Moved:
     return Moved(Kind.COPY, reads, [(target, None)], work)
 
 
-@traffic_rule("fill_diagonal(a: array, val: array, wrap)", writes=True)
+@traffic_rule("fill_diagonal(a: array, val: values, wrap)", writes=True)
 def _fill_diagonal(call: Call) -> Moved:
     target = call.operands[0]
     length = min(target.shape)

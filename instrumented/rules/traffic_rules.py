@@ -9,6 +9,8 @@ says of each what it is to memory::
 =========  ==================================================================================
 (nothing)  a setting: a shape, an axis, a type, a tolerance. A traced value in it is an escape.
 array      an operand; a list given for it is read like any bare array, a number is an immediate
+values     an operand that NumPy takes into ``dtype``, or else into the type of the first operand: a
+           list is not made into an array of its own type first
 arrays     a sequence of operands
 nested     operands in nested lists
 counts     an operand that decides the shape of the result, or a number; a traced number in it
@@ -49,6 +51,7 @@ class Role(IntEnum):
     MASK = 5
     TYPE = 6
     OUT = 7
+    VALUES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,6 @@ class TrafficRule:
         overwrites: tells whether a call writes its result into its first operand.
         by_values: tells whether values, not shapes, decide what a call moves.
         refuses: returns why a call has no rule, before it runs; None if it has.
-        converts: it makes the array of a list under a dtype, not of the list as it is.
     """
 
     function: Function
@@ -205,7 +207,6 @@ class TrafficRule:
     overwrites: Callable[[Call], bool] | None = None
     by_values: Callable[[Call], bool] | None = None
     refuses: Callable[[Call], str | None] | None = None
-    converts: bool = False
 
 
 RULES: dict[Function, TrafficRule] = {}
@@ -219,7 +220,7 @@ def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Move
             dotted (``linalg.norm``). A function itself is taken too: then whatever array, list
             or tuple a call gives it is an operand.
         traits: ``fate``, ``views``, ``keeps_scalars``, ``writes``, ``overwrites``, ``by_values``,
-            ``refuses``, ``converts`` of :class:`TrafficRule`.
+            ``refuses`` of :class:`TrafficRule`.
     """
 
     def register(moved: Movement) -> Movement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -13,17 +14,20 @@ from instrumented.books.counters import Work
 from instrumented.books.events import Axes, Kind
 from instrumented.books.ledger import Entry
 from instrumented.books.operand import Array
-from instrumented.books.traced import Elements, Operand, Traced, plainly
+from instrumented.books.traced import Elements, Operand, Traced, booking_of, plainly
 from instrumented.rules.indexing import has_mask, selected_elements
 from instrumented.rules.loops import of_ufunc
 from instrumented.rules.ufunc_work import CONTRACTIONS, element_work, has_work
-from instrumented.rules.unwrap import IMMEDIATES, let_settings_out, unwrap, unwrap_index
+from instrumented.rules.unwrap import IMMEDIATES, let_settings_out, strip, unwrap, unwrap_index
 
 COUNTED_BY_INDEX = ("at", "reduceat")
 """Methods whose work hangs on values: known layouts do not tell it."""
 
 COMPARISONS = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
 """Ufuncs that a NumPy scalar on the left hands itself to as an array without axes."""
+
+NO_LOOP: type[TypeError] = sys.modules["numpy._core._exceptions"]._UFuncNoLoopError
+"""What a ufunc raises on types that it knows nothing of."""
 
 Outcome = tuple[Any, Entry, Axes]
 Method = Callable[[Booking, np.ufunc, tuple[Any, ...], dict[str, Any]], Outcome]
@@ -64,6 +68,28 @@ def power(base: Any, exponent: Any, target: Any) -> Any:
         ufunc, inputs = np.power, (base, exponent)
     given = {} if target is None else {"out": (target,)}
     return base.__array_ufunc__(ufunc, "__call__", *inputs, **given)
+
+
+def equality(method: Any, ufunc: np.ufunc, compare: Callable[[Any, Any], Any]) -> Any:
+    """Make ``==`` or ``!=`` of the ufunc's operator: it answers where the ufunc has no loop, too.
+
+    Of records, NumPy compares field by field; a text and a number differ. Counted as the ufunc.
+    """
+
+    def answer(self: Traced, other: Any) -> Any:
+        try:
+            return method(self, other)
+        except NO_LOOP:
+            pass  # out of here, so that an error is the one that NumPy raises, alone
+        booking: Booking = booking_of(self)
+        name = ufunc.__name__
+        plain, reads = _unwrap_all(booking, (self, other), name)
+        results, _, answer = _run(booking, compare, name, plain, {})
+        work = element_work(ufunc) * int(plainly(results[0]).size)
+        _book(booking, name, Kind.ELEMENTWISE, reads, results, work, ())
+        return answer
+
+    return answer
 
 
 class _Probe(np.ndarray[Any, Any]):
@@ -206,6 +232,8 @@ def _folding(method: str, folds: Callable[[Array, Any, list[Any], dict[str, Any]
         name = f"{ufunc.__name__}.{method}"
         element = element_work(ufunc, method)
         plain, operands = _unwrap_all(booking, inputs, name)
+        if method == "reduceat" and isinstance(inputs[1], (list, tuple)):
+            plain[1] = strip(inputs[1], [])  # an empty list is no array of floats
         results, masked, answer = _run(
             booking, getattr(ufunc, method), name, plain, kwargs, merges=False
         )

@@ -59,7 +59,10 @@ ITEMS_OF_ALL = frozenset({ScriptArray, dict, list, tuple, str})
 """Types whose items are taken with any index."""
 
 TAKE_BYTES = frozenset(
-    {memoryview, bytearray, io.BytesIO, np.ndarray, hashlib.blake2b, hashlib.blake2s, PickleBuffer}
+    {
+        *(memoryview, bytearray, io.BytesIO, np.ndarray, np.nditer),
+        *(hashlib.blake2b, hashlib.blake2s, PickleBuffer),
+    }
 )
 """Types that look into the memory of what they are made of."""
 
@@ -259,7 +262,11 @@ class Borders:
         package = _module(function).partition(".")[0]
         if (package, getattr(function, "__name__", "")) in TAKE_VARIABLES:
             return call_with_variables
-        return call if package in HAND_ON and not self._in_library(function) else call_library
+        takes_bytes = (
+            isinstance(function, type) and function in TAKE_BYTES
+        )  # of arrays in lists too
+        hands_on = package in HAND_ON and not takes_bytes
+        return call if hands_on and not self._in_library(function) else call_library
 
     def _formatted(self, value: Any) -> Any:
         return self._trace.let_out(value, "formatting")

@@ -97,10 +97,26 @@ def becomes_array(kind: type) -> bool:
     )
 
 
-def array_of(value: Any) -> Any:
+def array_of(value: Any, *args: Any, **kwargs: Any) -> Any:
     """Return the array that an object makes of itself: of the user's classes, a traced one."""
     method = type(value).__array__
-    return getattr(method, "__wrapped__", method)(value)
+    return getattr(method, "__wrapped__", method)(value, *args, **kwargs)
+
+
+class Asked:
+    """Stands for an object that NumPy asks for its array, and says of which type, and if a copy.
+
+    Attributes:
+        made: what the object answered: of the user's classes, a traced array.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        self.made: Any = None
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        self.made = array_of(self._value, *args, **kwargs)
+        return strip(self.made, [])  # NumPy looks where it lies, and throws it away
 
 
 def array_method(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -62,9 +62,6 @@ class ScriptFlat(TracedFlat):
         how = "a library: " if self._booking.look() else ""
         return plainly(function, args, kwargs, f"{how}{function.__name__}")
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        raise TypeError("cannot pickle 'numpy.flatiter' object")
-
 
 ScriptFlat.__name__ = "numpy.flatiter"  # as others' error messages name it
 ScriptFlat.__qualname__, ScriptFlat.__module__ = "flatiter", "numpy"

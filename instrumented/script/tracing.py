@@ -21,6 +21,7 @@ from instrumented.script.leaving import (
     AGAIN,
     DEEPEST,
     TRACED_KINDS,
+    Asked,
     answered,
     array_of,
     becomes_array,
@@ -30,6 +31,11 @@ from instrumented.script.script_booking import ScriptBooking
 from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.script_scalars import plain_kind
 from instrumented.trace import Trace
+
+CONVERSIONS = frozenset(
+    (np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray)
+)
+"""Functions that ask an object for an array of a type, and to copy it or not."""
 
 
 class ScriptTrace(Trace):
@@ -133,6 +139,9 @@ class ScriptTrace(Trace):
     ) -> Any:
         """Run a function of NumPy's: counted on traced values, else what it makes is new."""
         self.booking.look()
+        first: Any = type(args[0]) if args else None
+        if first is not None and _is_asked(first) and function in CONVERSIONS:
+            args, kwargs = self._asked(function, args, kwargs)
         args, kwargs = self._entered(args, kwargs)
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
             return self._made(function(*args, **kwargs), operation)
@@ -238,6 +247,17 @@ class ScriptTrace(Trace):
             kwargs = {name: self._entered_one(value) for name, value in kwargs.items()}
         return args, kwargs
 
+    def _asked(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Put the array that an object makes of itself for it, asked as NumPy asks it."""
+        asked = Asked(args[0])
+        plain = function(asked, *args[1:], **kwargs)  # raises as NumPy does
+        if np.may_share_memory(plain, strip(asked.made, [])):
+            takes_copy = function is np.array or "copy" in kwargs  # which the object has seen to
+            kwargs = {**kwargs, "copy": None} if takes_copy else kwargs
+        return (asked.made, *args[1:]), kwargs
+
     def _entered_one(self, value: Any) -> Any:
         kind: Any = type(value)
         if not _enters(kind):
@@ -248,7 +268,8 @@ class ScriptTrace(Trace):
         return self.enter(made)
 
     def _listed(self, value: Any) -> Any:
-        return self.call(np.array, "array", (value,), {}) if type(value) is list else value
+        fills_array = type(value) is list and value
+        return self.call(np.array, "array", (value,), {}) if fills_array else value
 
     def _uncounted(
         self,
@@ -282,6 +303,12 @@ def _enters(kind: type) -> bool:
     """Return whether values of a type are brought in before NumPy gets them."""
     if kind is np.ndarray or kind is deque:
         return True
+    return _is_asked(kind)
+
+
+@functools.cache
+def _is_asked(kind: type) -> bool:
+    """Return whether NumPy asks objects of a type for an array by a method written in Python."""
     if issubclass(kind, np.poly1d):  # which functions of polynomials answer with another one
         return False
     return becomes_array(kind) and isinstance(getattr(kind, "__array__", None), FunctionType)

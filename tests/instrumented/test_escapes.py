@@ -209,6 +209,25 @@ def test_no_public_name_holds_plain_values(traced):
                 assert not isinstance(found, (np.ndarray, np.generic, np.flatiter)), name
 
 
+def test_no_pickle_holds_values_that_nobody_let_out(traced):
+    trace, x = traced((3, 4), trace=instrumented.Trace(strict=True, record=True))
+    scalar = x.sum()
+    for value in (x, scalar, x.flat):
+        assert value.__getstate__() is None
+        for take in (pickle.dumps, lambda value: value.__reduce__()):
+            with pytest.raises((EscapeError, TypeError)):
+                take(value)
+    with pytest.raises(TypeError, match="cannot pickle"):
+        copy.copy(x.flat)
+    kept = pickle.dumps(trace)
+    assert x.escape().tobytes() not in kept
+    again = pickle.loads(kept)
+    assert again.events == trace.events[:-1]  # without the escape
+    y = again.array(np.ones(3))
+    assert (y + y).shape == (3,)  # it goes on, with buffers of its own
+    assert [access.buffer for access in again.events[-1].reads] == [len(trace.buffers)] * 2
+
+
 def test_a_function_without_a_rule_writes_nothing():
     trace = instrumented.Trace()
     x = trace.array(np.ones(3))

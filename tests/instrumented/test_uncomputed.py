@@ -36,6 +36,9 @@ def program(trace: Any, shape: tuple[int, int]) -> np.ndarray:
             target[[0, 1]] += columns
             np.add.at(target, [0, 0], columns)
             np.divmod(target, 2.0, out=(target, target))
+            np.median(target, axis=0, overwrite_input=True)
+            np.percentile(target, 50, None, None, True)
+            np.nan_to_num(target, copy=False, nan=1.0)
             target.flat = 1.0
             target.flat[1:3] = 2.0
     return memory
@@ -72,3 +75,6 @@ def test_results_of_their_own_are_computed() -> None:
     x: Any = trace.array(np.arange(4.0))
     assert ((x + 1) * 2).escape().tolist() == [2, 4, 6, 8]
     assert x.sum().escape() == 6
+    y: Any = trace.array(np.array([3.0, 1.0, 2.0, np.nan]))
+    assert np.nanmedian(y, overwrite_input=True).escape() == 2
+    np.testing.assert_array_equal(y.escape(), [3, 1, 2, np.nan])  # left as it is

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -166,6 +168,7 @@ def test_an_array_stored_onto_itself_moves_nothing(traced):
         (lambda x: np.put(x, [], 1.0), 0, 0),
         (lambda x: np.delete(x, []), 16, 16),
         (lambda x: np.insert(x, [], []), 16, 16),
+        (lambda x: np.add.reduceat(x, []), 16, 0),
     ],
 )
 def test_an_empty_list_is_an_index(traced, call, read, written):
@@ -351,3 +354,38 @@ def test_a_vector_that_numpy_runs_through_is_read_once(call, read, written, reco
     assert signature.traffic == Traffic(read, written)
     v[0]
     assert trace.traffic == Traffic(3 * read + 8, 3 * written + 8)
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        lambda a, values: a.put([0, 1], values),
+        lambda a, values: np.put(a, [0, 1], values),
+        lambda a, values: np.place(a, a < 3, values),
+        lambda a, values: np.putmask(a, a < 3, values),
+        lambda a, values: np.put_along_axis(a, np.array([0, 1]), values, 0),
+        lambda a, values: np.fill_diagonal(a.reshape(1, 2), values[:1]),
+        lambda a, values: np.insert(a, 1, values),
+        lambda a, values: a.flat.__setitem__(slice(0, 2), values),
+        lambda a, values: a.__setitem__(slice(0, 2), values),
+    ],
+)
+def test_a_list_is_stored_under_the_type_of_its_target(store):
+    trace, whole = instrumented.Trace(), np.array([1, 2])
+    x, plain = trace.array(np.array([1.5])), whole.copy()
+    a = trace.array(whole)
+    # beside 1.5 the list is one of float64, which has no 2**60 + 1
+    made, want = store(a, [2**60 + 1, x[0]]), store(plain, [2**60 + 1, np.float64(1.5)])
+    assert whole.tolist() == plain.tolist()
+    assert made is None or made.escape().tolist() == want.tolist()
+    with pytest.raises(OverflowError):
+        store(trace.array(np.array([1, 2], np.uint8)), [300, 1])
+
+
+def test_what_numpy_does_not_compare_is_refused_in_its_words():
+    trace = instrumented.Trace()
+    records = trace.array(np.array([(1, 2.0)], "i4,f8"))
+    for compare in (operator.eq, operator.ne):
+        with pytest.raises(TypeError, match="Cannot compare structured or void to non-void arrays"):
+            compare(records, 1)
+    assert trace.traffic == Traffic()

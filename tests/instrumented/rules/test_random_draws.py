@@ -70,7 +70,12 @@ def test_counts_that_are_traced_are_escapes():
     trace = instrumented.Trace()
     rng = trace.generator(np.random.default_rng(0))
     n = trace.array(np.array([3]))[0]
-    for draw in (lambda: rng.normal(size=n), lambda: rng.permutation(n), lambda: rng.choice(n)):
+    for draw in (
+        lambda: rng.normal(size=n),
+        lambda: rng.permutation(n),
+        lambda: rng.choice(n),
+        lambda: rng.bytes(n),
+    ):
         with pytest.raises(instrumented.EscapeError):
             draw()
 
@@ -78,8 +83,8 @@ def test_counts_that_are_traced_are_escapes():
 def test_what_is_no_generator_is_refused():
     with pytest.raises(instrumented.InstrumentError, match="default_rng"):
         instrumented.Trace().generator(np.random)
-    with pytest.raises(AttributeError, match="no method 'bytes'"):
-        instrumented.Trace().generator(np.random.default_rng()).bytes(3)
+    with pytest.raises(AttributeError, match="no method 'draw'"):
+        instrumented.Trace().generator(np.random.default_rng()).draw(3)
     untraced = np.random.default_rng()
     assert instrumented.Untraced().generator(untraced) is untraced
 
@@ -107,3 +112,9 @@ def test_children_draw_into_the_same_trace():
     child.random(2)
     assert trace.traffic == Traffic(0, 16)
     assert child.bit_generator is not None
+
+
+def test_random_bytes_are_pythons_own_and_from_the_same_stream():
+    plain, own, trace = both(lambda rng: (rng.bytes(5), rng.bytes(0)))
+    assert own == plain
+    assert trace.traffic == Traffic()

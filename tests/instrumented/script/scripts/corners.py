@@ -68,6 +68,9 @@ for call in (
     lambda: small.__setitem__(0, [300, n[1]]) or small,
     lambda: small.__setitem__((0, [0, 1]), [n[1], -1]) or small,
     lambda: setattr(small, "flat", [n[1], 300]) or small,
+    lambda: np.put(small, [0, 1], [300, n[1]]) or small,
+    lambda: np.add.reduceat(a, []),
+    lambda: np.lexsort([a, n]),
     lambda: setattr(small, "dtype", np.int16) or (small, small.shape),
     lambda: setattr(small, "dtype", "f8") or small,
 ):
@@ -76,4 +79,10 @@ for call in (
             show(call())
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
             print(type(error).__name__, error)
+row = out[0, :3]
+walk = np.nditer([a, row], op_flags=[["readonly"], ["readwrite"]])
+print(walk.operands[0] is a, walk.operands[1] is row)
+for x, y in walk:
+    y[...] = 2 * x
+print(row, np.nditer(a).operands[0] is a)
 print(a, (np.exp(np.ones((9, 9))) @ np.ones(9)).sum())

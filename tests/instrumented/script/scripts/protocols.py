@@ -31,6 +31,10 @@ class Tensor:
     def __array__(self, dtype=None, copy=None): return self.data if dtype is None else self.data.astype(dtype)
 
 
+class Bare:
+    def __array__(self): return x
+
+
 class Closed:
     __array_ufunc__ = None
     def __radd__(self, other): return "closed"
@@ -51,6 +55,11 @@ for ask in (lambda: np.mean(u), lambda: np.subtract(u, 1), lambda: x.__iadd__(Cl
     try: print(ask())
     except (TypeError, ValueError) as error: print(type(error).__name__, str(error)[:60])
 print(np.asarray([t, t]), np.stack([t, t]) @ x, np.asarray(t) is t.data, t.__array__() is t.data, x + t, pd.Series([1, 2, 3]) + t)
+for ask in (lambda: np.array(t), lambda: np.array(t, "f4"), lambda: np.asarray(t, "f4"), lambda: np.asarray(t, copy=True), lambda: np.array(t, ndmin=2), lambda: np.array(t, copy=False)):
+    made = ask(); print(made, made.dtype, np.shares_memory(made, t.data))
+try: np.array(Bare(), "f4")
+except TypeError as error: print(error)
+print(np.ascontiguousarray(Bare()), np.array(Bare()))
 print(statistics.mean(deque(x)), statistics.stdev(x), type(x[0])(4), name(), (lambda: name())())
 print(chosen(pd.DataFrame({"a": x}), x.max() / 1.5), np.bmat("x; x"))
 print(ctypes.CDLL(None).abs(-3), hashlib.blake2b(x).hexdigest(), bytes(pickle.PickleBuffer(x)), type(np.add), np.from_dlpack(x), x.__dlpack_device__())
