@@ -19,6 +19,7 @@ from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
+from ffenergy.report.numbers import number_of
 from ffenergy.rules.registry import find
 from ffenergy.runs.directory import ELSEWHERE, RunDirectory
 from ffenergy.sweeps import paired, pool, specification, tables, targets, two_by_two
@@ -131,9 +132,10 @@ def sweep(
         who = pool.Workers.choose(workers, scheduler)
         if not quiet:
             known = f", {len(finished)} of them done before" if finished else ""
-            told = f"workers of {scheduler}" if scheduler else f"{who.count} workers"
+            told = f"workers of {scheduler}" if scheduler else number_of(who.count, "worker")
+            threads = number_of(who.threads, "BLAS thread")
             click.echo(
-                f"{len(cells)} cells{known}; {told} with {who.threads} BLAS thread(s) each. "
+                f"{number_of(len(cells), 'cell')}{known}; {told}, {threads} a worker. "
                 f"Writing to {directory.path}.",
                 err=True,
             )
@@ -204,7 +206,7 @@ def _train(
     except KeyboardInterrupt:
         kept = sum(folder.finished(cell) is not None for cell in cells)  # not only those in hand
         raise RunInterruptedError(
-            f"interrupted; kept: {kept} of {len(cells)} cells (in {directory.path}); the same "
+            f"interrupted; kept: {kept} of {number_of(len(cells), 'cell')} (in {directory.path}); the same "
             "command goes on"
         ) from None
     finally:

@@ -19,6 +19,7 @@ from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, TrainingError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
+from ffenergy.report.numbers import number_of
 from ffenergy.runs.directory import ELSEWHERE, RunDirectory
 from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
@@ -130,7 +131,7 @@ def transfer(
                         directory.change(document, {"transfer.csv": as_csv(pd.DataFrame(rows))})
         except KeyboardInterrupt:
             raise RunInterruptedError(
-                f"interrupted; kept: {len(rows)} heads (in {outdir / 'transfer.csv'})"
+                f"interrupted; kept: {number_of(len(rows), 'head')} (in {outdir / 'transfer.csv'})"
             ) from None
         summary = _summary(pd.DataFrame(rows))
         directory.change(document, {"summary.csv": as_csv(summary), **_pictures(summary)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,7 @@ def test_a_cell_that_fails_is_recorded_and_tried_again(
     assert result.exit_code == 0, result.output
     assert list(table(tmp_path)["status"]) == ["complete", "complete", "complete", "failed"]
     assert "MemoryError: too large" in result.stdout
+    assert re.search(r"^4 cells; 1 worker, \d+ BLAS threads? a worker\. ", result.stderr, re.M)
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
