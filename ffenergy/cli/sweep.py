@@ -21,7 +21,7 @@ from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
 from ffenergy.report.numbers import number_of
 from ffenergy.rules.registry import find
-from ffenergy.runs.directory import ELSEWHERE, RunDirectory
+from ffenergy.runs.directory import ELSEWHERE, RunDirectory, RunDirectoryError
 from ffenergy.sweeps import paired, pool, specification, tables, targets, two_by_two
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
 from ffenergy.sweeps.rehearsed import counted
@@ -127,6 +127,7 @@ def sweep(
     with directory.locked():
         if not goes_on:
             directory.claim(remedy=ELSEWHERE)
+        _check_more(directory, folder, cells, spec)
         finished = _open(folder, cells)
         directory.change(document, {"sweep.toml": spec.read_bytes()})
         who = pool.Workers.choose(workers, scheduler)
@@ -171,6 +172,24 @@ def _cells(
         label = labels.setdefault(data.name, DataLabel.of(data))
         cells.append(Cell(algorithm, settings, asked.traced, label))
     return cells
+
+
+def _check_more(
+    directory: RunDirectory, folder: CellFolder, cells: Sequence[Cell], spec: Path
+) -> None:
+    """Raise RunDirectoryError if finished cells of the sweep that is here are none of `cells`.
+
+    The tables, which are made anew, would lose them.
+    """
+    if not directory.holds_run():
+        return
+    lost = folder.finished_beside(cells, directory.read_document().get("cells", ()))
+    if lost:
+        raise RunDirectoryError(
+            f"{directory.path} holds another sweep: its tables would lose "
+            f"{number_of(lost, 'finished cell')} that {spec} does not ask for on this data; "
+            f"{ELSEWHERE}, or add to the file that made them"
+        )
 
 
 def _open(folder: CellFolder, cells: Sequence[Cell]) -> dict[str, Outcome]:
