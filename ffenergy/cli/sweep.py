@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from ffenergy.cli.flags import OutputFolder, data_flags, fitting_profiles, memory_flag
+from ffenergy.cli.flags import NamedFolder, data_flags, fitting_profiles, memory_flag
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import versions
@@ -34,7 +34,7 @@ from ffenergy.trained import examples
 @rule_flags
 @click.option(
     "--outdir",
-    type=OutputFolder(),
+    type=NamedFolder(),
     help="Where cells and tables are written; a sweep that is there already goes on. By default "
     "runs/sweep-NAME, after the file's name.",
 )
@@ -225,8 +225,8 @@ def _train(
     except KeyboardInterrupt:
         kept = sum(folder.finished(cell) is not None for cell in cells)  # not only those in hand
         raise RunInterruptedError(
-            f"interrupted; kept: {kept} of {number_of(len(cells), 'cell')} (in {directory.path}); the same "
-            "command goes on"
+            f"interrupted; kept: {kept} of {number_of(len(cells), 'cell')} (in {directory.path}); "
+            "the same command goes on"
         ) from None
     finally:
         if bar is not None:

@@ -11,7 +11,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from ffenergy.cli.flags import OutputFolder, data_flags
+from ffenergy.cli.flags import NamedFolder, data_flags
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import progress, warn
 from ffenergy.cli.provenance import versions
@@ -58,7 +58,7 @@ class Source:
 
 
 @click.command(cls=Grouped)
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, type=NamedFolder(), metavar="RUN...")
 @click.option(
     "--to",
     "tasks",
@@ -69,7 +69,7 @@ class Source:
 )
 @click.option(
     "--outdir",
-    type=OutputFolder(),
+    type=NamedFolder(),
     default=Path("runs/transfer"),
     show_default=True,
     help="Where to write.",
