@@ -322,6 +322,8 @@ def parse_layer_sizes(text: str | Sequence[int]) -> tuple[int, ...]:
         try:
             if not isinstance(part, (int, str)) or isinstance(part, bool):
                 raise TypeError  # int() would cut 20.7 to 20 and take true for 1
+            if isinstance(part, str) and not (part.isascii() and "_" not in part):
+                raise ValueError  # int() takes digits of every script, and 3_0 for 30
             sizes.append(int(part))
         except (TypeError, ValueError):
             raise SettingsError(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ffenergy.cli.flags import (
+    NamedFolder,
     NumberRange,
     chosen_settings,
     data_flags,
@@ -34,7 +35,7 @@ TABLE, ARRAYS, FILM = "film.csv", "film.npz", "film.gif"
 
 
 @click.command(cls=Grouped)
-@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.argument("run", type=NamedFolder(), required=False)
 @click.option(
     "--snapshot-every",
     type=click.IntRange(min=1),

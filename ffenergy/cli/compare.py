@@ -164,7 +164,7 @@ def _carry_out(
             earlier = directory.read(warn).without_unfinished()
             same_rules(earlier)
             settings = same_settings(ctx, earlier, settings)
-        algorithms = tuple(dict.fromkeys(named(asked_for, flag)))
+        algorithms = named(asked_for, flag)
         if earlier and not profile:
             profiles = saved_profiles(earlier)
         else:

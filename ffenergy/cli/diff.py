@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ffenergy.cli.answering import json_flag, print_json
-from ffenergy.cli.flags import flag_of, plain_text
+from ffenergy.cli.flags import NamedFolder, flag_of, plain_text
 from ffenergy.cli.progress import warn
 from ffenergy.costs.prices import COLUMNS
 from ffenergy.report import text
@@ -18,8 +18,8 @@ from ffenergy.settings import Settings
 
 
 @click.command()
-@click.argument("before", type=click.Path(path_type=Path), metavar="RUN")
-@click.argument("after", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("before", type=NamedFolder(), metavar="RUN")
+@click.argument("after", type=NamedFolder(), metavar="RUN")
 @json_flag
 def diff(before: Path, after: Path, *, as_json: bool) -> None:
     r"""Say what changed from the first RUN to the second: settings, errors, bytes, energy.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ffenergy.cli.flags import fitting_profiles
+from ffenergy.cli.flags import NamedFolder, fitting_profiles
 from ffenergy.cli.progress import warn
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.costs.rehearsal import Workload
@@ -21,7 +21,7 @@ from ffenergy.runs.run import Run
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=NamedFolder())
 @rule_flags
 @click.option("--perfetto", "as_trace", is_flag=True, help=f"Write {perfetto.FILE}.")
 @click.option("--parquet", "as_parquet", is_flag=True, help="Write .parquet beside every .csv.")

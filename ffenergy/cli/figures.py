@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ffenergy.cli.flags import OutputFolder, data_flags
+from ffenergy.cli.flags import NamedFolder, data_flags
 from ffenergy.cli.progress import warn
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import DataError, OutputError
@@ -19,8 +19,8 @@ from ffenergy.trained.examples import preferred_inputs
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--outdir", type=OutputFolder(), help="Where to write; by default RUN/figures.")
+@click.argument("run", type=NamedFolder())
+@click.option("--outdir", type=NamedFolder(), help="Where to write; by default RUN/figures.")
 @data_flags
 @click.option("--quiet", "-q", is_flag=True, help="Write the files, print nothing.")
 def figures(

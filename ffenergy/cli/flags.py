@@ -192,8 +192,8 @@ class NumberRange(click.FloatRange):
         return number
 
 
-class OutputFolder(click.Path):
-    """A folder to write to; an empty name, which would be the current one, is refused."""
+class NamedFolder(click.Path):
+    """A folder; an empty name, which would be the current one, is refused."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -265,7 +265,7 @@ def data_flags(command: Command) -> Command:
     )(command)
     return click.option(
         "--data-dir",
-        type=click.Path(path_type=Path),
+        type=NamedFolder(),
         help="Folder with the four IDX files, .gz or plain. Or with a subfolder of the data set's "
         "name that has them; FFENERGY_DATA_DIR does the same. Without it: cache, download, or "
         "the small sample of MNIST inside the package.",
@@ -305,6 +305,6 @@ def output_flags(command: Command) -> Command:
     )(command)
     return click.option(
         "--outdir",
-        type=OutputFolder(),
+        type=NamedFolder(),
         help="Where it is written. By default a folder under runs/.",
     )(command)

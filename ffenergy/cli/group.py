@@ -7,6 +7,7 @@ import errno
 import io
 import shlex
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -172,11 +173,18 @@ def told(error: BaseException) -> FfenergyError:
             return FfenergyError(f"out of memory ({error}); lower --layer-sizes or --n-train")
         case OSError():
             remedy = REMEDIES.get(error.errno or 0, "")
-            what = f"{error.filename or 'a file'}: {error.strerror or error}"
+            what = f"{error.filename or _nameless(error)}: {error.strerror or error}"
             return OutputError(f"{what}{remedy}")
         case _ if isinstance(error, refusals()):
             return FfenergyError(f"the trace refused an operation: {error}")
     raise TypeError(f"{type(error).__name__} is no expected failure")
+
+
+def _nameless(error: OSError) -> str:
+    """What failed where the system names no file: only what `click.echo` writes to is known."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    echoed = frames and frames[-1].f_globals.get("__name__") == click.echo.__module__
+    return "standard output" if echoed else "a file"
 
 
 @click.group(

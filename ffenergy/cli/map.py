@@ -12,7 +12,7 @@ import pandas as pd
 from click.core import ParameterSource
 
 from ffenergy.cli.answering import print_json
-from ffenergy.cli.flags import OutputFolder, fitting_profiles
+from ffenergy.cli.flags import NamedFolder, fitting_profiles
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.lists import Several
 from ffenergy.cli.progress import warn
@@ -39,7 +39,7 @@ HEADLINE: Final = ("adam", 100)
 
 
 @click.command("map", cls=Grouped)
-@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.argument("run", required=False, type=NamedFolder())
 @click.option(
     "--width", default="1000,2000", show_default=True, help="Units of every hidden layer, a list."
 )
@@ -87,7 +87,7 @@ HEADLINE: Final = ("adam", 100)
     help="Also count a step of RUN's network (else of the first: Adam, batch 100) as it runs and "
     "well built, for energy.png, measured.csv and regimes.csv; some minutes.",
 )
-@click.option("--outdir", type=OutputFolder(), help="Where map.csv and pictures go.")
+@click.option("--outdir", type=NamedFolder(), help="Where map.csv and pictures go.")
 @click.option("--force", is_flag=True, help="Replace an older map in the output directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole table as JSON.")
 @click.option("--csv", "as_table", is_flag=True, help="Print the whole table as CSV.")

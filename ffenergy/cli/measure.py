@@ -132,9 +132,6 @@ def measure(
             no_head.check_data(cell.layer_sizes[0], images)
         check_memory(cell)
     names = list(named(algorithms, "--algorithms", measurable))
-    for name in names:
-        if names.count(name) > 1:
-            raise SettingsError(f"--algorithms has {name!r} twice; name each once, with commas")
     # in a sweep a dtype without a price leaves energies empty; a single step must be priced
     profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
     single = {"--fail-if": conditions, "--verbose": verbose, "--scenario": scenario != AS_IT_RUNS}

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ffenergy.cli.answering import Answering, answer_flags, where_it_is
-from ffenergy.cli.flags import met_flag, profile_flags
+from ffenergy.cli.flags import NamedFolder, met_flag, profile_flags
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import warn
 from ffenergy.cli.rule_flags import rule_flags
@@ -20,7 +20,7 @@ from ffenergy.runs.directory import RunDirectory
 
 
 @click.command(cls=Grouped)
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=NamedFolder())
 @rule_flags
 @profile_flags
 @met_flag

@@ -20,11 +20,16 @@ def known(chosen: Callable[[type[Rule]], bool] = lambda kind: True) -> str:
 def named(
     text: str, flag: str, chosen: Callable[[type[Rule]], bool] = lambda kind: True
 ) -> tuple[str, ...]:
-    """Read the names of rules, with commas; raises SettingsError for one that is not chosen."""
+    """Read the names of rules, with commas.
+
+    Raises SettingsError for one that is not chosen, or that is named twice.
+    """
     names = tuple(name.strip() for name in text.split(","))
     for name in names:
         if not (name in registry.rules() and chosen(registry.find(name))):
             raise SettingsError(f"{flag} has {name!r}; choose among {known(chosen)}, with commas")
+        if names.count(name) > 1:
+            raise SettingsError(f"{flag} has {name!r} twice; name each once, with commas")
     return names
 
 

@@ -9,6 +9,7 @@ import click
 import pandas as pd
 
 from ffenergy.cli.answering import json_flag, print_json
+from ffenergy.cli.flags import NamedFolder
 from ffenergy.cli.progress import warn
 from ffenergy.report.as_json import FORMAT
 from ffenergy.report.numbers import error_percent
@@ -22,7 +23,7 @@ ENDED: Final = ("failed", "interrupted")
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=NamedFolder())
 @json_flag
 def status(run: Path, *, as_json: bool) -> None:
     r"""Show how far the run in RUN is: epoch, losses, separation, time left, bytes so far.

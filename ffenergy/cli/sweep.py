@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from ffenergy.cli.flags import OutputFolder, data_flags, fitting_profiles, memory_flag
+from ffenergy.cli.flags import NamedFolder, data_flags, fitting_profiles, memory_flag
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import versions
@@ -19,8 +19,9 @@ from ffenergy.energy import ChosenProfile, choose_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
+from ffenergy.report.numbers import number_of
 from ffenergy.rules.registry import find
-from ffenergy.runs.directory import ELSEWHERE, RunDirectory
+from ffenergy.runs.directory import ELSEWHERE, RunDirectory, RunDirectoryError
 from ffenergy.sweeps import paired, pool, specification, tables, targets, two_by_two
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
 from ffenergy.sweeps.rehearsed import counted
@@ -33,7 +34,7 @@ from ffenergy.trained import examples
 @rule_flags
 @click.option(
     "--outdir",
-    type=OutputFolder(),
+    type=NamedFolder(),
     help="Where cells and tables are written; a sweep that is there already goes on. By default "
     "runs/sweep-NAME, after the file's name.",
 )
@@ -126,14 +127,16 @@ def sweep(
     with directory.locked():
         if not goes_on:
             directory.claim(remedy=ELSEWHERE)
+        _check_more(directory, folder, cells, spec)
         finished = _open(folder, cells)
         directory.change(document, {"sweep.toml": spec.read_bytes()})
         who = pool.Workers.choose(workers, scheduler)
         if not quiet:
             known = f", {len(finished)} of them done before" if finished else ""
-            told = f"workers of {scheduler}" if scheduler else f"{who.count} workers"
+            told = f"workers of {scheduler}" if scheduler else number_of(who.count, "worker")
+            threads = number_of(who.threads, "BLAS thread")
             click.echo(
-                f"{len(cells)} cells{known}; {told} with {who.threads} BLAS thread(s) each. "
+                f"{number_of(len(cells), 'cell')}{known}; {told}, {threads} a worker. "
                 f"Writing to {directory.path}.",
                 err=True,
             )
@@ -171,6 +174,24 @@ def _cells(
     return cells
 
 
+def _check_more(
+    directory: RunDirectory, folder: CellFolder, cells: Sequence[Cell], spec: Path
+) -> None:
+    """Raise RunDirectoryError if finished cells of the sweep that is here are none of `cells`.
+
+    The tables, which are made anew, would lose them.
+    """
+    if not directory.holds_run():
+        return
+    lost = folder.finished_beside(cells, directory.read_document().get("cells", ()))
+    if lost:
+        raise RunDirectoryError(
+            f"{directory.path} holds another sweep: its tables would lose "
+            f"{number_of(lost, 'finished cell')} that {spec} does not ask for on this data; "
+            f"{ELSEWHERE}, or add to the file that made them"
+        )
+
+
 def _open(folder: CellFolder, cells: Sequence[Cell]) -> dict[str, Outcome]:
     """Return the cells that are finished, by name."""
     folder.path.mkdir(exist_ok=True)
@@ -204,8 +225,8 @@ def _train(
     except KeyboardInterrupt:
         kept = sum(folder.finished(cell) is not None for cell in cells)  # not only those in hand
         raise RunInterruptedError(
-            f"interrupted; kept: {kept} of {len(cells)} cells (in {directory.path}); the same "
-            "command goes on"
+            f"interrupted; kept: {kept} of {number_of(len(cells), 'cell')} (in {directory.path}); "
+            "the same command goes on"
         ) from None
     finally:
         if bar is not None:

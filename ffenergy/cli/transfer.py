@@ -11,7 +11,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from ffenergy.cli.flags import OutputFolder, data_flags
+from ffenergy.cli.flags import NamedFolder, data_flags
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import progress, warn
 from ffenergy.cli.provenance import versions
@@ -19,6 +19,7 @@ from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, TrainingError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
+from ffenergy.report.numbers import number_of
 from ffenergy.runs.directory import ELSEWHERE, RunDirectory
 from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
@@ -57,7 +58,7 @@ class Source:
 
 
 @click.command(cls=Grouped)
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, type=NamedFolder(), metavar="RUN...")
 @click.option(
     "--to",
     "tasks",
@@ -68,7 +69,7 @@ class Source:
 )
 @click.option(
     "--outdir",
-    type=OutputFolder(),
+    type=NamedFolder(),
     default=Path("runs/transfer"),
     show_default=True,
     help="Where to write.",
@@ -130,7 +131,7 @@ def transfer(
                         directory.change(document, {"transfer.csv": as_csv(pd.DataFrame(rows))})
         except KeyboardInterrupt:
             raise RunInterruptedError(
-                f"interrupted; kept: {len(rows)} heads (in {outdir / 'transfer.csv'})"
+                f"interrupted; kept: {number_of(len(rows), 'head')} (in {outdir / 'transfer.csv'})"
             ) from None
         summary = _summary(pd.DataFrame(rows))
         directory.change(document, {"summary.csv": as_csv(summary), **_pictures(summary)})

@@ -15,7 +15,7 @@ from typing import Final
 
 from ffenergy.errors import SettingsError
 
-PATTERN: Final = re.compile(r"\s*(\d+)x(\d+)/(\d+)x(\d+)\s*")
+PATTERN: Final = re.compile(r"\s*(\d+)x(\d+)/(\d+)x(\d+)\s*", re.ASCII)
 EXAMPLE: Final = "10x10/6x128,2x2/1x220"
 
 

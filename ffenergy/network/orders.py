@@ -48,7 +48,7 @@ def layer_groups(text: str, n_layers: int) -> tuple[range, ...]:
     Without text every layer is a group. Raises SettingsError unless all layers are in a group.
     """
     parts = text.split(",") if text else ["1"] * n_layers
-    sizes = [int(part) if part.strip().isdecimal() else 0 for part in parts]
+    sizes = [int(part) if part.isascii() and part.strip().isdecimal() else 0 for part in parts]
     if min(sizes) < 1 or sum(sizes) != n_layers:
         raise SettingsError(
             f"layer_groups is {text!r}; write how many layers each group has, {n_layers} in all, "

@@ -168,6 +168,10 @@ def _trains_layers(name: str) -> bool:
     return name not in known or known[name].trains_layers
 
 
+def _is_trained(run: Run, name: str) -> bool:
+    return _trains_layers(name) and run.results[name]["samples"] > 0
+
+
 def _control(run: Run) -> str:
     found = control(run)
     if found is None or len(run.results) < 2:
@@ -188,7 +192,7 @@ def _targets(book: Book) -> list[str]:
     sentences: list[str] = []
     missed: list[str] = []
     for target, rows in table.groupby("target_error", sort=False):
-        rows = rows[[_trains_layers(name) for name in rows["algorithm"]]]
+        rows = rows[[_is_trained(book.run, name) for name in rows["algorithm"]]]
         if rows.empty or not book.run.traffic["algorithm"].isin(rows["algorithm"]).any():
             continue
         if not rows["reached"].any():

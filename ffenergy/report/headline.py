@@ -136,10 +136,10 @@ def _saving(told: Answer) -> str:
         return f"{opening}all of what removing backprop saves is left, and {more} more."
     if told.kept > 0:
         left = f"{opening}{100 * told.kept_share:.0f} % of what removing backprop saves is left"
-        return f"{left}; the second pass eats the rest."
+        return f"{left}; Forward-Forward adds the rest back."
     times = figure(told.added_back / told.saved)
     return (
-        f"{opening}none of what removing backprop saves is left: the second pass adds back"
+        f"{opening}none of what removing backprop saves is left: Forward-Forward adds back"
         f" {times} times as much."
     )
 

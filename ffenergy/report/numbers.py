@@ -42,10 +42,14 @@ def tick(value: float, unit: str) -> str:
     return f"{value / 1000.0**power:g} {PREFIXES[power + NONE]}{unit}"
 
 
+def number_of(count: int, noun: str) -> str:
+    """How many there are of something: 1 seed, 3 seeds."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def counted(few: int, many: int, noun: str) -> str:
-    """How many there are of something: 1 seed, 3 seeds, 2–3 seeds."""
-    told = f"{few}" if few == many else f"{few}–{many}"
-    return f"{told} {noun}{'' if many == 1 else 's'}"
+    """The same where it is not always as many: 2–3 seeds."""
+    return f"{'' if few == many else f'{few}–'}{number_of(many, noun)}"
 
 
 def prefix_power(value: float, unit: str) -> int:

@@ -283,6 +283,12 @@ class RunDirectory:
         there = sorted(path.name for path in self.path.iterdir() if path.is_file())
         return [name for name in there if recorded is None or name in recorded]
 
+    def read_document(self) -> dict[str, Any]:
+        """Read the document that says what was done. Raises RunDirectoryError, OSError."""
+        self._recorded()  # which checks it
+        found: dict[str, Any] = parse_json(read_text(self.path / self.folder.document))
+        return found
+
     def read_table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         """Read a table that has at least `columns`. Raises RunDirectoryError."""
         return self._table(name, self._recorded(), columns)

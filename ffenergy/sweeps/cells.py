@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,7 @@ from ffenergy.sweeps.features import learned
 from ffenergy.training import Checkpoints, Diverged, train
 from instrumented import InstrumentError
 
+OUTCOME: Final = "outcome.json"
 FINISHED: Final = ("complete", "diverged")
 """States that a training would reach again; a cell in another state is tried again."""
 CLAIM_SECONDS: Final = 0.5  # from one look to the next, while another process has a cell
@@ -176,7 +177,7 @@ class CellFolder:
 
     def file(self, cell: Cell) -> Path:
         """The file that the outcome of `cell` has or will have."""
-        return self.path / cell.name / "outcome.json"
+        return self.path / cell.name / OUTCOME
 
     def find(self, cell: Cell) -> Outcome | None:
         """Return the outcome of `cell`, None if there is none yet.
@@ -207,6 +208,15 @@ class CellFolder:
         """Return the outcome of `cell` if training it again would bring nothing new."""
         outcome = self.find(cell)
         return outcome if outcome and outcome.status in FINISHED else None
+
+    def finished_beside(self, cells: Sequence[Cell], names: Iterable[str]) -> int:
+        """How many cells of these names are finished and none of `cells`."""
+        found = 0
+        for name in set(names) - {cell.name for cell in cells}:
+            with suppress(OSError, ValueError):  # nobody would miss what cannot be read
+                outcome = Outcome.from_json(read_text(self.path / name / OUTCOME))
+                found += outcome.status in FINISHED
+        return found
 
     def checkpoints(self, cell: Cell, siblings: Sequence[Cell] = ()) -> Checkpoints:
         """Where a long cell keeps its state, so that a stopped sweep goes on within it.

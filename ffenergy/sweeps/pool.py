@@ -84,7 +84,7 @@ def run(
                 continue
             raise FfenergyError(
                 f"workers died {ATTEMPTS} times, perhaps for want of memory; "
-                f"{len(left)} cells are left: lower --workers and give the same command again"
+                f"cells left: {len(left)}; lower --workers and give the same command again"
             ) from None
         for cell in cells:
             kept.layers(cell).clear()

@@ -112,7 +112,11 @@ def parse(document: Mapping[str, Any]) -> Specification:
         base = base.replace(**_without_auto(fixed))
     if n_validation < 0:
         raise SpecificationError(f"validation is {n_validation}; it must be at least 0")
-    base = base.replace(n_validation=n_validation)
+    with _at("validation"):
+        base = base.replace(n_validation=n_validation)
+    with _at("seeds"):
+        for seed in seeds:
+            base.replace(seed=seed)
     combinations = [*_grids(document, algorithms, len(seeds)), *_cells(document, algorithms)]
     if not combinations:
         combinations = [_Combination("[fixed]", algorithms, {})]

@@ -226,6 +226,8 @@ def test_every_setting_has_a_flag_with_help(invoke: Invoke) -> None:
 
 BAD = {
     "layer sizes that are not numbers": (["--layer-sizes", "784,a"], 2, "not a whole number"),
+    "digits of another script": (["--layer-sizes", "784,\uff19"], 2, "not a whole number"),
+    "digits in groups": (["--layer-sizes", "784,3_0"], 2, "not a whole number"),
     "layer sizes that start elsewhere": (["--layer-sizes", "100,10"], 2, "784 pixels"),
     "batch larger than the data": (["--n-train", "50"], 2, "larger than the 50"),
     "more images than there are": (["--n-train", "7000"], 2, "6000 training images"),
@@ -297,6 +299,15 @@ def test_force_replaces_the_run_and_nothing_else(invoke: Invoke, tmp_path: Path)
 )
 def test_an_outdir_without_a_name_is_refused(invoke: Invoke, command: list[str]) -> None:
     result = invoke(*command, "--outdir", "")
+    assert result.exit_code == 2
+    assert_one_line(result, "the name of the folder is empty")
+
+
+@pytest.mark.parametrize(
+    "command", [["data", "--data-dir", ""], ["status", ""], ["report", ""], ["diff", "a", ""]]
+)
+def test_nor_is_a_folder_to_read(invoke: Invoke, command: list[str]) -> None:
+    result = invoke(*command)
     assert result.exit_code == 2
     assert_one_line(result, "the name of the folder is empty")
 

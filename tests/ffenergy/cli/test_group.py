@@ -44,7 +44,17 @@ def test_no_room_for_the_help_is_one_line(flag: str, monkeypatch: pytest.MonkeyP
     with pytest.raises(SystemExit) as ended:
         main([flag])
     assert ended.value.code == 4
-    assert lines == ["Error: a file: No space left on device; make room and try again"]
+    assert lines == ["Error: standard output: No space left on device; make room and try again"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["presets"]])
+def test_full_standard_output_is_named(arguments: list[str]) -> None:
+    command = [sys.executable, "-u", "-m", "ffenergy", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 4
+    told = "Error: standard output: No space left on device; make room and try again"
+    assert done.stderr.splitlines()[0] == told
 
 
 def test_a_folder_with_spaces_is_quoted_in_the_command_to_type() -> None:

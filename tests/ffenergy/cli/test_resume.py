@@ -168,6 +168,23 @@ def test_an_unknown_algorithm_is_refused(invoke: Invoke, tmp_path: Path) -> None
     assert "--algorithms has 'hebb'; choose among ff, ff-greedy" in result.output
 
 
+@pytest.mark.parametrize("command", [["train", "ff,ff"], ["compare", "--algorithms", "ff, ff"]])
+def test_an_algorithm_named_twice_is_refused(
+    invoke: Invoke, command: list[str], tmp_path: Path
+) -> None:
+    result = invoke(*command, "--offline", "--outdir", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "has 'ff' twice; name each once, with commas" in result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_resuming_where_there_is_no_run_begins_one(invoke: Invoke, tmp_path: Path) -> None:
+    flags = [*TINY, "--no-trace", "--resume", "--outdir", tmp_path / "run"]
+    result = invoke("train", "random", *flags)
+    assert result.exit_code == 0, result.output
+    assert "Writing to" in result.output
+
+
 def test_status_of_a_complete_run(invoke: Invoke, trained: Path) -> None:
     result = invoke("status", trained)
     assert result.exit_code == 0, result.output

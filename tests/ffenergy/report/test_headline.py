@@ -121,11 +121,14 @@ BP = {"forward": 100, "backward": 80, "gradient": 90}
     ("ff", "says"),
     [
         # 80 saved, 100 + 90 + 20 added back: nothing is left
-        ({"forward": 200, "gradient": 180, "normalize": 20}, "adds back 2.62 times as much"),
+        (
+            {"forward": 200, "gradient": 180, "normalize": 20},
+            "Forward-Forward adds back 2.62 times as much",
+        ),
         # 80 saved, 20 added back: 60 of 80
         (
             {"forward": 100, "gradient": 90, "normalize": 20},
-            "75 % of what removing backprop saves is left",
+            "75 % of what removing backprop saves is left; Forward-Forward adds the rest back",
         ),
         (
             {"forward": 90, "gradient": 90},

@@ -181,6 +181,14 @@ def test_one_untraced_algorithm_reports_without_costs(run: Run) -> None:
     assert pd.isna(counted(alone).loc[0, "flops"])
 
 
+def test_what_was_not_trained_missed_no_target(run: Run) -> None:
+    far = run.history.assign(test_error=90.0)
+    assert "No trained network reached" in " ".join(findings(Book(replace(run, history=far))))
+    none = {"ff": row(90.0, samples=0), "bp": row(90.0, samples=0)}
+    told = " ".join(findings(Book(replace(run, history=far, results=none))))
+    assert "reached" not in told
+
+
 def test_a_run_whose_errors_were_never_taken_claims_none(run: Run) -> None:
     results = {"ff": row(math.nan, head_steps=1), "bp": row(1.5), "random": row(math.nan)}
     bare = replace(run, results=results, history=run.history.drop(columns="test_error"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,17 @@ def test_a_sweep_goes_on_where_it_was(
     pd.testing.assert_frame_equal(after[kept][:8], before[kept])
 
 
+def test_another_sweep_leaves_the_tables_that_are_there(sweep: Sweep, tmp_path: Path) -> None:
+    assert sweep(UNTRACED, tmp_path, "-q").exit_code == 0
+    before = {path: path.read_bytes() for path in tmp_path.glob("out/**/*") if path.is_file()}
+    result = sweep(UNTRACED.replace("seeds = [0, 1]", "seeds = [1, 2]"), tmp_path)
+    assert result.exit_code == 4
+    assert "would lose 2 finished cells that" in result.stderr
+    assert "choose another --outdir" in result.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    assert sweep(UNTRACED, tmp_path, "-q").exit_code == 0  # the same command goes on
+
+
 def test_a_cell_that_diverges_is_recorded_and_the_sweep_goes_on(
     sweep: Sweep, tmp_path: Path
 ) -> None:
@@ -153,6 +165,7 @@ def test_a_cell_that_fails_is_recorded_and_tried_again(
     assert result.exit_code == 0, result.output
     assert list(table(tmp_path)["status"]) == ["complete", "complete", "complete", "failed"]
     assert "MemoryError: too large" in result.stdout
+    assert re.search(r"^4 cells; 1 worker, \d+ BLAS threads? a worker\. ", result.stderr, re.M)
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
