@@ -55,13 +55,14 @@ def priced(case: str) -> dict[str, float]:
     ]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begun, used = time.perf_counter(), time.process_time()
-    recorded = {
-        kind.signature.digest: (rehearsal.algorithm, rehearsal.record(kind))
+    kinds = {
+        kind.signature.digest: (rehearsal, kind)
         for rehearsal in rehearsals
         for kind in rehearsal.kinds
         if not one_step or kind.kind.label == "train"
     }
-    costs = side_by_side(step_costs, list(recorded.values()))
+    recorded = [(rule.algorithm, rule.record(kind)) for rule, kind in kinds.values()]
+    costs = side_by_side(step_costs, recorded)
     accesses = sum(one.accesses for step in costs.values() for one in step.analyses.values())
     seconds, cpu = time.perf_counter() - begun, time.process_time() - used
     above = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before

@@ -10,7 +10,6 @@ import pandas as pd
 
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import run_kinds
-from ffenergy.costs.run_totals import RunTotals
 from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT, Scenarios
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
@@ -37,9 +36,8 @@ class CellEnergies:
         found = self._found(cell, outcome)
         if found is None:
             return {}
-        totals = RunTotals(found.as_it_runs)
-        energy = f"energy_{totals.unit}"
-        return {energy: float(totals.added(totals.places(cell.algorithm, ACCOUNTING))[energy])}
+        energy = f"energy_{found.unit}"
+        return {energy: float(found.row(cell.algorithm, AS_IT_RUNS)[energy])}
 
     def beside(self, cell: Cell, outcome: Outcome) -> dict[str, Any]:
         """Most bytes alive in a training step of such a cell, eager; its costs as well built.

@@ -32,16 +32,16 @@ def partitions(
                 found = uses[operand.access.buffer][use_of(operand, cuts)]
                 found.append((id(operand), id(cuts)))
     known: dict[tuple[int, frozenset[Use]], Partition] = {}
-    partitions: dict[int, Partition] = {}
+    by_buffer: dict[int, Partition] = {}
     tiles: dict[tuple[int, int], Tiles] = {}
     for buffer, users in uses.items():
         key = (buffers[buffer].nbytes, frozenset(users))
         if key not in known:
             known[key] = partition(buffers[buffer].nbytes, list(users))
-        partitions[buffer] = known[key]
+        by_buffer[buffer] = known[key]
         for use, operands in users.items():
             tiles |= dict.fromkeys(operands, known[key].tiles[use])
-    return partitions, tiles
+    return by_buffer, tiles
 
 
 def partition(nbytes: int, uses: Sequence[Use]) -> Partition:

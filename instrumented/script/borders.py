@@ -145,7 +145,7 @@ class Borders:
             return self._trace.let_out(index, f"an index of {kind.__name__}")
         return index
 
-    def _stored(self, owner: Any, value: Any) -> Any:
+    def _stored(self, value: Any, owner: Any) -> Any:
         if type(value) is not list:
             return value
         kind = type(owner)
@@ -262,11 +262,9 @@ class Borders:
         package = _module(function).partition(".")[0]
         if (package, getattr(function, "__name__", "")) in TAKE_VARIABLES:
             return call_with_variables
-        takes_bytes = (
-            isinstance(function, type) and function in TAKE_BYTES
-        )  # of arrays in lists too
-        hands_on = package in HAND_ON and not takes_bytes
-        return call if hands_on and not self._in_library(function) else call_library
+        if isinstance(function, type) and function in TAKE_BYTES:  # of arrays in lists too
+            return call_library
+        return call if package in HAND_ON and not self._in_library(function) else call_library
 
     def _formatted(self, value: Any) -> Any:
         return self._trace.let_out(value, "formatting")

@@ -27,7 +27,7 @@ INDEX = "__instrumented_index__"
 """Takes an object that something is stored into and the index; returns the index."""
 
 STORED = "__instrumented_stored__"
-"""Takes an object that something is stored into and the value; a library gets plain lists."""
+"""Takes a value and what it is stored into, which is looked up last; a library gets plain lists."""
 
 INDEXERS = frozenset("at iat iloc loc".split())
 
@@ -60,7 +60,7 @@ ELSEWHERE = f"""[
         "{FOUND}": lambda value: value,
         "{ITEM}": lambda owner, index: owner[index],
         "{INDEX}": lambda owner, index: index,
-        "{STORED}": lambda owner, value: value,
+        "{STORED}": lambda value, owner: value,
         "{SLICE}": slice,
         "{ITSELF}": lambda value: value,
         "{ARRAY_METHOD}": lambda function: function,
@@ -172,7 +172,7 @@ class _Marks(ast.NodeTransformer):
         self.generic_visit(node)
         for target in node.targets:
             if isinstance(target, ast.Subscript) and _is_plain(target.value):
-                stored = [copy.deepcopy(target.value), node.value]
+                stored = [node.value, copy.deepcopy(target.value)]
                 call = ast.Call(_name(STORED, node), stored, [])
                 node.value = ast.copy_location(call, node.value)
         return node

@@ -86,3 +86,13 @@ for x, y in walk:
     y[...] = 2 * x
 print(row, np.nditer(a).operands[0] is a)
 print(a, (np.exp(np.ones((9, 9))) @ np.ones(9)).sum())
+
+
+def made_late():
+    global late
+    late = {}
+    return np.arange(2.0)
+
+
+late["first"] = made_late()  # the value comes before what it is stored into
+print(late)
