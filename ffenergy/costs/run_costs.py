@@ -161,39 +161,6 @@ def _full_batch(kind: StepKind) -> bool:
     return kind.what is What.TRAIN and not kind.short
 
 
-def price_run(
-    results: Mapping[str, Mapping[str, Any]],
-    settings: Settings,
-    images: tuple[int, int],
-    profiles: Sequence[Profile],
-    say: Say,
-    analysed: dict[str, StepCosts] | None = None,
-    memory: str = MEMORIES[0],
-    origins: Mapping[str, str] = MappingProxyType({}),
-) -> Prices:
-    """Price a run from its signatures.
-
-    Args:
-        results: per algorithm a row with its ``signatures`` (as in run.json); those without are
-            left out.
-        settings: the settings of the run.
-        images: numbers of training and test images.
-        profiles: hardware profiles, the headline first.
-        say: takes one line per step kind that cannot be reproduced.
-        analysed: analyses by digest, used and added to; runs that share one analyse a step that
-            they have in common once. All of them are priced in one memory.
-        memory: the one that levels and energies are of.
-        origins: where rules that are not of this package came from.
-
-    Raises:
-        SettingsError: an unknown algorithm.
-        PricingError: a profile that lacks a figure.
-    """
-    further = further_analysis(memory, profiles)
-    kinds = run_kinds(results, Workload(settings, *images), say, analysed, origins, further)
-    return tabulate(kinds, profiles, whole_run=True, memory=memory)
-
-
 def run_kinds(
     results: Mapping[str, Mapping[str, Any]],
     work: Workload,
@@ -202,9 +169,20 @@ def run_kinds(
     origins: Mapping[str, str] = MappingProxyType({}),
     further: Further | None = None,
 ) -> list[PricedKind]:
-    """The kinds of steps that a run took, analysed; arguments as for `price_run`.
+    """The kinds of steps that a run took, analysed.
 
-    ``further`` is what its memory is to be analysed for besides: `further_analysis`.
+    Args:
+        results: per algorithm a row with its ``signatures`` (as in run.json); those without are
+            left out.
+        work: the settings of the run and its numbers of images.
+        say: takes one line per step kind that cannot be reproduced.
+        analysed: analyses by digest, used and added to; runs that share one analyse a step that
+            they have in common once. All of them are priced in one memory.
+        origins: where rules that are not of this package came from.
+        further: what the memory is to be analysed for besides: `further_analysis`.
+
+    Raises:
+        SettingsError: an unknown algorithm.
     """
     analyst = StepAnalyst(work, analysed, further)
     asked = [

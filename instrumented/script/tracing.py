@@ -47,7 +47,6 @@ class ScriptTrace(Trace):
     """
 
     def __init__(self, callers: Callers, recorder: Recorder | None = None) -> None:
-        self._callers = callers
         self._booking = ScriptBooking(callers, recorder)
         self._drawing = False
 

@@ -11,8 +11,10 @@ import pytest
 
 from ffenergy.costs import run_costs
 from ffenergy.costs.decomposition import decomposition
+from ffenergy.costs.further import further_analysis
 from ffenergy.costs.prices import ACCOUNTINGS, COLUMNS, Prices
-from ffenergy.costs.run_costs import price_run, price_steps
+from ffenergy.costs.rehearsal import Workload
+from ffenergy.costs.run_costs import price_steps, run_kinds, tabulate
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.data import Dataset
@@ -34,6 +36,7 @@ SETTINGS = Settings.from_preset("quick").replace(
     layer_sizes=(16, 8, 8), batch_size=20, head_batch_size=30, n_epochs=2, softmax_epochs=2
 )
 TRAIN, TEST = 50, 25  # batches of 20, 20, 10 and of 30, 20
+WORK = Workload(SETTINGS, TRAIN, TEST)
 HEADLINE = "jouppi-7nm-hbm2"
 PROFILES = (HEADLINE, "horowitz-45nm", "eyeriss-relative", "dally-wire", "dally-grid")
 """One of every kind: joules and MAC, levels, wires and a grid."""
@@ -64,10 +67,9 @@ def priced() -> Priced:
         run = run.with_result(result)
     said: list[str] = []
     priced_under = [profiles()[name] for name in PROFILES]
-    images = (TRAIN, TEST)
-    prices = price_run(
-        run.results, SETTINGS, images, priced_under, said.append, memory="scratchpad"
-    )
+    further = further_analysis("scratchpad", priced_under)
+    kinds = run_kinds(run.results, WORK, said.append, further=further)
+    prices = tabulate(kinds, priced_under, whole_run=True, memory="scratchpad")
     return Priced(run, prices, said, Book(run, prices))
 
 
@@ -226,8 +228,7 @@ def test_a_step_that_no_recording_reproduces_is_said(priced: Priced) -> None:
     signature: dict[str, Any] = {"name": "train", "digest": "0" * 16, "steps": 7}
     said: list[str] = []
     results = {"bp": {"signatures": [signature]}}
-    prices = price_run(results, SETTINGS, (TRAIN, TEST), [profiles()[HEADLINE]], said.append)
-    assert prices.steps.empty
+    assert run_kinds(results, WORK, said.append) == []
     (line,) = said
     assert "bp: no rehearsed step has the digest 0000000000000000" in line
     assert "7 steps 'train'" in line
@@ -240,14 +241,14 @@ def test_runs_that_share_analyses_cost_what_they_cost_alone(
     """A run with the same steps, each taken twice as often: nothing is left to analyse."""
     chosen = [profiles()[HEADLINE]]
     analysed: dict[str, StepCosts] = {}
-    images = (TRAIN, TEST)
-    price_run(priced.run.results, SETTINGS, images, chosen, pytest.fail, analysed)
+    run_kinds(priced.run.results, WORK, pytest.fail, analysed)
     monkeypatch.setattr(run_costs, "step_costs", lambda recording: pytest.fail("analysed again"))
     longer = {
         name: {"signatures": [s | {"steps": 2 * s["steps"]} for s in row["signatures"]]}
         for name, row in priced.run.results.items()
     }
-    again = price_run(longer, SETTINGS, images, chosen, pytest.fail, analysed, memory="scratchpad")
+    kinds = run_kinds(longer, WORK, pytest.fail, analysed)
+    again = tabulate(kinds, chosen, whole_run=True, memory="scratchpad")
     assert set(analysed) == set(again.steps["digest"])
     assert (again.steps["steps"] == 2 * priced.prices.steps["steps"]).all()
     alone = priced.prices.energy.query("profile == @HEADLINE").reset_index(drop=True)

@@ -12,7 +12,8 @@ from ffenergy.costs import on_chip
 from ffenergy.costs.map import rows
 from ffenergy.costs.network import Network
 from ffenergy.costs.prices import Prices
-from ffenergy.costs.run_costs import price_run
+from ffenergy.costs.rehearsal import Workload
+from ffenergy.costs.run_costs import run_kinds, tabulate
 from ffenergy.energy import PricingError, Profile, load_profile, profiles
 from ffenergy.report.book import Book
 from ffenergy.report.page import whatif
@@ -142,8 +143,9 @@ def resized(finished_run: Any) -> dict[tuple[str, int], Prices]:
         others.append(replace(other, name=f"{name}/{size}"))
     run = finished_run.run
     data = run.configuration["data"]
-    images = (data["train_images"], data["test_images"])
-    prices = price_run(run.results, run.settings, images, others, pytest.fail)
+    work = Workload(run.settings, data["train_images"], data["test_images"])
+    kinds = run_kinds(run.results, work, pytest.fail)
+    prices = tabulate(kinds, others, whole_run=True)
     found = {}
     for name, size in wanted:
         own = prices.energy[prices.energy["profile"] == f"{name}/{size}"].assign(profile=name)

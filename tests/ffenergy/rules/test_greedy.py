@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ffenergy.costs.measuring import random_dataset
-from ffenergy.costs.run_costs import price_run
-from ffenergy.energy import choose_profiles
+from ffenergy.costs.rehearsal import Workload
+from ffenergy.costs.run_costs import run_kinds
 from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.rules.greedy import GreedyForwardForward
 from ffenergy.rules.kit.host import chunks
@@ -130,14 +130,9 @@ def test_every_step_of_a_run_is_priced(way):
     settings = SETTINGS.replace(greedy_input=way)
     result = train("ff-greedy", settings, DATA)
     warned = []
-    prices = price_run(
-        {"ff-greedy": {"signatures": result.signatures}},
-        settings,
-        (250, 50),
-        [chosen.profile for chosen in choose_profiles((), "float32")],
-        warned.append,
-    )
+    results = {"ff-greedy": {"signatures": result.signatures}}
+    kinds = run_kinds(results, Workload(settings, 250, 50), warned.append)
     assert not warned
-    assert int(prices.steps["steps"].sum()) == sum(int(s["steps"]) for s in result.signatures)
+    assert sum(kind.steps for kind in kinds) == sum(int(s["steps"]) for s in result.signatures)
     assert result.steps == 3 * 3 * 3  # layers, epochs, batches (two full, one short)
     assert result.samples == 3 * 250  # an image counts once an epoch, however many layers there are

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ffenergy.costs.measuring import random_dataset
-from ffenergy.costs.run_costs import price_run
-from ffenergy.energy import choose_profiles
+from ffenergy.costs.rehearsal import Workload
+from ffenergy.costs.run_costs import run_kinds
 from ffenergy.rules.mono_forward import MonoForward
 from ffenergy.settings import Settings
 from ffenergy.training import train
@@ -139,15 +139,10 @@ def test_bytes_of_a_step_by_hand():
 def test_every_step_of_a_run_is_priced():
     result = train("mono-forward", SETTINGS, DATA)
     warned = []
-    prices = price_run(
-        {"mono-forward": {"signatures": result.signatures}},
-        SETTINGS,
-        (250, 50),
-        [chosen.profile for chosen in choose_profiles((), "float32")],
-        warned.append,
-    )
+    results = {"mono-forward": {"signatures": result.signatures}}
+    kinds = run_kinds(results, Workload(SETTINGS, 250, 50), warned.append)
     assert not warned
-    assert int(prices.steps["steps"].sum()) == sum(int(s["steps"]) for s in result.signatures)
+    assert sum(kind.steps for kind in kinds) == sum(int(s["steps"]) for s in result.signatures)
     assert (result.steps, result.samples) == (3 * 3, 3 * 250)
     assert set(result.weights) == {f"layer{k}/{part}" for k in (1, 2, 3) for part in "WbM"}
 
