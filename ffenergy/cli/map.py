@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +19,6 @@ from ffenergy.cli.provenance import versions
 from ffenergy.costs import as_it_runs, regimes
 from ffenergy.costs import map as whole_map
 from ffenergy.costs.network import Network, network_of, shapes
-from ffenergy.costs.prices import Prices
-from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import measured_kinds, measured_work, tabulate
 from ffenergy.energy import DEFAULT_PROFILES, Profile, choose_profiles, profiles
 from ffenergy.errors import SettingsError
@@ -34,6 +31,8 @@ from ffenergy.settings import Settings
 UNITS: Final = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 MOST_BYTES: Final = 2**40
 SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+CLOSED_FORMS: Final = "map.csv: closed forms, bytes and energy of a batch"
+COUNTED: Final = "; measured.csv, regimes.csv: programs that the instrument counted"
 HEADLINE: Final = ("adam", 100)
 """Of the line of chips, where no run says otherwise."""
 
@@ -123,7 +122,8 @@ def map_command(
     With --outdir: map.csv (every place), map.png (regions), energy.png (energy against on-chip
     memory), each also as SVG, and map.json (how they were made). With --measure, energy.png shows
     programs as they run, counted by the instrument (measured.csv: eager, the usual order), and
-    regimes.csv has them beside well built ones and the bounds.
+    regimes.csv has them beside well built ones and the bounds; where no bound decides, map.csv
+    says who spends less as measured.
 
     \b
     Examples:
@@ -142,13 +142,7 @@ def map_command(
     asked = whole_map.local_rules() if rules is None else parsed_rules(rules)
     batches, optimizers = numbers("--batch-size", batch_size), names(optimizer)
     if run is not None:
-        _refuse_sizes()
-        shown = network_of_run(run)
-        found = [
-            shown.replace(batch_size=b, optimizer=o)
-            for o in dict.fromkeys([*optimizers, shown.optimizer])
-            for b in sorted({*batches, shown.batch_size})
-        ]
+        found, shown = _around(run, batches, optimizers)
     else:
         found = whole_map.networks(numbers("--width", width), depth, batches, optimizers)
         shown = headline(found)
@@ -156,26 +150,25 @@ def map_command(
     if directory is not None:
         directory.check(force=force)
     table = whole_map.rows(found, sizes, hardware, asked)
-    with directory.locked() if directory is not None else nullcontext():
-        if directory is not None:
+    tables = {"map": table}
+    if directory is not None:
+        document = {
+            "what": CLOSED_FORMS + (COUNTED if measured else "; nothing is measured"),
+            "networks": sorted({"-".join(map(str, one.layer_sizes)) for one in found}),
+            "on_chip_bytes": sizes,
+            "rules": asked,
+            "profiles": [one.record() for one in chosen],
+            "versions": versions(),
+        }
+        with directory.locked():
             directory.claim(force=force)
-            counted = None
             if measured:
-                work, prices = step_of(shown, hardware[0])
-                counted = as_it_runs.energies(prices, shown, hardware[0])
-                in_regimes = regimes.table(prices, work, shown, hardware[0])
-            contents = {"map.csv": as_csv(table), **pictures(found, shown, hardware[0], counted)}
-            if counted is not None:
-                contents |= {"measured.csv": as_csv(counted), "regimes.csv": as_csv(in_regimes)}
-            document = {
-                "what": "closed forms, bytes and energy of a batch; nothing is measured",
-                "networks": sorted({"-".join(map(str, one.layer_sizes)) for one in found}),
-                "on_chip_bytes": sizes,
-                "rules": asked,
-                "profiles": [one.record() for one in chosen],
-                "versions": versions(),
-            }
-            directory.change(document, contents)
+                tables |= _counted(shown, hardware[0])
+                ratios = regimes.ratios(tables["regimes"], shown)
+                tables["map"] = table = whole_map.with_measured(table, ratios)
+            contents = {f"{name}.csv": as_csv(one) for name, one in tables.items()}
+            drawn = pictures(found, shown, hardware[0], tables.get("measured"))
+            directory.change(document, contents | drawn)
     if as_json:
         print_json(table.astype(object).where(table.notna(), None).to_dict("records"))
     elif as_table:
@@ -184,19 +177,31 @@ def map_command(
         for line in screen.of_map(table, shown, hardware):
             click.echo(line)
         if measured:
-            click.echo("\n" + text.table(map_table.by_regime(in_regimes, shown, hardware[0])))
+            in_regimes = map_table.by_regime(tables["regimes"], shown, hardware[0])
+            click.echo("\n" + text.table(in_regimes))
         if directory is not None:
             click.echo(f"Written to {directory.path}: map.csv, map.png, energy.png, map.json.")
         else:
             click.echo("All places: --csv, --json; pictures: --outdir DIR.")
 
 
-def _refuse_sizes() -> None:
-    """A saved run says what its layers are; SettingsError where flags do too."""
+def _around(run: Path, batches: list[int], optimizers: list[str]) -> tuple[list[Network], Network]:
+    """The network of a saved run with other batches and optimisers, and as it is.
+
+    Raises:
+        SettingsError: flags say what its layers are, too.
+    """
     given = click.get_current_context().get_parameter_source
     for name in ("width", "depth"):
         if given(name) is ParameterSource.COMMANDLINE:
             raise SettingsError(f"RUN has its own layers; leave --{name} or RUN out")
+    shown = network_of_run(run)
+    found = [
+        shown.replace(batch_size=b, optimizer=o)
+        for o in dict.fromkeys([*optimizers, shown.optimizer])
+        for b in sorted({*batches, shown.batch_size})
+    ]
+    return found, shown
 
 
 def every_profile() -> tuple[str, ...]:
@@ -204,8 +209,8 @@ def every_profile() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*DEFAULT_PROFILES, *profiles()]))
 
 
-def step_of(network: Network, profile: Profile) -> tuple[Workload, Prices]:
-    """A step of Forward-Forward and backprop that the instrument counts, as it runs."""
+def _counted(network: Network, profile: Profile) -> dict[str, pd.DataFrame]:
+    """A step of Forward-Forward and backprop that the instrument counts: tables by name."""
     settings = Settings.from_preset("quick").replace(
         layer_sizes=",".join(map(str, network.layer_sizes)),
         batch_size=network.batch_size,
@@ -215,7 +220,11 @@ def step_of(network: Network, profile: Profile) -> tuple[Workload, Prices]:
     )
     work = measured_work(settings)
     kinds = measured_kinds(regimes.RULES, work, regimes.managed_analysis(network))
-    return work, tabulate(kinds, [profile], whole_run=False)
+    prices = tabulate(kinds, [profile], whole_run=False)
+    return {
+        "measured": as_it_runs.energies(prices, network, profile),
+        "regimes": regimes.table(prices, work, network, profile),
+    }
 
 
 def pictures(

@@ -31,7 +31,7 @@ def energies(
     """Energy of a batch of images by on-chip size, of one measured step of each algorithm.
 
     Columns: ``on_chip_bytes``, those capacities of ``prices.misses`` that are larger than the
-    inner buffer, and one per algorithm, in the profile's unit.
+    inner buffer, ``energy_unit``, and ``energy_ff`` and the like, one per algorithm.
 
     Raises:
         PricingError: no bytes were counted beyond the inner buffer.
@@ -56,7 +56,9 @@ def energies(
         price = chip.prices(int(str(capacity)), behind)
         inside = moved.loc[INNER_BYTES] - beyond
         spent = arithmetic + inside * price.on_chip_byte[0] + beyond * price.off_chip_byte[0]
-        rows.append({"on_chip_bytes": int(str(capacity)), **spent})
+        named = {f"energy_{name}": energy for name, energy in spent.items()}
+        size = {"on_chip_bytes": int(str(capacity)), "energy_unit": profile.result_unit}
+        rows.append(size | named)
     return pd.DataFrame(rows)
 
 

@@ -1,7 +1,7 @@
 """The map: every on-chip size, memory, batch, width and optimiser, and who wins there.
 
-Everything here is a closed form (`bounds`, `schedules`, `batch_energy`); measured ratios may be
-laid beside it. One row per network, on-chip size, rule and profile.
+Everything here is a closed form (`bounds`, `schedules`, `batch_energy`); `with_measured` lays
+ratios of programs that were counted beside it. One row per network, on-chip size, rule and profile.
 
 A schedule of one rule below the *bound* of the other is a proof: no program of the other rule in
 the bound's class does better. Where no bound decides, the best known orders are compared, and
@@ -54,8 +54,8 @@ the interval of 90 % of the draws of the constants; ``ratio_step_major`` has the
 order instead, and ``ratio_to_backprop_bound`` sets its best order against backprop's bound."""
 PARTS: Final = ("compute", "on_chip", "off_chip_best_order", "off_chip_bound")
 """Energies of `RuleWork.parts`."""
-MEASURED: Final = ("ratio_cache", "ratio_managed")
-"""Columns of measured energy ratios, rule ÷ backprop, where a table of them is given."""
+MEASURED: Final = ("ratio_managed", "ratio_scratchpad")
+"""Columns of energy ratios, rule ÷ backprop, of programs that were counted, by their memory."""
 
 
 # ---- who wins ------------------------------------------------------------------------------------
@@ -233,13 +233,8 @@ def rows(
     sizes: Sequence[int],
     profiles: Sequence[Profile],
     rules: Sequence[str],
-    measured: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The map as a table, columns `COLUMNS`; backprop's own rows have no winner.
-
-    ``measured`` adds the columns `MEASURED`: a table with the columns `PLACE` and ``profile`` and
-    one or both of them, of programs that ran. Where it has a figure, that decides what no bound
-    does, a cache before a managed memory.
 
     Raises:
         SettingsError: a rule without a closed form.
@@ -259,7 +254,7 @@ def rows(
                 parts.append(order | _energy_columns(chip.profile, rule, spent))
     table = pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})
     table["in_flight"] = table["in_flight"].astype("Int64")
-    return table if measured is None else _with_measured(table, measured)
+    return table
 
 
 def winners(
@@ -340,11 +335,15 @@ def _energy_columns(profile: Profile, rule: str, spent: Mapping[str, Energies]) 
     }
 
 
-def _with_measured(table: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+def with_measured(table: pd.DataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+    """The map with the columns `MEASURED`, empty where nothing was counted.
+
+    ``measured`` has them, `PLACE` and ``profile``. Where it has a figure, that decides what no
+    bound does: of a managed memory, as the map's own is, else of a scratchpad.
+    """
     keys = [*PLACE, "profile"]
-    there = [name for name in MEASURED if name in measured]
-    joined = table.merge(measured[[*keys, *there]], how="left", on=keys, validate="1:1")
-    ratio = joined[there].bfill(axis=1).iloc[:, 0]
+    joined = table.merge(measured[[*keys, *MEASURED]], how="left", on=keys, validate="1:1")
+    ratio = joined[list(MEASURED)].bfill(axis=1).iloc[:, 0]
     known = ratio.notna() & (joined["rule"] != BACKPROP)
     joined.loc[known, "energy_winner"] = [
         str(with_measurement(Verdict(verdict), float(value)))

@@ -29,15 +29,16 @@ from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 RULES: Final = (FORWARD_FORWARD, BACKPROP)
 COLUMNS: Final = (
     *("regime", "on_chip_bytes", "scenario", "reading", "memory", "algorithm"),
-    *("order", "in_flight", "groups", "off_chip_bytes", "energy", "ratio_to_backprop"),
+    *("order", "in_flight", "groups", "off_chip_bytes"),
+    *("profile", "energy_unit", "energy", "ratio_to_backprop"),
     *("managed_off_chip_bytes", "managed_least_bytes", "managed_energy"),
     "managed_ratio_to_backprop",
     "peak_live_bytes",
 )
-"""Columns of `table`; bytes and energies are of a batch, energies in the profile's unit. Those
-called managed are of the same tiled program where the memory is managed, by a schedule that exists
-(``managed_least_bytes``: off the chip, what no schedule goes below); empty where a program has too
-many accesses for that."""
+"""Columns of `table`; bytes and energies are of a batch, bytes whole, energies in
+``energy_unit``. Those called managed are of the same tiled program where the memory is managed, by
+a schedule that exists (``managed_least_bytes``: off the chip, what no schedule goes below); empty
+where a program has too many accesses for that."""
 
 
 def sizes(network: Network, rule: str = FORWARD_FORWARD) -> dict[str, int]:
@@ -110,8 +111,26 @@ def table(usual: Prices, work: Workload, network: Network, profile: Profile) -> 
     for name in ("", "managed_"):
         over = base[f"{name}energy"].reindex(places).to_numpy()
         found_rows[f"{name}ratio_to_backprop"] = found_rows[f"{name}energy"] / over
-    whole = dict.fromkeys(("in_flight", "peak_live_bytes"), "Int64")
-    return found_rows.reindex(columns=list(COLUMNS)).astype(whole)
+    found_rows = found_rows.assign(profile=profile.name, energy_unit=profile.result_unit)
+    whole = ["in_flight", *(name for name in COLUMNS if name.endswith("_bytes"))]
+    return found_rows.reindex(columns=list(COLUMNS)).astype(dict.fromkeys(whole, "Int64"))
+
+
+def ratios(table: pd.DataFrame, network: Network) -> pd.DataFrame:
+    """What `table` has of well built programs for the map: columns as `map.with_measured` takes."""
+    built = table[(table["scenario"] == WELL_BUILT) & (table["algorithm"] != BACKPROP)]
+    return pd.DataFrame(
+        {
+            "layer_sizes": "-".join(map(str, network.layer_sizes)),
+            "optimizer": network.optimizer,
+            "batch_size": network.batch_size,
+            "on_chip_bytes": built["on_chip_bytes"].astype("int64"),
+            "rule": built["algorithm"],
+            "profile": built["profile"],
+            "ratio_managed": built["managed_ratio_to_backprop"],
+            "ratio_scratchpad": built["ratio_to_backprop"],
+        }
+    )
 
 
 class _Priced(NamedTuple):
@@ -153,7 +172,7 @@ def _energies(
         return {}
     found = as_it_runs.energies(prices, network, profile, _accounting(scenario), memory)
     at = found[found["on_chip_bytes"] <= size].iloc[-1]
-    return {name: float(at[name]) for name in RULES if name in found}
+    return {name: float(at[f"energy_{name}"]) for name in RULES if f"energy_{name}" in found}
 
 
 def _rows(own: _Priced, network: Network, profile: Profile, size: int) -> list[dict[str, Any]]:
@@ -176,14 +195,14 @@ def _rows(own: _Priced, network: Network, profile: Profile, size: int) -> list[d
             "order": order,
             "in_flight": in_flight,
             "groups": groups,
-            "off_chip_bytes": _beyond(own.prices, name, own.accounting, memory, size)[0],
+            "off_chip_bytes": round(_beyond(own.prices, name, own.accounting, memory, size)[0]),
             "energy": joules,
             "managed_energy": managed.get(name, math.nan),
             "peak_live_bytes": int(peak.loc[mine, "peak_live_bytes"].max()),
         }
         if name in managed:
             off, least = _beyond(own.managed, name, own.accounting, MANAGED, size)
-            row |= {"managed_off_chip_bytes": off, "managed_least_bytes": least}
+            row |= {"managed_off_chip_bytes": round(off), "managed_least_bytes": round(least)}
         rows.append(row)
     return rows
 
@@ -218,7 +237,7 @@ def _least(network: Network, profile: Profile, size: int) -> list[dict[str, Any]
                 "reading": reading,
                 "memory": memory,
                 "algorithm": name,
-                "off_chip_bytes": float(bound.nbytes),
+                "off_chip_bytes": round(bound.nbytes),
                 "energy": float(row["energy_bound"]),
             }
         )

@@ -40,7 +40,7 @@ def curves(
     """Energy of a batch by on-chip bytes (the index): columns `CURVES`, in the profile's unit.
 
     Closed forms: as it runs is step-major order, one batch after the other through all layers, and
-    backprop has one order. ``measured``, a table of ``on_chip_bytes`` with a column for each rule
+    backprop has one order. ``measured``, a table of ``on_chip_bytes`` with the energy of each rule
     (`costs.as_it_runs`), puts what the instrument counted of programs that ran in the place of both
     curves "as it runs".
     """
@@ -61,7 +61,7 @@ def curves(
     if measured is not None:
         counted = measured.set_index("on_chip_bytes")
         for rule, column in AS_IT_RUNS.items():
-            table[column] = counted[rule]
+            table[column] = counted[f"energy_{rule}"]
     return table
 
 

@@ -69,6 +69,25 @@ def test_a_directory_holds_table_pictures_and_how_they_were_made(run, tmp_path):
     assert run(*arguments, "--force", "--quiet").output == ""
 
 
+@pytest.mark.slow
+def test_programs_are_counted_beside_the_closed_forms(run, tmp_path):
+    network = ["--width", "20", "--depth", "2", "--batch-size", "100", "--optimizer", "adam"]
+    result = run(*network, "--profile", "eyeriss-relative", "--measure", "--outdir", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "well built" in result.output
+    what = json.loads((tmp_path / "map.json").read_text(encoding="utf-8"))["what"]
+    assert "counted" in what
+    regimes, measured, whole = (
+        pd.read_csv(tmp_path / f"{name}.csv") for name in ("regimes", "measured", "map")
+    )
+    assert set(regimes["energy_unit"]) == set(measured["energy_unit"]) == {"macs"}
+    assert regimes["off_chip_bytes"].dtype == np.int64
+    built = regimes[(regimes["scenario"] == "well built") & (regimes["algorithm"] == "ff")]
+    places = whole[whole["rule"] == "ff"].set_index("on_chip_bytes")
+    ratios = built.set_index("on_chip_bytes")["ratio_to_backprop"]
+    assert places["ratio_scratchpad"].dropna().tolist() == ratios.tolist()
+
+
 def test_a_saved_run_has_its_own_layers(run, finished_run):
     for flag in ("--width", "--depth"):
         result = run(finished_run.path, flag, "2")
@@ -114,7 +133,9 @@ def test_curves_are_ordered_and_measurements_take_their_place():
     for rule in ("ff", "bp"):
         assert (table[f"{rule}-bound"] <= table[rule] * (1 + 1e-9)).all()
     assert (table["ff"] <= table["ff-as-it-runs"] * (1 + 1e-9)).all()
-    measured = pd.DataFrame({"on_chip_bytes": [2**22, 2**24], "bp": [7e-3, 6e-3], "ff": [8e-3] * 2})
+    measured = pd.DataFrame(
+        {"on_chip_bytes": [2**22, 2**24], "energy_bp": [7e-3, 6e-3], "energy_ff": [8e-3] * 2}
+    )
     found = energy_curves.curves(network, profile, measured)
     assert found["bp-as-it-runs"].tolist() == [7e-3, 6e-3]
     assert found["ff-as-it-runs"].tolist() == [8e-3] * 2

@@ -43,7 +43,9 @@ def test_an_energy_by_hand():
     found = as_it_runs.energies(prices, NETWORK, JOUPPI)
     assert found["on_chip_bytes"].tolist() == [2**22]
     # 10 · 0.38 + 20 · 1.31 pJ; 600 bytes at 1.75 √4, 400 at 43.75
-    assert found["bp"].iloc[0] == pytest.approx(1e-12 * (3.8 + 26.2 + 600 * 3.5 + 400 * 43.75))
+    energy = 1e-12 * (3.8 + 26.2 + 600 * 3.5 + 400 * 43.75)
+    assert found["energy_bp"].iloc[0] == pytest.approx(energy)
+    assert found["energy_unit"].tolist() == ["joules"]
 
 
 def test_without_the_inner_buffer_there_is_no_figure():

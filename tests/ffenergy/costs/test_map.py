@@ -130,14 +130,16 @@ def test_measured_ratios_stand_beside_the_closed_forms():
             "on_chip_bytes": [4 * MIB, 16 * MIB],
             "rule": "ff",
             "profile": JOUPPI.name,
-            "ratio_cache": [1.2, 1.2],
+            "ratio_managed": [np.nan, 1.2],
+            "ratio_scratchpad": [1.2, 1.3],
         }
     )
-    table = whole_map.rows(found, [4 * MIB, 16 * MIB], [JOUPPI], ["ff"], measured)
+    table = whole_map.rows(found, [4 * MIB, 16 * MIB], [JOUPPI], ["ff"])
+    table = whole_map.with_measured(table, measured)
     ff = table[table["rule"] == "ff"].set_index(["batch_size", "on_chip_bytes"])
     assert ff.loc[(100, 4 * MIB), "energy_winner"] == "backprop, measured"
     assert ff.loc[(100, 16 * MIB), "energy_winner"] == "rule, proven"
-    assert np.isnan(ff.loc[(10, 4 * MIB), "ratio_cache"])
+    assert np.isnan(ff.loc[(10, 4 * MIB), "ratio_scratchpad"])
     assert "measured" not in ff.loc[(10, 4 * MIB), "energy_winner"]
 
 

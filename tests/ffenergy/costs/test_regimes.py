@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 import pytest
 
 from ffenergy.costs import further, regimes
+from ffenergy.costs import map as whole_map
 from ffenergy.costs.network import Network, network_of
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import measured_kinds, tabulate
@@ -29,11 +28,11 @@ def measured() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def table() -> Iterator[pd.DataFrame]:
+def table() -> pd.DataFrame:
     """Without managed memories, which take most of the time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(further, "MOST_BYTES", 1)
-        yield measured()
+        return measured()
 
 
 def of(table: pd.DataFrame, regime: str, scenario: str) -> pd.DataFrame:
@@ -62,6 +61,24 @@ def test_several_batches_in_flight_win_between_one_layer_and_all(table: pd.DataF
     assert best.loc["ff", "ratio_to_backprop"] < usual.loc["ff", "ratio_to_backprop"]
     for regime in ("no layer fits", "all fit"):
         assert of(table, regime, "well built").loc["ff", "order"] == "step-major"
+
+
+def test_well_built_ratios_decide_in_the_map_what_no_bound_does(table: pd.DataFrame) -> None:
+    network = network_of(SETTINGS)
+    assert network is not None
+    sizes = table["on_chip_bytes"].drop_duplicates().tolist()
+    found = whole_map.rows([network], [*sizes, 2**30], [JOUPPI], ["ff"])
+    known = whole_map.with_measured(found, regimes.ratios(table, network))
+    ours = known[known["rule"] == "ff"].set_index("on_chip_bytes")
+    built = table[(table["scenario"] == "well built") & (table["algorithm"] == "ff")]
+    assert ours.loc[sizes, "ratio_scratchpad"].tolist() == built["ratio_to_backprop"].tolist()
+    assert ours["ratio_managed"].isna().all()
+    before = found[found["rule"] == "ff"].set_index("on_chip_bytes")["energy_winner"]
+    assert "proven" not in before.loc[64 * KIB]
+    ratio = ours.loc[64 * KIB, "ratio_scratchpad"]
+    assert ratio < 0.95  # well built Forward-Forward is cheaper, by more than 5 %
+    assert ours.loc[64 * KIB, "energy_winner"] == "rule, measured"
+    assert ours.loc[2**30, "energy_winner"] == before.loc[2**30]
 
 
 def test_nothing_is_below_the_least(table: pd.DataFrame) -> None:
