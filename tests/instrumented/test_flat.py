@@ -103,7 +103,7 @@ def test_what_numpy_refuses():
     ):
         with pytest.raises(TypeError):
             call()
-    for index in (12, "a", [True] * 12):
+    for index in (12, "a"):
         with pytest.raises(IndexError):
             x.flat[index]
     with pytest.raises(EscapeError):
