@@ -250,37 +250,44 @@ class _Results:
             if isinstance(answer, list):
                 return items
             return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
-        array = answer
+        if type(answer) in (bool, int, float, complex):
+            answer = np.asarray(answer)[()]
         if not isinstance(answer, (np.ndarray, np.generic)):
-            if type(answer) not in (bool, int, float, complex):
-                return answer
-            array = np.asarray(answer)[()]
+            return answer
+        given = self._given(answer)
+        if given is None:
+            return self._shown(answer) if self._rule.views else self._made(answer)
+        was_written = answer is self._aim or self._overwrites
+        if isinstance(given, Traced):
+            if isinstance(answer, np.ndarray) and isinstance(plainly(given), np.generic):
+                return self._booking.view(given, answer)  # it shows the scalar's bytes
+        elif not was_written:
+            return self._made(answer)  # a bare array enters
+        if was_written and not any(answer is made for made in self.found):
+            self.found.append(answer)  # once: one array may be given twice
+        return given
+
+    def _given(self, array: Any) -> Operand | None:
+        """The operand that an answer is: written in place, or handed back as it is."""
+        if isinstance(array, np.generic) and not self._rule.views:
+            return None  # NumPy's True is one object, whoever made it
         known = self.handles.get(id(array))
-        views = self._rule.views
-        if not views and isinstance(array, np.generic):
-            known = None  # NumPy's True is one object, whoever made it
-        given = known[0] if known is not None else None
-        is_scalar = isinstance(plainly(given), np.generic)
-        if isinstance(given, Traced) and is_scalar and isinstance(answer, np.ndarray):
-            return self._booking.view(given, array)  # it shows the scalar's bytes
-        was_written = array is self._aim or self._overwrites
-        if known is not None and not was_written:
-            known = known if isinstance(known[0], Traced) else None  # a bare array enters
-        if known is not None:  # written in place, unless it is an operand handed back as it is
-            is_new = not any(array is made for made in self.found)  # else one array, given twice
-            if is_new and was_written:
-                self.found.append(array)
-            return known[0]
-        if views and id(array) not in self.handles:
-            for operand in self._operands:
-                if np.may_share_memory(array, operand) or isinstance(operand, np.generic):
-                    return self._booking.wrap(
-                        array, self._booking.role(self.handles[id(operand)][0])
-                    )
+        return None if known is None else known[0]
+
+    def _shown(self, array: Any) -> Any:
+        """Trace an array that may be a view of an operand, which gives it its role."""
+        for operand in self._operands:
+            if np.may_share_memory(array, operand) or isinstance(operand, np.generic):
+                (first, *_) = self.handles[id(operand)]
+                return self._booking.wrap(array, self._booking.role(first))
+        return self._made(array)
+
+    def _made(self, array: Any) -> Any:
+        """Trace an array, or a number, that the function made."""
         traced = self._booking.wrap_result(array)
         made = memory_of(traced)
         self.handles[id(made)] = [traced]
-        if made.size or not views:  # an empty copy moves nothing
+        if made.size or not self._rule.views:  # an empty copy moves nothing
             self.found.append(made)
         return traced
 
