@@ -119,8 +119,8 @@ def by_regime(table: pd.DataFrame, network: Network, profile: Profile) -> Table:
         )
     shown = [
         Column("regime", "regime", number=False),
-        Column("size", "MiB"),
         Column("scenario", "scenario", number=False),
+        Column("size", "MiB"),
         Column("order", "FF's order", number=False),
         Column("ff", "FF", unit, prefixed(), family="energy"),
         Column("bp", "BP", unit, prefixed(), family="energy"),
