@@ -291,7 +291,7 @@ def _order_columns(
         "rule": [ours.rule] * len(found),
         "order": [order.order for order in ours.orders],
         "groups": [written(order.groups) for order in ours.orders],
-        "in_flight": [order.in_flight or 1 for order in ours.orders],
+        "in_flight": [order.in_flight for order in ours.orders],
         "bytes_best_order": [order.nbytes for order in ours.orders],
         "bytes_bound": [bound.nbytes for bound in ours.bounds],
         "bound": [bound.name for bound in ours.bounds],

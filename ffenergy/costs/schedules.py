@@ -43,8 +43,9 @@ Groups = tuple[tuple[int, ...], ...]
 class Schedule:
     """A program of ``rule`` that moves ``nbytes`` bytes off the chip a batch.
 
-    order: ``step-major`` (a batch goes through all layers before the next one begins) or
-        ``layer-major`` (``in_flight`` batches go through a group of layers together).
+    order: ``step-major`` (a batch goes through all layers before the next one begins),
+        ``layer-major`` (``in_flight`` batches go through a group of layers together) or
+        ``layer by layer`` (a layer learns to the end before the next one begins).
     groups: numbers of the layers, counted from 1, that a batch passes in one go.
     in_flight: batches between two groups; None where any large number gives ``nbytes``.
     ways: how each group passes a batch (see the module).
@@ -224,7 +225,7 @@ def greedy(layers: Layers, capacity: int, epochs: int = 1) -> Schedule:
         ways.append(way)
         rooms.append(room)
     groups = tuple((k,) for k in range(1, len(ways) + 1))
-    return Schedule(layers.rule, "layer by layer", nbytes, groups, None, tuple(ways), max(rooms))
+    return Schedule(layers.rule, "layer by layer", nbytes, groups, 1, tuple(ways), max(rooms))
 
 
 def _forward_again(layers: Layers, k: int, way: str, room: int, capacity: int) -> int:

@@ -160,7 +160,8 @@ def _products(table: NestTable, step: int) -> list[tuple[int, int, int]]:
 def _is_plain(event: Event) -> bool:
     if event.kind is not Kind.MATMUL or len(event.reads) != 2 or len(event.writes) != 1:
         return False
-    return all(len(access.shape) == 2 for access in (*event.reads, *event.writes))
+    # an empty operand takes no part, and zeros are made without it
+    return all(len(one.shape) == 2 and one.nbytes for one in (*event.reads, *event.writes))
 
 
 def _saved(table: NestTable, operands: tuple[int, int, int], beyond: Ints, capacity: int) -> Ints:

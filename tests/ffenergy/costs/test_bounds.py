@@ -232,6 +232,10 @@ def test_greedy_stages_add_up():
     # recomputed: images in each of four stages; the frozen weights below fit too
     again = schedules.best("ff-greedy", SEED, 64 * MIB)
     assert again.nbytes == 4 * 940_800
+    # Nothing else is the order of a rule whose layers learn in turn: step-major order reads the
+    # images of one stage, 940,800, less than any such program must.
+    for one in (stored, again):
+        assert schedules.best_order(one.rule, SEED, 64 * MIB) == one
 
 
 def test_what_has_no_closed_form_is_refused():

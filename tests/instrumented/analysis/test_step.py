@@ -125,6 +125,22 @@ def test_hand_worked_distances_levels_and_live_memory():
     assert live.alive["bytes"].tolist() == [16, 16, 16]
 
 
+def test_what_dead_values_pushed_down_is_near_again():
+    # x of 16 bytes is read on top; t lies over it (32), is read at 16 and dies; s of 4 takes its
+    # place, so x is read at 20 and s at 4. A memory of 20 bytes that holds t has 4 of x: 12 miss.
+    trace = Trace(record=True)
+    x = trace.array(np.ones(4, f32), role="weight")
+    for _ in range(3):
+        with trace.step("s"):
+            t = x * 2
+            x *= t.sum()
+    assert analyse(trace).misses([19, 20]).tolist() == [16, 0]
+    assert analyse_live(trace).peak_bytes == 16 + 16 + 4
+    managed = analyse(trace, grain="tile", memory="managed", capacities=[20])
+    assert managed.least is not None
+    assert managed.least["bytes_read"].tolist() == [12]
+
+
 def test_fused_scope_reads_outside_once_and_writes_survivors():
     trace = Trace(strict=True, record=True)
     x = trace.array(np.ones((4, 2), f32), role="activation")

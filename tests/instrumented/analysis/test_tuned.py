@@ -140,6 +140,15 @@ def test_what_is_no_product_is_not_tuned():
     assert analyse_tuned(step(work), capacities=[4096]).empty
 
 
+def test_a_product_of_nothing_is_not_tuned():
+    def work(x, w, h):
+        np.matmul(x[:, :0], w[:0], out=h)  # 48×0 times 0×80: zeros, 4 · 48 · 80 bytes written
+
+    trace = step(work)
+    assert analyse(trace, grain="tile").traffic["bytes_written"].tolist() == [4 * 48 * 80]
+    assert analyse_tuned(trace, capacities=[4096]).empty
+
+
 @pytest.mark.parametrize("capacity", [2**12, 2**13, 2**14, 2**15, 2**17])
 def test_a_product_moves_what_its_own_tiling_says_or_what_one_order_does(capacity):
     def work(x, w, h):
