@@ -280,7 +280,12 @@ class Scenarios:
 
 
 def order_of(algorithm: str, settings: Settings) -> tuple[str, int, str]:
-    """Order, batches in flight and groups of a rule's training steps, as tables name them."""
+    """Order, batches in flight and groups of a rule's training steps, as tables name them.
+
+    Of a rule that is not here none is known.
+    """
+    if algorithm not in registry.rules():
+        return "", 1, ""
     local = registry.find(algorithm).local
     shape = shapes().get(algorithm)
     if shape is not None and shape.greedy:
