@@ -151,6 +151,23 @@ def test_an_installed_rule_is_compared_priced_and_on_the_page(
     assert "began with rule my-rule, my_rule:MyRule of somebody-else 1.0, w" in without.stderr
 
 
+def test_a_rule_by_reference_is_on_the_map_and_in_its_own_order(
+    module: Path, tmp_path: Path
+) -> None:
+    text = (module / "my_rule.py").read_text(encoding="utf-8")
+    text += "\nfrom ffenergy.rules import Shape\n"
+    text += "MyRule.local, MyRule.shapes = True, {'': Shape(rows=1, images=1)}\n"
+    (tmp_path / "my_rule.py").write_text(text, encoding="utf-8")
+    rule = ["--rule", "my_rule:MyRule"]
+    ffenergy("map", *rule, "--rules", "my-rule", "--width", "8", "--outdir", "map", here=tmp_path)
+    assert set(pd.read_csv(tmp_path / "map" / "map.csv")["rule"]) == {"my-rule", "bp"}
+    asked = ["--order", "layer-major", "--in-flight", "2", "--layer-sizes", "784,8,6"]
+    words = ["--algorithms", "my-rule", *asked, "--outdir", "measured", "-q"]
+    ffenergy("measure", *rule, *words, here=tmp_path)
+    rows = pd.read_csv(tmp_path / "measured" / "scenarios.csv").set_index("scenario")
+    assert rows.loc["as it runs", ["order", "in_flight"]].tolist() == ["step-major", 1]
+
+
 def test_a_rule_by_reference_is_measured_and_unknown_without(
     module: Path, tmp_path: Path, invoke: Callable[..., Result]
 ) -> None:
