@@ -76,7 +76,8 @@ def figures(
         missing = [p.name for p in REFERENCE if f"{p.name}.png" not in drawn]
         if missing:
             click.echo(
-                f"Left out, for RUN lacks weights.npz or examples.npz: {', '.join(missing)}."
+                "Left out, for RUN lacks Forward-Forward, weights.npz or examples.npz: "
+                f"{', '.join(missing)}."
             )
 
 

@@ -16,6 +16,7 @@ from ffenergy.cli.help import Grouped
 from ffenergy.cli.lists import Several
 from ffenergy.cli.progress import warn
 from ffenergy.cli.provenance import versions
+from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.costs import as_it_runs, regimes
 from ffenergy.costs import map as whole_map
 from ffenergy.costs.network import Network, network_of, shapes
@@ -39,6 +40,7 @@ HEADLINE: Final = ("adam", 100)
 
 @click.command("map", cls=Grouped)
 @click.argument("run", required=False, type=NamedFolder())
+@rule_flags
 @click.option(
     "--width", default="1000,2000", show_default=True, help="Units of every hidden layer, a list."
 )

@@ -15,6 +15,7 @@ from ffenergy.cli.flags import NamedFolder, data_flags
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import progress, warn
 from ffenergy.cli.provenance import versions
+from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, TrainingError
 from ffenergy.files.contents import as_csv
@@ -59,6 +60,7 @@ class Source:
 
 @click.command(cls=Grouped)
 @click.argument("runs", nargs=-1, required=True, type=NamedFolder(), metavar="RUN...")
+@rule_flags
 @click.option(
     "--to",
     "tasks",

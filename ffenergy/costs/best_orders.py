@@ -74,7 +74,8 @@ def built(
     The orders are those for ``on_chip_bytes``, the cheapest is that of full batches by
     ``spent_by``. With ``whole_run`` the kinds are all that a run would take, short batches too, and
     their numbers; else full ones, and their numbers stand for one batch. ``known`` has analyses by
-    digest, used and added to. None for a rule that trains no layers.
+    digest, used and added to. None for a rule that trains no layers, and for one in whose steps
+    values decide what moves: none of them is like another.
 
     Raises:
         PricingError: a step that cannot be analysed.
@@ -83,7 +84,8 @@ def built(
         return None
     rehearsals, note = _rehearsals(algorithm, work, on_chip_bytes)
     known = {} if known is None else known
-    _analyse(rehearsals, known, short=False)
+    if not _analyse(rehearsals, known, short=False):
+        return None
     tried = [_priced(one, known, short=False, whole_run=whole_run) for one in rehearsals]
     spent = [spent_by(kinds) for kinds in tried]
     usual = min(
@@ -92,7 +94,8 @@ def built(
     )
     best = spent.index(min(spent))
     if whole_run:
-        _analyse([rehearsals[k] for k in {usual, best}], known, short=True)
+        if not _analyse([rehearsals[k] for k in {usual, best}], known, short=True):
+            return None
         for k in {usual, best}:
             tried[k] += _priced(rehearsals[k], known, short=True, whole_run=True)
     settings = rehearsals[best].work.settings
@@ -171,8 +174,11 @@ def _training(kind: StepKind) -> int:
     return int(kind.trains_layers)
 
 
-def _analyse(rehearsals: Sequence[Rehearsal], known: dict[str, StepCosts], *, short: bool) -> None:
-    """Record the kinds of steps of `_priced`, and analyse those that are not ``known``."""
+def _analyse(rehearsals: Sequence[Rehearsal], known: dict[str, StepCosts], *, short: bool) -> bool:
+    """Record the kinds of steps of `_priced`, and analyse those that are not ``known``.
+
+    Return whether all are known now: where values decide what moves, a recording is another step.
+    """
     new: dict[str, tuple[str, Recording]] = {}
     for rehearsal in rehearsals:
         for one in _layers(rehearsal, short=short):
@@ -182,6 +188,8 @@ def _analyse(rehearsals: Sequence[Rehearsal], known: dict[str, StepCosts], *, sh
     known |= side_by_side(
         partial(reading_costs, accounting=ACCOUNTING, memory=MEMORY), list(new.values())
     )
+    wanted = (one for each in rehearsals for one in _layers(each, short=short))
+    return all(one.signature.digest in known for one in wanted)
 
 
 def _priced(

@@ -27,11 +27,12 @@ from ffenergy.costs.step_kinds import StepKind, What
 from ffenergy.network.arrays import Array
 from ffenergy.rules import registry
 from ffenergy.rules.kit.host import CHUNK, Examples, Host, Which
+from ffenergy.rules.kit.in_steps import check_taken
 from ffenergy.rules.kit.stages import Plan, Stage, Values
 from ffenergy.runs.results import TRAFFIC_COLUMNS
 from ffenergy.settings import Settings
 from ffenergy.training.session import steps_between_looks
-from instrumented import BufferInfo, Event, InstrumentError, Trace
+from instrumented import BufferInfo, Event, Trace
 from instrumented.books.events import Kind
 from instrumented.books.frames import by_role
 from instrumented.books.ledger import Ledger, Signature
@@ -102,7 +103,7 @@ class Rehearsal:
         trace = Trace(strict=True, record=True, computes_up_to=self.computed)
         host = _Stand(self.work, trace, lambda site: steps if site == rehearsed.site else 0)
         host.ends_at, host.values = rehearsed.site, dict(self.values)
-        with suppress(_Over):
+        with registry.answering(self.algorithm), suppress(_Over):
             _perform(self.algorithm, host)
         touched = {a.buffer for event in trace.events for a in (*event.reads, *event.writes)}
         kept = host.kept() if rehearsed.kind.serves_layers else set()
@@ -134,13 +135,15 @@ def rehearse(
 
     Raises:
         SettingsError: an unknown rule.
+        RuleFailedError: a rule of another package raised.
         InstrumentError: a rule whose step is not one step of the trace.
     """
-    with suppress(ArithmeticError, LookupError, ValueError):  # of values that were not computed
-        found = _rehearsed(algorithm, work, steps, COMPUTED)
-        if not _values_decide(found):
-            return found
-    return _rehearsed(algorithm, work, steps, None)
+    with registry.answering(algorithm):
+        with suppress(ArithmeticError, LookupError, ValueError):  # of values not computed
+            found = _rehearsed(algorithm, work, steps, COMPUTED)
+            if not _values_decide(found):
+                return found
+        return _rehearsed(algorithm, work, steps, None)
 
 
 def _values_decide(found: Rehearsal) -> bool:
@@ -309,11 +312,7 @@ class _Site:
         numbers = books.ledger.step_signatures[self.before :]
         if not numbers and self.kind.what is not What.TRAIN:
             return  # it moved nothing that anybody counts
-        if len(numbers) != self.pace:
-            raise InstrumentError(
-                f"stage {self.kind.stage}: {self.pace} steps were {len(numbers)} steps of the "
-                "trace; open `with trace.step(name):` once in each"
-            )
+        check_taken(self.kind.stage, self.pace, len(numbers))
         signature = books.signatures[numbers[-1]]
         named = replace(self.kind, name=signature.name)
         self.stand.taken.append(Rehearsed(named, self.steps, self.number, signature))

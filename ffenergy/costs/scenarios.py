@@ -192,12 +192,20 @@ class Scenarios:
             "off_chip_bytes": off_chip(prices, algorithm, self.profile),
         }
         return {
-            **self._keys(algorithm, scenario, best.settings if best else self.work.settings),
+            **self._keys(algorithm, scenario, best.settings if best else self._as_taken(algorithm)),
             **costs,
             **{name: None if n is None else round(n) for name, n in counts.items()},
             "peak_live_bytes": totals.peak_live(algorithm, accounting),
             "note": best.note if best else "",
         }
+
+    def _as_taken(self, algorithm: str) -> Settings:
+        """The settings, in the order of its own if a rule takes one batch at a time in any."""
+        settings = self.work.settings
+        trained = [k for k in self.kinds if k.algorithm == algorithm and k.kind.trains_layers]
+        if trained and all(k.kind.samples <= settings.batch_size for k in trained):
+            return settings.replace(order=STEP_MAJOR, in_flight=1, layer_groups="")
+        return settings
 
     def _keys(self, algorithm: str, scenario: str, settings: Settings) -> dict[str, Any]:
         reading, memory = SCENARIOS[scenario]
@@ -280,7 +288,12 @@ class Scenarios:
 
 
 def order_of(algorithm: str, settings: Settings) -> tuple[str, int, str]:
-    """Order, batches in flight and groups of a rule's training steps, as tables name them."""
+    """Order, batches in flight and groups of a rule's training steps, as tables name them.
+
+    Of a rule that is not here none is known.
+    """
+    if algorithm not in registry.rules():
+        return "", 1, ""
     local = registry.find(algorithm).local
     shape = shapes().get(algorithm)
     if shape is not None and shape.greedy:

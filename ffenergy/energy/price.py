@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -23,7 +24,7 @@ BYTES: Final = ["bytes_read", "bytes_written"]
 
 def price(
     trace: Recorded,
-    profile: str | Profile,
+    profile: str | Path | Profile,
     *,
     grain: str = "tile",
     fused: bool = False,
@@ -51,7 +52,7 @@ def price(
         PricingError: the profile does not price a type that the trace computes in.
         InstrumentError: the trace kept no events, or one or two steps.
     """
-    chosen = load_profile(profile) if isinstance(profile, str) else profile
+    chosen = profile if isinstance(profile, Profile) else load_profile(profile)
     found = analyse(trace, grain=grain, fused=fused, step=step)
     events = [event for event in trace.events if event.step == found.step]
     energy = chosen.column("movement").replace("_movement", "")

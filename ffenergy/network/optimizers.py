@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from ffenergy.errors import SettingsError
 from ffenergy.network.arrays import Array, Tracer
 
 STATES: Final = {"adam": 2, "adamw": 2, "momentum": 1, "sgd": 0}
@@ -27,7 +28,12 @@ def learning_rate(schedule: str, rate: float, step: int, steps: int) -> float:
     ``constant``; ``linear_second_half``: constant, then linearly towards 0 over the second half
     (Hinton's released code); ``linear``: linearly towards 0 from the start. The step after the
     last would have rate 0.
+
+    Raises:
+        SettingsError: another schedule.
     """
+    if schedule not in SCHEDULES:
+        raise SettingsError(f"schedule is {schedule!r}; choose one of {', '.join(SCHEDULES)}")
     remaining = (steps - step) / steps
     return rate * {"constant": 1.0, "linear_second_half": min(1.0, 2 * remaining)}.get(
         schedule, remaining

@@ -198,7 +198,7 @@ def normalisation(book: Book) -> Section:
         return Section(name, title, missing="No counted algorithm of this run normalises layers.")
     names = ["algorithm", "layer", "accounting", "bytes_read", "bytes_written"]
     names += ["share_of_total_bytes"]
-    if book.totals:
+    if "share_of_total_energy" in frame:
         names += [f"energy_{book.unit}", "share_of_layer_energy", "share_of_total_energy"]
     lead = (
         "Eager, every operation of the normalisation streams the layer through memory; fused, the "

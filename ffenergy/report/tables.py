@@ -164,7 +164,7 @@ def normalize(run: Run, totals: RunTotals | None) -> pd.DataFrame:
     """
     eager = counted_normalize(run)
     eager.insert(2, "accounting", "eager")
-    if totals is None or eager.empty:
+    if totals is None or not set(eager["algorithm"]) & set(totals.by_place["algorithm"]):
         return eager
     rows = []
     for row, accounting, places in _by_accounting(eager, totals):

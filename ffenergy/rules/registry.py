@@ -12,11 +12,13 @@ import importlib.metadata
 import pkgutil
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from ffenergy.errors import SettingsError
+from ffenergy.errors import FfenergyError, SettingsError
 from ffenergy.rules.kit.stages import Rule
 
 GROUP: Final = "ffenergy.rules"
@@ -26,6 +28,8 @@ HOME: Final = "ffenergy.rules"
 FORWARD_FORWARD, BACKPROP = HEADLINE = ("ff", "bp")
 """Whom a report's headline compares, rule and baseline; nothing else knows rules by name."""
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+OURS: Final = ("ffenergy", "instrumented", "numpy")
+"""Packages in which a stranger's rule does not go wrong by itself."""
 COLOUR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
 
 Kind = TypeVar("Kind", bound=type[Rule])
@@ -33,6 +37,10 @@ Kind = TypeVar("Kind", bound=type[Rule])
 
 class RuleError(SettingsError):
     """A rule that cannot be registered or found; one line says which and what to do."""
+
+
+class RuleFailedError(FfenergyError):
+    """A rule of another package raised at work; one line says which, where, and what."""
 
 
 _registered: dict[str, type[Rule]] = {}
@@ -142,6 +150,36 @@ def origins(names: Iterable[str]) -> dict[str, str]:
         if kind is not None and not is_own(kind):
             package = _packages.get(name)
             found[name] = f"{reference(kind)} of {package}" if package else reference(kind)
+    return found
+
+
+@contextmanager
+def answering(name: str) -> Iterator[None]:
+    """Let the rule ``name`` work; what one of another package raises becomes one line.
+
+    What a rule of this package raises is left as it is, and so are failures of the machine.
+
+    Raises:
+        RuleFailedError: the line, with the innermost place that is not ours, NumPy's or Python's.
+    """
+    try:
+        yield
+    except (FfenergyError, MemoryError, OSError):
+        raise
+    except Exception as error:  # a stranger's rule may raise anything
+        if is_own(find(name)):
+            raise
+        what = f"{type(error).__name__}: {error}"
+        raise RuleFailedError(f"rule {name}{_theirs(error)}: {what}") from error
+
+
+def _theirs(error: Exception) -> str:
+    """Where a stranger's code raised, `` (file.py, line 7)``; empty if none of it was at work."""
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if package not in OURS and package not in sys.stdlib_module_names:
+            found = f" ({Path(frame.f_code.co_filename).name}, line {line})"
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ffenergy.network.arrays import Tracer
 from ffenergy.rules import registry
+from ffenergy.rules.kit.in_steps import check_inside
 from ffenergy.rules.kit.stages import HEAD, Plan, Rule
 from ffenergy.runs.results import AlgorithmResult
 from ffenergy.settings import Settings
@@ -50,21 +51,23 @@ def train(
     Raises:
         SettingsError: unknown algorithm, or settings that do not fit the data.
         OutputError: a checkpoint cannot be written; the one before it is still there.
+        RuleFailedError: a rule of another package raised, or counted something outside of steps.
         Diverged: the loss became NaN or infinite; carries the partial result.
         Interrupted: Ctrl-C; carries the partial result.
     """
     kind = registry.find(algorithm)
     trace: Tracer = Trace(strict=True) if traced else Untraced()
     session = Session(algorithm, settings, data, trace, progress)
-    rule = kind(session)
-    try:
-        with np.errstate(all="ignore"), flushed():  # what matters is reported as Diverged
-            _carry_out(session, rule, after_epoch, checkpoints, watch)
-    except NotFiniteError as error:
-        raise Diverged(str(error), session.result(rule.weights())) from None
-    except KeyboardInterrupt:
-        raise Interrupted(session.result(rule.weights())) from None
-    return session.result(rule.weights())
+    with registry.answering(algorithm):
+        rule = kind(session)
+        try:
+            with np.errstate(all="ignore"), flushed():  # what matters is reported as Diverged
+                _carry_out(session, rule, after_epoch, checkpoints, watch)
+        except NotFiniteError as error:
+            raise Diverged(str(error), session.result(rule.weights())) from None
+        except KeyboardInterrupt:
+            raise Interrupted(session.result(rule.weights())) from None
+        return session.result(rule.weights())
 
 
 def _carry_out(
@@ -100,3 +103,4 @@ def _carry_out(
 
         session.carry_out(plan, stage, after, done=done)
     rule.finish()
+    check_inside(session.trace)

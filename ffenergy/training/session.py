@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from ffenergy.data.dataset import held_out
+from ffenergy.errors import FfenergyError
 from ffenergy.network.arrays import Array, Tracer
 from ffenergy.network.optimizers import learning_rate
 from ffenergy.rules.kit.host import Examples, Host
+from ffenergy.rules.kit.in_steps import check_inside, one_step
 from ffenergy.rules.kit.stages import HEAD, Plan, Stage, Values
 from ffenergy.runs.results import AlgorithmResult, signature_table, totals, traffic_table
 from ffenergy.settings import Settings
@@ -126,6 +128,7 @@ class Session(Host):
             if stage.close:
                 stage.close()
             values = stage.assess(found)
+            check_inside(self.trace)
             row = {"stage": plan.name, "epoch": epoch + 1, **values, **totals(self.trace)}
             self.history.append(row | {"wall_seconds": self.elapsed})
             after(epoch + 1)
@@ -143,7 +146,8 @@ class Session(Host):
         seen = reported = 0
         for number in range(per_epoch):
             index = order[seen : seen + stage.rows]
-            stage.take(index, rates[number * stage.in_flight :][: stage.in_flight])
+            with one_step(self.trace, plan.name):
+                stage.take(index, rates[number * stage.in_flight :][: stage.in_flight])
             self._count(plan, stage, index)
             seen += index.shape[0]
             if (number + 1) % every and number + 1 < per_epoch:
@@ -191,6 +195,11 @@ class Session(Host):
         )
 
     def _check(self, sums: Values, stage: str, epoch: int, number: int) -> None:
+        if "loss" not in sums:
+            raise FfenergyError(
+                f"{self.algorithm}: stage {stage} reads {', '.join(sums) or 'nothing'}, no loss; "
+                "let its read return one, summed over all cases"
+            )
         for key, value in sums.items():
             if not math.isfinite(value):
                 raise NotFiniteError(

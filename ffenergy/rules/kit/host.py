@@ -34,7 +34,7 @@ class Examples:
         cls, trace: Tracer, which: Which, images: np.ndarray, labels: np.ndarray, dtype: str
     ) -> Examples:
         """Convert uint8 ``images`` (n, height, width) and ``labels`` (n,), once and uncounted."""
-        pixels = images.reshape(len(images), -1).astype(dtype)
+        pixels = images.reshape(len(images), math.prod(images.shape[1:])).astype(dtype)
         pixels /= 255
         return cls(trace, which, pixels, labels.astype(np.int64))
 

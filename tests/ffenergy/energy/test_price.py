@@ -57,6 +57,16 @@ def test_every_profile_prices_it(name):
     assert table["bytes_read"].sum() >= 48
 
 
+def test_a_profile_is_a_name_a_path_or_a_profile(tmp_path):
+    chip = tmp_path / "chip.toml"
+    chip.write_text(
+        '[sources]\nmine = "mine"\n[profiles.chip]\nbased_on = "dally-wire"\ntitle = "chip"\n'
+    )
+    tables = [price(recorded(3), one) for one in (chip, str(chip), load_profile(chip))]
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])
+
+
 def test_what_cannot_be_priced_is_said():
     with pytest.raises(ProfileError, match="no-such-chip"):
         price(recorded(3), "no-such-chip")

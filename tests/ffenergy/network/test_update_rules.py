@@ -25,6 +25,11 @@ def test_schedules_over_four_steps(schedule, rates):
     assert [learning_rate(schedule, 1.0, t, 4) for t in range(4)] == rates
 
 
+def test_an_unknown_schedule_is_refused():
+    with pytest.raises(SettingsError, match="schedule is 'lineer'; choose one of constant"):
+        learning_rate("lineer", 1.0, 0, 4)
+
+
 def test_momentum_smooths_the_gradient():
     w, g = np.zeros(1), np.empty(1)
     momentum = make_optimizer("momentum", Untraced(), w, g)

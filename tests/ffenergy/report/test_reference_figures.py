@@ -187,7 +187,7 @@ def test_the_command_draws_them_all_or_says_what_is_missing(invoke: Invoke, run:
     (run / "weights.npz").unlink()
     (run / "examples.npz").unlink()
     done = invoke("figures", run, "--offline", "--outdir", run / "again")
-    assert "Left out, for RUN lacks weights.npz" in done.output
+    assert "Left out, for RUN lacks Forward-Forward, weights.npz" in done.output
     assert "goodness-histograms, receptive-fields, preferred-inputs" in done.output
     assert sorted(p.name for p in (run / "again").glob("*.png")) == ["training-curves.png"]
 

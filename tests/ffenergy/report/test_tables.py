@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pandas as pd
 import pytest
 
-from ffenergy.report import markdown, text
+from ffenergy.costs.run_totals import RunTotals
+from ffenergy.report import markdown, tables, text
 from ffenergy.report.book import Book
 from ffenergy.report.columns import Column
 from ffenergy.report.columns import table as laid_out
@@ -179,6 +181,20 @@ def test_one_untraced_algorithm_reports_without_costs(run: Run) -> None:
     assert "–" in text.everything(Book(alone))
     assert Book(alone).comparison.empty
     assert pd.isna(counted(alone).loc[0, "flops"])
+
+
+def test_a_rule_that_is_not_here_is_told_without_prices(run: Run) -> None:
+    names = {"ff": "somebodys"}
+    lost = replace(
+        run,
+        results={"somebodys": run.results["ff"], "bp": run.results["bp"]},
+        traffic=run.traffic.assign(algorithm=run.traffic["algorithm"].replace(names)),
+        history=run.history.assign(algorithm=run.history["algorithm"].replace(names)),
+    )
+    assert "somebodys" in markdown.page(Book(lost), sections(Book(lost)))
+    of_bp = SimpleNamespace(by_place=pd.DataFrame({"algorithm": ["bp"]}))
+    (found,) = tables.normalize(lost, cast("RunTotals", of_bp)).to_dict("records")
+    assert (found["algorithm"], found["accounting"]) == ("somebodys", "eager")
 
 
 def test_what_was_not_trained_missed_no_target(run: Run) -> None:

@@ -12,18 +12,32 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import Result
 
 from ffenergy.cli.resuming import same_rules
-from ffenergy.errors import SettingsError
-from ffenergy.rules import registry
+from ffenergy.costs import best_orders
+from ffenergy.costs.measuring import random_dataset
+from ffenergy.costs.rehearsal import Workload
+from ffenergy.energy import choose_profiles
+from ffenergy.errors import FfenergyError, SettingsError
+from ffenergy.rules import Values, registry
+from ffenergy.rules.backprop import BackpropRule
 from ffenergy.runs.run import Run
+from ffenergy.settings import Settings
+from ffenergy.training import train
 
 TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorial.md"
+SMALL = Settings.from_preset("quick").replace(
+    layer_sizes="16,8", n_epochs=1, batch_size=10, head_batch_size=10
+)
 TINY = ["--layer-sizes", "784,8", "--n-train", "300", "--n-epochs", "2", "--offline", "-q"]
 SWEEP = """
 preset = "quick"
@@ -137,6 +151,23 @@ def test_an_installed_rule_is_compared_priced_and_on_the_page(
     assert "began with rule my-rule, my_rule:MyRule of somebody-else 1.0, w" in without.stderr
 
 
+def test_a_rule_by_reference_is_on_the_map_and_in_its_own_order(
+    module: Path, tmp_path: Path
+) -> None:
+    text = (module / "my_rule.py").read_text(encoding="utf-8")
+    text += "\nfrom ffenergy.rules import Shape\n"
+    text += "MyRule.local, MyRule.shapes = True, {'': Shape(rows=1, images=1)}\n"
+    (tmp_path / "my_rule.py").write_text(text, encoding="utf-8")
+    rule = ["--rule", "my_rule:MyRule"]
+    ffenergy("map", *rule, "--rules", "my-rule", "--width", "8", "--outdir", "map", here=tmp_path)
+    assert set(pd.read_csv(tmp_path / "map" / "map.csv")["rule"]) == {"my-rule", "bp"}
+    asked = ["--order", "layer-major", "--in-flight", "2", "--layer-sizes", "784,8,6"]
+    words = ["--algorithms", "my-rule", *asked, "--outdir", "measured", "-q"]
+    ffenergy("measure", *rule, *words, here=tmp_path)
+    rows = pd.read_csv(tmp_path / "measured" / "scenarios.csv").set_index("scenario")
+    assert rows.loc["as it runs", ["order", "in_flight"]].tolist() == ["step-major", 1]
+
+
 def test_a_rule_by_reference_is_measured_and_unknown_without(
     module: Path, tmp_path: Path, invoke: Callable[..., Result]
 ) -> None:
@@ -207,3 +238,64 @@ def test_a_broken_package_stops_nobody_who_does_not_ask_for_it(tmp_path: Path) -
     known, refused = done.stdout.splitlines()
     assert known.split()[:2] == ["ff", "ff-greedy"]
     assert "broken cannot be read: no_such:Rule: " in refused
+
+
+def register(monkeypatch: pytest.MonkeyPatch, **methods: Any) -> None:
+    """Register, for one test, backprop as a rule of somebody else's with other methods."""
+    monkeypatch.setattr(registry, "_registered", dict(registry.rules()))
+    kind = type("Guest", (BackpropRule,), {**methods, "__module__": "somebody"})
+    registry.rule("guest", title="guest", colour="#000000")(kind)
+
+
+def count_outside(rule: BackpropRule) -> Values:
+    with rule.network.head.scope["evaluate"]:
+        rule.network.losses[...] = 0
+    return {"loss": 0.0, "train_accuracy": 0.0}
+
+
+def divide(rule: BackpropRule) -> Values:
+    return {"loss": 1 / 0}
+
+
+@pytest.mark.parametrize(
+    ("method", "wrong", "said"),
+    [
+        ("read", divide, r"^rule guest \(test_third_party.py, line \d+\): ZeroDivisionError: "),
+        ("read", lambda rule: {}, "stage network reads nothing, no loss; let"),
+        ("read", count_outside, "store in layer head, phase evaluate was counted outside of all"),
+        (
+            "open",
+            lambda rule: replace(BackpropRule.open(rule), step=lambda index, rate: None),
+            r"^rule guest: InstrumentError: stage network: 1 step took 0 steps of the trace; open",
+        ),
+        (
+            "open",
+            lambda rule: replace(BackpropRule.open(rule), rate=("lineer", 0.1)),
+            "schedule is 'lineer'; choose one of constant, linear_second_half, linear",
+        ),
+    ],
+)
+def test_what_goes_wrong_in_a_rule_is_said_in_one_line(
+    method: str, wrong: Any, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(monkeypatch, **{method: wrong})
+    with pytest.raises(FfenergyError, match=said) as caught:
+        train("guest", SMALL, random_dataset(SMALL, 20))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_rule_whose_values_decide_what_moves_is_not_built_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def step(rule: BackpropRule, index: Any, rate: float) -> None:
+        with rule.host.trace.step("train"), rule.network.gather_scope:
+            pixels = np.take(rule.host.train.images, index, axis=0)
+            np.multiply(pixels[pixels > 0.5], 2)
+
+    register(
+        monkeypatch, open=lambda rule: replace(BackpropRule.open(rule), step=partial(step, rule))
+    )
+    (chosen,) = choose_profiles(["jouppi-7nm-hbm2"])
+    spent_by = best_orders.under(chosen.profile)
+    work = Workload(SMALL, 40, 0)
+    assert best_orders.built("guest", work, 2**20, spent_by, whole_run=False) is None
