@@ -82,7 +82,7 @@ class StepAnalyst:
     def of_run(
         self, algorithm: str, signatures: Sequence[Mapping[str, Any]], say: Say, origin: str = ""
     ) -> Iterator[_Asked]:
-        """Record the steps that a run took; say which of them no rehearsal reproduces.
+        """Record the steps that a run took; none if no rehearsal reproduces some, which are said.
 
         ``origin`` is where the rule came from, if it is not of this package.
         """
@@ -97,18 +97,24 @@ class StepAnalyst:
             )
             return
         rehearsal = rehearse(algorithm, self.work)
+        found: dict[str, _Asked] = {}
         for one in rehearsal.kinds:
             digest = one.signature.digest
-            if digest in taken:
-                steps = int(taken[digest]["steps"])
-                for asked in self._recording(rehearsal, one, steps):
-                    del taken[digest]
-                    yield asked
-        for digest, signature in taken.items():
+            if digest in taken and digest not in found:
+                for asked in self._recording(rehearsal, one, int(taken[digest]["steps"])):
+                    found[digest] = asked
+        missing = [signature for digest, signature in taken.items() if digest not in found]
+        if missing:
+            first, others = missing[0], len(missing) - 1
+            more = f" (and {others} more like them)" if others else ""
             say(
-                f"warning: {algorithm}: no rehearsed step has the digest {digest} of the run's"
-                f" {signature['steps']} steps {signature['name']!r}; the priced tables lack them"
+                f"warning: {algorithm}: no rehearsed step has the digest {first['digest']} of the "
+                f"run's {first['steps']} steps {first['name']!r}{more}; none of its steps has a "
+                "price, since a sum would lack these"
             )
+            self._recorded -= {d for d, asked in found.items() if asked.recording is not None}
+            return
+        yield from found.values()
 
     def of_step(self, algorithm: str) -> Iterator[_Asked]:
         """Record a full training step of hidden layers, or of the head if no layer is trained."""

@@ -224,14 +224,21 @@ def test_the_answer_and_the_tables_are_shown(priced: Priced) -> None:
     assert relative.headings[1].endswith("MAC")
 
 
-def test_a_step_that_no_recording_reproduces_is_said(priced: Priced) -> None:
-    signature: dict[str, Any] = {"name": "train", "digest": "0" * 16, "steps": 7}
+def test_a_run_with_a_step_that_no_recording_reproduces_has_no_price(priced: Priced) -> None:
+    """A sum without it would be taken for the run's; a rule beside it keeps its own."""
+    results = priced.run.results
+    signatures = [{"name": "train", "digest": letter * 16, "steps": 7} for letter in "01"]
     said: list[str] = []
-    results = {"bp": {"signatures": [signature]}}
-    assert run_kinds(results, WORK, said.append) == []
+    results = {
+        "bp": {"signatures": [*results["bp"]["signatures"], *signatures]},
+        "random": results["random"],
+    }
+    kinds = run_kinds(results, WORK, said.append)
+    assert {kind.algorithm for kind in kinds} == {"random"}
+    assert len(kinds) == len(results["random"]["signatures"])
     (line,) = said
     assert "bp: no rehearsed step has the digest 0000000000000000" in line
-    assert "7 steps 'train'" in line
+    assert "7 steps 'train' (and 1 more like them); none of its steps has a price" in line
 
 
 @pytest.mark.slow
