@@ -27,7 +27,7 @@ from ffenergy.costs.step_kinds import StepKind, What
 from ffenergy.network.arrays import Array
 from ffenergy.rules import registry
 from ffenergy.rules.kit.host import CHUNK, Examples, Host, Which
-from ffenergy.rules.kit.in_steps import check_taken
+from ffenergy.rules.kit.in_steps import check_inside, check_taken
 from ffenergy.rules.kit.stages import Plan, Stage, Values
 from ffenergy.runs.results import TRAFFIC_COLUMNS
 from ffenergy.settings import Settings
@@ -136,7 +136,7 @@ def rehearse(
     Raises:
         SettingsError: an unknown rule.
         RuleFailedError: a rule of another package raised.
-        InstrumentError: a rule whose step is not one step of the trace.
+        InstrumentError: a rule whose step is not one step of the trace, or that counts outside.
     """
     with registry.answering(algorithm):
         with suppress(ArithmeticError, LookupError, ValueError):  # of values not computed
@@ -160,6 +160,7 @@ def _rehearsed(
     trace = Trace(strict=True, computes_up_to=computed)
     host = _Stand(work, trace, lambda site: steps(host.sites[site]))
     _perform(algorithm, host)
+    check_inside(trace)
     return Rehearsal(algorithm, work, tuple(_merged(host.taken)), trace, host.values, computed)
 
 

@@ -24,7 +24,7 @@ from click.testing import Result
 
 from ffenergy.cli.resuming import same_rules
 from ffenergy.costs import best_orders
-from ffenergy.costs.measuring import random_dataset
+from ffenergy.costs.measuring import measure, random_dataset
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import FfenergyError, SettingsError
@@ -282,6 +282,14 @@ def test_what_goes_wrong_in_a_rule_is_said_in_one_line(
     with pytest.raises(FfenergyError, match=said) as caught:
         train("guest", SMALL, random_dataset(SMALL, 20))
     assert "\n" not in str(caught.value)
+
+
+def test_a_measurement_leaves_out_nothing_that_a_rule_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    register(monkeypatch, read=count_outside)
+    with pytest.raises(FfenergyError, match="was counted outside of all steps"):
+        measure("guest", SMALL)
 
 
 def test_a_rule_whose_values_decide_what_moves_is_not_built_well(
