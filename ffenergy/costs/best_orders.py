@@ -84,7 +84,8 @@ def built(
         return None
     rehearsals, note = _rehearsals(algorithm, work, on_chip_bytes)
     known = {} if known is None else known
-    if not _analyse(rehearsals, known, short=False):
+    trained = any(_layers(one, short=False) for one in rehearsals)
+    if not (trained and _analyse(rehearsals, known, short=False)):
         return None
     tried = [_priced(one, known, short=False, whole_run=whole_run) for one in rehearsals]
     spent = [spent_by(kinds) for kinds in tried]

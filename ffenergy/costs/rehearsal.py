@@ -239,6 +239,11 @@ class _Stand(Host):
         """Return the buffers that the rule has from the beginning, or made in this stage."""
         return {*range(self._before_stages), *range(self._before_stage, self._met())}
 
+    def _is_read_later(self, array: Array) -> None:
+        """Keep an array alive in a recording beyond its steps; counting takes no heed of that."""
+        if self.ends_at >= 0:
+            self.trace.escape(array)
+
     def _met(self) -> int:
         return len(self.books.buffers) if self.ends_at >= 0 else 0
 
@@ -247,7 +252,7 @@ class _Stand(Host):
         for rows, steps, short in _parts(examples.count, CHUNK):
             with _Site(self, self._what, steps, examples.which, short, rows) as pace:
                 for array in passing if pace else ():
-                    self.trace.escape(array)
+                    self._is_read_later(array)
                 for number in range(pace):
                     yield _rows(number, rows, examples.count)
 
@@ -256,7 +261,7 @@ class _Stand(Host):
         with _Site(self, What.SHUFFLE, 1) as pace:
             for _ in range(pace):
                 order = self.shuffled(stage.shuffle)
-                self.trace.escape(order)  # the steps of the epoch read it
+                self._is_read_later(order)
         if not pace:
             permutation = self.random[stage.shuffle].permutation(self.train.count)
             order = self.trace.array(permutation, role="temporary", name="order")
@@ -266,7 +271,7 @@ class _Stand(Host):
         for rows, steps, short in _parts(self.train.count, stage.rows):
             with _Site(self, What.TRAIN, steps, "train", short, rows) as pace:
                 for array in stage.passing if pace else ():
-                    self.trace.escape(array)
+                    self._is_read_later(array)
                 rates = [RATE] * math.ceil(rows / stage.batch_size)
                 for number in range(pace):
                     stage.take(order[_rows(number, rows, self.train.count)], rates)
