@@ -1,4 +1,4 @@
-"""The builtins of the user's modules: imports of NumPy, and what the marks of the source call."""
+"""What the builtins get: an import that knows who asks, and what the marks of the source call."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pickle import PickleBuffer
 from types import (
     BuiltinFunctionType,
+    FrameType,
     FunctionType,
     MethodDescriptorType,
     MethodType,
@@ -27,7 +28,7 @@ from instrumented.script.callers import named_variables
 from instrumented.script.leaving import array_method
 from instrumented.script.lending import Lending
 from instrumented.script.numpy_functions import Function, Ufunc, itself
-from instrumented.script.numpy_modules import NumpyModules
+from instrumented.script.numpy_modules import STOOD_IN, NumpyModules
 from instrumented.script.own import Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.script_flat import ScriptFlat
@@ -95,12 +96,17 @@ class Borders:
         self._numpy = NumpyModules(trace)
         self._standing_in: dict[Any, Any] = {}
         self._librarys: dict[type, bool] = {}
+        self._plain_import = builtins.__import__
 
-    def builtins(self) -> dict[str, Any]:
-        """Return the builtins of the user's modules."""
+    def __enter__(self) -> None:
+        """Put them up. The marks stay: what the script leaves behind is called as Python ends."""
+        vars(builtins).update(self._marks(), __import__=self._import)
+
+    def __exit__(self, *_: object) -> None:
+        builtins.__import__ = self._plain_import
+
+    def _marks(self) -> dict[str, Any]:
         return {
-            **vars(builtins),
-            "__import__": self._import,
             rewriting.CALLED: self._called,
             rewriting.RETURNED: self._returned,
             rewriting.FOUND: self._found,
@@ -124,8 +130,18 @@ class Borders:
         fromlist: Any = (),
         level: int = 0,
     ) -> Any:
-        module = builtins.__import__(name, globals, locals, fromlist, level)
-        return self._numpy.stand_in(module)
+        module = self._plain_import(name, globals, locals, fromlist, level)
+        if module.__name__ in STOOD_IN and self._is_for_user(globals or {}, sys._getframe(1)):
+            return self._numpy.stand_in(module)
+        return module
+
+    def _is_for_user(self, importing: Any, frame: FrameType | None) -> bool:
+        """Return whether it is the user who imports; code made of text does so for its caller."""
+        file = importing.get("__file__")
+        while file is None and frame is not None:
+            name = frame.f_code.co_filename
+            file, frame = None if name.startswith("<") else name, frame.f_back
+        return file is not None and self._ownership.is_users(file)
 
     # ---- what comes in -----------------------------------------------------------------
 

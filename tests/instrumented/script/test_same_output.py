@@ -44,7 +44,7 @@ def traced(name: str) -> tuple[str, Finished]:
     [
         "borders", "chunker", "classes", "corners", "eqprop", "errors", "files", "flat", "frames",
         "functions", "km", "layouts", "libraries", "lists", "objects", "protocols", "reber",
-        "scalars", "text", "views",
+        "replacing", "scalars", "text", "views",
     ],
 )  # fmt: skip
 def test_output_is_equal(name, monkeypatch):
