@@ -19,6 +19,7 @@ from types import (
     WrapperDescriptorType,
 )
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -95,7 +96,7 @@ class Borders:
         self._ownership = ownership
         self._numpy = NumpyModules(trace)
         self._standing_in: dict[Any, Any] = {}
-        self._librarys: dict[type, bool] = {}
+        self._librarys: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
         self._plain_import = builtins.__import__
 
     def __enter__(self) -> None:

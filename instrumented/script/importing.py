@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
@@ -14,12 +15,21 @@ from instrumented.script.rewriting import ELSEWHERE, rewrite
 
 
 class UserLoader(SourceFileLoader):
-    """Compiles marked source (never from or to a cache)."""
+    """Loads marked code (never from or to a cache).
+
+    Args:
+        fullname: the module's name.
+        path: its file.
+    """
+
+    def __init__(self, fullname: str, path: str) -> None:
+        super().__init__(fullname, path)
+        self._code = compile_marked(self.get_data(path), path)
 
     def get_code(self, fullname: str) -> CodeType:
-        """Return the marked code of a module."""
-        file = self.get_filename(fullname)
-        return compile_marked(self.get_data(file), file)
+        """Return the marked code of the module."""
+        del fullname
+        return self._code
 
 
 class UserFinder(MetaPathFinder):
@@ -41,7 +51,8 @@ class UserFinder(MetaPathFinder):
             return None
         if not self._ownership.is_users(spec.origin):
             return None
-        spec.loader = UserLoader(fullname, spec.origin)
+        with suppress(SyntaxError, ValueError):  # Python's own loader fails, as Python does
+            spec.loader = UserLoader(fullname, spec.origin)
         return spec
 
     def __enter__(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import builtins
+import gc
 import importlib.util
 import runpy
 import sys
@@ -144,7 +146,26 @@ def _run(program: _Program, recorder: Recorder | None) -> Finished:
         stack.enter_context(replaced(sys, "path", [program.first_path, *sys.path[1:]]))
         stack.enter_context(told_as_the_scripts())
         code = _exit_code(_exec, program, main, ownership)
+    atexit.register(id, _Held(main, ownership))  # let go when all that was registered was called
     return Finished(printable(program.name), trace, ownership, code, _started_processes())
+
+
+class _Held:
+    """What the script made, which lives until its own last functions have been called.
+
+    Python then empties the builtins before it collects what modules held; its code needs the marks.
+    """
+
+    def __init__(self, main: ModuleType, ownership: Ownership) -> None:
+        self._main = main
+        self._ownership = ownership
+
+    def __del__(self) -> None:
+        for name, module in list(sys.modules.items()):
+            if self._ownership.is_users(getattr(module, "__file__", None) or "<built-in>"):
+                del sys.modules[name]
+        del self._main
+        gc.collect()
 
 
 def _started_processes() -> bool:

@@ -38,6 +38,7 @@ from instrumented.script.leaving import (
     let_out,
     plainly,
     stripped,
+    wraps_answers,
 )
 from instrumented.script.own import Whose
 from instrumented.script.script_flat import ScriptFlat
@@ -330,7 +331,8 @@ def _side(kind: type) -> OtherSide:
         return OtherSide.IN_CHARGE
     if issubclass(kind, np.ndarray):
         return OtherSide.SUBCLASS
-    return OtherSide.ARRAY_LIKE if becomes_array(kind) else OtherSide.OPERAND
+    is_array_like = becomes_array(kind) and not wraps_answers(kind)
+    return OtherSide.ARRAY_LIKE if is_array_like else OtherSide.OPERAND
 
 
 def _array_operator(
