@@ -8,6 +8,7 @@ import io
 import sys
 import warnings
 from collections.abc import Callable
+from mmap import mmap
 from pickle import PickleBuffer
 from types import (
     BuiltinFunctionType,
@@ -38,7 +39,7 @@ from instrumented.script.tracing import ScriptTrace
 READERS = frozenset(
     """
     array base64 binascii bz2 cmath csv gzip hashlib hmac io json json.encoder lzma marshal math
-    pickle random shelve socket statistics struct wave zipfile zlib
+    multiprocessing.connection pickle random re shelve socket statistics struct wave zipfile zlib
     """.split()
 )
 """Modules whose functions read numbers in ways that no number can notice."""
@@ -67,6 +68,9 @@ TAKE_BYTES = frozenset(
     }
 )
 """Types that look into the memory of what they are made of."""
+
+BUFFERS = frozenset({bytes, bytearray, memoryview, mmap})
+"""Types whose methods and items take the bytes of what has any."""
 
 LOOK_AT_CALLERS = frozenset({sys._getframe, warnings.warn})
 """Functions that count the calls around them: nothing may stand in between."""
@@ -163,9 +167,11 @@ class Borders:
         return index
 
     def _stored(self, value: Any, owner: Any) -> Any:
+        kind = type(owner)
+        if type(value) is ScriptArray and kind in BUFFERS:
+            return self._trace.let_out(value, f"storing into {kind.__name__}")
         if type(value) is not list:
             return value
-        kind = type(owner)
         is_for_library = kind not in ITEMS_OF_ALL and self._is_librarys(kind)
         if is_for_library and any(type(item) is ScriptArray for item in value):
             how = f"storing into {kind.__name__}"
@@ -190,6 +196,10 @@ class Borders:
             known = file is not None and self._ownership.whose(file) is Whose.LIBRARY
             self._librarys[kind] = known
         return known
+
+    def _runs_users(self, kind: type) -> bool:
+        """Return whether calling an object of this type runs Python that no library wrote."""
+        return runs_python(kind) and not self._is_librarys(kind)
 
     def _returned(self, value: Any) -> Any:
         kind = type(value)
@@ -229,14 +239,12 @@ class Borders:
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
             return _method_of_arrays(function)
         elif kind is BuiltinFunctionType:
-            is_traced = isinstance(function.__self__, Traced | Elements)
-            if (
-                is_traced
-                or function in LOOK_AT_CALLERS
-                or _module(function).partition(".")[0] in MOVERS
-            ):
+            owner = function.__self__
+            if isinstance(owner, Traced | Elements) or function in LOOK_AT_CALLERS:
                 return function
-        elif kind.__module__.partition(".")[0] in MOVERS_AND_NUMPY or runs_python(kind):
+            if _module(function).partition(".")[0] in MOVERS and type(owner) not in BUFFERS:
+                return function
+        elif kind.__module__.partition(".")[0] in MOVERS_AND_NUMPY or self._runs_users(kind):
             return function
         return self._reader(function)
 
@@ -279,8 +287,9 @@ class Borders:
         package = _module(function).partition(".")[0]
         if (package, getattr(function, "__name__", "")) in TAKE_VARIABLES:
             return call_with_variables
-        if isinstance(function, type) and function in TAKE_BYTES:  # of arrays in lists too
-            return call_library
+        takes_bytes = isinstance(function, type) and function in TAKE_BYTES
+        if takes_bytes or type(getattr(function, "__self__", None)) in BUFFERS:
+            return call_library  # which reads arrays in lists too
         return call if package in HAND_ON and not self._in_library(function) else call_library
 
     def _formatted(self, value: Any) -> Any:

@@ -31,14 +31,13 @@ from instrumented.script.leaving import (
     TRACED_KINDS,
     answered,
     array_of,
-    becomes_array,
     defers,
     handed,
     index_of,
+    is_array_like,
     let_out,
     plainly,
     stripped,
-    wraps_answers,
 )
 from instrumented.script.own import Whose
 from instrumented.script.script_flat import ScriptFlat
@@ -331,8 +330,7 @@ def _side(kind: type) -> OtherSide:
         return OtherSide.IN_CHARGE
     if issubclass(kind, np.ndarray):
         return OtherSide.SUBCLASS
-    is_array_like = becomes_array(kind) and not wraps_answers(kind)
-    return OtherSide.ARRAY_LIKE if is_array_like else OtherSide.OPERAND
+    return OtherSide.ARRAY_LIKE if is_array_like(kind) else OtherSide.OPERAND
 
 
 def _array_operator(
