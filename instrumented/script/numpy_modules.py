@@ -153,11 +153,16 @@ class _StandIn(ModuleType):
         return repr(self.__dict__["_real"])
 
     def __reduce__(self) -> Any:
-        return importlib.import_module, (self.__name__,)
+        return _imported(self)
 
 
 _StandIn.__name__ = _StandIn.__qualname__ = "module"  # as printing its type names it
 _StandIn.__module__ = "builtins"
+
+
+def _imported(module: ModuleType) -> Any:
+    """Return how a module is pickled: NumPy's own, wherever it arrives."""
+    return importlib.import_module, (module.__name__,)
 
 
 def _watched(stand_in: _StandIn) -> type[ModuleType]:
@@ -171,8 +176,8 @@ def _watched(stand_in: _StandIn) -> type[ModuleType]:
         ModuleType.__delattr__(module, name)
         vars(stand_in).pop(name, None)
 
-    members = {"__setattr__": put, "__delattr__": take, "__module__": "builtins"}
-    return type("module", (ModuleType,), members)
+    members = {"__setattr__": put, "__delattr__": take, "__reduce__": _imported}
+    return type("module", (ModuleType,), {**members, "__module__": "builtins"})
 
 
 GRIDS = frozenset("mgrid ogrid r_ c_".split())
