@@ -1,4 +1,4 @@
-"""The builtins of the user's modules: imports of NumPy, and what the marks of the source call."""
+"""What the builtins get: an import that knows who asks, and what the marks of the source call."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import io
 import sys
 import warnings
 from collections.abc import Callable
+from mmap import mmap
 from pickle import PickleBuffer
 from types import (
     BuiltinFunctionType,
+    FrameType,
     FunctionType,
     MethodDescriptorType,
     MethodType,
@@ -18,6 +20,7 @@ from types import (
     WrapperDescriptorType,
 )
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -27,7 +30,7 @@ from instrumented.script.callers import named_variables
 from instrumented.script.leaving import array_method
 from instrumented.script.lending import Lending
 from instrumented.script.numpy_functions import Function, Ufunc, itself
-from instrumented.script.numpy_modules import NumpyModules
+from instrumented.script.numpy_modules import STOOD_IN, NumpyModules
 from instrumented.script.own import Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.script_flat import ScriptFlat
@@ -36,7 +39,7 @@ from instrumented.script.tracing import ScriptTrace
 READERS = frozenset(
     """
     array base64 binascii bz2 cmath csv gzip hashlib hmac io json json.encoder lzma marshal math
-    pickle random shelve socket statistics struct wave zipfile zlib
+    multiprocessing.connection pickle random re shelve socket statistics struct wave zipfile zlib
     """.split()
 )
 """Modules whose functions read numbers in ways that no number can notice."""
@@ -66,6 +69,9 @@ TAKE_BYTES = frozenset(
 )
 """Types that look into the memory of what they are made of."""
 
+BUFFERS = frozenset({bytes, bytearray, memoryview, mmap})
+"""Types whose methods and items take the bytes of what has any."""
+
 LOOK_AT_CALLERS = frozenset({sys._getframe, warnings.warn})
 """Functions that count the calls around them: nothing may stand in between."""
 
@@ -94,13 +100,18 @@ class Borders:
         self._ownership = ownership
         self._numpy = NumpyModules(trace)
         self._standing_in: dict[Any, Any] = {}
-        self._librarys: dict[type, bool] = {}
+        self._librarys: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
+        self._plain_import = builtins.__import__
 
-    def builtins(self) -> dict[str, Any]:
-        """Return the builtins of the user's modules."""
+    def __enter__(self) -> None:
+        """Put them up. The marks stay: what the script leaves behind is called as Python ends."""
+        vars(builtins).update(self._marks(), __import__=self._import)
+
+    def __exit__(self, *_: object) -> None:
+        builtins.__import__ = self._plain_import
+
+    def _marks(self) -> dict[str, Any]:
         return {
-            **vars(builtins),
-            "__import__": self._import,
             rewriting.CALLED: self._called,
             rewriting.RETURNED: self._returned,
             rewriting.FOUND: self._found,
@@ -124,8 +135,18 @@ class Borders:
         fromlist: Any = (),
         level: int = 0,
     ) -> Any:
-        module = builtins.__import__(name, globals, locals, fromlist, level)
-        return self._numpy.stand_in(module)
+        module = self._plain_import(name, globals, locals, fromlist, level)
+        if module.__name__ in STOOD_IN and self._is_for_user(globals or {}, sys._getframe(1)):
+            return self._numpy.stand_in(module)
+        return module
+
+    def _is_for_user(self, importing: Any, frame: FrameType | None) -> bool:
+        """Return whether it is the user who imports; code made of text does so for its caller."""
+        file = importing.get("__file__")
+        while file is None and frame is not None:
+            name = frame.f_code.co_filename
+            file, frame = None if name.startswith("<") else name, frame.f_back
+        return file is not None and self._ownership.is_users(file)
 
     # ---- what comes in -----------------------------------------------------------------
 
@@ -146,9 +167,11 @@ class Borders:
         return index
 
     def _stored(self, value: Any, owner: Any) -> Any:
+        kind = type(owner)
+        if type(value) is ScriptArray and kind in BUFFERS:
+            return self._trace.let_out(value, f"storing into {kind.__name__}")
         if type(value) is not list:
             return value
-        kind = type(owner)
         is_for_library = kind not in ITEMS_OF_ALL and self._is_librarys(kind)
         if is_for_library and any(type(item) is ScriptArray for item in value):
             how = f"storing into {kind.__name__}"
@@ -173,6 +196,10 @@ class Borders:
             known = file is not None and self._ownership.whose(file) is Whose.LIBRARY
             self._librarys[kind] = known
         return known
+
+    def _runs_users(self, kind: type) -> bool:
+        """Return whether calling an object of this type runs Python that no library wrote."""
+        return runs_python(kind) and not self._is_librarys(kind)
 
     def _returned(self, value: Any) -> Any:
         kind = type(value)
@@ -212,14 +239,12 @@ class Borders:
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
             return _method_of_arrays(function)
         elif kind is BuiltinFunctionType:
-            is_traced = isinstance(function.__self__, Traced | Elements)
-            if (
-                is_traced
-                or function in LOOK_AT_CALLERS
-                or _module(function).partition(".")[0] in MOVERS
-            ):
+            owner = function.__self__
+            if isinstance(owner, Traced | Elements) or function in LOOK_AT_CALLERS:
                 return function
-        elif kind.__module__.partition(".")[0] in MOVERS_AND_NUMPY or runs_python(kind):
+            if _module(function).partition(".")[0] in MOVERS and type(owner) not in BUFFERS:
+                return function
+        elif kind.__module__.partition(".")[0] in MOVERS_AND_NUMPY or self._runs_users(kind):
             return function
         return self._reader(function)
 
@@ -262,8 +287,9 @@ class Borders:
         package = _module(function).partition(".")[0]
         if (package, getattr(function, "__name__", "")) in TAKE_VARIABLES:
             return call_with_variables
-        if isinstance(function, type) and function in TAKE_BYTES:  # of arrays in lists too
-            return call_library
+        takes_bytes = isinstance(function, type) and function in TAKE_BYTES
+        if takes_bytes or type(getattr(function, "__self__", None)) in BUFFERS:
+            return call_library  # which reads arrays in lists too
         return call if package in HAND_ON and not self._in_library(function) else call_library
 
     def _formatted(self, value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
@@ -14,19 +15,21 @@ from instrumented.script.rewriting import ELSEWHERE, rewrite
 
 
 class UserLoader(SourceFileLoader):
-    """Compiles marked source (never from or to a cache) and gives it the borders' builtins."""
+    """Loads marked code (never from or to a cache).
 
-    user_builtins: dict[str, Any]
+    Args:
+        fullname: the module's name.
+        path: its file.
+    """
+
+    def __init__(self, fullname: str, path: str) -> None:
+        super().__init__(fullname, path)
+        self._code = compile_marked(self.get_data(path), path)
 
     def get_code(self, fullname: str) -> CodeType:
-        """Return the marked code of a module."""
-        file = self.get_filename(fullname)
-        return compile_marked(self.get_data(file), file)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run a module under the borders' builtins."""
-        module.__dict__["__builtins__"] = self.user_builtins
-        exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - what a loader does
+        """Return the marked code of the module."""
+        del fullname
+        return self._code
 
 
 class UserFinder(MetaPathFinder):
@@ -34,12 +37,10 @@ class UserFinder(MetaPathFinder):
 
     Args:
         ownership: says which files are the user's.
-        user_builtins: builtins that their modules get.
     """
 
-    def __init__(self, ownership: Ownership, user_builtins: dict[str, Any]) -> None:
+    def __init__(self, ownership: Ownership) -> None:
         self._ownership = ownership
-        self._builtins = user_builtins
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -50,9 +51,8 @@ class UserFinder(MetaPathFinder):
             return None
         if not self._ownership.is_users(spec.origin):
             return None
-        loader = UserLoader(fullname, spec.origin)
-        loader.user_builtins = self._builtins
-        spec.loader = loader
+        with suppress(SyntaxError, ValueError):  # Python's own loader fails, as Python does
+            spec.loader = UserLoader(fullname, spec.origin)
         return spec
 
     def __enter__(self) -> None:

@@ -97,6 +97,16 @@ def becomes_array(kind: type) -> bool:
     )
 
 
+def wraps_answers(kind: type) -> bool:
+    """Return whether NumPy hands what it makes of objects of this type to the type: no array."""
+    return hasattr(kind, "__array_wrap__") or issubclass(kind, np.poly1d)
+
+
+def is_array_like(kind: type) -> bool:
+    """Return whether an object of this type is, to NumPy, the array that it makes of itself."""
+    return becomes_array(kind) and not wraps_answers(kind)
+
+
 def array_of(value: Any, *args: Any, **kwargs: Any) -> Any:
     """Return the array that an object makes of itself: of the user's classes, a traced one."""
     method = type(value).__array__

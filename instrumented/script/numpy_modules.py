@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from instrumented.script.callers import named_variables
-from instrumented.script.numpy_functions import Function, Ufunc
+from instrumented.script.numpy_functions import Function, Ufunc, itself
 from instrumented.script.random_numbers import RandomNumbers
 from instrumented.script.tracing import ScriptTrace
 
@@ -41,6 +41,10 @@ LEFT_ALONE = frozenset(
     """.split()
 )
 """Functions that neither take nor make arrays."""
+
+
+MADE_WHEN_ASKED = frozenset({"__getattr__", "__dir__"})
+"""What makes further members of a module; its stand-in asks the module itself for those."""
 
 
 class NumpyModules:
@@ -110,28 +114,37 @@ class NumpyModules:
 
 
 class _StandIn(ModuleType):
-    """A module whose members are made when they are first asked for."""
+    """A module as the user sees it; what NumPy's own makes when asked, it makes when asked too.
+
+    A name that NumPy lacks (``np.float = float``) is given to NumPy itself, where libraries look.
+    One that it has is replaced for the user alone: what counts goes on with NumPy's own.
+    """
 
     def __init__(self, module: ModuleType, member: Callable[[ModuleType, str], Any]) -> None:
         super().__init__(module.__name__, module.__doc__)
-        self.__dict__.update(
-            {
-                name: getattr(module, name)
-                for name in ("__file__", "__path__", "__spec__", "__version__", "__package__")
-                if hasattr(module, name)
-            }
-        )
-        self.__dict__["_real"] = module
-        self.__dict__["_make"] = member
+        numpys = {name: vars(module)[name] for name in vars(module).keys() - MADE_WHEN_ASKED}
+        made = {name: member(module, name) for name in numpys}
+        self.__dict__.update(made, _real=module, _make=member, _numpys=numpys)
+        ModuleType.__setattr__(module, "__class__", _watched(self))  # whoever watched it before
 
     def __getattr__(self, name: str) -> Any:
-        real, make = self.__dict__["_real"], self.__dict__["_make"]
-        if name == "__all__":
-            return list(real.__all__)
-        made = make(real, name)
-        if not isinstance(made, ModuleType):
-            self.__dict__[name] = made
-        return made
+        return self.__dict__["_make"](self.__dict__["_real"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__dict__["_numpys"]:
+            setattr(self.__dict__["_real"], name, itself(value))
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name not in self.__dict__["_numpys"]:
+            delattr(self.__dict__["_real"], name)
+        self.__dict__.pop(name, None)
+
+    def follow(self, name: str) -> None:
+        """Show what others, such as a test that mocks, put into the module itself."""
+        value = vars(self.__dict__["_real"])[name]
+        is_numpys = isinstance(value, ModuleType) or value is self.__dict__["_numpys"].get(name)
+        self.__dict__[name] = self.__getattr__(name) if is_numpys else value
 
     def __dir__(self) -> list[str]:
         return dir(self.__dict__["_real"])
@@ -140,7 +153,31 @@ class _StandIn(ModuleType):
         return repr(self.__dict__["_real"])
 
     def __reduce__(self) -> Any:
-        return importlib.import_module, (self.__name__,)
+        return _imported(self)
+
+
+_StandIn.__name__ = _StandIn.__qualname__ = "module"  # as printing its type names it
+_StandIn.__module__ = "builtins"
+
+
+def _imported(module: ModuleType) -> Any:
+    """Return how a module is pickled: NumPy's own, wherever it arrives."""
+    return importlib.import_module, (module.__name__,)
+
+
+def _watched(stand_in: _StandIn) -> type[ModuleType]:
+    """Make the class of a module of NumPy's whose stand-in follows what becomes of it."""
+
+    def put(module: ModuleType, name: str, value: Any) -> None:
+        ModuleType.__setattr__(module, name, value)
+        stand_in.follow(name)
+
+    def take(module: ModuleType, name: str) -> None:
+        ModuleType.__delattr__(module, name)
+        vars(stand_in).pop(name, None)
+
+    members = {"__setattr__": put, "__delattr__": take, "__reduce__": _imported}
+    return type("module", (ModuleType,), {**members, "__module__": "builtins"})
 
 
 GRIDS = frozenset("mgrid ogrid r_ c_".split())

@@ -1,8 +1,8 @@
 """The user's source with its borders marked: where values come in from libraries or go out.
 
 Only what the compiler makes of the source changes, never a file. Line numbers stay, so that
-tracebacks show the user's own lines. The names that the marks call live in the builtins of the
-user's modules (:mod:`instrumented.script.borders`).
+tracebacks show the user's own lines. The names that the marks call live in the builtins
+(:mod:`instrumented.script.borders`).
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import builtins
+import gc
 import importlib.util
 import runpy
 import sys
@@ -10,6 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any
@@ -70,7 +74,7 @@ def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None 
     file, folder = str(path.absolute()), path.resolve().parent
 
     def load(main: ModuleType) -> CodeType:
-        _name(main, file, None)
+        _name(main, file, None, SourceFileLoader("__main__", file))
         return compile_marked(Path(file).read_bytes(), file)
 
     program = _Program(path.name, folder, [script, *arguments], str(folder), load)
@@ -88,7 +92,7 @@ def run_module(module: str, arguments: Sequence[str], recorder: Recorder | None 
     def load(main: ModuleType) -> CodeType:
         details: Any = vars(runpy)["_get_module_details"]  # what ``python -m`` looks with
         _, spec, code = details(module, MissingModuleError)
-        _name(main, spec.origin, spec)
+        _name(main, spec.origin, spec, spec.loader)
         sys.argv[0] = spec.origin
         found: CodeType = code
         return found
@@ -118,11 +122,14 @@ def folder_of(module: str, here: str) -> Path:
     return Path(here) if owner is Whose.STANDARD else found.parent
 
 
-def _name(main: ModuleType, file: str, spec: Any) -> None:
+def _name(main: ModuleType, file: str, spec: Any, loader: Any) -> None:
     main.__dict__.update(
-        __file__=file,
-        __spec__=spec,
         __package__=spec and spec.parent,
+        __loader__=loader,
+        __spec__=spec,
+        __annotations__={},
+        __builtins__=builtins,
+        __file__=file,
         __cached__=spec and spec.cached,
     )
 
@@ -130,17 +137,35 @@ def _name(main: ModuleType, file: str, spec: Any) -> None:
 def _run(program: _Program, recorder: Recorder | None) -> Finished:
     ownership = Ownership(program.folder)
     trace = ScriptTrace(Callers(ownership), recorder)
-    user_builtins = Borders(trace, ownership).builtins()
     main = ModuleType("__main__")
-    main.__dict__["__builtins__"] = user_builtins
     with ExitStack() as stack:
-        stack.enter_context(UserFinder(ownership, user_builtins))
+        stack.enter_context(Borders(trace, ownership))
+        stack.enter_context(UserFinder(ownership))
         stack.enter_context(_Replaced(sys.modules, "__main__", main))
         stack.enter_context(replaced(sys, "argv", program.argv))
         stack.enter_context(replaced(sys, "path", [program.first_path, *sys.path[1:]]))
         stack.enter_context(told_as_the_scripts())
         code = _exit_code(_exec, program, main, ownership)
+    atexit.register(id, _Held(main, ownership))  # let go when all that was registered was called
     return Finished(printable(program.name), trace, ownership, code, _started_processes())
+
+
+class _Held:
+    """What the script made, which lives until its own last functions have been called.
+
+    Python then empties the builtins before it collects what modules held; its code needs the marks.
+    """
+
+    def __init__(self, main: ModuleType, ownership: Ownership) -> None:
+        self._main = main
+        self._ownership = ownership
+
+    def __del__(self) -> None:
+        for name, module in list(sys.modules.items()):
+            if self._ownership.is_users(getattr(module, "__file__", None) or "<built-in>"):
+                del sys.modules[name]
+        del self._main
+        gc.collect()
 
 
 def _started_processes() -> bool:

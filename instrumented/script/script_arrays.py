@@ -31,10 +31,10 @@ from instrumented.script.leaving import (
     TRACED_KINDS,
     answered,
     array_of,
-    becomes_array,
     defers,
     handed,
     index_of,
+    is_array_like,
     let_out,
     plainly,
     stripped,
@@ -330,7 +330,7 @@ def _side(kind: type) -> OtherSide:
         return OtherSide.IN_CHARGE
     if issubclass(kind, np.ndarray):
         return OtherSide.SUBCLASS
-    return OtherSide.ARRAY_LIKE if becomes_array(kind) else OtherSide.OPERAND
+    return OtherSide.ARRAY_LIKE if is_array_like(kind) else OtherSide.OPERAND
 
 
 def _array_operator(

@@ -25,6 +25,7 @@ from instrumented.script.leaving import (
     answered,
     array_of,
     becomes_array,
+    wraps_answers,
 )
 from instrumented.script.script_arrays import ScriptArray, again, counted_ufunc, owned
 from instrumented.script.script_booking import ScriptBooking
@@ -302,14 +303,12 @@ def _enters(kind: type) -> bool:
     """Return whether values of a type are brought in before NumPy gets them."""
     if kind is np.ndarray or kind is deque:
         return True
-    return _is_asked(kind)
+    return _is_asked(kind) and not wraps_answers(kind)
 
 
 @functools.cache
 def _is_asked(kind: type) -> bool:
     """Return whether NumPy asks objects of a type for an array by a method written in Python."""
-    if issubclass(kind, np.poly1d):  # which functions of polynomials answer with another one
-        return False
     return becomes_array(kind) and isinstance(getattr(kind, "__array__", None), FunctionType)
 
 

@@ -44,7 +44,7 @@ def traced(name: str) -> tuple[str, Finished]:
     [
         "borders", "chunker", "classes", "corners", "eqprop", "errors", "files", "flat", "frames",
         "functions", "km", "layouts", "libraries", "lists", "objects", "protocols", "reber",
-        "scalars", "text", "views",
+        "replacing", "scalars", "text", "views",
     ],
 )  # fmt: skip
 def test_output_is_equal(name, monkeypatch):
@@ -107,6 +107,26 @@ def test_an_error_shows_the_scripts_own_lines(script):
     found = in_a_process("-m", "instrumented", "run", script)
     assert (found.stdout, found.returncode) == (expected.stdout, 1)
     assert found.stderr.startswith(expected.stderr)
+
+
+def test_a_module_that_does_not_compile_fails_as_python_has_it(tmp_path):
+    (tmp_path / "broken.py").write_text("def f():\n    x = 1\n      y = 2\n")
+    script = tmp_path / "script.py"
+    script.write_text("import numpy as np\nprint(np.ones(2))\nimport broken\n")
+    expected = in_a_process(str(script))
+    found = in_a_process("-m", "instrumented", "run", str(script))
+    assert "IndentationError" in expected.stderr
+    assert "ast.py" not in expected.stderr
+    assert (found.stdout, found.returncode) == (expected.stdout, 1)
+    assert found.stderr.startswith(expected.stderr)
+
+
+def test_what_is_called_as_python_ends_does_as_ever():
+    expected = in_a_process("ending.py")
+    found = in_a_process("-m", "instrumented", "run", "ending.py")
+    assert expected.stdout == "end of the script\nregistered 2.0\nfinalized 3.0\n"
+    assert (found.stdout, found.returncode) == (expected.stdout, 0)
+    assert "Exception" not in found.stderr
 
 
 def test_an_error_in_a_thread_shows_the_scripts_own_lines_and_pools_end():

@@ -1,5 +1,5 @@
 """Pickling, saving, csv, json, loadtxt, relative files, buffers."""
-import csv, io, json, os, pickle, struct, sys, hashlib, math, statistics, copy, collections
+import csv, io, json, multiprocessing, os, pickle, struct, sys, hashlib, math, statistics, copy, collections, re
 from pathlib import Path
 import numpy as np
 
@@ -54,3 +54,12 @@ sys.stdout.write(str(data.shape) + "\n")
 for f in ("out.npy", "out.npz", "out.txt", "out.pkl", "raw.bin"):
     print(f, hashlib.md5(Path(f).read_bytes()).hexdigest() if f != "out.npz" else "", end=" ")
     os.remove(f)
+
+letters = np.arange(65, 73, dtype=np.uint8)
+window = memoryview(bytearray(8))
+window[:] = letters
+print(bytes(window), b"".join([letters, letters[:2]]), b"xABC".replace(letters[:2], b"-"), re.findall(b"[B-D]", letters))
+sender, receiver = multiprocessing.Pipe()
+sender.send_bytes(letters)
+print(receiver.recv_bytes())
+sender.close(); receiver.close()
