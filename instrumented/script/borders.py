@@ -183,7 +183,10 @@ class Borders:
         code = getattr(function, "__code__", None)
         if code is None or str(function.__module__).partition(".")[0] in MOVERS:
             return False
-        return self._ownership.whose(code.co_filename) is Whose.LIBRARY
+        whose = self._ownership.whose(code.co_filename)
+        if whose is Whose.STANDARD and hasattr(function, "__wrapped__"):  # by contextlib, say
+            return self._in_library(function.__wrapped__)
+        return whose is Whose.LIBRARY
 
     def _is_librarys(self, kind: type) -> bool:
         """Return whether a class was written by somebody else than the user or Python."""
