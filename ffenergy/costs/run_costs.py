@@ -181,7 +181,7 @@ def run_kinds(
         results: per algorithm a row with its ``signatures`` (as in run.json); those without are
             left out.
         work: the settings of the run and its numbers of images.
-        say: takes one line per step kind that cannot be reproduced.
+        say: takes one line per rule that has steps which cannot be reproduced.
         analysed: analyses by digest, used and added to; runs that share one analyse a step that
             they have in common once. All of them are priced in one memory.
         origins: where rules that are not of this package came from.
