@@ -8,7 +8,6 @@ dead stays where it was born, in the first level (docs/metric.md). Reads and wri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -41,9 +40,10 @@ def serve(
     Raises:
         InstrumentError: capacities that are no bytes or do not rise, or a wrong number of names.
     """
-    strange = [size for size in capacities if not isinstance(size, Integral)]
-    if strange:
-        raise InstrumentError(f"level capacity {strange[0]!r}; give whole numbers of bytes")
+    given: Sequence[object] = capacities
+    for size in given:
+        if not isinstance(size, int | np.integer):
+            raise InstrumentError(f"level capacity {size!r}; give whole numbers of bytes")
     sizes = [0, *capacities]
     if any(small >= large for small, large in zip(sizes, capacities, strict=False)):
         raise InstrumentError(
