@@ -10,7 +10,7 @@ import pandas as pd
 
 from instrumented.array import TracedArray
 from instrumented.books import frames
-from instrumented.books.booking import Booking, check_plain, check_role
+from instrumented.books.booking import Booking, check_name, check_plain, check_role
 from instrumented.books.counters import NO_TRAFFIC, NO_WORK, Traffic, Work
 from instrumented.books.escapes import Line, calling_line
 from instrumented.books.events import BufferInfo, Event
@@ -160,16 +160,21 @@ class Trace:
         self, *, layer: str | None = None, phase: str | None = None, makes: str | None = None
     ) -> Scope:
         """Return a context that names layer, phase and role of results; see :class:`Scope`."""
+        for what, name in (("a layer", layer), ("a phase", phase)):
+            if name is not None:
+                check_name(what, name)
         if makes is not None:
             check_role(makes)
         return Scope(self._booking, layer, phase, makes)
 
     def step(self, name: str) -> Step:
         """Return a context for one training step; steps do not nest."""
+        check_name("a step", name)
         return Step(self._booking, name)
 
     def fuse(self, name: str) -> Fusion:
         """Return a context for operations that one fused kernel would do."""
+        check_name("a fusion scope", name)
         return Fusion(self._booking, name)
 
     # ---- results -----------------------------------------------------------------------

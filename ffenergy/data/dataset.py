@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ffenergy.errors import SettingsError
+from ffenergy.errors import DataError, SettingsError
 
 Bytes = NDArray[np.uint8]
 
@@ -19,6 +19,8 @@ class Dataset:
     `source` is one line for the report. `is_sample` marks the small embedded sample, whose
     accuracies do not compare with published ones. `n_validation` counts training images that
     stand in for the test images; see `held_out`.
+
+    Raises DataError where images have no labels, or labels are none.
     """
 
     name: str
@@ -31,8 +33,18 @@ class Dataset:
     n_validation: int = 0
 
     def __post_init__(self) -> None:
-        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
-            array.flags.writeable = False
+        for part, images, labels in (
+            ("training", self.train_images, self.train_labels),
+            ("test", self.test_images, self.test_labels),
+        ):
+            if labels.shape != images.shape[:1]:
+                shape = "x".join(map(str, labels.shape))
+                raise DataError(
+                    f"{self.name}: {shape} {part} labels for {len(images)} images; give one each"
+                )
+            if not np.isin(labels, range(10)).all():
+                raise DataError(f"{self.name}: a {part} label is none; use whole numbers, 0 to 9")
+            images.flags.writeable = labels.flags.writeable = False
 
 
 def held_out(data: Dataset, count: int) -> Dataset:

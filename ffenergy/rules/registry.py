@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from ffenergy.errors import FfenergyError, SettingsError
-from ffenergy.rules.kit.stages import Rule
+from ffenergy.rules.kit.stages import Rule, Shape
 
 GROUP: Final = "ffenergy.rules"
 """The entry point group; an entry is ``name = "module:Class"``, or a module that has several."""
@@ -63,7 +63,7 @@ def rule(
         order: rules are listed by it, then by name.
 
     Raises:
-        RuleError: a name or colour that is none, or a name that another rule has.
+        RuleError: a name, colour or closed form that is none, or a name that another rule has.
     """
     if not NAME.fullmatch(name):
         raise RuleError(f"rule name {name!r}; use small letters, digits and hyphens, as my-rule")
@@ -71,6 +71,9 @@ def rule(
         raise RuleError(f"rule {name} has colour {colour!r}; write it as #RRGGBB")
 
     def register(kind: Kind) -> Kind:
+        strange = [one for one in kind.shapes.values() if not isinstance(one, Shape)]
+        if strange:
+            raise RuleError(f"rule {name} has the closed form {strange[0]!r}; make it a Shape")
         known = _registered.get(name)
         if known is not None and reference(known) != reference(kind):
             raise RuleError(

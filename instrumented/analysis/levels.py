@@ -38,8 +38,12 @@ def serve(
         in to be written included) and bytes_written; levels that serve nothing are left out.
 
     Raises:
-        InstrumentError: capacities that do not rise, or a wrong number of names.
+        InstrumentError: capacities that are no bytes or do not rise, or a wrong number of names.
     """
+    given: Sequence[object] = capacities
+    for size in given:
+        if not isinstance(size, int | np.integer):
+            raise InstrumentError(f"level capacity {size!r}; give whole numbers of bytes")
     sizes = [0, *capacities]
     if any(small >= large for small, large in zip(sizes, capacities, strict=False)):
         raise InstrumentError(

@@ -315,6 +315,12 @@ def check_role(role: str) -> None:
         raise InstrumentError(f"unknown role {role!r}; use one of {', '.join(ROLES)}")
 
 
+def check_name(what: str, name: str) -> None:
+    """Refuse a name that tables could not show."""
+    if not isinstance(name, str):
+        raise InstrumentError(f"{what} is named by a text, not by {name!r}")
+
+
 def check_plain(array: Any, taker: str) -> Array:
     """Return ``array`` if it is a NumPy array, of no subclass."""
     if type(array) is not np.ndarray:

@@ -255,7 +255,7 @@ class Managed:
 
     def run(self, part: Accesses, phase: int) -> None:
         """Let accesses pass, whole instructions; phases as those of a ``Memory``."""
-        chunk, marked = part
+        chunk, marked = part.chunk, part.marked
         more = chunk.block.size
         moments, keeps, values, _ = self.record.counts.tolist()
         self.record = self.record._replace(
@@ -266,8 +266,7 @@ class Managed:
         self.sums.make_room(2 * more)
         note(chunk, marked, phase == PRICE, self.blocks, self.record, self.sums.cells)
 
-    @property
-    def settled(self) -> bool:
+    def settled(self, start: int, last: Ints | None) -> bool:
         """Whether it is known of all writes of the step when they are read last."""
         return int(self.record.counts[OPEN]) == 0
 

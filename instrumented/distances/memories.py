@@ -323,10 +323,11 @@ class Memory:
         self._counts = np.zeros(2, np.int64)
         self._depth = np.empty(0, np.int64)
         self._warm = True
+        self._until: int | None = None
 
     def run(self, part: Accesses, phase: int) -> None:
         """Let accesses pass, whole instructions; phases (WARM, PRICE, FOLLOW) come in order."""
-        chunk, marked = part
+        chunk, marked = part.chunk, part.marked
         if phase == WARM:
             if self.is_cache:
                 self.clock = warm_cache(chunk.block, self.state, self.clock)
@@ -345,10 +346,16 @@ class Memory:
             self._depth = np.empty(accesses, np.int64)
         run_scratchpad(chunk, marked, pricing, self.places, self.state, stack, cells, self._depth)
 
-    @property
-    def settled(self) -> bool:
-        """Whether it is known of all writes of the step how far their values go."""
-        return int(self.state.totals[OPEN]) == 0
+    def settled(self, start: int, last: Ints | None) -> bool:
+        """Whether it is known of all writes of the step how far their values go, before ``start``.
+
+        It is where no open one has a ``last`` access (by block; None: nobody knows) from there on.
+        """
+        if last is not None and self._until is None:
+            still_open = self.state.kept[:, PLACE] != NOBODY
+            self._until = int(last[still_open].max(initial=ABSENT))
+        past = self._until is not None and start > self._until
+        return past or int(self.state.totals[OPEN]) == 0
 
     def finish(self, kept: Flags) -> Sums:
         """Settle what is open; ``kept`` blocks (in a cache all of them) live on."""

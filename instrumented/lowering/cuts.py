@@ -107,6 +107,7 @@ class _Cutter:
         self.sizes = {buffer: buffers[buffer].nbytes for buffer in grids}
         self.grids, self.atom = grids, atom
         self.known: dict[tuple[int, int], set[int]] = defaultdict(set)
+        self.whole: dict[tuple[int, int], set[tuple[int, int]]] = defaultdict(set)  # in one band
         self.cuts_of: dict[object, Cuts] = {}
         self.same: dict[int, Cuts] = {}  # by the identity of a nest
         self.located: dict[int, tuple[DigitRun, ...]] = {}  # by the identity of an operand
@@ -150,7 +151,7 @@ class _Cutter:
             cuts = tuple(
                 self._along(nest, operands, loop, extent) for loop, extent in enumerate(nest.loops)
             )
-            self._remember(operands, cuts, add=bool(nest.product or nest.steps))
+            self._remember(operands, cuts, turn=self.turn(nest))
             self.cuts_of[key] = cuts
         self.same[id(nest)] = self.cuts_of[key]
         return self.cuts_of[key]
@@ -162,21 +163,25 @@ class _Cutter:
             return _every(nest.steps[loop], extent)
         if nest.product:
             return _every(self.atom.product if loop >= len(nest.loops) - 3 else 1, extent)
-        inherited = self._inherited(operands, loop) if self.turn(nest) == 2 else set()
-        if inherited:
+        inherited = self._inherited(operands, loop) if self.turn(nest) == 2 else None
+        if inherited is not None:
             return (0, *sorted(inherited), extent)
         quantum, first, step = self._own(nest, operands, loop)
         step = max(quantum, step // quantum * quantum)
         return (0, *range(first or step, extent, step), extent)
 
-    def _inherited(self, operands: Sequence[Operand], loop: int) -> set[int]:
-        """Return the cuts along a loop that the largest buffer with any has already."""
-        found: set[int] = set()
+    def _inherited(self, operands: Sequence[Operand], loop: int) -> set[int] | None:
+        """Return the cuts along a loop that the largest buffer cut there has; None: none is.
+
+        A flat run inside one band of a matrix has been cut, and has no cuts.
+        """
+        found: set[int] | None = None
         largest = 0
         for buffer, digit, run in self._runs(operands, loop):
             size = self.sizes[buffer]
             known = [p for p in self.known.get((buffer, digit), ()) if run.start < p < run.stop]
-            if known and size > largest:
+            uncut = (run.start, run.stop) in self.whole.get((buffer, digit), ())
+            if (known or uncut) and size > largest:
                 largest = size
                 ahead = (run.stop - p if run.reverse else p - run.start for p in known)
                 found = {steps * run.quantum for steps in ahead}
@@ -219,14 +224,16 @@ class _Cutter:
             self.located[id(operand)] = found or ()
         return self.located[id(operand)]
 
-    def _remember(self, operands: Sequence[Operand], cuts: Cuts, *, add: bool) -> None:
-        """Note the cuts of a nest; unless ``add``, only where a buffer has none so far."""
+    def _remember(self, operands: Sequence[Operand], cuts: Cuts, *, turn: int) -> None:
+        """Note the cuts of a nest; unless it sets them, only where a buffer has none so far."""
         for operand in operands:
             for digit, run in enumerate(self._located(operand)):
                 loop = operand.axes[run.axis] if run.axis != FIXED else -1
                 known = self.known[operand.access.buffer, digit]
-                if loop < 0 or (not add and any(run.start < p < run.stop for p in known)):
+                if loop < 0 or (turn and any(run.start < p < run.stop for p in known)):
                     continue
+                if turn == 1 and len(cuts[loop]) == 2:
+                    self.whole[operand.access.buffer, digit].add((run.start, run.stop))
                 for cut in cuts[loop][1:-1]:
                     steps = cut // run.quantum
                     known.add(run.stop - steps if run.reverse else run.start + steps)

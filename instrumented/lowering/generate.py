@@ -155,6 +155,15 @@ def next_nest(nests: Nests, position: Ints, first: int, end: int) -> int:
     return found
 
 
+@inlined
+def leaders(nests: Nests, first: int, end: int) -> int:
+    """Return how many nests of a group follow no product."""
+    found = int64(0)
+    for nest in range(first, end):
+        found += nests.nests[nest, FOLLOWS] < 0
+    return found
+
+
 @compiled
 def generate(
     nests: Nests,
@@ -188,27 +197,37 @@ def generate(
             state[OPEN] = 0
             state[INSTRUCTION] += one_instruction
             continue
-        outer = position[nest - first]
-        position[nest - first] += 1
+        alone = leaders(nests, first, end) == 1
         is_product = table[nest, PRODUCT] == 1
+        box = table[nest, M] * table[nest, N] * table[nest, K] if is_product else int64(1)
+        done, count = position[nest - first], table[nest, COUNT]
+        outer, inner = done // box, done % box
         at[:] = 0
-        if is_product:
-            box = table[nest, M] * table[nest, N] * table[nest, K]
-            walker = walkers[table[nest, WALKS]]
-            if outer % box == 0:
-                begin(walker, table[nest, M], table[nest, N], table[nest, K])
-            advance(walker, at)
-            outer //= box
-        n, last = put_instruction(nests, visits, chunk, n, nest, outer, at, state[INSTRUCTION])
-        state[INSTRUCTION] += not one_instruction
-        if not is_product or not last:
-            continue
-        tile = (outer * table[nest, M] + at[0]) * table[nest, N] + at[1]
-        at[:] = 0
-        for other in range(nest + 1, end):
-            if table[other, FOLLOWS] == nest:
-                n, _ = put_instruction(nests, visits, chunk, n, other, tile, at, state[INSTRUCTION])
-                state[INSTRUCTION] += not one_instruction
+        while True:
+            done += 1
+            if is_product:
+                walker = walkers[table[nest, WALKS]]
+                if inner == 0:
+                    begin(walker, table[nest, M], table[nest, N], table[nest, K])
+                advance(walker, at)
+            n, last = put_instruction(nests, visits, chunk, n, nest, outer, at, state[INSTRUCTION])
+            state[INSTRUCTION] += not one_instruction
+            if is_product and last:
+                tile = (outer * table[nest, M] + at[0]) * table[nest, N] + at[1]
+                at[:] = 0
+                for other in range(nest + 1, end):
+                    if table[other, FOLLOWS] == nest:
+                        n, _ = put_instruction(
+                            nests, visits, chunk, n, other, tile, at, state[INSTRUCTION]
+                        )
+                        state[INSTRUCTION] += not one_instruction
+            inner += 1
+            if inner == box:
+                inner = int64(0)
+                outer += 1
+            if not alone or done == count or n + room > chunk.block.size:
+                break
+        position[nest - first] = done
     return n
 
 

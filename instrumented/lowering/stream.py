@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from instrumented.lowering.fusing import (
+    LAST_READ,
+    LAST_WRITE,
     Flags,
     Owners,
     close,
@@ -22,6 +24,7 @@ from instrumented.lowering.fusing import (
 from instrumented.lowering.fusion_scopes import NO_SCOPE
 from instrumented.lowering.generate import Chunk, Generator
 from instrumented.lowering.table import NestColumn, NestTable, SlotColumn
+from instrumented.lowering.uses import Ints
 
 Bits = npt.NDArray[np.uint8]
 
@@ -30,10 +33,20 @@ class Accesses(NamedTuple):
     """A part of a stream: a chunk, and which of its accesses are ``marked``.
 
     Marked are writes whose value is read again or lives on, and reads that are the last of theirs.
+    ``start`` is the number of its first access, before fusion.
     """
 
     chunk: Chunk
     marked: Bits
+    start: int = 0
+
+
+class Ahead(NamedTuple):
+    """What is known of a stream before it runs: see the properties of ``Stream``."""
+
+    initial: Flags
+    bits: Bits
+    last: Ints
 
 
 class Stream:
@@ -79,23 +92,28 @@ class Stream:
                     )
                 elif marks:
                     show_bits(self.bits, start, count, marked)
-                start += chunk.block.size
                 if self.table.one_instruction:
                     reads_first(chunk, marked, count, aside)
-                yield passed, Accesses(chunk.start(count), marked[:count])
+                yield passed, Accesses(chunk.start(count), marked[:count], start)
+                start += chunk.block.size
 
     @property
     def initial(self) -> Flags:
         """Per block, whether it is read before it is written."""
-        return self._ahead[0]
+        return self._ahead.initial
 
     @property
     def bits(self) -> Bits:
         """A bit per access before fusion: those that are marked."""
-        return self._ahead[1]
+        return self._ahead.bits
+
+    @property
+    def last(self) -> Ints | None:
+        """Per block the number of its last access that stays; None where nobody looked ahead."""
+        return self._ahead.last if "_ahead" in self.__dict__ else None
 
     @cached_property
-    def _ahead(self) -> tuple[Flags, Bits]:
+    def _ahead(self) -> Ahead:
         generator = Generator(self.table)
         held = nothing_held(self.table.sizes.size)
         initial = np.zeros(self.table.sizes.size, np.bool_)
@@ -107,4 +125,4 @@ class Stream:
             look_ahead(chunk, start, held, self.owners, self.table.sizes, initial, bits)
             start += chunk.block.size
         close(held, self.kept, bits)
-        return initial, bits
+        return Ahead(initial, bits, held[:, [LAST_READ, LAST_WRITE]].max(axis=1))

@@ -171,6 +171,20 @@ def test_what_cannot_be_made_is_refused():
     assert trace.traffic == Traffic()
 
 
+@pytest.mark.parametrize(
+    ("enter", "message"),
+    [
+        (lambda trace: trace.step(3), "a step is named by a text, not by 3"),
+        (lambda trace: trace.fuse(None), "a fusion scope is named by a text, not by None"),
+        (lambda trace: trace.scope(layer=1), "a layer is named by a text, not by 1"),
+        (lambda trace: trace.scope(phase=b"f"), "a phase is named by a text"),
+    ],
+)
+def test_what_has_no_name_is_refused(enter, message):
+    with pytest.raises(InstrumentError, match=message):
+        enter(instrumented.Trace())
+
+
 def test_a_step_that_raises_is_none():
     trace = instrumented.Trace(record=True)
     x = trace.array(np.ones(3))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import Result
 
 from ffenergy.data import Dataset, held_out
-from ffenergy.errors import SettingsError
+from ffenergy.errors import DataError, SettingsError
 from ffenergy.settings import Settings
 from ffenergy.training import train
 
@@ -30,6 +31,22 @@ def data(test_level: int = 0) -> Dataset:
     labels = rng.integers(0, 10, size=COUNTS[0], dtype=np.uint8)
     test = np.full((COUNTS[1], 4, 4), test_level, np.uint8)
     return Dataset("tiny", "made up", False, images, labels, test, labels[: COUNTS[1]])
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1, -1], "a training label is none; use whole numbers, 0 to 9"),
+        ([0, 1, 10], "a training label is none"),
+        ([0, 1, 2.5], "a training label is none"),
+        ([0, 1], "2 training labels for 3 images; give one each"),
+        ([[0, 1, 2]], "1x3 training labels for 3 images"),
+    ],
+)
+def test_labels_that_are_none_are_refused(labels: Any, message: str) -> None:
+    images = np.zeros((3, 4, 4), np.uint8)
+    with pytest.raises(DataError, match=message):
+        Dataset("tiny", "made up", False, images, np.array(labels), images[:0], np.array([]))
 
 
 def test_the_last_training_images_take_the_place_of_the_test_set() -> None:

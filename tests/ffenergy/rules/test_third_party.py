@@ -226,6 +226,12 @@ def test_two_rules_of_one_name_are_refused() -> None:
         registry.rule("ff", title="another", colour="#000000")(another)
 
 
+def test_a_closed_form_that_is_none_is_refused() -> None:
+    another = type("Another", (registry.find("ff"),), {"shapes": {"": {"rows": 2}}})
+    with pytest.raises(SettingsError, match=r"has the closed form .*; make it a Shape"):
+        registry.rule("another", title="another", colour="#000000")(another)
+
+
 def test_a_broken_package_stops_nobody_who_does_not_ask_for_it(tmp_path: Path) -> None:
     describe(tmp_path, "broken = no_such:Rule")
     script = (

@@ -203,3 +203,19 @@ def test_too_few_steps_and_unknown_grain_are_refused():
         analyse(trace.events, trace.buffers)
     with pytest.raises(InstrumentError, match="unknown grain"):
         analyse(trace.events, trace.buffers, grain="scalar")
+
+
+@pytest.mark.parametrize(
+    ("capacities", "message"),
+    [
+        (["1MiB"], "level capacity '1MiB'; give whole numbers of bytes"),
+        ([0.5], "level capacity 0.5"),
+        ([-1], "do not rise"),
+        ([16, 16], "do not rise"),
+    ],
+)
+def test_levels_that_are_no_bytes_are_refused(capacities, message):
+    trace = Trace(record=True)
+    trace.array(np.ones(4, np.float32)) + 1
+    with pytest.raises(InstrumentError, match=message):
+        analyse(trace).levels(capacities)

@@ -222,11 +222,11 @@ def test_a_value_read_at_once_never_leaves_the_least_memory():
     """3 bytes written and read last by the next access: both are booked at the least capacity."""
     program = singly([0, 0], {0}, [3])
     memory = memory_of(program, [5, 8])
-    chunk, marked = stream_of(program)
+    chunk, marked, _ = stream_of(program)
     memory.run(Accesses(chunk.start(1), marked[:1]), PRICE)
-    assert not memory.settled
+    assert not memory.settled(0, None)
     memory.run(Accesses(Chunk(*(column[1:] for column in chunk)), marked[1:]), PRICE)
-    assert memory.settled
+    assert memory.settled(0, None)
     place, distance, values = memory.finish(np.array(program.kept)).upper.rows()
     assert (place.tolist(), distance.tolist(), values.tolist()) == ([0], [5], [[3, 0, 3, 0]])
 
@@ -234,7 +234,7 @@ def test_a_value_read_at_once_never_leaves_the_least_memory():
 def test_rows_of_a_data_set_come_from_behind_all_blocks_and_the_data():
     """Blocks of 3 and 1 bytes, and a data set of 100: 104 bytes hold all of them."""
     program = singly([0], (), [3, 1])
-    (block, *columns), marked = stream_of(program)
+    (block, *columns), marked, _ = stream_of(program)
     memory = memory_of(program, [5], data_bytes=100)
     memory.run(Accesses(Chunk(np.full_like(block, -1), *columns), marked), PRICE)
     _, distance, values = memory.finish(np.array(program.kept)).upper.rows()
@@ -245,7 +245,7 @@ def test_rows_of_a_data_set_come_from_behind_all_blocks_and_the_data():
 def test_what_is_read_outside_of_the_step_is_not_booked(phase):
     """A block read at moments 1 and 3, another between them, and rows of a data set."""
     program = singly([0, 1, 0, 1], (), [3, 1])
-    (_, *columns), marked = stream_of(program)
+    (_, *columns), marked, _ = stream_of(program)
     memory = memory_of(program, [3, 4])
     memory.run(Accesses(Chunk(np.array([0, 1, 0, -1], np.int32), *columns), marked), phase)
     place, _, _ = memory.finish(np.array(program.kept)).upper.rows()

@@ -68,7 +68,7 @@ def accesses(stream):
     bounds = table.span(MIDDLE)
     return [
         (phase, *row)
-        for phase, (chunk, marked) in stream.parts(*bounds)
+        for phase, (chunk, marked, _) in stream.parts(*bounds)
         for row in zip(
             chunk.instruction.tolist(),
             chunk.block.tolist(),

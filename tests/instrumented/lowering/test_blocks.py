@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instrumented import Trace
 from instrumented.lowering.blocks import partition
 from instrumented.lowering.layout import View, grid_of
+from instrumented.lowering.lower import lower
+from instrumented.lowering.stream import Stream
 from instrumented.lowering.uses import Use
 
 
@@ -132,3 +137,39 @@ def cut_views(draw):
 @given(cut_views())
 def test_any_views_with_any_cuts(case):
     check(*case)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_block_inside_one_band_is_cut_nowhere(fused):
+    """A vector follows the matrix that it is worked on with, where no band begins in its run too.
+
+    A row has 100 elements and a band 16 rows, so bands begin at 1600 and 3200. Of the blocks of 930
+    only the second, to 1860, and the fourth, from 2790 to 3720, are cut.
+    """
+    trace = Trace(strict=True, record=True)
+    w = trace.array(np.ones((40, 100), np.float32), role="weight")
+    m = trace.array(np.ones(4000, np.float32), role="optimizer_state")
+    x = trace.array(np.ones((20, 40), np.float32), role="activation")
+    flat = w.reshape(-1)
+    for _ in range(3):
+        with trace.step("s"):
+            x @ w
+            for start in range(0, 4000, 930):
+                block = slice(start, start + 930)
+                with trace.fuse("update"):
+                    m[block] *= 0.9
+                    flat[block] -= m[block]
+    events, buffers = trace.events, trace.buffers
+    scopes = None if fused else ()
+    stream = Stream(lower(events, buffers, grain="tile", scopes=scopes))
+    instructions = defaultdict(set)
+    for _, part in stream.parts():
+        event = stream.owners.event[part.chunk.operand]
+        for number, instruction in zip(event, part.chunk.instruction, strict=True):
+            instructions[int(number)].add(int(instruction))
+    found = [
+        len(instructions[k])
+        for k, event in enumerate(events)
+        if event.step == 1 and event.operation in ("multiply", "subtract")
+    ]
+    assert found == [1, 1, 2, 2, 1, 1, 2, 2, 1, 1]
