@@ -29,8 +29,8 @@ PRODUCT, FOLLOWS, WALKS = (
 PTR, BLOCKS, MOVED, BASE, OPERAND, MODE, WEIGHTS, VISITS, TOTAL = (int(c) for c in SlotColumn)
 READ, WRITE, SOME, BOTTOM = (int(mode) for mode in Mode)
 BOTTOM_BLOCK = -1
-GROUP, OPEN, INSTRUCTION, COUNTED = 0, 1, 2, 3
-"""State of the generator: group, whether it has begun, next instruction, accesses emitted."""
+GROUP, OPEN, INSTRUCTION = range(3)
+"""State of the generator: group, whether it has begun, next instruction."""
 
 
 class Chunk(NamedTuple):
@@ -141,27 +141,22 @@ def put_instruction(
 
 
 @inlined
-def next_nest(nests: Nests, position: Ints, first: int, end: int) -> int:
-    """Return the nest of a group whose next instruction has the first place, -1 if all are done."""
-    found, nearest = -1, np.inf
+def next_nest(nests: Nests, position: Ints, first: int, end: int) -> tuple[int, bool]:
+    """Return the nest of a group whose next instruction has the first place, -1 if all are done.
+
+    And whether it has no rival: then it runs to its end.
+    """
+    found, nearest, left = -1, np.inf, 0
     for nest in range(first, end):
         count, done = nests.nests[nest, COUNT], position[nest - first]
         if done >= count or nests.nests[nest, FOLLOWS] >= 0:
             continue
+        left += 1
         begin_at, end_at = nests.places[nest, 0], nests.places[nest, 1]
         place = begin_at + (end_at - begin_at) * done / count
         if place < nearest:
             found, nearest = nest, place
-    return found
-
-
-@inlined
-def leaders(nests: Nests, first: int, end: int) -> int:
-    """Return how many nests of a group follow no product."""
-    found = int64(0)
-    for nest in range(first, end):
-        found += nests.nests[nest, FOLLOWS] < 0
-    return found
+    return found, left == 1
 
 
 @compiled
@@ -191,13 +186,12 @@ def generate(
             position[: end - first] = 0
         if n + room > chunk.block.size:
             return n
-        nest = next_nest(nests, position, first, end)
+        nest, alone = next_nest(nests, position, first, end)
         if nest < 0:
             state[GROUP] += 1
             state[OPEN] = 0
             state[INSTRUCTION] += one_instruction
             continue
-        alone = leaders(nests, first, end) == 1
         is_product = table[nest, PRODUCT] == 1
         box = table[nest, M] * table[nest, N] * table[nest, K] if is_product else int64(1)
         done, count = position[nest - first], table[nest, COUNT]
@@ -237,7 +231,7 @@ class Generator:
     def __init__(self, table: NestTable) -> None:
         size = max(CHUNK, 2 * table.room)
         self.table = table
-        self.state = np.zeros(4, np.int64)
+        self.state = np.zeros(3, np.int64)
         self.chunk = Chunk(
             np.empty(size, np.int32),
             np.empty(size, np.int32),
