@@ -60,47 +60,79 @@ Spent = Callable[[Sequence[PricedKind]], float]
 """Energy of a sample that all layers have seen, of kinds of steps."""
 
 
+@dataclass
+class _Tried:
+    """The orders of one rule, rehearsed: which of them is the best, and the usual one."""
+
+    algorithm: str
+    rehearsals: Sequence[Rehearsal]
+    note: str
+    best: int = 0
+    usual: int = 0
+
+    def choose(self, known: Mapping[str, StepCosts], spent_by: Spent, *, whole_run: bool) -> None:
+        """Find the order that spends least, and the step-major one that does."""
+        spent = [
+            spent_by(_priced(one, known, short=False, whole_run=whole_run))
+            for one in self.rehearsals
+        ]
+        orders = [one.work.settings.order for one in self.rehearsals]
+        usual = (k for k, order in enumerate(orders) if order == STEP_MAJOR)
+        self.best, self.usual = spent.index(min(spent)), min(usual, key=lambda k: spent[k])
+
+    @property
+    def chosen(self) -> list[Rehearsal]:
+        """The two of them, or the one that is both."""
+        return [self.rehearsals[k] for k in dict.fromkeys((self.best, self.usual))]
+
+    def built(self, known: Mapping[str, StepCosts], *, whole_run: bool) -> Built:
+        """Price what was chosen: of a whole run its short batches too."""
+        best, usual = (
+            tuple(
+                kind
+                for short in ((False, True) if whole_run else (False,))
+                for kind in _priced(self.rehearsals[k], known, short=short, whole_run=whole_run)
+            )
+            for k in (self.best, self.usual)
+        )
+        settings = self.rehearsals[self.best].work.settings
+        return Built(self.algorithm, settings, best, usual, self.note)
+
+
 def built(
-    algorithm: str,
+    algorithms: Sequence[str],
     work: Workload,
     on_chip_bytes: int,
     spent_by: Spent,
     *,
     whole_run: bool,
     known: dict[str, StepCosts] | None = None,
-) -> Built | None:
-    """Rehearse a rule in every order that may be its best, and keep the cheapest.
+) -> dict[str, Built]:
+    """Rehearse rules in every order that may be their best, and keep the cheapest of each.
 
     The orders are those for ``on_chip_bytes``, the cheapest is that of full batches by
     ``spent_by``. With ``whole_run`` the kinds are all that a run would take, short batches too, and
     their numbers; else full ones, and their numbers stand for one batch. ``known`` has analyses by
-    digest, used and added to. None for a rule that trains no layers, and for one in whose steps
+    digest, used and added to. Rules that train no layers are left out, and those in whose steps
     values decide what moves: none of them is like another.
 
     Raises:
         PricingError: a step that cannot be analysed.
     """
-    if not registry.find(algorithm).trains_layers:
-        return None
-    rehearsals, note = _rehearsals(algorithm, work, on_chip_bytes)
     known = {} if known is None else known
-    trained = any(_layers(one, short=False) for one in rehearsals)
-    if not (trained and _analyse(rehearsals, known, short=False)):
-        return None
-    tried = [_priced(one, known, short=False, whole_run=whole_run) for one in rehearsals]
-    spent = [spent_by(kinds) for kinds in tried]
-    usual = min(
-        (k for k, one in enumerate(rehearsals) if one.work.settings.order == STEP_MAJOR),
-        key=lambda k: spent[k],
-    )
-    best = spent.index(min(spent))
+    tried = [
+        _Tried(name, *_rehearsals(name, work, on_chip_bytes))
+        for name in algorithms
+        if registry.find(name).trains_layers
+    ]
+    _analyse([one for rule in tried for one in rule.rehearsals], known, short=False)
+    tried = [rule for rule in tried if _are_known(rule.rehearsals, known, short=False)]
+    for rule in tried:
+        rule.choose(known, spent_by, whole_run=whole_run)
     if whole_run:
-        if not _analyse([rehearsals[k] for k in {usual, best}], known, short=True):
-            return None
-        for k in {usual, best}:
-            tried[k] += _priced(rehearsals[k], known, short=True, whole_run=True)
-    settings = rehearsals[best].work.settings
-    return Built(algorithm, settings, tuple(tried[best]), tuple(tried[usual]), note)
+        _analyse([one for rule in tried for one in rule.chosen], known, short=True)
+        tried = [rule for rule in tried if _are_known(rule.chosen, known, short=True)]
+    return {rule.algorithm: rule.built(known, whole_run=whole_run) for rule in tried}
 
 
 def managed(
@@ -175,11 +207,8 @@ def _training(kind: StepKind) -> int:
     return int(kind.trains_layers)
 
 
-def _analyse(rehearsals: Sequence[Rehearsal], known: dict[str, StepCosts], *, short: bool) -> bool:
-    """Record the kinds of steps of `_priced`, and analyse those that are not ``known``.
-
-    Return whether all are known now: where values decide what moves, a recording is another step.
-    """
+def _analyse(rehearsals: Sequence[Rehearsal], known: dict[str, StepCosts], *, short: bool) -> None:
+    """Record the kinds of steps of `_priced`, and analyse those that are not ``known``."""
     new: dict[str, tuple[str, Recording]] = {}
     for rehearsal in rehearsals:
         for one in _layers(rehearsal, short=short):
@@ -189,8 +218,17 @@ def _analyse(rehearsals: Sequence[Rehearsal], known: dict[str, StepCosts], *, sh
     known |= side_by_side(
         partial(reading_costs, accounting=ACCOUNTING, memory=MEMORY), list(new.values())
     )
-    wanted = (one for each in rehearsals for one in _layers(each, short=short))
-    return all(one.signature.digest in known for one in wanted)
+
+
+def _are_known(
+    rehearsals: Sequence[Rehearsal], known: Mapping[str, StepCosts], *, short: bool
+) -> bool:
+    """Tell whether all that was to be analysed was, and full batches were there to be.
+
+    Where values decide what moves, a recording is another step than the one rehearsed.
+    """
+    found = [one for each in rehearsals for one in _layers(each, short=short)]
+    return (short or bool(found)) and all(one.signature.digest in known for one in found)
 
 
 def _priced(

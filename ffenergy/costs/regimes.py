@@ -89,11 +89,7 @@ def table(usual: Prices, work: Workload, network: Network, profile: Profile) -> 
                 tried[digests] = _prices(kinds, profile)
             return sum(_energies(tried[digests], network, profile, size, WELL_BUILT).values())
 
-        found = {
-            name: best_orders.built(name, work, size, spent_by, whole_run=False, known=known)
-            for name in RULES
-        }
-        best = {name: one for name, one in found.items() if one is not None}
+        best = best_orders.built(RULES, work, size, spent_by, whole_run=False, known=known)
         again = (
             best_orders.managed(one, work, managed_sizes(network), managed) for one in best.values()
         )

@@ -100,11 +100,9 @@ class Scenarios:
     def best(self) -> dict[str, Built]:
         """Every rule that trains layers in its best order."""
         size, spent_by = on_chip_bytes(self.profile), best_orders.under(self.profile)
-        found = {
-            name: best_orders.built(name, self.work, size, spent_by, whole_run=self.whole_run)
-            for name in self.algorithms
-        }
-        return {name: one for name, one in found.items() if one is not None}
+        return best_orders.built(
+            self.algorithms, self.work, size, spent_by, whole_run=self.whole_run
+        )
 
     @cached_property
     def well_built(self) -> Prices:

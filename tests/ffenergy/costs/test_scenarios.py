@@ -160,10 +160,11 @@ def test_parts_with_the_order_add_up(ways: Scenarios) -> None:
 
 
 def test_a_rule_that_does_not_defer_says_so() -> None:
-    found = built("bp-hybrid", WORK, ROOMY, under(JOUPPI), whole_run=False)
-    assert found is not None
-    assert found.note == "normalisation not deferred"
-    assert found.settings.normalize_as == "eager"
+    rules = "random", "bp-hybrid"
+    found = built(rules, WORK, ROOMY, under(JOUPPI), whole_run=False)
+    assert list(found) == ["bp-hybrid"]  # the other trains no layers
+    assert found["bp-hybrid"].note == "normalisation not deferred"
+    assert found["bp-hybrid"].settings.normalize_as == "eager"
 
 
 @pytest.mark.slow
