@@ -50,7 +50,13 @@ NAMED: Final = (
 
 
 USUAL: Final[dict[str, dict[str, Any]]] = {
-    "paper": {"optimizer": "adam", "weight_decay": 3e-4, "n_epochs": 80},
+    "paper": {
+        "optimizer": "adam",
+        "weight_decay": 3e-4,
+        "n_epochs": 80,
+        "head_weight_decay": 0.0,
+        "softmax_lr": 1e-3,
+    },
     "paper-local": {"batch_size": 100},
 }
 """What the presets had before this search: changes are told from that."""

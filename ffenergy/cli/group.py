@@ -6,13 +6,16 @@ import ast
 import errno
 import io
 import shlex
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final, cast
 
 import click
@@ -47,7 +50,7 @@ MEANINGS = {
     4: "output directory",
     5: "training diverged",
     6: "a --fail-if threshold was crossed",
-    130: "interrupted (what was finished is kept)",
+    130: "interrupted, by Ctrl-C or SIGTERM (what was finished is kept)",
 }
 
 
@@ -134,8 +137,26 @@ class OneLineErrors(click.Group):
         """Run the sub-command; turn interrupts and failures of the machine into user errors."""
         if isinstance(sys.stdout, io.TextIOWrapper):  # a file name may hold any bytes
             sys.stdout.reconfigure(errors="backslashreplace")
-        with one_line():
+        with one_line(), terminated_as_interrupted():
             return super().invoke(ctx)
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM, by which batch systems and containers stop a job, keep what Ctrl-C keeps."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager

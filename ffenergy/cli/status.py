@@ -1,7 +1,8 @@
-"""`ffenergy status`: how far a run is, while it trains or after it stopped."""
+"""`ffenergy status`: how far a run or a sweep is, while it trains or after it stopped."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +13,14 @@ from ffenergy.cli.answering import json_flag, print_json
 from ffenergy.cli.flags import NamedFolder
 from ffenergy.cli.progress import warn
 from ffenergy.report.as_json import FORMAT
-from ffenergy.report.numbers import error_percent
+from ffenergy.report.numbers import error_percent, number_of
 from ffenergy.runs import progress_file as left
-from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.directory import SWEEP_FILE, RunDirectory
 from ffenergy.runs.run import Run
 from ffenergy.style import ALGORITHM_NAMES
+from ffenergy.sweeps import standing
+from ffenergy.sweeps.standing import UNDONE, Standing, standings
+from ffenergy.sweeps.tables import settings_label
 
 ENDED: Final = ("failed", "interrupted")
 """What a run may be that did not come to its end, for a reason."""
@@ -28,12 +32,18 @@ ENDED: Final = ("failed", "interrupted")
 def status(run: Path, *, as_json: bool) -> None:
     r"""Show how far the run in RUN is: epoch, losses, separation, time left, bytes so far.
 
-    Reads what the run leaves behind after every epoch; it may be training meanwhile.
+    Reads what the run leaves behind after every epoch; it may be training meanwhile. Of a sweep it
+    shows how far every cell is.
 
     \b
-    Example:
+    Examples:
       ffenergy status runs/compare-quick
+      ffenergy status runs/sweep-n-blur
     """
+    sweep = RunDirectory(run, SWEEP_FILE)
+    if sweep.holds_run():
+        _tell_sweep(sweep, as_json=as_json)
+        return
     directory = RunDirectory(run)
     found = directory.read(warn)
     progress = left.found(run)
@@ -42,6 +52,47 @@ def status(run: Path, *, as_json: bool) -> None:
         return
     for line in told(found, progress, is_training=directory.folder.is_locked):
         click.echo(line)
+
+
+def _tell_sweep(directory: RunDirectory, *, as_json: bool) -> None:
+    found, cells = standings(directory)
+    is_training = directory.folder.is_locked
+    if as_json:
+        told = {name: standing.as_json(cell) for name, cell in cells.items()}
+        about = {"format": FORMAT, "command": found["command"], "is_training": is_training}
+        print_json({**about, "cells": told})
+        return
+    for line in told_of_sweep(found, cells, is_training=is_training):
+        click.echo(line)
+
+
+def told_of_sweep(
+    sweep: Mapping[str, Any], cells: Mapping[str, Standing], *, is_training: bool
+) -> list[str]:
+    """Return the lines that say how far a sweep is: the whole, then every cell."""
+    done = sum(cell.status not in UNDONE for cell in cells.values())
+    state = "complete"
+    if done < len(cells):
+        state = "running" if is_training else "stopped; the same command goes on"
+    lines = [f"{sweep['command']}: {done} of {number_of(len(cells), 'cell')} done, {state}"]
+    chosen = [cell.settings.to_dict() for cell in cells.values()]
+    varied = [
+        name for name in sweep["swept"] if any(one[name] != chosen[0][name] for one in chosen)
+    ]
+    for cell in cells.values():
+        who = "a rule that is not here" if cell.algorithm is None else _named(cell.algorithm)
+        lines.append(f"  {who}, {settings_label(cell.settings, varied)}: {_of_cell(cell)}")
+    return lines
+
+
+def _of_cell(cell: Standing) -> str:
+    if cell.status == "complete":
+        images = "validation" if cell.settings.n_validation else "test"
+        return f"{images} error {error_percent(cell.test_error)}, {cell.wall_seconds:,.0f} s"
+    if cell.last_epoch is not None:
+        epoch, stage = cell.last_epoch["epoch"], cell.last_epoch["stage"]
+        return f"{cell.status}, {number_of(epoch, 'epoch')} of stage {stage} saved"
+    return f"{cell.status}: {cell.message}" if cell.message else cell.status
 
 
 def document(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
 from ffenergy.report.numbers import number_of
 from ffenergy.rules.registry import find
-from ffenergy.runs.directory import ELSEWHERE, RunDirectory, RunDirectoryError
+from ffenergy.runs.directory import ELSEWHERE, SWEEP_FILE, RunDirectory, RunDirectoryError
 from ffenergy.sweeps import paired, pool, specification, tables, targets, two_by_two
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
 from ffenergy.sweeps.rehearsed import counted
@@ -113,7 +113,7 @@ def sweep(
     """
     asked = specification.read(spec)
     chosen = choose_profiles([profile]) if profile else []
-    directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}", "sweep.json")
+    directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}", SWEEP_FILE)
     place = DataPlace(data_dir.resolve() if data_dir else None, offline)
     try:
         cells = _cells(asked, place, (chosen or choose_profiles())[0], progress=not quiet)

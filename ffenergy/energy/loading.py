@@ -70,11 +70,11 @@ def parse_profiles(text: str, file: str) -> dict[str, Profile]:
     except ValueError as error:
         raise ProfileError(f"{file}: not valid TOML: {error}; correct that line") from error
     root = _Table(file, "", document, {})
-    root.expect(("sources", "profiles"))
-    sources = root.table("sources").strings()
+    root.expect((), ("sources", "profiles"))
+    sources = root.table("sources").strings() if "sources" in document else {}
+    if document.get("profiles", {}) == {}:
+        root.fail("profiles", "is missing or empty", "add a table [profiles.NAME]")
     found = root.table("profiles", sources)
-    if not found.data:
-        root.fail("profiles", "is empty", "add a table [profiles.NAME]")
     return {name: _profile(name, _whole(found.table(name), found)) for name in found.data}
 
 

@@ -52,8 +52,8 @@ def parse_json(text: str) -> Any:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Parse TOML; raises ValueError with a reason in one line."""
-    found: dict[str, Any] = _parsed(tomllib.loads, text)
+    """Parse TOML, after a byte order mark or not; raises ValueError with a reason in one line."""
+    found: dict[str, Any] = _parsed(tomllib.loads, text.removeprefix("\ufeff"))
     return found
 
 

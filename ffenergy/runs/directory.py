@@ -33,6 +33,7 @@ from ffenergy.runs.run_document import CHECKPOINT, CHECKPOINT_HISTORY, DOCUMENT,
 from ffenergy.settings import Settings
 
 DOCUMENT_FILE: Final = "run.json"
+SWEEP_FILE: Final = "sweep.json"
 MEASURED: Final = ("traffic.csv", "history.csv", "weights.npz", "examples.npz")
 CHECKPOINTS = "checkpoints"
 PICTURES: Final = "figures"
@@ -265,6 +266,14 @@ class RunDirectory:
         return document
 
     def _no_run(self) -> RunDirectoryError:
+        if (self.path / SWEEP_FILE).exists():
+            again = shlex.join(
+                ["ffenergy", "sweep", str(self.path / "sweep.toml"), "--outdir", str(self.path)]
+            )
+            return RunDirectoryError(
+                f"{self.path} holds a sweep, not a run; `{again}` goes on with it and writes its "
+                "tables again"
+            )
         return RunDirectoryError(
             f"{self.path} holds no run (no {self.folder.document}); give the --outdir of an "
             "earlier run"

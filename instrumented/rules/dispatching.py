@@ -7,11 +7,9 @@ each of its elements was counted as taken out.
 
 from __future__ import annotations
 
-from typing import Any
-
 from instrumented.books.booking import Booking
 from instrumented.books.traced import Traced, layout_of, plain_of
-from instrumented.rules.traffic_rules import RULES, Function, function_named
+from instrumented.rules.traffic_rules import RULES, Args, Function, Kwargs, function_named
 
 _DECLARED = """
     choose: choices
@@ -36,9 +34,7 @@ RUN_THROUGH: dict[Function, list[str]] = {
 """Parameters that the dispatcher of a function runs through, in this order."""
 
 
-def take_back_elements(
-    booking: Booking, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
+def take_back_elements(booking: Booking, function: Function, args: Args, kwargs: Kwargs) -> None:
     """Take back what running through vectors booked, just before NumPy hands the call over."""
     rule = RULES[function]
     named = rule.parameters.named(rule.name, args, kwargs)

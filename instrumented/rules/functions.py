@@ -21,7 +21,17 @@ from instrumented.rules import (  # noqa: F401 - their rules register themselves
     products,
     reductions,
 )
-from instrumented.rules.traffic_rules import RULES, Call, Fate, Function, Role, TrafficRule, name_of
+from instrumented.rules.traffic_rules import (
+    RULES,
+    Args,
+    Call,
+    Fate,
+    Function,
+    Kwargs,
+    Role,
+    TrafficRule,
+    name_of,
+)
 from instrumented.rules.unwrap import IMMEDIATES, as_array, let_settings_out, strip
 
 OUT = "out"
@@ -39,15 +49,13 @@ class KnownOutcome(NamedTuple):
     layouts: Any
 
 
-def apply_function(
-    booking: Booking, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def apply_function(booking: Booking, function: Function, args: Args, kwargs: Kwargs) -> Any:
     """Run one NumPy function and book it, as :func:`run_function`; return its answer alone."""
     return run_function(booking, function, args, kwargs)[0]
 
 
 def run_function(
-    booking: Booking, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
+    booking: Booking, function: Function, args: Args, kwargs: Kwargs
 ) -> tuple[Any, KnownOutcome | None]:
     """Run one NumPy function and book it by its rule, which is found before it runs.
 
@@ -66,7 +74,7 @@ def run_function(
 
 
 def apply_rule(
-    booking: Booking, rule: TrafficRule, args: tuple[Any, ...], kwargs: dict[str, Any]
+    booking: Booking, rule: TrafficRule, args: Args, kwargs: Kwargs
 ) -> tuple[Any, KnownOutcome | None]:
     """Run the function of a rule and book it; the answer and the outcome as of a function."""
     given = _Given(booking, rule, args, kwargs)
@@ -91,7 +99,7 @@ def apply_rule(
 
 
 def change_in_place(
-    booking: Booking, target: Traced, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    booking: Booking, target: Traced, name: str, args: Args, kwargs: Kwargs
 ) -> None:
     """Run ``target.sort(…)`` or ``target.partition(…)``: all is read and written back."""
     apply_rule(booking, ordering.IN_PLACE[name], (target, *args), kwargs)
@@ -110,7 +118,7 @@ def _answered(booking: Booking, rule: TrafficRule, given: _Given) -> Any:
     return rule.function(*given.args, **given.kwargs)
 
 
-def _ask(booking: Booking, rule: TrafficRule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _ask(booking: Booking, rule: TrafficRule, args: Args, kwargs: Kwargs) -> Any:
     """Run a function that asks for shapes and types alone, unless an operand has no axes."""
     for name, value in rule.parameters.named(rule.name, args, kwargs).items():
         is_asked = rule.parameters.role(name) is Role.TYPE and isinstance(value, Traced)
@@ -123,9 +131,7 @@ def _ask(booking: Booking, rule: TrafficRule, args: tuple[Any, ...], kwargs: dic
 class _Given:
     """The arguments of a call: plain for NumPy, and the operands among them in order."""
 
-    def __init__(
-        self, booking: Booking, rule: TrafficRule, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    def __init__(self, booking: Booking, rule: TrafficRule, args: Args, kwargs: Kwargs) -> None:
         self.operands: list[Operand] = []
         self.target: Operand | None = None
         self._booking = booking
@@ -332,11 +338,7 @@ def _layouts(wrapped: Any, target: Operand | None, operands: list[Operand]) -> A
 
 
 def _run_outside(
-    booking: Booking,
-    function: Function,
-    rule: TrafficRule | None,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    booking: Booking, function: Function, rule: TrafficRule | None, args: Args, kwargs: Kwargs
 ) -> Any:
     """Run a function that cannot be counted on values let out, where the trace records escapes."""
     if rule is None and booking.refuses_escapes:

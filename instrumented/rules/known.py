@@ -10,7 +10,7 @@ import numpy as np
 from instrumented.books.booking import Booking
 from instrumented.books.traced import Traced, traced
 from instrumented.rules.functions import OUT, apply_function, run_function
-from instrumented.rules.traffic_rules import RULES, Function, Role, TrafficRule
+from instrumented.rules.traffic_rules import RULES, Args, Function, Kwargs, Role, TrafficRule
 from instrumented.rules.unwrap import NUMBERS
 
 METHODS: dict[Any, Any] = {
@@ -36,8 +36,8 @@ _SETTINGS = frozenset((int, bool, str, float, type(None), type))
 def call_function(
     booking: Booking,
     function: Function,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    args: Args,
+    kwargs: Kwargs,
     *,
     by_method: bool = False,
 ) -> Any:
@@ -135,7 +135,7 @@ def _is_known(
     return False
 
 
-def _target(roles: Sequence[Role], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _target(roles: Sequence[Role], args: Args, kwargs: Kwargs) -> Any:
     """The array that a call was told to write into, by name or by position."""
     if "out" in kwargs:
         return kwargs["out"]

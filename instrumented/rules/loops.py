@@ -14,7 +14,7 @@ import numpy as np
 from instrumented.books.events import Axes, Kind
 from instrumented.rules.einsum import labels_of
 from instrumented.rules.reductions import REDUCTIONS
-from instrumented.rules.traffic_rules import Call, Function, functions_named
+from instrumented.rules.traffic_rules import Call, Function, Kwargs, functions_named
 
 NOT_SAID: Axes = ()
 _FOLDING = functions_named(
@@ -43,7 +43,7 @@ def of_ufunc(
     method: str,
     arrays: Sequence[Any],
     operands: int,
-    kwargs: dict[str, Any],
+    kwargs: Kwargs,
     result_ndim: int,
 ) -> Axes:
     """Return the loops of a ufunc's operands; () where broadcasting says it all.

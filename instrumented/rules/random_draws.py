@@ -13,7 +13,7 @@ from instrumented.books.booking import Booking
 from instrumented.books.events import Kind
 from instrumented.books.traced import Traced
 from instrumented.rules.functions import apply_rule
-from instrumented.rules.traffic_rules import Call, Moved, Parameters, TrafficRule
+from instrumented.rules.traffic_rules import Args, Call, Kwargs, Moved, Parameters, TrafficRule
 
 DECLARATIONS = """
     beta(a: array, b: array, size)
@@ -69,11 +69,7 @@ PARAMETERS = {
 
 
 def draw(
-    booking: Booking,
-    generator: np.random.Generator,
-    name: str,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    booking: Booking, generator: np.random.Generator, name: str, args: Args, kwargs: Kwargs
 ) -> Any:
     """Call a method of a generator and book what it moves."""
     method = getattr(generator, name)

@@ -38,6 +38,8 @@ from instrumented.books.counters import NO_WORK, Work
 from instrumented.books.events import Kind
 
 Function = Callable[..., Any]
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
 
 
 class Role(IntEnum):
@@ -95,7 +97,7 @@ class Parameters:
         """Take whatever is given for an operand, by position or by name."""
         return cls({"args": Role.ARRAY, "kwargs": Role.ARRAY}, (), (), "args", "kwargs")
 
-    def named(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def named(self, name: str, args: Args, kwargs: Kwargs) -> dict[str, Any]:
         """Return the arguments by parameter, in the order of the signature.
 
         Raises:

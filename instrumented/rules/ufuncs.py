@@ -17,6 +17,7 @@ from instrumented.books.operand import Array
 from instrumented.books.traced import Elements, Operand, Traced, booking_of, plainly
 from instrumented.rules.indexing import has_mask, selected_elements
 from instrumented.rules.loops import of_ufunc
+from instrumented.rules.traffic_rules import Kwargs
 from instrumented.rules.ufunc_work import CONTRACTIONS, element_work, has_work
 from instrumented.rules.unwrap import IMMEDIATES, let_settings_out, strip, unwrap, unwrap_index
 
@@ -34,11 +35,7 @@ Method = Callable[[Booking, np.ufunc, tuple[Any, ...], dict[str, Any]], Outcome]
 
 
 def run_ufunc(
-    booking: Booking,
-    ufunc: np.ufunc,
-    method: str,
-    inputs: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    booking: Booking, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Kwargs
 ) -> Outcome:
     """Run one ufunc call or ufunc method; return its answer, its entry in the books, its loops.
 
@@ -129,7 +126,7 @@ def _run(
     function: Callable[..., Any],
     name: str,
     plain: list[Any],
-    kwargs: dict[str, Any],
+    kwargs: Kwargs,
     *,
     merges: bool = True,
 ) -> tuple[list[Operand], list[Share], Any]:
@@ -189,9 +186,7 @@ def _book(
 # ---- the methods -----------------------------------------------------------------------
 
 
-def _call(
-    booking: Booking, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Outcome:
+def _call(booking: Booking, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: Kwargs) -> Outcome:
     name = ufunc.__name__
     if ufunc in COMPARISONS:
         inputs = tuple(v[()] if type(v) is np.ndarray and not v.ndim else v for v in inputs)
@@ -212,7 +207,7 @@ def _call(
     return answer, _book(booking, name, kind, reads, results, work, axes), axes
 
 
-def _multiply_adds(name: str, plain: list[Any], result: Any, kwargs: dict[str, Any]) -> Work:
+def _multiply_adds(name: str, plain: list[Any], result: Any, kwargs: Kwargs) -> Work:
     """One multiply-add per element of the result and of the folded axis."""
     if "axes" in kwargs:  # of the first operand, the folded axis is the last one named
         named = kwargs["axes"][0]
@@ -227,7 +222,7 @@ def _folding(method: str, folds: Callable[[Array, Any, list[Any], dict[str, Any]
     """Make the handler of a ufunc method that folds an array along an axis."""
 
     def handle(
-        booking: Booking, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]
+        booking: Booking, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: Kwargs
     ) -> Outcome:
         name = f"{ufunc.__name__}.{method}"
         element = element_work(ufunc, method)
@@ -249,17 +244,17 @@ def _folding(method: str, folds: Callable[[Array, Any, list[Any], dict[str, Any]
     return handle
 
 
-def _reduce_folds(array: Array, result: Any, plain: list[Any], kwargs: dict[str, Any]) -> int:
+def _reduce_folds(array: Array, result: Any, plain: list[Any], kwargs: Kwargs) -> int:
     started = kwargs.get("initial") is not None
     return array.size if started else max(0, array.size - result.size)
 
 
-def _accumulate_folds(array: Array, result: Any, plain: list[Any], kwargs: dict[str, Any]) -> int:
+def _accumulate_folds(array: Array, result: Any, plain: list[Any], kwargs: Kwargs) -> int:
     length = array.shape[kwargs.get("axis", 0)]
     return array.size - array.size // length if length else 0
 
 
-def _reduceat_folds(array: Array, result: Any, plain: list[Any], kwargs: dict[str, Any]) -> int:
+def _reduceat_folds(array: Array, result: Any, plain: list[Any], kwargs: Kwargs) -> int:
     axis = kwargs.get("axis", 0)
     length = array.shape[axis]
     starts = np.asarray(plain[1])
@@ -268,9 +263,7 @@ def _reduceat_folds(array: Array, result: Any, plain: list[Any], kwargs: dict[st
     return folds_per_line * (array.size // length if length else 0)
 
 
-def _outer(
-    booking: Booking, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Outcome:
+def _outer(booking: Booking, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: Kwargs) -> Outcome:
     name = f"{ufunc.__name__}.outer"
     element = element_work(ufunc, "outer")
     plain, operands = _unwrap_all(booking, inputs, name)
@@ -281,9 +274,7 @@ def _outer(
     return answer, _book(booking, name, Kind.ELEMENTWISE, reads, results, work, axes), axes
 
 
-def _at(
-    booking: Booking, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Outcome:
+def _at(booking: Booking, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: Kwargs) -> Outcome:
     name = f"{ufunc.__name__}.at"
     element = element_work(ufunc, "at")
     target, index, *values = inputs

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from instrumented.rules.traffic_rules import Args, Kwargs
 from instrumented.script.callers import named_variables
 from instrumented.script.numpy_functions import Function, Ufunc, itself
 from instrumented.script.random_numbers import RandomNumbers
@@ -95,11 +96,7 @@ class NumpyModules:
         return Function(run, function, f"{module}.{name}".removeprefix("numpy."))
 
     def _blocks(
-        self,
-        function: Callable[..., Any],
-        operation: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs
     ) -> Any:
         """Run ``bmat``, which takes ``"a, b; b, a"`` for the caller's variables of these names."""
         named = dict(zip(("obj", "ldict", "gdict"), args, strict=False)) | kwargs

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from instrumented.rules.traffic_rules import Args, Kwargs
 from instrumented.script.numpy_functions import Function
 from instrumented.script.tracing import ScriptTrace
 
@@ -49,11 +50,7 @@ class RandomNumbers:
         return member
 
     def _default_rng(
-        self,
-        function: Callable[..., Any],
-        operation: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs
     ) -> Any:
         del operation
         plain = [self._trace.let_out(value, "seed") for value in args]

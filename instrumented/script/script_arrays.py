@@ -24,7 +24,7 @@ from instrumented.errors import InstrumentError
 from instrumented.flat import store_flat
 from instrumented.rules.indexing import store_item
 from instrumented.rules.known import METHODS, call_function
-from instrumented.rules.traffic_rules import RULES
+from instrumented.rules.traffic_rules import RULES, Args, Kwargs
 from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.script.leaving import (
     AGAIN,
@@ -62,11 +62,7 @@ def again(function: Any, error: Exception) -> bool:
 
 
 def counted_ufunc(
-    value: TracedValues,
-    ufunc: np.ufunc,
-    method: str,
-    inputs: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    value: TracedValues, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Kwargs
 ) -> Any:
     """Run a ufunc for the user, on the line in force; ``value`` is one of its operands."""
     try:
@@ -77,7 +73,7 @@ def counted_ufunc(
     return plainly(getattr(ufunc, method), inputs, kwargs, name)
 
 
-def owned(answer: Any, args: tuple[Any, ...]) -> Any:
+def owned(answer: Any, args: Args) -> Any:
     """Return what a function answered; a view of an argument knows whose memory it looks into."""
     if type(answer) is ScriptArray:
         if answer._array.base is not None and args and type(args[0]) is ScriptArray:
@@ -115,9 +111,7 @@ class ScriptArray(TracedArray):
             return plainly(getattr(ufunc, method), inputs, kwargs, f"a library: {ufunc.__name__}")
         return counted_ufunc(self, ufunc, method, inputs, kwargs)
 
-    def __array_function__(
-        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def __array_function__(self, function: Any, types: Any, args: Args, kwargs: Kwargs) -> Any:
         booking = self._booking
         if booking.look():
             return plainly(function, args, kwargs, f"a library: {function.__name__}")
@@ -196,7 +190,7 @@ class ScriptArray(TracedArray):
         """Partition in place; see numpy.ndarray.partition."""
         self._in_place("partition", args, kwargs)
 
-    def _in_place(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _in_place(self, name: str, args: Args, kwargs: Kwargs) -> None:
         self._booking.look()
         try:
             getattr(TracedArray, name)(self, *args, **kwargs)

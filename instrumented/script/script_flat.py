@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from instrumented.flat import TracedFlat
+from instrumented.rules.traffic_rules import Args, Kwargs
 from instrumented.script.leaving import AGAIN, handed, index_of, let_out, plainly, stripped
 
 
@@ -56,9 +57,7 @@ class ScriptFlat(TracedFlat):
             return plainly(getattr(ufunc, method), inputs, kwargs, f"a library: {ufunc.__name__}")
         return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
 
-    def __array_function__(
-        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def __array_function__(self, function: Any, types: Any, args: Args, kwargs: Kwargs) -> Any:
         how = "a library: " if self._booking.look() else ""
         return plainly(function, args, kwargs, f"{how}{function.__name__}")
 

@@ -15,6 +15,7 @@ from instrumented.books.events import Kind
 from instrumented.books.recorder import Recorder
 from instrumented.books.traced import Traced
 from instrumented.rules.known import call_function
+from instrumented.rules.traffic_rules import Args, Kwargs
 from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.script.callers import Callers
 from instrumented.script.leaving import (
@@ -130,13 +131,7 @@ class ScriptTrace(Trace):
 
     # ---- NumPy's functions, called by the user -------------------------------------------
 
-    def call(
-        self,
-        function: Callable[..., Any],
-        operation: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def call(self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs) -> Any:
         """Run a function of NumPy's: counted on traced values, else what it makes is new."""
         self.booking.look()
         first: Any = type(args[0]) if args else None
@@ -153,9 +148,7 @@ class ScriptTrace(Trace):
                 raise
         return self._uncounted(function, operation, args, kwargs)
 
-    def ufunc(
-        self, ufunc: np.ufunc, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def ufunc(self, ufunc: np.ufunc, method: str, args: Args, kwargs: Kwargs) -> Any:
         """Run a ufunc or a method of one; lists are arrays that are made first."""
         self.booking.look()
         if method == "__call__" and not kwargs and len(args) == ufunc.nin:
@@ -170,22 +163,14 @@ class ScriptTrace(Trace):
         return getattr(ufunc, method)(*args, **kwargs)
 
     def loaded(
-        self,
-        function: Callable[..., Any],
-        operation: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs
     ) -> Any:
         """Run a function that brings in what was there before: its arrays enter for nothing."""
         plain = [self.let_out(value, operation) for value in args]
         return self._all(function(*plain, **kwargs), self.enter)
 
     def allocated(
-        self,
-        function: Callable[..., Any],
-        operation: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs
     ) -> Any:
         """Run a function that makes memory without content: nothing moves."""
         plain, named = strip(args, []), strip(kwargs, [])
@@ -198,8 +183,8 @@ class ScriptTrace(Trace):
         self,
         method: Callable[..., Any],
         operation: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        args: Args,
+        kwargs: Kwargs,
         *,
         in_place: bool = False,
     ) -> Any:
@@ -237,9 +222,7 @@ class ScriptTrace(Trace):
 
     # ---- within ------------------------------------------------------------------------
 
-    def _entered(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _entered(self, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
         """Let the plain arrays among the arguments of a call in, and what is like an array."""
         if any(map(_enters, map(type, args))):
             args = tuple(map(self._entered_one, args))
@@ -248,8 +231,8 @@ class ScriptTrace(Trace):
         return args, kwargs
 
     def _asked(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        self, function: Callable[..., Any], args: Args, kwargs: Kwargs
+    ) -> tuple[Args, Kwargs]:
         """Put the array that an object makes of itself for it, asked as NumPy asks it."""
         asked = Asked(args[0])
         plain = function(asked, *args[1:], **kwargs)  # raises as NumPy does
@@ -272,11 +255,7 @@ class ScriptTrace(Trace):
         return self.call(np.array, "array", (value,), {}) if fills_array else value
 
     def _uncounted(
-        self,
-        function: Callable[..., Any],
-        operation: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs
     ) -> Any:
         """Run a call that no rule counts: its operands leave, its result comes in written."""
         inside: list[Traced] = []

@@ -82,6 +82,15 @@ def test_status_profiles_presets_and_data_as_json(invoke: Invoke, finished_run: 
     assert [source["used"] for source in data["sources"]].count(True) == 1
 
 
+def test_status_of_a_sweep_as_json(invoke: Invoke, newcomer: None, tmp_path: Path) -> None:
+    spec = tmp_path / "one.toml"
+    spec.write_text('preset = "quick"\nalgorithms = ["random"]\n[fixed]\nlayer_sizes = [784, 8]\n')
+    swept = invoke("sweep", spec, "-q", "--offline", "--workers", "1", "--outdir", tmp_path / "out")
+    assert swept.exit_code == 0, swept.output
+    state = held(printed(invoke("status", tmp_path / "out", "--json")), "sweep-status")
+    assert [cell["status"] for cell in state["cells"].values()] == ["complete"]
+
+
 def test_diff_says_what_changed(
     invoke: Invoke, finished_run: Any, copied_run: Path, tmp_path: Path
 ) -> None:

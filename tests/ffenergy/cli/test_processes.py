@@ -24,8 +24,14 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return quiet | places | {"OPENBLAS_NUM_THREADS": "1", "MPLCONFIGDIR": str(tmp_path / "mpl")}
 
 
-def test_ctrl_c_keeps_what_was_finished(
-    tmp_path: Path, environment: dict[str, str], invoke: Callable[..., Result]
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_ctrl_c_and_sigterm_keep_what_was_finished(
+    how: signal.Signals,
+    tmp_path: Path,
+    environment: dict[str, str],
+    invoke: Callable[..., Result],
 ) -> None:
     out = tmp_path / "run"
     flags = ["--layer-sizes", "784,8,8", "--n-train", "1000", "--offline", "--outdir", str(out)]
@@ -44,7 +50,7 @@ def test_ctrl_c_keeps_what_was_finished(
             time.sleep(0.05)
         assert json.loads((out / "run.json").read_text())["status"] == "running"
         time.sleep(2)  # some epochs
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert stdout == ""

@@ -233,6 +233,18 @@ def test_schema_errors_name_file_key_and_remedy(case):
     assert "\n" not in caught.value.message
 
 
+def test_a_file_needs_sources_only_for_what_names_one(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('\ufeff[profiles.mine]\nbased_on = "dally-wire"\ntitle = "with a mark"\n')
+    assert load_profile(path).title == "with a mark"
+
+
+@pytest.mark.parametrize("text", ["", "[profiles]"])
+def test_a_file_without_a_profile_is_refused(text):
+    with pytest.raises(ProfileError, match=r"profiles: is missing or empty; add a table"):
+        parse_profiles(text, "mine.toml")
+
+
 def test_a_profile_without_a_memory_is_refused():
     text = GOOD.partition("[[profiles.mine.levels]]")[0]
     with pytest.raises(ProfileError, match="needs one of levels, wire and grid"):

@@ -151,7 +151,7 @@ def test_an_installed_rule_is_compared_priced_and_on_the_page(
     assert "began with rule my-rule, my_rule:MyRule of somebody-else 1.0, w" in without.stderr
 
 
-def test_a_rule_by_reference_is_on_the_map_and_in_its_own_order(
+def test_a_rule_by_reference_is_on_the_map_measured_and_in_its_own_order(
     module: Path, tmp_path: Path
 ) -> None:
     text = (module / "my_rule.py").read_text(encoding="utf-8")
@@ -164,19 +164,14 @@ def test_a_rule_by_reference_is_on_the_map_and_in_its_own_order(
     asked = ["--order", "layer-major", "--in-flight", "2", "--layer-sizes", "784,8,6"]
     words = ["--algorithms", "my-rule", *asked, "--outdir", "measured", "-q"]
     ffenergy("measure", *rule, *words, here=tmp_path)
+    assert set(pd.read_csv(tmp_path / "measured" / "traffic.csv")["algorithm"]) == {"my-rule"}
     rows = pd.read_csv(tmp_path / "measured" / "scenarios.csv").set_index("scenario")
     assert rows.loc["as it runs", ["order", "in_flight"]].tolist() == ["step-major", 1]
 
 
-def test_a_rule_by_reference_is_measured_and_unknown_without(
-    module: Path, tmp_path: Path, invoke: Callable[..., Result]
+def test_a_rule_by_reference_is_unknown_without(
+    tmp_path: Path, invoke: Callable[..., Result]
 ) -> None:
-    (tmp_path / "my_rule.py").write_bytes((module / "my_rule.py").read_bytes())
-    rule = ["--rule", "my_rule:MyRule"]
-    network = ["--layer-sizes", "784,8", "--outdir", "measured", "-q"]
-    ffenergy("measure", *rule, "--algorithms", "my-rule", *network, here=tmp_path)
-    traffic = pd.read_csv(tmp_path / "measured" / "traffic.csv")
-    assert set(traffic["algorithm"]) == {"my-rule"}
     unknown = invoke("train", "my-rule", *TINY, "--outdir", tmp_path / "unknown")
     assert unknown.exit_code == 2
     assert "ALGORITHM has 'my-rule'; choose among ff, ff-greedy, bp" in unknown.stderr
@@ -190,6 +185,17 @@ def test_a_rule_by_reference_is_swept(module: Path, tmp_path: Path) -> None:
     ffenergy("sweep", "spec.toml", "--rule", "my_rule:MyRule", *flags, here=tmp_path)
     cells = pd.read_csv(tmp_path / "swept" / "cells.csv")
     assert cells["status"].tolist() == ["complete"] * 2
+
+
+@pytest.mark.slow
+def test_a_rule_by_reference_is_transferred(module: Path, tmp_path: Path) -> None:
+    (tmp_path / "my_rule.py").write_bytes((module / "my_rule.py").read_bytes())
+    rule = ["--rule", "my_rule:MyRule"]
+    ffenergy("train", "my-rule", *rule, *TINY, "--outdir", "run", here=tmp_path)
+    words = ["--to", "mnist:5-9", "--offline", "-q", "--outdir", "moved"]
+    ffenergy("transfer", "run", *rule, *words, here=tmp_path)
+    summary = pd.read_csv(tmp_path / "moved" / "summary.csv")
+    assert summary["algorithm"].tolist() == ["my-rule"]
 
 
 def test_a_run_does_not_go_on_without_its_rule() -> None:

@@ -1,4 +1,4 @@
-"""Sweeps in processes of their own: Ctrl-C, a worker that dies, a sweep that is killed."""
+"""Sweeps in processes of their own: stopped, with a worker that dies, killed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -59,14 +60,22 @@ def wait_for(folder: Path, count: int, process: subprocess.Popen[str], seconds: 
         time.sleep(0.01)
 
 
+def ctrl_c(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the sweep and its workers
+
+
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [ctrl_c, subprocess.Popen.terminate])
+def test_a_sweep_that_is_stopped_keeps_what_is_finished(
+    tmp_path: Path, stop: Callable[[subprocess.Popen[str]], None]
+) -> None:
     process = started(SPEC, tmp_path, "--workers", "2")
     wait_for(tmp_path, 1, process)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the sweep and its workers
+    stop(process)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said
     assert "Traceback" not in said
+    assert "leaked" not in said
     (line,) = [line for line in said.splitlines() if line.startswith("Error: ")]
     kept = len(outcomes(tmp_path))
     assert 1 <= kept < 8

@@ -175,7 +175,7 @@ def flat(instructions, part) -> tuple[np.ndarray, np.ndarray]:
     return np.array([block for each in lists for block in each], np.int64), pointers
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     programs,
     st.lists(st.integers(1, 20), min_size=8, max_size=8),
