@@ -12,7 +12,7 @@ from ffenergy.rules.kit.stages import Rule
 from ffenergy.training.history import History, Row
 from ffenergy.training.session import Session
 from instrumented import Trace
-from instrumented.books.saved_ledger import ledger_from, plain_ledger
+from instrumented.books.ledger import ledger_from, plain_ledger
 
 SCALARS: Final = (
     "steps",
