@@ -3,6 +3,9 @@
 The model of docs/bounds.md: one memory of C bytes on the chip and an unlimited one behind it. The
 price of an on-chip byte grows with the side of the memory, √C, from that of the profile's largest
 on-chip level; it is never dearer than a byte from behind the chip.
+
+Uncertain constants are drawn (`uncertainty`), the first draw as they stand. What they leave of the
+energy of whole counts, or of a ratio, is an interval: an estimate.
 """
 
 from __future__ import annotations
@@ -13,11 +16,12 @@ from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ffenergy.energy.constant import Constant
 from ffenergy.energy.model import GRID_WORD_BYTES
 from ffenergy.energy.profile import Profile
-from ffenergy.energy.uncertainty import FloatArray, factors
+from ffenergy.energy.uncertainty import FloatArray, factors, interval
 
 Access = Literal["read", "write"]
 
@@ -131,3 +135,56 @@ class Chip:
             cell = cell * self.drawn[f"wire.access_{access}"]
             joules = cell + length * transport
         return np.asarray(joules * self.profile.result_scale, dtype=np.float64)
+
+
+AT_ONCE: Final = 4096
+"""Distances that are priced together: with all draws of the constants some megabytes."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure under the constants as they stand, and the ends that hold 90 % of their draws."""
+
+    value: float
+    low: float
+    high: float
+
+
+def ratio(
+    profile: Profile,
+    ours: tuple[pd.DataFrame, pd.DataFrame],
+    theirs: tuple[pd.DataFrame, pd.DataFrame],
+) -> Interval:
+    """Energy of ``ours`` over that of ``theirs``; both are (work, moved) as for `energies`."""
+    drawn = energies(profile, *ours) / energies(profile, *theirs)
+    low, high = interval(drawn)
+    return Interval(float(drawn[0]), float(low), float(high))
+
+
+def energies(profile: Profile, work: pd.DataFrame, moved: pd.DataFrame) -> FloatArray:
+    """Energy of all rows together under every draw, in joules or MAC.
+
+    ``work`` has the columns dtype, adds, multiplies and specials; ``moved`` has bytes_read,
+    bytes_written and, under a profile of levels, ``level``, else ``distance_bytes``.
+
+    Raises:
+        PricingError: a dtype without a price.
+    """
+    total = np.zeros_like(next(iter(factors(profile).values())))
+    for dtype, rows in work.groupby(work["dtype"].astype(str), sort=True):
+        counts = rows[["adds", "multiplies", "specials"]].sum()
+        if not counts.any():
+            continue
+        chip = Chip(profile, str(dtype))
+        total += counts["adds"] * chip.add + counts["multiplies"] * chip.multiply
+        total += counts["specials"] * chip.special
+    chip = Chip(profile, next(iter(profile.compute)))
+    key = "level" if profile.levels else "distance_bytes"
+    sums = moved.groupby(key, sort=True)[["bytes_read", "bytes_written"]].sum().astype(float)
+    for start in range(0, len(sums), AT_ONCE):
+        part = sums.iloc[start : start + AT_ONCE]
+        read, written = (part[name].to_numpy()[:, None] for name in sums.columns)
+        cost = read * chip.bytes_at(part.index.to_numpy(), "read")
+        cost += written * chip.bytes_at(part.index.to_numpy(), "write")
+        total = np.add.reduce([total, *cost])  # one after the other, as they are sorted
+    return total
