@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from ffenergy.costs.step_kinds import StepKind, What
-from ffenergy.network.arrays import Array
+from ffenergy.network import Array
 from ffenergy.rules import registry
 from ffenergy.rules.kit.host import CHUNK, Examples, Host, Which
 from ffenergy.rules.kit.stages import Plan, Stage, Values, check_inside, check_taken

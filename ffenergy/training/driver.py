@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ffenergy.network.arrays import Tracer
+from ffenergy.network import Tracer
 from ffenergy.rules import registry
 from ffenergy.rules.kit.stages import HEAD, Plan, Rule, check_inside
 from ffenergy.runs.results import AlgorithmResult

@@ -14,7 +14,7 @@ import numpy as np
 
 from ffenergy.data.dataset import held_out
 from ffenergy.errors import FfenergyError, TrainingError
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 from ffenergy.network.optimizers import learning_rate
 from ffenergy.rules.kit.host import Examples, Host
 from ffenergy.rules.kit.stages import HEAD, Plan, Stage, Values, check_inside, one_step

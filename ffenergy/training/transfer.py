@@ -12,7 +12,7 @@ import numpy as np
 from ffenergy.data import Dataset
 from ffenergy.data.catalogue import CATALOGUE
 from ffenergy.errors import SettingsError
-from ffenergy.network.arrays import Array
+from ffenergy.network import Array
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.head import CLASSES
 from ffenergy.rules import registry

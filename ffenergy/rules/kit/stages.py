@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 from ffenergy.network.dense import DenseLayer, parameters
 from ffenergy.rules.kit.host import Host
 from instrumented import InstrumentError, Trace
