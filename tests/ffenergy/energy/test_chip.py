@@ -20,8 +20,7 @@ from ffenergy.energy import (
     profiles,
     wire_movement_energy,
 )
-from ffenergy.energy.chip import Chip, energies, ratio
-from ffenergy.energy.uncertainty import DRAWS, factors, interval
+from ffenergy.energy.chip import DRAWS, Chip, energies, factors, interval, ratio
 from instrumented.distances.grid import grid_energy_fj
 
 MIB = 2**20
