@@ -18,7 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ffenergy.costs.measuring import random_dataset
-from ffenergy.network.arrays import Tracer
+from ffenergy.network import Tracer
 from ffenergy.rules import registry
 from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.settings import Settings

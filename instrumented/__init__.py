@@ -22,10 +22,9 @@ from instrumented.errors import (
     InstrumentError,
     UncountedOperationError,
 )
-from instrumented.generator import TracedGenerator
+from instrumented.rules.random_draws import TracedGenerator
 from instrumented.scalar import TracedScalar
-from instrumented.trace import Trace
-from instrumented.untraced import Untraced
+from instrumented.trace import Trace, Untraced
 
 __all__ = [
     "Access",

@@ -15,6 +15,7 @@ from instrumented.books.operand import Array
 from instrumented.books.traced import Elements, Traced, booking_of, plain_of
 from instrumented.rules.indexing import basic_view, has_mask, selected_elements, take_element
 from instrumented.rules.known import call_function
+from instrumented.rules.traffic_rules import Args, Kwargs
 from instrumented.rules.unwrap import strip, unwrap, unwrap_index
 
 
@@ -150,9 +151,7 @@ class TracedFlat(Elements):
             raise TypeError("return arrays must be of ArrayType")
         return getattr(ufunc, method)(*_as_arrays(inputs), **_as_arrays(kwargs))
 
-    def __array_function__(
-        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def __array_function__(self, function: Any, types: Any, args: Args, kwargs: Kwargs) -> Any:
         """Run a NumPy function on the elements as an array."""
         return call_function(self._booking, function, args, kwargs)
 

@@ -1,8 +1,12 @@
-"""The trace: counts what every array operation moves and computes, exactly and in integers."""
+"""The trace: counts what every array operation moves and computes, exactly and in integers.
+
+And its stand-in that does nothing, so that one code runs traced and untraced.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -18,7 +22,7 @@ from instrumented.books.ledger import Ledger, Signature
 from instrumented.books.operand import Array
 from instrumented.books.recorder import Recorder
 from instrumented.errors import InstrumentError
-from instrumented.generator import TracedGenerator
+from instrumented.rules.random_draws import TracedGenerator
 from instrumented.scalar import TracedScalar
 from instrumented.scopes import Fusion, Scope, Step
 
@@ -270,3 +274,55 @@ class Trace:
         if self._booking.recorder is None:
             raise InstrumentError("this trace keeps no events; make it with Trace(record=True)")
         return self._booking.recorder
+
+
+_NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+class Untraced:
+    """Has the methods of :class:`instrumented.Trace`; arrays stay plain NumPy arrays."""
+
+    def array(
+        self, array: Array, *, role: str = "data", name: str | None = None, copy: bool = False
+    ) -> Array:
+        """Return ``array`` itself, or a copy."""
+        return array.copy() if copy else array
+
+    def made(
+        self,
+        array: Array,
+        *,
+        role: str = "temporary",
+        name: str | None = None,
+        operation: str = "random",
+    ) -> Array:
+        """Return ``array`` itself."""
+        return array
+
+    def generator(self, generator: np.random.Generator) -> Any:
+        """Return ``generator`` itself."""
+        return generator
+
+    def escape(self, value: Any, *, copy: bool = False) -> Any:
+        """Return ``value`` itself, as a NumPy scalar if it has no axes, or a copy."""
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            return value[()]
+        return value.copy() if copy else value
+
+    def writes(self, array: Array) -> bool:
+        """Return True: all values are computed."""
+        return True
+
+    def scope(
+        self, *, layer: str | None = None, phase: str | None = None, makes: str | None = None
+    ) -> AbstractContextManager[None]:
+        """Return a context that does nothing."""
+        return _NOTHING
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        """Return a context that does nothing."""
+        return _NOTHING
+
+    def fuse(self, name: str) -> AbstractContextManager[None]:
+        """Return a context that does nothing."""
+        return _NOTHING

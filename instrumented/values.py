@@ -1,4 +1,9 @@
-"""What traced arrays and traced scalars have in common: NumPy's protocols, and ways out."""
+"""What traced arrays and traced scalars have in common: NumPy's protocols, and ways out.
+
+NumPy asks a function's dispatcher which arguments may take a call over. A few dispatchers answer
+with the argument itself, where a list of arrays is meant; a vector given there is run through, and
+each of its elements was counted as taken out, though nothing has been computed by then.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +11,49 @@ from typing import Any
 
 import numpy as np
 
+from instrumented.books.booking import Booking
 from instrumented.books.operand import Array
-from instrumented.books.traced import Traced, traced
+from instrumented.books.traced import Traced, layout_of, plain_of, traced
 from instrumented.methods import Methods
-from instrumented.rules.dispatching import RUN_THROUGH, take_back_elements
 from instrumented.rules.known import call_function, is_axes
+from instrumented.rules.traffic_rules import RULES, Args, Function, Kwargs, function_named
 from instrumented.rules.ufuncs import COUNTED_BY_INDEX, run_ufunc
 from instrumented.rules.unwrap import NUMBERS
+
+_DECLARED = """
+    choose: choices
+    column_stack: tup
+    concatenate: arrays
+    dstack: tup
+    hstack: tup
+    linalg.multi_dot: arrays
+    poly: seq_of_zeros
+    ravel_multi_index: multi_index
+    roots: p
+    select: condlist choicelist
+    stack: arrays
+    vstack: tup
+"""
+
+RUN_THROUGH: dict[Function, list[str]] = {
+    found: names.split()
+    for name, names in (line.split(":") for line in _DECLARED.strip().split("\n"))
+    if (found := function_named(name.strip())) is not None
+}
+"""Parameters that the dispatcher of a function runs through, in this order."""
+
+
+def take_back_elements(booking: Booking, function: Function, args: Args, kwargs: Kwargs) -> None:
+    """Take back what running through vectors booked, just before NumPy hands the call over."""
+    rule = RULES[function]
+    named = rule.parameters.named(rule.name, args, kwargs)
+    for name in reversed(RUN_THROUGH[function]):
+        vector = named.get(name)
+        if isinstance(vector, Traced) and plain_of(vector).ndim == 1:
+            key = (booking.place, "element", layout_of(vector))
+            known = booking.shortcuts.get(key)
+            if known is not None and booking.take_back(known[0], plain_of(vector).size):
+                del booking.shortcuts[key]
 
 
 class TracedValues(Methods):
@@ -72,7 +113,7 @@ class TracedValues(Methods):
             booking.count(entry, [v for v in inputs if isinstance(v, Traced)], [result], axes)
         return result
 
-    def _is_simple(self, kwargs: dict[str, Any], parts: list[Any], target: Any) -> bool:
+    def _is_simple(self, kwargs: Kwargs, parts: list[Any], target: Any) -> bool:
         """Add keyword arguments to a shortcut's key; False where there can be no shortcut."""
         for name, value in kwargs.items():
             if name == "out":
@@ -89,9 +130,7 @@ class TracedValues(Methods):
                 return False
         return True
 
-    def __array_function__(
-        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def __array_function__(self, function: Any, types: Any, args: Args, kwargs: Kwargs) -> Any:
         """Run a NumPy function and book it; where all is known of the call, only count it."""
         if function in RUN_THROUGH and self._booking.scalar_type in types:
             take_back_elements(self._booking, function, args, kwargs)

@@ -38,7 +38,7 @@ from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.sweeps import tables, targets, two_by_two
 from ffenergy.sweeps.cells import COUNTS, Cell, DataLabel, Outcome
-from ffenergy.sweeps.rehearsed import counted
+from ffenergy.sweeps.tables import counted
 
 DOCUMENT = "sweep.json"
 WRITTEN = (".csv", ".png", ".svg", ".toml")

@@ -30,7 +30,7 @@ from ffenergy.network import optimizers
 from ffenergy.network.orders import LAYER_MAJOR
 from ffenergy.settings import Settings
 from instrumented.analysis.step_distances import distances
-from instrumented.distances.marks import COLD
+from instrumented.distances.stack import COLD
 from instrumented.lowering.kinds import Grain, MemoryKind
 from instrumented.lowering.lower import lower
 from instrumented.lowering.stream import Stream

@@ -28,7 +28,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from ffenergy.network.arrays import Array
+from ffenergy.network import Array
 from ffenergy.network.head import one_hot
 from ffenergy.rules.backprop import Backprop
 from ffenergy.rules.forward_forward import ForwardForward

@@ -10,6 +10,7 @@ import click
 
 from ffenergy.cli.answering import Answering, answer_flags, where_it_is
 from ffenergy.cli.flags import (
+    Several,
     asks_for_order,
     chosen_settings,
     data_flags,
@@ -23,7 +24,6 @@ from ffenergy.cli.flags import (
 )
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.job import Job
-from ffenergy.cli.lists import Several
 from ffenergy.cli.progress import warn
 from ffenergy.cli.provenance import configuration
 from ffenergy.cli.resuming import checkpoints_of, same_bits, same_origin, same_rules, same_settings

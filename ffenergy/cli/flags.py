@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -177,6 +177,25 @@ def plain_text(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value) or "empty"
+
+
+class Several(click.types.StringParamType):
+    """Text that names some of the `known`, with commas; a shell completes the last of them."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self.known = tuple(known)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The choices, as click shows those of one."""
+        return f"[{'|'.join(self.known)}],…"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The names that the last one may become."""
+        before, comma, begun = incomplete.rpartition(",")
+        fitting = (name for name in self.known if name.startswith(begun))
+        return [CompletionItem(f"{before}{comma}{name}") for name in fitting]
 
 
 class NumberRange(click.FloatRange):

@@ -11,9 +11,8 @@ import pandas as pd
 from click.core import ParameterSource
 
 from ffenergy.cli.answering import print_json
-from ffenergy.cli.flags import NamedFolder, fitting_profiles
+from ffenergy.cli.flags import NamedFolder, Several, fitting_profiles
 from ffenergy.cli.help import Grouped
-from ffenergy.cli.lists import Several
 from ffenergy.cli.progress import warn
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.rule_flags import rule_flags

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ffenergy.cli.answering import Answering, answer_flags, print_json
 from ffenergy.cli.flags import (
+    Several,
     asks_for_order,
     flags_named,
     memory_flag,
@@ -19,8 +20,7 @@ from ffenergy.cli.flags import (
     profile_flags,
     settings_flags,
 )
-from ffenergy.cli.help import Grouped
-from ffenergy.cli.lists import Several, list_flags
+from ffenergy.cli.help import Command, Grouped
 from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.cli.rule_flags import known, named, rule_flags
@@ -46,15 +46,39 @@ from ffenergy.report.as_json import FORMAT
 from ffenergy.rules.kit.stages import Rule
 from ffenergy.rules.registry import rules
 from ffenergy.runs.directory import RunDirectory
-from ffenergy.settings import Settings
+from ffenergy.settings import CHOICES, Settings
 from ffenergy.sweeps.step_grids import AXES, grid, sweep
 
 STEPS: Final = 2
+LISTED: Final = {
+    "batch_size": "With commas: a sweep.",
+    "layer_sizes": "Several networks, with semicolons: a sweep.",
+    "optimizer": "With commas: a sweep.",
+    "dtype": "With commas: a sweep.",
+}
+MORE: Final = {
+    "depth": "Hidden layers, of --width units each. With commas: a sweep.",
+    "width": "Units in each of --depth hidden layers. With commas: a sweep.",
+}
+"""Flags of settings that this command alone takes lists for, and flags that it has besides."""
 
 
 def measurable(kind: type[Rule]) -> bool:
     """Whether a rule has training steps of hidden layers to measure."""
     return kind.trains_layers
+
+
+def list_flags(command: Command) -> Command:
+    """Add --width and --depth, and let the flags of settings_flags below take text with lists."""
+    for option in getattr(command, "__click_params__", []):
+        if option.name in LISTED:
+            told, default = option.help.rsplit(" [", 1)
+            option.help = f"{told} {LISTED[option.name]} [{default}"
+            choices = CHOICES.get(option.name)
+            option.type = Several(choices) if choices else click.STRING
+    for name, told in MORE.items():
+        command = click.option(f"--{name}", metavar="TEXT", help=told)(command)
+    return command
 
 
 @click.command(cls=Grouped)

@@ -24,8 +24,8 @@ from ffenergy.rules.registry import find
 from ffenergy.runs.directory import ELSEWHERE, SWEEP_FILE, RunDirectory, RunDirectoryError
 from ffenergy.sweeps import paired, pool, specification, tables, targets, two_by_two
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
-from ffenergy.sweeps.rehearsed import counted
 from ffenergy.sweeps.specification import Specification, SpecificationError
+from ffenergy.sweeps.tables import counted
 from ffenergy.trained import examples
 
 

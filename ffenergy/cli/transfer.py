@@ -25,7 +25,7 @@ from ffenergy.runs.directory import ELSEWHERE, RunDirectory
 from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.style import ALGORITHM_NAMES, in_order, short_name
-from ffenergy.training.outcomes import NotFiniteError
+from ffenergy.training.session import NotFiniteError
 from ffenergy.training.transfer import Task, train_head
 
 FILES: Final = (

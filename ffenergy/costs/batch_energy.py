@@ -20,8 +20,7 @@ import pandas as pd
 from ffenergy.costs import bounds
 from ffenergy.costs.network import Layers, Network, layers_of
 from ffenergy.energy import Profile, distance_movement_energy
-from ffenergy.energy.chip import UnitEnergies
-from ffenergy.energy.uncertainty import FloatArray
+from ffenergy.energy.chip import FloatArray, UnitEnergies
 
 INNER_ELEMENTS: Final = 8192
 """Elements of the inner buffer, 32 KiB of float32."""

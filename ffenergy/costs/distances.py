@@ -11,7 +11,7 @@ import pandas as pd
 
 from ffenergy.costs.prices import MANAGED, PLACE
 from ffenergy.costs.step_costs import StepCosts
-from instrumented.distances.marks import COLD, NEVER
+from instrumented.distances.stack import COLD, NEVER
 
 PER_OCTAVE: Final = 4
 CAPACITIES: Final = tuple(

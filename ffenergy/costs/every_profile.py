@@ -20,7 +20,7 @@ from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, Scenarios, on_chip_b
 from ffenergy.costs.step_costs import WORK
 from ffenergy.costs.under_profile import at_distances, levels
 from ffenergy.energy import PricingError, Profile
-from ffenergy.energy.intervals import ratio
+from ffenergy.energy.chip import ratio
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 COLUMNS: Final = (

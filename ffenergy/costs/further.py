@@ -22,7 +22,7 @@ from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile, movement_energy
 from ffenergy.energy.model import joules_or_nan
 from instrumented import Analysis, analyse, analyse_tuned
-from instrumented.distances.marks import COLD
+from instrumented.distances.stack import COLD
 
 SMALLEST: Final = 2**12
 """Bytes of the smallest memory that is managed: a micro-tile of a product takes 3 KiB."""

@@ -22,8 +22,7 @@ import pandas as pd
 from ffenergy.costs import batch_energy, bounds, schedules
 from ffenergy.costs.network import PLAIN, Network, layers_of, shape_of, shapes
 from ffenergy.energy import Profile
-from ffenergy.energy.chip import Chip
-from ffenergy.energy.uncertainty import SHARE, FloatArray, interval
+from ffenergy.energy.chip import SHARE, Chip, FloatArray, interval
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 MIB: Final = 2**20

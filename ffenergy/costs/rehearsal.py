@@ -24,11 +24,10 @@ import numpy as np
 import pandas as pd
 
 from ffenergy.costs.step_kinds import StepKind, What
-from ffenergy.network.arrays import Array
+from ffenergy.network import Array
 from ffenergy.rules import registry
 from ffenergy.rules.kit.host import CHUNK, Examples, Host, Which
-from ffenergy.rules.kit.in_steps import check_inside, check_taken
-from ffenergy.rules.kit.stages import Plan, Stage, Values
+from ffenergy.rules.kit.stages import Plan, Stage, Values, check_inside, check_taken
 from ffenergy.runs.results import TRAFFIC_COLUMNS
 from ffenergy.settings import Settings
 from ffenergy.training.session import steps_between_looks

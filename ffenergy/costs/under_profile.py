@@ -13,7 +13,7 @@ from ffenergy.costs.prices import PLACE, PRICED_GRAIN
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile, compute_energy, distance_movement_energy, movement_energy
 from instrumented.analysis.levels import allocated, serving
-from instrumented.distances.marks import COLD, NEVER
+from instrumented.distances.stack import COLD, NEVER
 
 COMPUTE: Final = "compute"
 WIRE: Final = "wire"

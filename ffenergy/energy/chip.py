@@ -3,26 +3,87 @@
 The model of docs/bounds.md: one memory of C bytes on the chip and an unlimited one behind it. The
 price of an on-chip byte grows with the side of the memory, √C, from that of the profile's largest
 on-chip level; it is never dearer than a byte from behind the chip.
+
+How far the constants may be off is carried to an interval: an estimate, named so. Every constant is
+drawn from its own range (`Constant.range`), half of the draws below its value and half above it,
+log-uniformly on either side. Each is drawn on its own, but for figures that a profile takes over
+from each other: a write is drawn with the read of its level, and special operations with the
+multiplications of their type. The draws are the same on every call, and the first has the constants
+as they stand.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ffenergy.energy.constant import Constant
 from ffenergy.energy.model import GRID_WORD_BYTES
 from ffenergy.energy.profile import Profile
-from ffenergy.energy.uncertainty import FloatArray, factors
+
+FloatArray = npt.NDArray[np.float64]
 
 Access = Literal["read", "write"]
 
 NEAR: Final = 4 / 9
 """Of the capacity: √(4/9), two thirds of the way to its edge, is the mean distance within it."""
+DRAWS: Final = 201
+SEED: Final = 0
+SHARE: Final = 0.9
+"""Of all draws, those that an interval holds."""
+TIED: Final = {".write": ".read", "_write": "_read", ".special": ".multiply"}
+AT_ONCE: Final = 4096
+"""Distances that are priced together: with all draws of the constants some megabytes."""
+
+
+def factors(profile: Profile, draws: int = DRAWS) -> Mapping[str, FloatArray]:
+    """Factors by key of `Profile.constants`, ``draws`` of each; the first draw is 1.
+
+    A draw times the constant's value is a possible value of the constant.
+    """
+    ends = {
+        key: (constant.range[0] / constant.value, constant.range[1] / constant.value)
+        for key, constant in profile.constants()
+    }
+    return _drawn(tuple(ends.items()), draws)
+
+
+@cache
+def _drawn(
+    ends: tuple[tuple[str, tuple[float, float]], ...], draws: int
+) -> Mapping[str, FloatArray]:
+    generator = np.random.default_rng(SEED)
+    places = {key: generator.random(draws) for key, _ in ends}
+    found = {}
+    for key, (low, high) in ends:
+        place = 2 * places[_tied(key, places)] - 1  # from -1, the low end, to 1
+        drawn = np.where(place < 0, low**-place, high ** np.maximum(place, 0))
+        drawn[0] = 1.0
+        drawn.setflags(write=False)
+        found[key] = drawn
+    return MappingProxyType(found)
+
+
+def _tied(key: str, keys: Mapping[str, object]) -> str:
+    """The key whose draw this constant shares."""
+    for ending, other in TIED.items():
+        if key.endswith(ending) and key.removesuffix(ending) + other in keys:
+            return key.removesuffix(ending) + other
+    return key
+
+
+def interval(drawn: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The ends between which 90 % of the draws lie; draws along the last axis."""
+    low, high = np.quantile(drawn, [(1 - SHARE) / 2, (1 + SHARE) / 2], axis=-1)
+    return low, high
 
 
 @dataclass(frozen=True)
@@ -131,3 +192,52 @@ class Chip:
             cell = cell * self.drawn[f"wire.access_{access}"]
             joules = cell + length * transport
         return np.asarray(joules * self.profile.result_scale, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure under the constants as they stand, and the ends that hold 90 % of their draws."""
+
+    value: float
+    low: float
+    high: float
+
+
+def ratio(
+    profile: Profile,
+    ours: tuple[pd.DataFrame, pd.DataFrame],
+    theirs: tuple[pd.DataFrame, pd.DataFrame],
+) -> Interval:
+    """Energy of ``ours`` over that of ``theirs``; both are (work, moved) as for `energies`."""
+    drawn = energies(profile, *ours) / energies(profile, *theirs)
+    low, high = interval(drawn)
+    return Interval(float(drawn[0]), float(low), float(high))
+
+
+def energies(profile: Profile, work: pd.DataFrame, moved: pd.DataFrame) -> FloatArray:
+    """Energy of all rows together under every draw, in joules or MAC.
+
+    ``work`` has the columns dtype, adds, multiplies and specials; ``moved`` has bytes_read,
+    bytes_written and, under a profile of levels, ``level``, else ``distance_bytes``.
+
+    Raises:
+        PricingError: a dtype without a price.
+    """
+    total = np.zeros_like(next(iter(factors(profile).values())))
+    for dtype, rows in work.groupby(work["dtype"].astype(str), sort=True):
+        counts = rows[["adds", "multiplies", "specials"]].sum()
+        if not counts.any():
+            continue
+        chip = Chip(profile, str(dtype))
+        total += counts["adds"] * chip.add + counts["multiplies"] * chip.multiply
+        total += counts["specials"] * chip.special
+    chip = Chip(profile, next(iter(profile.compute)))
+    key = "level" if profile.levels else "distance_bytes"
+    sums = moved.groupby(key, sort=True)[["bytes_read", "bytes_written"]].sum().astype(float)
+    for start in range(0, len(sums), AT_ONCE):
+        part = sums.iloc[start : start + AT_ONCE]
+        read, written = (part[name].to_numpy()[:, None] for name in sums.columns)
+        cost = read * chip.bytes_at(part.index.to_numpy(), "read")
+        cost += written * chip.bytes_at(part.index.to_numpy(), "write")
+        total = np.add.reduce([total, *cost])  # one after the other, as they are sorted
+    return total

@@ -14,7 +14,7 @@ from ffenergy.energy.model import compute_energy, distance_movement_energy, move
 from ffenergy.energy.profile import Profile
 from instrumented.analysis.step import Analysis, Recorded, analyse
 from instrumented.books.events import Event
-from instrumented.distances.marks import COLD, NEVER
+from instrumented.distances.stack import COLD, NEVER
 
 COMPUTE: Final = "compute"
 DISTANCE: Final = "distance"

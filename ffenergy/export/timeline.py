@@ -14,7 +14,7 @@ from ffenergy.errors import SettingsError
 from instrumented import BufferInfo, Event, analyse, analyse_live
 from instrumented.analysis.step import steady_step
 from instrumented.books.operand import ROLES
-from instrumented.distances.marks import COLD, NEVER
+from instrumented.distances.stack import COLD, NEVER
 
 GRAIN = "tile"  # at which the tables of energy are taken too
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 from ffenergy.network.normalization import row_scales
 from ffenergy.network.optimizers import Optimizer, decay_in_gradient, make_optimizer
 

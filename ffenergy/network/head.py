@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ffenergy.network.arrays import Array
+from ffenergy.network import Array
 
 CLASSES = 10
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.fields import Fields
 

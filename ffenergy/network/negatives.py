@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 
 NEGATIVE_PAIRS: Final = ("independent", "shared")
 EXACT_IN_FLOAT32: Final = 6  # blurs: every value is a multiple of 4^-12 = 2^-24

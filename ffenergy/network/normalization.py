@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from ffenergy.network.arrays import Array
+from ffenergy.network import Array
 
 DEFERRED: Final = "deferred"
 WAYS: Final = ("eager", DEFERRED)

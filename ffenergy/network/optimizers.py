@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from ffenergy.errors import SettingsError
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 
 STATES: Final = {"adam": 2, "adamw": 2, "momentum": 1, "sgd": 0}
 """Arrays that every optimiser keeps beside an array of parameters."""

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 from ffenergy.network.dense import INIT_STD, DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
 from ffenergy.rules.kit.host import Host

@@ -18,7 +18,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.negatives import HybridMaker
 from ffenergy.network.normalization import scales_of

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 from ffenergy.network.negatives import HybridMaker
 from ffenergy.network.normalization import row_scales
 from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule

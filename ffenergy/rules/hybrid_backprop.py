@@ -19,7 +19,7 @@ from typing import ClassVar, Final
 import numpy as np
 
 from ffenergy.errors import SettingsError
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 from ffenergy.network.normalization import row_scales
 from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule
 from ffenergy.rules.kit.host import Host

@@ -19,7 +19,7 @@ from typing import ClassVar, Final
 import numpy as np
 
 from ffenergy.errors import SettingsError
-from ffenergy.network.arrays import Array
+from ffenergy.network import Array
 from ffenergy.network.head import CLASSES
 from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule
 from ffenergy.rules.kit.host import Examples, Host

@@ -17,7 +17,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 from ffenergy.network.dense import INIT_STD, DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
 from ffenergy.network.optimizers import decay_in_gradient, make_optimizer

@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from ffenergy.network.arrays import Array
+from ffenergy.network import Array
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.head import CLASSES
 from ffenergy.rules.kit.host import CHUNK, Host

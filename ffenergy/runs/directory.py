@@ -27,8 +27,8 @@ from ffenergy.files.contents import as_csv, as_npz, from_csv, from_npz
 from ffenergy.files.documents import SEAL, check, check_seal, parse_json, read_text
 from ffenergy.files.folder import FILES, ChangedError, Folder, StrangerError
 from ffenergy.files.locks import LOCK, HeldError
-from ffenergy.runs import faults, progress_file, results
-from ffenergy.runs.run import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run
+from ffenergy.runs import progress_file, results
+from ffenergy.runs.run import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run, contradiction, fault_of_weights
 from ffenergy.runs.run_document import CHECKPOINT, CHECKPOINT_HISTORY, DOCUMENT, FORMAT
 from ffenergy.settings import Settings
 
@@ -237,7 +237,7 @@ class RunDirectory:
             weights=self._read_weights(document, recorded),
             examples=self._arrays("examples.npz", recorded),
         )
-        problem = faults.contradiction(run.results, run.traffic)
+        problem = contradiction(run.results, run.traffic)
         if problem:
             raise self._damaged("traffic.csv", problem)
         return run
@@ -363,7 +363,7 @@ class RunDirectory:
         for algorithm in dict.fromkeys(name.split("/")[0] for name in weights):
             head = f"{algorithm}/"
             own = {k.removeprefix(head): w for k, w in weights.items() if k.startswith(head)}
-            problem = faults.of_weights(own, sizes)
+            problem = fault_of_weights(own, sizes)
             if problem:
                 raise RunDirectoryError(
                     f"{self.path / 'weights.npz'}: {head}{problem}; train the run again, or "

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ffenergy.network.arrays import Tracer
+from ffenergy.network import Tracer
 from instrumented import Trace
 from instrumented.books.ledger import Signature
 

@@ -25,7 +25,7 @@ from ffenergy.files.locks import LOCK, HeldError, held
 from ffenergy.runs.results import AlgorithmResult
 from ffenergy.runs.run_document import EPOCH, SCALAR_TYPES, SCALARS, SIGNATURE
 from ffenergy.settings import OF_HEAD, Settings
-from ffenergy.sweeps.features import learned
+from ffenergy.trained.activities import learned
 from ffenergy.training import Checkpoints, Diverged, train
 from instrumented import InstrumentError
 
@@ -130,8 +130,8 @@ class Outcome:
     counts: bytes_read, bytes_written, flops, flops_special, eager; empty if untraced.
     signatures: every distinct step, as in run.json; empty if untraced.
     history: a row per stage and epoch, as in history.csv.
-    features: a row per hidden layer of what it has learned, see `features.py`; empty in cells
-        that an earlier version trained.
+    features: a row per hidden layer of what it has learned, see `activities.learned`; empty in
+        cells that an earlier version trained.
     wrong: numbers of the images that were answered wrongly, of those that errors are on; None
         in traced cells and in those that an earlier version trained.
     """

@@ -1,18 +1,24 @@
-"""A sweep as tables: a row per cell, a row per setting over its seeds, every epoch."""
+"""A sweep as tables: a row per cell, a row per setting over its seeds, every epoch.
+
+Counts of a cell that was not traced are those of its rehearsal, since shapes alone decide them.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs.rehearsal import Workload
+from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.run_costs import run_kinds
 from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT, Scenarios
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
+from ffenergy.runs.results import signature_row
 from ffenergy.runs.run_document import SCALARS
 from ffenergy.settings import Settings
 from ffenergy.style import ALGORITHM_NAMES, in_order
@@ -160,7 +166,7 @@ def history_table(found: Sequence[tuple[Cell, Outcome]], swept: Sequence[str]) -
 
 
 def features_table(found: Sequence[tuple[Cell, Outcome]], swept: Sequence[str]) -> pd.DataFrame:
-    """Return `features.csv`: a row per cell and hidden layer, see `features.py`."""
+    """Return `features.csv`: a row per cell and hidden layer, see `activities.learned`."""
     return pd.DataFrame(
         [{**_place(c, outcome, swept), **row} for c, outcome in found for row in outcome.features]
     )
@@ -200,3 +206,26 @@ def settings_label(settings: Settings, swept: Sequence[str]) -> str:
 
 def _none_if_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def counted(cell: Cell, outcome: Outcome) -> Outcome:
+    """Return the outcome of a complete cell with counts and signatures; a traced one as it is."""
+    if outcome.status != "complete" or outcome.signatures:
+        return outcome
+    images = cell.settings.n_train or cell.data.train_images
+    work = Workload(cell.settings.replace(seed=0), images, cell.data.test_images)
+    counts, signatures = _rehearsed(cell.algorithm, work)
+    return replace(outcome, counts=counts, signatures=signatures)
+
+
+@cache  # the same for every seed
+def _rehearsed(algorithm: str, work: Workload) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    counts = dict.fromkeys(COUNTS, 0)
+    kinds = rehearse(algorithm, work).kinds
+    for one in kinds:
+        done, moved = one.signature.work, one.signature.traffic
+        counts["flops"] += one.steps * done.flops
+        counts["flops_special"] += one.steps * done.special
+        counts["bytes_read"] += one.steps * moved.bytes_read
+        counts["bytes_written"] += one.steps * moved.bytes_written
+    return counts, [signature_row(one.signature, one.steps) for one in kinds]

@@ -18,7 +18,8 @@ from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD, HEADLINE, find
 from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
-from ffenergy.trained import examples, readout
+from ffenergy.trained import examples
+from ffenergy.trained.activities import readout_error, readout_name
 from instrumented import Untraced
 
 ACCOUNTING: Final = "eager"
@@ -103,7 +104,7 @@ class Snapshots:
         self.epochs.append(epoch)
         self.first_layers.append(np.array(weights["layer1/W"]))
         self.goodness.append(examples.goodness(weights, self.settings, self.data))
-        self.errors.append(readout.readout_error(weights, self.settings, self.data))
+        self.errors.append(readout_error(weights, self.settings, self.data))
 
     def film(self, run: Run, prices: Prices) -> Film:
         """The finished film of a run of ``ff`` and ``bp``."""
@@ -120,7 +121,7 @@ class Snapshots:
         """Errors, bytes and energy at every snapshot; backprop's error before training is left."""
         rows = []
         totals = RunTotals(prices)
-        ridge = readout.name(self.settings, self.data)
+        ridge = readout_name(self.settings, self.data)
         for algorithm in HEADLINE:
             stage = find(algorithm).stage
             history = run.history[run.history["algorithm"] == algorithm]

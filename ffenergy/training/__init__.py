@@ -2,8 +2,7 @@
 
 from ffenergy.training.checkpoints import Checkpoints
 from ffenergy.training.driver import Watch, train
-from ffenergy.training.outcomes import Diverged, Interrupted
-from ffenergy.training.session import AfterEpoch, Progress
+from ffenergy.training.session import AfterEpoch, Diverged, Interrupted, Progress
 
 __all__ = [
     "AfterEpoch",

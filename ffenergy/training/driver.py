@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ffenergy.network.arrays import Tracer
+from ffenergy.network import Tracer
 from ffenergy.rules import registry
-from ffenergy.rules.kit.in_steps import check_inside
-from ffenergy.rules.kit.stages import HEAD, Plan, Rule
+from ffenergy.rules.kit.stages import HEAD, Plan, Rule, check_inside
 from ffenergy.runs.results import AlgorithmResult
 from ffenergy.settings import Settings
 from ffenergy.training.bits import flushed
-from ffenergy.training.checkpoints import Checkpoints
-from ffenergy.training.outcomes import Diverged, Interrupted, NotFiniteError
-from ffenergy.training.session import AfterEpoch, Progress, Session
-from ffenergy.training.snapshot import restore, take
+from ffenergy.training.checkpoints import Checkpoints, restore, take
+from ffenergy.training.session import (
+    AfterEpoch,
+    Diverged,
+    Interrupted,
+    NotFiniteError,
+    Progress,
+    Session,
+)
 from instrumented import Trace, Untraced
 
 if TYPE_CHECKING:

@@ -1,4 +1,7 @@
-"""A training: epochs of batches, what is shown, checked and written down on the way."""
+"""A training: epochs of batches, what is shown, checked and written down on the way.
+
+And how it may end before its end; each way carries what there is so far.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,39 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from ffenergy.data.dataset import held_out
-from ffenergy.errors import FfenergyError
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.errors import FfenergyError, TrainingError
+from ffenergy.network import Array, Tracer
 from ffenergy.network.optimizers import learning_rate
 from ffenergy.rules.kit.host import Examples, Host
-from ffenergy.rules.kit.in_steps import check_inside, one_step
-from ffenergy.rules.kit.stages import HEAD, Plan, Stage, Values
+from ffenergy.rules.kit.stages import HEAD, Plan, Stage, Values, check_inside, one_step
 from ffenergy.runs.results import AlgorithmResult, signature_table, totals, traffic_table
 from ffenergy.settings import Settings
 from ffenergy.training.history import History
-from ffenergy.training.outcomes import NotFiniteError
 from instrumented import Trace
 
 if TYPE_CHECKING:
     from ffenergy.data import Dataset
+
+
+class Diverged(TrainingError):  # noqa: N818  # an outcome, said as one says it
+    """The loss stopped being a number; ``partial`` is the result up to there."""
+
+    def __init__(self, message: str, partial: AlgorithmResult) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user pressed Ctrl-C; ``partial`` is the result up to there."""
+
+    def __init__(self, partial: AlgorithmResult) -> None:
+        super().__init__("training interrupted")
+        self.partial = partial
+
+
+class NotFiniteError(Exception):
+    """A loss is no longer a number; becomes :class:`Diverged` once the result is at hand."""
+
 
 REPORTS: Final = 100  # looks at the loss per epoch, for the progress bar and the NaN check
 

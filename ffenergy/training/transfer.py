@@ -12,13 +12,13 @@ import numpy as np
 from ffenergy.data import Dataset
 from ffenergy.data.catalogue import CATALOGUE
 from ffenergy.errors import SettingsError
-from ffenergy.network.arrays import Array
+from ffenergy.network import Array
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.head import CLASSES
 from ffenergy.rules import registry
 from ffenergy.rules.kit.head_stage import HeadStage
 from ffenergy.rules.kit.networks import NormalizedNetwork
-from ffenergy.runs import faults
+from ffenergy.runs.run import fault_of_weights
 from ffenergy.settings import Settings
 from ffenergy.training.bits import flushed
 from ffenergy.training.session import Progress, Session
@@ -129,7 +129,7 @@ def train_head(
             take these images; a batch of the head is larger than what there is of the task.
         NotFiniteError: the head's loss is no longer a number.
     """
-    problem = faults.of_weights(weights, settings.layer_sizes)
+    problem = fault_of_weights(weights, settings.layer_sizes)
     if problem:
         raise SettingsError(f"the weights of {algorithm} do not fit: {problem}; train them again")
     # all of the task's images; the batch of the layers' own training has no say here

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from instrumented.distances.marks import COLD
+from instrumented.distances.stack import COLD
 
 Ints = npt.NDArray[np.int64]
 PLACE = ["layer", "phase", "operation", "role"]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from instrumented.distances.marks import COLD
+from instrumented.distances.stack import COLD
 from instrumented.errors import InstrumentError
 
 DRAM = "dram"

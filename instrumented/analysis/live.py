@@ -19,9 +19,8 @@ from instrumented.books.events import BufferInfo, Event
 from instrumented.books.operand import ROLES
 
 if TYPE_CHECKING:
-    from instrumented.lowering.stream import Stream
+    from instrumented.lowering.stream import Stream, Values
     from instrumented.lowering.table import NestTable
-    from instrumented.lowering.whole_arrays import Values
 
 Ints = npt.NDArray[np.int64]
 
@@ -62,7 +61,7 @@ def live_memory(stream: Stream, buffers: Mapping[int, BufferInfo], step: int) ->
 
     The record should hold a step before and a step after, so that what crosses steps is known.
     """
-    from instrumented.lowering.whole_arrays import values_of  # brings numba, which takes its time
+    from instrumented.lowering.stream import values_of  # brings numba, which takes its time
 
     table, values = stream.table, values_of(stream)
     born, last = _lifetimes(values)

@@ -15,9 +15,9 @@ from instrumented.distances.memories import FOLLOW, PRICE, WARM, Memory
 from instrumented.distances.sums import COLUMNS, Sums
 from instrumented.lowering.fusion_scopes import name_of
 from instrumented.lowering.kinds import MemoryKind
+from instrumented.lowering.layout import Ints
 from instrumented.lowering.stream import Stream
 from instrumented.lowering.table import NestTable
-from instrumented.lowering.uses import Ints
 
 LEAST: Final = ("capacity", "bytes_read", "bytes_written")
 

@@ -26,11 +26,11 @@ import pandas as pd
 from instrumented.analysis.histogram import PLACE
 from instrumented.analysis.step_distances import places_of, scratchpad
 from instrumented.books.events import Event, Kind
-from instrumented.distances.marks import COLD
 from instrumented.distances.memories import FOLLOW, PRICE, WARM
+from instrumented.distances.stack import COLD
+from instrumented.lowering.layout import Ints
 from instrumented.lowering.stream import Stream
 from instrumented.lowering.table import NestTable
-from instrumented.lowering.uses import Ints
 
 
 class Tiling(NamedTuple):

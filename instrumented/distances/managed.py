@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from instrumented.compiling import compiled, inlined, int64
-from instrumented.distances.marks import COLD, NEVER
 from instrumented.distances.packing import kept_at
+from instrumented.distances.stack import COLD, NEVER
 from instrumented.distances.sums import READ, WRITTEN, Cells, Sums, add
 from instrumented.lowering.generate import Chunk
 from instrumented.lowering.stream import Accesses

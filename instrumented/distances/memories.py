@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instrumented.compiling import compiled, inlined, int64
-from instrumented.distances.marks import COLD, NEVER
+from instrumented.distances.stack import COLD, NEVER
 from instrumented.distances.stack_kernels import (
     ABSENT,
     BYTES,

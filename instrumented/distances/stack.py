@@ -4,7 +4,7 @@ The stack distance of an access is the number of live bytes from the top of one 
 and including the block (Mattson, Gecsei, Slutz and Traiger 1970): with unit sizes, the rank of the
 block, 1 on top. Instructions follow ByteDMD: every read is priced against the stack as it stands
 before the instruction, the reads then move to the top in read order, values at their last read
-leave, and the written values are pushed.
+leave, and the written values are pushed. Two distances are none: COLD and NEVER.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 Sizes = npt.ArrayLike | Mapping[int, int]
+
+COLD = -1
+"""Distance of a first access, or of a value that lives on: farther than any capacity."""
+
+NEVER = 0
+"""Distance of a write whose value is dead before anyone reads it: it stays where it was born."""
 
 FIRST_CAPACITY = 1024
 

@@ -16,9 +16,20 @@ import numpy as np
 
 from instrumented.books.events import BufferInfo
 from instrumented.lowering.cuts import CutNest, use_of
-from instrumented.lowering.layout import FIXED, DigitGrid, DigitRun, View, grid_of, unit_of
+from instrumented.lowering.layout import (
+    FIXED,
+    DigitGrid,
+    DigitRun,
+    Ints,
+    Partition,
+    Tiles,
+    Use,
+    View,
+    by_tile,
+    grid_of,
+    unit_of,
+)
 from instrumented.lowering.nest import Touch
-from instrumented.lowering.uses import Ints, Partition, Tiles, Use, by_tile
 
 
 def partitions(

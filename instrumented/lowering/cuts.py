@@ -13,9 +13,17 @@ from typing import NamedTuple
 
 from instrumented.books.events import BufferInfo
 from instrumented.lowering.fusion_scopes import NO_SCOPE
-from instrumented.lowering.layout import FIXED, DigitGrid, DigitRun, View, grid_of, view_of
+from instrumented.lowering.layout import (
+    FIXED,
+    DigitGrid,
+    DigitRun,
+    Ints,
+    Use,
+    View,
+    grid_of,
+    view_of,
+)
 from instrumented.lowering.nest import Nest, Operand, Touch
-from instrumented.lowering.uses import Ints, Use
 
 Cuts = tuple[tuple[int, ...], ...]
 

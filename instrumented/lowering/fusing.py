@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from instrumented.compiling import compiled, inlined
 from instrumented.lowering.generate import Chunk
-from instrumented.lowering.uses import Ints
+from instrumented.lowering.layout import Ints
 
 Flags = npt.NDArray[np.bool_]
 Bits = npt.NDArray[np.uint8]

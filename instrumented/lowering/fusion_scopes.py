@@ -7,8 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from instrumented.books.events import Access, Event, Kind
-from instrumented.lowering.layout import view_of
-from instrumented.lowering.uses import Ints
+from instrumented.lowering.layout import Ints, view_of
 
 NO_SCOPE = -1
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from instrumented.compiling import compiled, inlined, int64
+from instrumented.lowering.layout import Ints
 from instrumented.lowering.table import CHUNK, Blocks, Mode, NestColumn, NestTable, SlotColumn
-from instrumented.lowering.uses import Ints
 from instrumented.lowering.walk import WALKER, advance, begin
 
 Places = npt.NDArray[np.float64]

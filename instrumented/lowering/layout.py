@@ -6,6 +6,9 @@ along the digit of place value ``s``. Row halves, column ranges, transposes, res
 images and stepped slices are then rectangles of digits, so cuts along one digit never shatter
 another. Views that are no rectangles (flat runs that begin inside a row, diagonals, sliding
 windows) are left to the other two ways of ``blocks.py``.
+
+An instruction stream cuts views: a ``Use`` is a view with its cuts, ``Tiles`` are the blocks of
+every piece, a ``Partition`` those of a buffer.
 """
 
 from __future__ import annotations
@@ -14,10 +17,15 @@ import functools
 import itertools
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from instrumented.books.events import Access
+
+Ints = npt.NDArray[np.int64]
 
 FIXED = -1
 
@@ -138,3 +146,53 @@ def moving_strides(view: View) -> list[int]:
         for extent, stride in zip(view.shape, view.strides, strict=True)
         if extent > 1 and stride
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A view and the cuts of its axes: ``cuts[a]`` rises from 0 to the extent of axis ``a``.
+
+    Tile ``(i, j, …)`` holds elements ``cuts[0][i] … cuts[0][i+1]`` of axis 0, and so on; tiles are
+    numbered in C order. Axes that lead nowhere (extent 1 or stride 0) must not be cut.
+    """
+
+    view: View
+    cuts: tuple[tuple[int, ...], ...]
+
+    @property
+    def tiles(self) -> int:
+        """How many tiles the view has."""
+        return math.prod(len(cut) - 1 for cut in self.cuts)
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Blocks of each tile of a view: tile ``t`` is ``blocks[ptr[t]:ptr[t+1]]``, int64."""
+
+    ptr: Ints
+    blocks: Ints
+
+    def moved(self, sizes: Ints, nbytes: int) -> Ints:
+        """Return the bytes moved per block of the view: all, or its share of a partial access."""
+        covered = sizes[self.blocks]
+        total = int(covered.sum())
+        if total == nbytes:
+            return covered
+        ends = np.cumsum(covered) * nbytes // max(total, 1)
+        return np.diff(ends, prepend=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Blocks of one buffer: ``sizes`` in bytes (int64), and the blocks of every use given."""
+
+    sizes: Ints
+    tiles: dict[Use, Tiles] = field(repr=False)
+
+
+def by_tile(tile: Ints, blocks: Ints, tiles: int) -> Tiles:
+    """Sort the blocks of a view by the number of their tile."""
+    if np.any(tile[1:] < tile[:-1]):
+        order = np.argsort(tile, kind="stable")
+        tile, blocks = tile[order], blocks[order]
+    return Tiles(np.searchsorted(tile, np.arange(tiles + 1)), blocks)

@@ -21,9 +21,9 @@ from instrumented.errors import InstrumentError
 from instrumented.lowering.blocks import partitions
 from instrumented.lowering.cuts import CutNest
 from instrumented.lowering.fusion_scopes import NO_SCOPE
+from instrumented.lowering.layout import Ints, Partition, Tiles
 from instrumented.lowering.nest import Operand, Touch
 from instrumented.lowering.nest_order import NO_LEADER, Turn, turns
-from instrumented.lowering.uses import Ints, Partition, Tiles
 
 Blocks = npt.NDArray[np.int32]
 Rows = tuple[Ints, Ints, Ints, npt.NDArray[np.float64], list[tuple[int, Access]]]

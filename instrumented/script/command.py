@@ -15,9 +15,9 @@ import click
 import pandas as pd
 
 from instrumented.analysis.step import analyse
+from instrumented.books.recorder import PassingRecorder
 from instrumented.errors import InstrumentError
 from instrumented.script.page import page
-from instrumented.script.recording import PassingRecorder
 from instrumented.script.running import Finished, MissingModuleError, run_module, run_script
 from instrumented.script.screen import energy_text, levels_text, screen
 from instrumented.script.tables import SCOPES, Tables

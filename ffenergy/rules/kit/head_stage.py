@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
 from ffenergy.rules.kit.host import Examples, Host

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 from ffenergy.network.dense import INIT_STD, DenseLayer
 from ffenergy.network.local import LocalLayer
 from ffenergy.network.normalization import DEFERRED, normalize, row_scales, target_length

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ffenergy.network.arrays import Array
+from ffenergy.network import Array
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.orders import Rooms
 from ffenergy.rules.kit.networks import NormalizedNetwork

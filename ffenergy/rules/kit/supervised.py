@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from ffenergy.network.arrays import Array, Tracer
+from ffenergy.network import Array, Tracer
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.head import CLASSES
 from ffenergy.rules.kit.host import Host

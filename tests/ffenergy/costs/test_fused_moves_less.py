@@ -18,7 +18,7 @@ from ffenergy.costs.run_costs import measured_kinds
 from ffenergy.network import optimizers
 from ffenergy.settings import Settings
 from instrumented import analyse
-from instrumented.distances.marks import COLD
+from instrumented.distances.stack import COLD
 
 MORE = 1.02
 NEAR = 1.1

@@ -15,7 +15,7 @@ from ffenergy.costs.measuring import measure, random_dataset
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.errors import SettingsError
-from ffenergy.network.arrays import Array
+from ffenergy.network import Array
 from ffenergy.network.dense import DenseLayer
 from ffenergy.rules.registry import rules
 from ffenergy.settings import Settings

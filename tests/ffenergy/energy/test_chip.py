@@ -11,6 +11,8 @@ import pytest
 from ffenergy.energy import (
     PricingError,
     ProfileError,
+    compute_energy,
+    distance_movement_energy,
     grid_movement_energy,
     load_profile,
     movement_energy,
@@ -18,8 +20,7 @@ from ffenergy.energy import (
     profiles,
     wire_movement_energy,
 )
-from ffenergy.energy.chip import Chip
-from ffenergy.energy.uncertainty import DRAWS, factors, interval
+from ffenergy.energy.chip import DRAWS, Chip, energies, factors, interval, ratio
 from instrumented.distances.grid import grid_energy_fj
 
 MIB = 2**20
@@ -165,3 +166,65 @@ def test_known_chips_have_their_sizes():
     assert load_profile("edge-7nm-lpddr5").levels[-1].read_per_byte == pytest.approx(75.6)
     assert load_profile("jouppi-7nm-ddr4").levels[-1].read_per_byte == 162.5
     assert math.isclose(load_profile("tpuv4i").levels[1].read_per_byte, 350 / 20 / 8)
+
+
+WORK = pd.DataFrame(
+    {
+        "dtype": ["float32", "float32", "int64", "bool"],
+        "adds": [100, 50, 7, 0],
+        "multiplies": [100, 60, 0, 3],
+        "specials": [5, 0, 0, 0],
+    }
+)
+
+
+def moved(profile, scale=1):
+    places = (
+        {"level": list(profile.level_names)}
+        if profile.levels
+        else {"distance_bytes": [64.0, 4096.0, 10.0**7]}
+    )
+    n = len(next(iter(places.values())))
+    sizes = scale * 1000 * np.arange(1, n + 1)
+    return pd.DataFrame({**places, "bytes_read": sizes, "bytes_written": sizes // 2})
+
+
+@pytest.mark.parametrize("name", sorted(profiles()))
+def test_the_first_draw_is_the_model(name):
+    profile = load_profile(name)
+    found = energies(profile, WORK, moved(profile))
+    price = movement_energy if profile.levels else distance_movement_energy
+    expected = compute_energy(profile, WORK).sum()
+    expected += price(profile, moved(profile))[profile.column("movement")].sum()
+    assert found[0] == pytest.approx(expected)
+    assert found.min() < found[0] < found.max()
+
+
+def test_a_ratio_of_the_same_is_certain_and_of_bytes_alone_too():
+    profile = load_profile("jouppi-7nm-hbm2")
+    same = ratio(profile, (WORK, moved(profile)), (WORK, moved(profile)))
+    assert (same.value, same.low, same.high) == (1, 1, 1)
+    nothing = WORK.iloc[:0]
+    twice = ratio(profile, (nothing, moved(profile, 2)), (nothing, moved(profile)))
+    assert twice.low == pytest.approx(2)
+    assert twice.high == pytest.approx(2)
+
+
+def test_an_interval_by_hand():
+    # Arithmetic against bytes of HBM2: A multiply-adds over M bytes, both uncertain.
+    profile = load_profile("jouppi-7nm-hbm2")
+    nothing = moved(profile).assign(bytes_read=0, bytes_written=0)
+    bytes_only = nothing.assign(bytes_read=[0, 0, 0, 8])
+    work = pd.DataFrame({"dtype": ["float32"], "adds": 0, "multiplies": 1, "specials": 0})
+    found = ratio(profile, (WORK.iloc[:0], bytes_only), (work, nothing))
+    drawn = factors(profile)
+    # 350 pJ of 8 bytes over 1.31 pJ, each with its own draws
+    values = 350 / 1.31 * drawn["levels.hbm2.read"] / drawn["compute.float32.multiply"]
+    assert found.value == pytest.approx(350 / 1.31)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(values, [0.05, 0.95])))
+
+
+def test_a_foreign_type_is_refused():
+    profile = load_profile("jouppi-7nm-hbm2")
+    with pytest.raises(PricingError, match="complex64"):
+        energies(profile, WORK.assign(dtype="complex64"), moved(profile))

@@ -20,7 +20,7 @@ from ffenergy.report import files
 from ffenergy.report.pictures import film as drawing
 from ffenergy.report.pictures import film_files
 from ffenergy.settings import Settings
-from ffenergy.trained.readout import readout_error
+from ffenergy.trained.activities import readout_error
 from ffenergy.trained.snapshots import OWN_OUTPUT, Film
 
 Invoke = Callable[..., Result]

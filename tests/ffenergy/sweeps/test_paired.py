@@ -12,10 +12,9 @@ from ffenergy.data import load
 from ffenergy.data.dataset import Dataset
 from ffenergy.settings import Settings
 from ffenergy.sweeps.cells import Cell, DataLabel, Outcome, _outcome
-from ffenergy.sweeps.crossings import Curve, cheapest, crossing, ratio
 from ffenergy.sweeps.paired import interval, mcnemar, paired_table
-from ffenergy.sweeps.rehearsed import counted
-from ffenergy.sweeps.targets import targets_table
+from ffenergy.sweeps.tables import counted
+from ffenergy.sweeps.targets import Curve, cheapest, crossing, ratio, targets_table
 from ffenergy.sweeps.two_by_two import differs, two_by_two
 from ffenergy.training import train
 

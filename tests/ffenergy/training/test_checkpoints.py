@@ -21,8 +21,7 @@ from ffenergy.rules.registry import rules
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 from ffenergy.training import Checkpoints, bits, train
-from ffenergy.training.checkpoints import _first_line
-from ffenergy.training.snapshot import Snapshot
+from ffenergy.training.checkpoints import Snapshot, _first_line
 
 SETTINGS = Settings.from_preset("quick").replace(
     layer_sizes="16,12,8", n_epochs=2, softmax_epochs=2, batch_size=100, peer_strength=0.01

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from instrumented import Trace
 from instrumented.analysis.step import analyse, analyse_tuned
 from instrumented.analysis.tuning import tiling
-from instrumented.distances.marks import COLD
+from instrumented.distances.stack import COLD
 
 CAPACITIES = [round(2 ** (12 + k / 2)) for k in range(31)]  # 4 KiB to 128 MiB
 

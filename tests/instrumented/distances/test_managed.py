@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from instrumented import InstrumentError, Trace
 from instrumented.analysis.step import analyse
 from instrumented.distances.managed import Managed
-from instrumented.distances.marks import COLD
 from instrumented.distances.memories import FOLLOW, PRICE, WARM
+from instrumented.distances.stack import COLD
 from instrumented.distances.sums import READ, WRITTEN
 from instrumented.lowering.generate import Chunk
 from instrumented.lowering.stream import Accesses

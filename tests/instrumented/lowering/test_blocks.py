@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from instrumented import Trace
 from instrumented.lowering.blocks import partition
-from instrumented.lowering.layout import View, grid_of
+from instrumented.lowering.layout import Use, View, grid_of
 from instrumented.lowering.lower import lower
 from instrumented.lowering.stream import Stream
-from instrumented.lowering.uses import Use
 
 
 def use_of(base, view, cuts):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from instrumented import InstrumentError, Trace
-from instrumented.books.saved_ledger import ledger_from, plain_ledger
+from instrumented.books.ledger import ledger_from, plain_ledger
 
 
 def work(trace, steps):
