@@ -10,9 +10,15 @@ import sys
 import numpy as np
 import pytest
 
-from instrumented import Trace
+from instrumented import InstrumentError, Trace, UncountedOperationError
 from instrumented.books.events import Kind
 from instrumented.rules.traffic_rules import RULES, streaming, traffic_rule
+
+
+def stored(target, *stores):
+    for index, value in stores:
+        target[index] = value
+
 
 UMATH = sys.modules["numpy._core.umath"]
 
@@ -22,6 +28,16 @@ ELEMENTWISE = [
     # two numbers put before none: one difference; 3 lines of them: 3
     (lambda S: np.diff(S[:0], prepend=[1.0, 2]), 16, 8, 1),
     (lambda E, I4: np.diff(E.T[:2], prepend=I4, axis=1), 32, 16, 2),
+    # more differences, derivatives than there are elements: 3 + 2 + 1
+    (lambda R: np.diff(R, n=5), 32, 0, 6),
+    (lambda R: np.polyder(R, 5), 32, 0, (0, 6)),
+    # one element has no neighbour, one answer is folded with none; one pair a line, 3 lines
+    (lambda S: np.ediff1d(S[:1]), 8, 0, 0),
+    (lambda R, R2: np.array_equal(R[:1], R2[:1]), 16, 1, 1),
+    (lambda X: np.trapezoid(X[:, :2]), 48, 24, (3, 6)),
+    (lambda E: np.trapezoid(E, axis=0), 0, 32, 0),
+    # of a shape that is a number, one division
+    (lambda J: np.unravel_index(J, 5), 24, 24, (0, 0, 3)),
     # 3 lines of 4: 9 pairs added, times half a step (2·9), 2·3 adds; the 3 steps serve all lines
     (lambda X, R: np.trapezoid(X, R), 96 + 32, 24, (9 + 6 + 3, 18)),
     (lambda X, Y: np.trapezoid(X, Y), 96 + 96, 24, (9 + 6 + 9, 18)),
@@ -29,18 +45,133 @@ ELEMENTWISE = [
     (lambda X, B: np.sum(X, where=B[0]), 1 + 96 + 1, 1 + 8, 11),
     # memory without content is in the trace: what is made of it is counted
     (lambda IN: np.empty_like(IN) * 0, 96, 96, (0, 12)),
+    (lambda E: np.add.accumulate(E), 0, 0, 0),
+]
+
+REDUCTIONS = [
+    # 3 variables, 4 observations with weights: as without, but for the weights read
+    (lambda X, IN: np.cov(X, None, fweights=IN[0]), 96 + 32, 72, (9 + 12 + 36, 36 + 9, 3)),
+    # 6 variables: 6·3 adds, 24 deviations, 36·4 products
+    (lambda X, Y, IN: np.cov(X, Y, fweights=IN[0]), 192 + 32, 288, (18 + 24 + 144, 144 + 36, 6)),
+    # of one observation, nothing to add but deviations and products
+    (lambda X: np.cov(X[:, :1]), 24, 72, (3 + 9, 9 + 9, 3)),
+    # 3 lines of one: products and quotients; differences of the extremes; a diagonal of one
+    (lambda X: np.average(X[:, :1], 1, X[:, :1]), 48, 24, (0, 3, 3)),
+    (lambda X: np.ptp(X[:, :1], 1), 24, 24, 3),
+    (lambda X: np.trace(X[:1]), 8, 8, 0),
+    # edges that are given are handed back
+    (lambda S: np.histogram_bin_edges(S, [0, 4, 9]), 64 + 24, 24, 0),
+    # 3 points, 2 x 2 bins: 2 steps an axis among 3 edges, the number of the bin, a count; extremes
+    (lambda X: np.histogramdd(X[:, :2], 2)[0], 48, 32 + 48, 3 * 6 + 2 * 2 * 2),
+    # a point, no extremes to compare; 4 points with 3 coordinates
+    (lambda X: np.histogramdd(X[:1, :2], 2)[0], 16, 32 + 48, 6),
+    (lambda R: np.histogramdd([R, R, R], 2)[0], 96, 64 + 72, 4 * 9 + 3 * 2 * 3),
 ]
 
 PRODUCTS = [
     # 4 columns of 3 multiply-adds
     (lambda X, Y: np.linalg.vecdot(X, Y, axis=0), 192, 32, (12, 12)),
+    # 3 products of 27 multiply-adds, whatever their order
+    (lambda A2: np.einsum("ij,jk,kl,lm->im", A2, A2, A2, A2, optimize=True), 288, 72, (81, 81)),
+    # axes under dots are aligned from the last: 2·3 results of 4 multiply-adds
+    (lambda K, X: np.einsum("...j,...j->...", K, X), 192 + 96, 48, (24, 24)),
+    # no element, nothing to add
+    (lambda E: np.einsum("ij->", E), 0, 8, 0),
+]
+
+INDEXING = [
+    # an element by a place in memory reads the place too, even if others were taken before
+    (lambda R, J: (R[0], R[J[0]]), 8 + 8 + 8 + 8, 8 + 8 + 8),
+    # one element and two, a row and one element are not one another's
+    (lambda R: stored(R, (0, 5.0), (slice(1, 3), 0.0), (slice(0, 3), 0.0)), 0, 8 + 16 + 24),
+    (
+        lambda X: stored(X, (0, 5.0), ((0, 1), 0.0), ((0, slice(1, 4)), 0.0), ((0,), 0.0)),
+        0,
+        32 + 8 + 24 + 32,
+    ),
+    (lambda K: stored(K, ((0,), 0.0), ((0, 1), 0.0)), 0, 96 + 32),
+    # arrays without axes, of 8 and 2 bytes; one onto itself
+    (lambda R, D, H: stored(R, (0, D), (0, H[0, ...])), 8 + 2, 16),
+    (lambda R: stored(R, (0, R[1, ...]), (0, R[0, ...])), 8, 8),
+    # a plain array through places in memory
+    (lambda R, J: stored(R, (J, np.ones(3))), 48, 24),
+    # an element has no axis to take one out of
+    (lambda R: R[0][()], 8, 8),
+    (lambda X: X.view(np.ndarray), 0, 0),
+    # a place for all 3 rows; 3 of the flattened array
+    (lambda X, I4: np.put_along_axis(X, I4[:1, :1], 9.0, 1), 8, 24),
+    (lambda X, J: np.put_along_axis(X, J, 9.0, None), 24, 24),
+    # a column of 3 has a diagonal of one, and begins anew two rows further down
+    (lambda X: np.fill_diagonal(X[:, :1], 0.0), 0, 8),
+    (lambda X: np.fill_diagonal(X[:, :1], 0.0, wrap=True), 0, 16),
 ]
 
 
-@pytest.mark.parametrize("programs", [ELEMENTWISE, PRODUCTS])
+@pytest.mark.parametrize("programs", [ELEMENTWISE, REDUCTIONS, PRODUCTS, INDEXING])
 def test_counts(by_hand, programs):
     for program in programs:
         by_hand(*program)
+
+
+@pytest.mark.parametrize(
+    ("call", "depends"),
+    [
+        (lambda x, places, mask: x[places], False),
+        (lambda x, places, mask: x[mask], True),
+        (lambda x, places, mask: np.where(x, x, x), False),
+        (lambda x, places, mask: np.where(x), True),
+        (lambda x, places, mask: np.insert(x, places, 9.0), False),
+        (lambda x, places, mask: np.insert(x, mask, 9.0), True),
+        # three places are edges; numbers of bins are read for a shape
+        (lambda x, places, mask: np.histogram2d(x, x, places), False),
+        (lambda x, places, mask: np.histogramdd([x, x, x], places + 1), True),
+    ],
+)
+def test_what_values_decide_is_told(call, depends):
+    trace = Trace()
+    x, places = trace.array(np.arange(4.0)), trace.array(np.array([0, 2, 3]))
+    call(x, places, trace.array(np.array([True, False, True, False])))
+    assert trace.data_dependent.empty != depends
+
+
+def test_places_are_counted_anew():
+    trace = Trace()
+    for values in ([0.0, 1.0, 0.0], [1.0, 0.0, 2.0]):
+        np.where(trace.array(np.array(values)))
+    # one place, then two
+    assert trace.traffic.bytes_written == 8 + 16
+
+
+def test_stores_and_elements_are_recorded_as_often_as_they_come():
+    trace = Trace(record=True)
+    x = trace.array(np.arange(4.0))
+    places = trace.array(np.array([0, 2]))
+    for _ in range(3):
+        x[0] = 1.0
+        x[1:] = 0.0
+        x[1]
+        x[places] = 0.0
+    names = [event.operation for event in trace.events]
+    assert names == ["store", "store", "element", "scatter"] * 3
+
+
+def test_an_array_full_of_another_is_a_copy_and_one_of_a_number_is_made():
+    trace = Trace()
+    x = trace.array(np.arange(4.0))
+    np.full_like(x, x[:1])
+    np.full_like(x, 1.0)
+    assert [e.operation.kind for e in trace.ledger.entries] == [Kind.COPY, Kind.CREATE]
+
+
+def test_no_view_of_another_class_is_counted():
+    with pytest.raises(UncountedOperationError, match="a view as matrix"):
+        Trace().array(np.eye(2)).view(np.matrix)
+
+
+def test_positions_of_another_trace_are_refused():
+    x, rows = Trace().array(np.arange(4.0)), Trace().array(np.array([0, 2]))
+    with pytest.raises(InstrumentError, match="two traces"):
+        x[rows]
 
 
 @pytest.mark.parametrize("given", [{"foo": 1}, {"axis": 1}])
