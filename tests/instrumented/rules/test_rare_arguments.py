@@ -49,6 +49,8 @@ ELEMENTWISE = [
 ]
 
 REDUCTIONS = [
+    # 4 columns of 3; a target may stand in a tuple
+    (lambda X, R: np.sum(X, axis=0, out=(R,)), 96, 32, 8),
     # 3 variables, 4 observations with weights: as without, but for the weights read
     (lambda X, IN: np.cov(X, None, fweights=IN[0]), 96 + 32, 72, (9 + 12 + 36, 36 + 9, 3)),
     # 6 variables: 6·3 adds, 24 deviations, 36·4 products
