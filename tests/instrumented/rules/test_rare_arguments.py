@@ -81,6 +81,46 @@ PRODUCTS = [
     (lambda E: np.einsum("ij->", E), 0, 8, 0),
 ]
 
+ALGEBRA = [
+    # inverse 18 multiply-adds, 3 + 9 divisions; two norms of 9 + 8, one product
+    (lambda A2: np.linalg.cond(A2, 1), 72, 8, (18 + 34, 18 + 1, 12)),
+    (lambda A2: np.linalg.cond(A2, 2), 72, 8, (36, 36, 1)),
+    (lambda A2: np.linalg.cond(A2, -2), 72, 8, (36, 36, 1)),
+    # 9·27/2 = 121 multiply-adds of eigenvectors, 27 of their product; 3 divisions
+    (lambda A2: np.linalg.pinv(A2, hermitian=True), 72, 72, (148, 148, 3)),
+    # a product, and an inverse
+    (lambda A2: np.linalg.matrix_power(A2, -2), 72, 72, (27 + 18, 27 + 18, 12)),
+    # eigenvalues 10·27/2 = 135, and three convolutions with two, 2 + 4 + 6
+    (lambda A2: np.poly(A2), 72, 32, (135 + 12, 135 + 12)),
+    # 4 matrices of 2 x 3: 2·3·4 - 2·8/3 = 19 multiply-adds of singular values, the larger of two
+    (lambda K: np.linalg.norm(K, 2, axis=(0, 1)), 192, 32, (4 * 20, 4 * 19)),
+    (lambda X: np.linalg.norm(X[:, :1], 2), 24, 8, (6, 6)),
+    (lambda X: np.linalg.norm(X, axis=(1,)), 96, 24, (9, 12, 3)),
+    (lambda A2: np.linalg.norm(A2, -1), 72, 8, 9 + 8),
+    # a companion matrix of 2 x 2, 10·8/2 multiply-adds; two complex roots; none of a constant
+    (lambda C3: np.roots(C3), 24, 32, (40, 40)),
+    (lambda C3: np.roots(C3[:1]), 8, 0, 0),
+    # of one element: its absolute value; one unknown is one division, one logarithm
+    (lambda A2: np.linalg.norm(A2[:1, :1], 1), 8, 8, 1),
+    (lambda A2: np.linalg.det(A2[:1, :1]), 8, 8, 0),
+    (lambda A2: np.linalg.slogdet(A2[:1, :1]), 8, 16, (0, 0, 1)),
+    (lambda A2, C3: np.linalg.solve(A2[:1, :1], C3[:1]), 16, 8, (0, 0, 1)),
+    # of 4 x 1: 7·4 + 4 = 32 multiply-adds; 1 + 4 and a division; rank is int32
+    (lambda X, C3: np.linalg.lstsq(X[:1], C3[:1], rcond=None)[0], 32 + 8, 32 + 4 + 8, (37, 37, 1)),
+    # reflectors of 2 and 1: norms 2 + 1, applied to a column 2·2; divided 2 + 1, 2 roots
+    (lambda Q: np.linalg.qr(Q, mode="raw"), 32, 32 + 16, (7, 7, 5)),
+    # 4·3 powers, their norms 12 and 3 roots, 12 divisions; singular vectors of 4 x 3: 7·36 + 4·27
+    # = 360; 12 + 9 multiply-adds and 3 divisions for the solution
+    (lambda R, R2: np.polyfit(R, R2, 2), 64, 24, (393, 393 + 12, 18)),
+    (lambda R, R2: np.polyfit(R[:1], R2[:1], 0), 16, 8, (14, 14 + 1, 3)),
+]
+
+SORTED = [
+    # one element is sorted, and has no neighbour
+    (lambda S: np.unique(S[:1]), 8, 8, 0),
+    (lambda S: np.union1d(S[:1], S[:0]), 8, 8, 0),
+]
+
 INDEXING = [
     # an element by a place in memory reads the place too, even if others were taken before
     (lambda R, J: (R[0], R[J[0]]), 8 + 8 + 8 + 8, 8 + 8 + 8),
@@ -109,7 +149,7 @@ INDEXING = [
 ]
 
 
-@pytest.mark.parametrize("programs", [ELEMENTWISE, REDUCTIONS, PRODUCTS, INDEXING])
+@pytest.mark.parametrize("programs", [ELEMENTWISE, REDUCTIONS, PRODUCTS, ALGEBRA, SORTED, INDEXING])
 def test_counts(by_hand, programs):
     for program in programs:
         by_hand(*program)
