@@ -298,7 +298,7 @@ def _book(booking: Booking, rule: TrafficRule, given: _Given, results: _Results)
 
     reads = booked(moved.reads)
     writes = booked(moved.writes)
-    axes = loops.of_function(given.call, moved.kind) if booking.recorder is not None else ()
+    axes = loops.of_function(given.call) if booking.recorder is not None else ()
     entry = booking.record(rule.name, moved.kind, reads, writes, moved.work, axes)
     for written, nbytes in writes:
         if not isinstance(written, Traced):

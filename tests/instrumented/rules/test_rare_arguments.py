@@ -45,6 +45,8 @@ ELEMENTWISE = [
     (lambda X, Y: np.trapezoid(X, Y), 96 + 96, 24, (9 + 6 + 9, 18)),
     # the element of a mask is a byte taken out, and a byte read
     (lambda X, B: np.sum(X, where=B[0]), 1 + 96 + 1, 1 + 8, 11),
+    # a list with a number in memory is put together every time: 8 read, 32 written
+    (lambda R, B: np.where(B, R, [R[0], 1.0, 2.0, 3.0]), 8 + 8 + 4 + 64, 8 + 32 + 32, 4),
     # memory without content is in the trace: what is made of it is counted
     (lambda IN: np.empty_like(IN) * 0, 96, 96, (0, 12)),
     (lambda E: np.add.accumulate(E), 0, 0, 0),
@@ -197,12 +199,15 @@ def test_stores_and_elements_are_recorded_as_often_as_they_come():
     assert names == ["store", "store", "element", "scatter"] * 3
 
 
-def test_an_array_full_of_another_is_a_copy_and_one_of_a_number_is_made():
+def test_what_is_made_of_nothing_is_created():
     trace = Trace()
-    x = trace.array(np.arange(4.0))
+    x, random = trace.array(np.arange(4.0)), trace.generator(np.random.default_rng(0))
     np.full_like(x, x[:1])
     np.full_like(x, 1.0)
-    assert [e.operation.kind for e in trace.ledger.entries] == [Kind.COPY, Kind.CREATE]
+    random.normal(x)
+    random.normal(size=4)
+    kinds = [entry.operation.kind for entry in trace.ledger.entries]
+    assert kinds == [Kind.COPY, Kind.CREATE, Kind.ELEMENTWISE, Kind.CREATE]
 
 
 def test_no_view_of_another_class_is_counted():
