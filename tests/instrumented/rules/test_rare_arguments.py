@@ -53,6 +53,9 @@ ELEMENTWISE = [
 ]
 
 REDUCTIONS = [
+    # of one number, nothing to add; two axes given as NumPy's numbers are not one another's
+    (lambda R: R[0].sum(), 8 + 8, 8 + 8, 0),
+    (lambda X: [np.sum(X, axis=np.int64(k)) for k in (0, 1)], 192, 32 + 24, 8 + 9),
     # 3 variables, 4 observations with weights: as without, but for the weights read
     (lambda X, IN: np.cov(X, None, fweights=IN[0]), 96 + 32, 72, (9 + 12 + 36, 36 + 9, 3)),
     # 6 variables: 6·3 adds, 24 deviations, 36·4 products
@@ -215,10 +218,20 @@ def test_no_view_of_another_class_is_counted():
         Trace().array(np.eye(2)).view(np.matrix)
 
 
-def test_positions_of_another_trace_are_refused():
-    x, rows = Trace().array(np.arange(4.0)), Trace().array(np.array([0, 2]))
-    with pytest.raises(InstrumentError, match="two traces"):
-        x[rows]
+def test_arrays_of_another_trace_are_refused_where_ones_of_its_own_are_known():
+    x, y = Trace().array(np.arange(4.0)), Trace().array(np.arange(4.0))
+    np.where(x, x, x)
+    for mixed in (lambda: np.where(x, x, y), lambda: x[y.astype(int)]):
+        with pytest.raises(InstrumentError, match="two traces"):
+            mixed()
+
+
+def test_settings_in_memory_leave_as_often_as_they_are_given():
+    trace = Trace(escapes="record")
+    x, axis = trace.array(np.ones((2, 3))), trace.array(np.array(0))
+    for _ in range(3):
+        np.sum(x, axis=axis)
+    assert trace.escapes["bytes_read"].tolist() == [3 * 8]
 
 
 @pytest.mark.parametrize("given", [{"foo": 1}, {"axis": 1}])
