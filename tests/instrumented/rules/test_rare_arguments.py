@@ -230,8 +230,8 @@ def test_settings_in_memory_leave_as_often_as_they_are_given():
     trace = Trace(escapes="record")
     x, axis = trace.array(np.ones((2, 3))), trace.array(np.array(0))
     for _ in range(3):
-        np.sum(x, axis=axis)
-    assert trace.escapes["bytes_read"].tolist() == [3 * 8]
+        np.sum(x, axis=axis), np.sum(x, axis)
+    assert trace.escapes["bytes_read"].sum() == 3 * (8 + 8)
 
 
 @pytest.mark.parametrize("given", [{"foo": 1}, {"axis": 1}])
