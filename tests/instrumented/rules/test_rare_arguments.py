@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from instrumented import InstrumentError, Trace, UncountedOperationError
+from instrumented import InstrumentError, Trace, Traffic, UncountedOperationError
 from instrumented.books.events import Kind
 from instrumented.rules.traffic_rules import RULES, streaming, traffic_rule
 
@@ -25,8 +25,9 @@ UMATH = sys.modules["numpy._core.umath"]
 ELEMENTWISE = [
     # the ufunc behind np.clip: a comparison with each bound
     (lambda X: UMATH.clip(X, 0, 4), 96, 96, 24),
-    # a target may stand in a tuple
-    (lambda X, Y: np.clip(X, 0, 4, out=(Y,)), 96, 96, 24),
+    # shapes are free to ask for, of an element taken out too
+    (lambda R: np.ndim(R[0]), 8, 8),
+    (lambda X: np.size(X, 0), 0, 0),
     # two numbers put before none: one difference; 3 lines of them: 3
     (lambda S: np.diff(S[:0], prepend=[1.0, 2]), 16, 8, 1),
     (lambda E, I4: np.diff(E.T[:2], prepend=I4, axis=1), 32, 16, 2),
@@ -232,6 +233,22 @@ def test_settings_in_memory_leave_as_often_as_they_are_given():
     for _ in range(3):
         np.sum(x, axis=axis), np.sum(x, axis)
     assert trace.escapes["bytes_read"].sum() == 3 * (8 + 8)
+
+
+def test_what_has_no_rule_hands_back_what_numpy_does():
+    trace = Trace(escapes="record")
+    x = trace.array(np.array([1.0, 3.0, 2.0]))
+    assert np.real_if_close(x) is x
+    quotient, rest = np.polydiv(x, x[:2])
+    # 1 3 2 over 1 3 is 1 0, and 2 is left
+    assert (quotient.escape().tolist(), rest.escape().tolist()) == ([1, 0], [2])
+
+
+def test_a_target_in_a_tuple_is_an_operand_of_the_trace():
+    trace = Trace(strict=True)
+    x, y = trace.array(np.ones(4)), trace.array(np.zeros(4))
+    assert np.clip(x, 0, 1, out=(y,)) is y
+    assert trace.traffic == Traffic(32, 32)
 
 
 @pytest.mark.parametrize("given", [{"foo": 1}, {"axis": 1}])
