@@ -251,6 +251,13 @@ def test_a_target_in_a_tuple_is_an_operand_of_the_trace():
     assert trace.traffic == Traffic(32, 32)
 
 
+def test_small_memory_is_stored_into_where_large_is_left():
+    trace = Trace(computes_up_to=32)
+    small, large = trace.array(np.zeros(4)), trace.array(np.zeros(8))
+    small[1:3] = large[1:3] = 5.0
+    assert (small.escape()[1], large.escape()[1]) == (5, 0)
+
+
 @pytest.mark.parametrize("given", [{"foo": 1}, {"axis": 1}])
 def test_a_method_takes_no_argument_that_it_lacks_or_has_already(given):
     x = Trace().array(np.ones((2, 2)))
