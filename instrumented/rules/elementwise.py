@@ -228,7 +228,8 @@ def _trapezoid(call: Call) -> Moved:
     length = source.shape[axis]
     pairs = (source.size // length) * (length - 1) if length else 0
     places = call.get("x")  # of all lines together, or of each
-    given = isinstance(places, np.ndarray) and length > 0
-    steps = places.size // length * (length - 1) if given else 0
+    steps = 0
+    if isinstance(places, np.ndarray) and length:
+        steps = places.size // length * (length - 1)
     work = Work(add=pairs + max(0, pairs - call.size_out) + steps, multiply=2 * pairs)
     return streaming(Kind.REDUCTION, work)(call)

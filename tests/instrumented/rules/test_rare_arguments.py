@@ -39,6 +39,7 @@ ELEMENTWISE = [
     (lambda R, R2: np.array_equal(R[:1], R2[:1]), 16, 1, 1),
     (lambda X: np.trapezoid(X[:, :2]), 48, 24, (3, 6)),
     (lambda E: np.trapezoid(E, axis=0), 0, 32, 0),
+    (lambda E: np.trapezoid(E, E, axis=0), 0, 32, 0),
     # of a shape that is a number, one division
     (lambda J: np.unravel_index(J, 5), 24, 24, (0, 0, 3)),
     # 3 lines of 4: 9 pairs added, times half a step (2·9), 2·3 adds; the 3 steps serve all lines
@@ -59,8 +60,8 @@ REDUCTIONS = [
     (lambda X: [np.sum(X, axis=np.int64(k)) for k in (0, 1)], 192, 32 + 24, 8 + 9),
     # 3 variables, 4 observations with weights: as without, but for the weights read
     (lambda X, IN: np.cov(X, None, fweights=IN[0]), 96 + 32, 72, (9 + 12 + 36, 36 + 9, 3)),
-    # 6 variables: 6·3 adds, 24 deviations, 36·4 products
-    (lambda X, Y, IN: np.cov(X, Y, fweights=IN[0]), 192 + 32, 288, (18 + 24 + 144, 144 + 36, 6)),
+    # 2 variables: 2·3 adds, 8 deviations, 4·4 products
+    (lambda R, R2, IN: np.cov(R, R2, fweights=IN[0]), 64 + 32, 32, (6 + 8 + 16, 16 + 4, 2)),
     # of one observation, nothing to add but deviations and products
     (lambda X: np.cov(X[:, :1]), 24, 72, (3 + 9, 9 + 9, 3)),
     # 3 lines of one: products and quotients; differences of the extremes; a diagonal of one
