@@ -140,15 +140,15 @@ def _all_close(call: Call) -> Moved:
 def _diff(call: Call) -> Moved:
     """One subtraction an element, in every one of the n rounds."""
     axis, order = call.get("axis", -1), call.get("n", 1)
-    source = call.operands[0]
+    others = list(call.operands[0].shape)
+    length = others.pop(axis)
     ends = [call.get(name) for name in ("prepend", "append")]
-    length = source.shape[axis] + sum(
+    length += sum(
         np.shape(end)[axis] if np.ndim(end) else 1
         for end in ends
         if end is not None and end is not np._NoValue
     )
-    lines = source.size // source.shape[axis] if source.shape[axis] else 0
-    work = Work(add=lines * sum(max(0, length - k) for k in range(1, order + 1)))
+    work = Work(add=math.prod(others) * sum(max(0, length - k) for k in range(1, order + 1)))
     return streaming(Kind.ELEMENTWISE, work)(call)
 
 
@@ -227,6 +227,9 @@ def _trapezoid(call: Call) -> Moved:
     source = call.operands[0]
     length = source.shape[axis]
     pairs = (source.size // length) * (length - 1) if length else 0
-    steps = pairs if isinstance(call.get("x"), np.ndarray) else 0
+    places = call.get("x")  # of all lines together, or of each
+    steps = 0
+    if isinstance(places, np.ndarray) and length:
+        steps = places.size // length * (length - 1)
     work = Work(add=pairs + max(0, pairs - call.size_out) + steps, multiply=2 * pairs)
     return streaming(Kind.REDUCTION, work)(call)

@@ -92,7 +92,7 @@ def apply_rule(
         entry = _book(booking, rule, given, results)
     if depends and entry is not None:
         booking.ledger.data_dependent.add(entry.index)
-    if depends or given.is_bare:
+    if depends:
         return wrapped, None
     layouts = _layouts(wrapped, given.target, given.operands)
     return wrapped, None if layouts is NotImplemented else KnownOutcome(entry, layouts)
@@ -163,12 +163,6 @@ class _Given:
         self.kwargs = {name: plain[name] for name in kwargs}
         self.call = Call(rule.function, plain, [self.bare(operand) for operand in self.operands])
 
-    @property
-    def is_bare(self) -> bool:
-        """Whether a plain array is among the operands."""
-        taken = self.operands if self.target is None else [*self.operands, self.target]
-        return not all(isinstance(operand, Traced) for operand in taken)
-
     def _changes_type(self, dtype: Any) -> bool:
         """Whether the last operand is taken into another type."""
         first, last = (plainly(operand).dtype for operand in (self.operands[0], self.operands[-1]))
@@ -179,8 +173,6 @@ class _Given:
             return let_settings_out(self._booking, value, f"{self._name}: {name}")
         if role is Role.OUT:
             return self._aim(value)
-        if value is None or (role is Role.MASK and value is True):
-            return value
         if role is Role.ARRAYS and isinstance(value, (list, tuple)):
             return type(value)([self._operand(item) for item in value])
         if role is Role.NESTED and isinstance(value, list):
@@ -269,8 +261,8 @@ class _Results:
                 return self._booking.view(given, answer)  # it shows the scalar's bytes
         elif not was_written:
             return self._made(answer)  # a bare array enters
-        if was_written and not any(answer is made for made in self.found):
-            self.found.append(answer)  # once: one array may be given twice
+        if was_written:
+            self.found.append(answer)
         return given
 
     def _given(self, array: Any) -> Operand | None:
@@ -312,7 +304,7 @@ def _book(booking: Booking, rule: TrafficRule, given: _Given, results: _Results)
 
     reads = booked(moved.reads)
     writes = booked(moved.writes)
-    axes = loops.of_function(given.call, moved.kind) if booking.recorder is not None else ()
+    axes = loops.of_function(given.call) if booking.recorder is not None else ()
     entry = booking.record(rule.name, moved.kind, reads, writes, moved.work, axes)
     for written, nbytes in writes:
         if not isinstance(written, Traced):

@@ -54,8 +54,8 @@ def householder(m: int, n: int) -> Work:
 
 
 def reflected(m: int, n: int, columns: int) -> Work:
-    """Q with so many columns from the reflectors of m×n: 2(m-j)(columns-j) multiply-adds each."""
-    return multiply_adds(sum(2 * (m - j) * max(0, columns - j) for j in range(min(m, n))))
+    """Q with at least min(m, n) columns from the reflectors of m×n: 2(m-j)(columns-j) each."""
+    return multiply_adds(sum(2 * (m - j) * (columns - j) for j in range(min(m, n))))
 
 
 def eigen(n: int, vectors: bool) -> Work:

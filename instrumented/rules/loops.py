@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from instrumented.books.events import Axes, Kind
+from instrumented.books.events import Axes
 from instrumented.rules.einsum import labels_of
 from instrumented.rules.reductions import REDUCTIONS
 from instrumented.rules.traffic_rules import Call, Function, Kwargs, functions_named
@@ -24,10 +24,8 @@ CORES = {"matmul": ("mk", "kn"), "matvec": ("mk", "k"), "vecmat": ("k", "kn"), "
 """Core axes of the operands of NumPy's products."""
 
 
-def of_function(call: Call, kind: Kind) -> Axes:
+def of_function(call: Call) -> Axes:
     """Return the loops of a NumPy function's operands, reads before writes; () if not said."""
-    if len(call.results) != 1 or kind not in (Kind.MATMUL, Kind.REDUCTION, Kind.ELEMENTWISE):
-        return NOT_SAID
     shapes = [operand.shape for operand in call.operands]
     if call.function in _FOLDING and len(shapes) == 1:
         return _folded(shapes, call.get("axis"), call.results[0].ndim)
@@ -143,17 +141,18 @@ def _tensordot(call: Call, shapes: Sequence[tuple[int, ...]]) -> Axes:
     if isinstance(axes, (int, np.integer)):
         pairs = [(left - int(axes) + k, k) for k in range(int(axes))]
     else:
-        first, second = (np.ravel(k).tolist() for k in axes)
-        pairs = [(a % left, b % right) for a, b in zip(first, second, strict=True)]
+        named = zip(*(np.ravel(k).tolist() for k in axes), strict=True)
+        pairs = [(a % left, b % right) for a, b in named]
     folded = dict(pairs)
     rows = {axis: k for k, axis in enumerate(a for a in range(left) if a not in folded)}
     theirs = [b for b in range(right) if b not in folded.values()]
     columns = {axis: len(rows) + k for k, axis in enumerate(theirs)}
     shared = {a: len(rows) + len(columns) + k for k, (a, _) in enumerate(pairs)}
-    back = {b: shared[a] for a, b in pairs}
+    first = rows | shared
+    second = columns | {b: shared[a] for a, b in pairs}
     return _numbered(
-        [rows.get(a, shared.get(a, 0)) for a in range(left)],
-        [columns.get(b, back.get(b, 0)) for b in range(right)],
+        [first[a] for a in range(left)],
+        [second[b] for b in range(right)],
         range(len(rows) + len(columns)),
     )
 

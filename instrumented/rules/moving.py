@@ -243,7 +243,7 @@ def _put(call: Call) -> Moved:
 
 @traffic_rule("put_along_axis(arr: array, indices: array, values: values, axis)", writes=True)
 def _put_along_axis(call: Call) -> Moved:
-    target, index, axis = call.operands[0], call.get("indices"), call.get("axis", -1)
+    target, index, axis = call.operands[0], call.get("indices"), call.get("axis")
     stored = int(index.size)
     if axis is not None:  # the other axes are broadcast against the target
         others = [n for k, n in enumerate(target.shape) if k != axis % target.ndim]

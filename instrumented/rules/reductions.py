@@ -161,9 +161,8 @@ def _covariance(call: Call) -> Moved:
     Correlations divide by two of the v roots more.
     """
     v = math.isqrt(call.size_out)
-    n = sum(operand.size for operand in call.operands[:2] if operand.ndim) // max(1, v)
-    if "y" not in call.arguments or call.get("y") is None:
-        n = call.size_in // max(1, v)
+    observed = call.operands[: 1 if call.get("y") is None else 2]
+    n = sum(operand.size for operand in observed) // max(1, v)
     products = v * v * n
     work = Work(v * max(0, n - 1) + v * n + products, products + v * v, v)
     if call.function is np.corrcoef:
@@ -194,7 +193,7 @@ def _histogram(call: Call) -> Moved:
 
     Without a range the extremes are found first, and the edges are made.
     """
-    n, bins = call.size_in, call.get("bins", 10)
+    n, bins = call.size_in, call.get("bins")
     only_edges = call.function is np.histogram_bin_edges
     if np.ndim(bins) == 1 and not isinstance(bins, str):
         element = Work(add=math.ceil(math.log2(np.size(bins) + 1)) + 1)
@@ -220,11 +219,8 @@ def _counts_in_array(call: Call) -> bool:
 )
 def _histogram_of_several(call: Call) -> Moved:
     """For every coordinate a binary search, as NumPy does here; then one count a point."""
-    sample = call.get("sample")
-    axes = 2 if call.function is np.histogram2d else call.results[0].ndim
-    first = call.operands[0]
-    points = first.size if sample is None or isinstance(sample, (list, tuple)) else first.shape[0]
+    points = call.operands[0].shape[0]
     counts = call.results[0].shape
-    steps = sum(math.ceil(math.log2(count + 2)) for count in counts)
-    extremes = 0 if call.get("range") is not None else 2 * axes * max(0, points - 1)
-    return streaming(Kind.REDUCTION, Work(add=points * (steps + axes) + extremes))(call)
+    steps = sum(math.ceil(math.log2(count + 2)) + 1 for count in counts)
+    extremes = 0 if call.get("range") is not None else 2 * len(counts) * max(0, points - 1)
+    return streaming(Kind.REDUCTION, Work(add=points * steps + extremes))(call)

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, auto
 from operator import attrgetter
 from typing import Any
 
@@ -42,18 +42,18 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 
-class Role(IntEnum):
+class Role(Enum):
     """What a parameter is to memory; see the table above."""
 
-    SETTING = 0
-    ARRAY = 1
-    ARRAYS = 2
-    NESTED = 3
-    COUNTS = 4
-    MASK = 5
-    TYPE = 6
-    OUT = 7
-    VALUES = 8
+    SETTING = auto()
+    ARRAY = auto()
+    ARRAYS = auto()
+    NESTED = auto()
+    COUNTS = auto()
+    MASK = auto()
+    TYPE = auto()
+    OUT = auto()
+    VALUES = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +172,13 @@ class Moved:
 Movement = Callable[[Call], Moved]
 
 
-class Fate(IntEnum):
+class Fate(Enum):
     """What becomes of a call."""
 
-    COUNTED = 0
-    FREE = 1  # answered from shapes and types
-    ALLOCATED = 2  # memory without content
-    ESCAPING = 3  # prints or saves values
+    COUNTED = auto()
+    FREE = auto()  # answered from shapes and types
+    ALLOCATED = auto()  # memory without content
+    ESCAPING = auto()  # prints or saves values
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -68,8 +68,9 @@ def test_what_values_decide_is_counted_anew():
 
 def test_an_operand_handed_back_is_free(traced):
     trace, x = traced((3, 4))
-    assert np.asarray(x, like=x) is x
-    assert np.atleast_1d(x) is x
+    for _ in range(2):
+        assert np.asarray(x, like=x) is x
+        assert np.atleast_1d(x) is x
     assert trace.traffic == Traffic()
 
 
