@@ -16,7 +16,6 @@ from ffenergy.settings import Settings
 from ffenergy.sweeps.standing import Standing
 
 Sweep = Callable[..., Result]
-pytestmark = pytest.mark.usefixtures("only_the_sample")
 TWO = """
 preset = "quick"
 algorithms = ["random"]
@@ -29,11 +28,21 @@ softmax_epochs = 1
 EPOCH = {"stage": "head", "epoch": 3, "loss": 0.5}
 
 
-@pytest.fixture
-def swept(sweep: Sweep, tmp_path: Path) -> Path:
-    result = sweep(TWO, tmp_path, "--quiet")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, invoke: Sweep) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "two.toml").write_text(TWO)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("FFENERGY_DATA_DIR", raising=False)
+        words = ["sweep", folder / "two.toml", "-q", "--offline", "--workers", "1"]
+        result = invoke(*words, "--outdir", folder / "out")
     assert result.exit_code == 0, result.output
-    return tmp_path / "out"
+    return folder / "out"
+
+
+@pytest.fixture
+def swept(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "out"))
 
 
 def lines(result: Result) -> list[str]:

@@ -93,7 +93,9 @@ def in_a_process(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("script", ["processes.py", "workers.py"])
+@pytest.mark.parametrize(
+    "script", ["processes.py", pytest.param("workers.py", marks=pytest.mark.slow)]
+)
 def test_worker_processes_get_plain_arrays(script):
     expected = in_a_process(script)
     found = in_a_process("-m", "instrumented", "run", script)
@@ -156,7 +158,15 @@ def test_a_module_runs_as_with_python_m():
 
 @pytest.mark.parametrize(
     "module",
-    ["no_such_module", "no_such.module", "package.none", "package.layers.none", "sys", ".x"],
+    [
+        "no_such.module",
+        "package.layers.none",
+        "sys",
+        *(
+            pytest.param(n, marks=pytest.mark.slow)
+            for n in ("no_such_module", "package.none", ".x")
+        ),
+    ],
 )
 def test_a_module_that_is_not_there_is_told_of_as_by_python(module):
     expected = in_a_process("-m", module)
