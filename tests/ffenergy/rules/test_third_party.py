@@ -151,6 +151,7 @@ def test_an_installed_rule_is_compared_priced_and_on_the_page(
     assert "began with rule my-rule, my_rule:MyRule of somebody-else 1.0, w" in without.stderr
 
 
+@pytest.mark.slow
 def test_a_rule_by_reference_is_on_the_map_measured_and_in_its_own_order(
     module: Path, tmp_path: Path
 ) -> None:

@@ -115,9 +115,8 @@ def _workers(parent: int) -> list[int]:
 LONG = SPEC.replace("n_epochs = 12", "n_epochs = 100000")
 
 
-@pytest.mark.parametrize(
-    "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_workers_end_with_a_sweep_that_is_killed(tmp_path: Path, how: signal.Signals) -> None:
     process = started(LONG, tmp_path, "--workers", "2")
     deadline = time.monotonic() + 60
