@@ -169,6 +169,21 @@ class Outcome:
         return cls(**(values | {"scores": scores, "history": history}))
 
 
+def outcome_in(folder: Path) -> Outcome | None:
+    """Return the outcome that a cell's folder has, None if there is none yet.
+
+    Raises:
+        OutputError: the file is damaged.
+    """
+    path = folder / OUTCOME
+    try:
+        return Outcome.from_json(read_text(path))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path} is not readable as a cell ({error}); delete it") from None
+
+
 class CellFolder:
     """A folder per cell: `outcome.json` when it is done, checkpoints until then."""
 
@@ -186,12 +201,9 @@ class CellFolder:
             OutputError: the file is damaged, or holds another cell.
         """
         path = self.file(cell)
-        try:
-            outcome = Outcome.from_json(read_text(path))
-        except FileNotFoundError:
+        outcome = outcome_in(path.parent)
+        if outcome is None:
             return None
-        except (OSError, ValueError) as error:
-            raise OutputError(f"{path} is not readable as a cell ({error}); delete it") from None
         identity = (cell.name, cell.algorithm, cell.traced, asdict(cell.data))
         if (outcome.cell, outcome.algorithm, outcome.traced, outcome.data) != identity:
             raise OutputError(f"{path} holds the outcome of another cell; delete it")

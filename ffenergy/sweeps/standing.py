@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ffenergy.errors import OutputError, SettingsError
-from ffenergy.files.documents import check, read_text
+from ffenergy.errors import SettingsError
+from ffenergy.files.documents import check, parse_json, read_text
 from ffenergy.files.locks import LOCK, is_held
 from ffenergy.rules.registry import rules
 from ffenergy.runs.directory import (
@@ -19,9 +18,9 @@ from ffenergy.runs.directory import (
     RunDirectory,
     RunDirectoryError,
 )
-from ffenergy.runs.run_document import CHECKPOINT_HISTORY
+from ffenergy.runs.run_document import CHECKPOINT_HISTORY, EPOCH
 from ffenergy.settings import Settings
-from ffenergy.sweeps.cells import OUTCOME, Cell, DataLabel, Outcome
+from ffenergy.sweeps.cells import Cell, DataLabel, outcome_in
 
 DOCUMENT: Final = {
     "command": str,
@@ -89,14 +88,9 @@ def _tabulated(directory: RunDirectory, settings: dict[str, Settings]) -> dict[s
 
 
 def _standing(folder: Path, cell: str, settings: Settings, document: dict[str, Any]) -> Standing:
-    try:
-        done = Outcome.from_json(read_text(folder / OUTCOME))
-    except FileNotFoundError:
+    done = outcome_in(folder)
+    if done is None:
         return _undone(folder, cell, settings, document)
-    except (OSError, ValueError) as error:
-        raise OutputError(
-            f"{folder / OUTCOME} is not readable as a cell ({error}); delete it"
-        ) from None
     wrong, seconds = (done.scores[name] for name in ("test_error", "wall_seconds"))
     return Standing(done.algorithm, settings, done.status, wrong, seconds, done.message)
 
@@ -105,7 +99,9 @@ def _undone(folder: Path, cell: str, settings: Settings, document: dict[str, Any
     last = None
     with suppress(OSError, ValueError, IndexError):  # it is being written, or not there yet
         lines = read_text(folder / CHECKPOINTS / CHECKPOINT_HISTORY).splitlines()
-        last = json.loads(lines[-1])
+        row = parse_json(lines[-1])
+        check(row, EPOCH)
+        last = row
     training, begun, waiting = UNDONE
     status = training if is_held(folder / LOCK) else begun if last else waiting
     return Standing(_algorithm(cell, settings, document), settings, status, last_epoch=last)
@@ -113,8 +109,7 @@ def _undone(folder: Path, cell: str, settings: Settings, document: dict[str, Any
 
 def _algorithm(cell: str, settings: Settings, document: dict[str, Any]) -> str | None:
     """The algorithm of a cell, whose name stands for it and for all else that is known of it."""
-    names = DataLabel.__dataclass_fields__
-    labels = [DataLabel(**{name: one[name] for name in names}) for one in document["data"]]
+    labels = [DataLabel(**one) for one in document["data"]]
     for algorithm in rules():
         for label in labels:
             if Cell(algorithm, settings, document["traced"], label).name == cell:

@@ -65,6 +65,9 @@ def test_how_far_every_cell_is(swept: Path, invoke: Sweep) -> None:
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / "history.jsonl").write_text(json.dumps(EPOCH) + "\n")
     assert lines(invoke("status", swept))[2].endswith("seed=1: begun, 3 epochs of stage head saved")
+    (folder / "checkpoints" / "history.jsonl").write_text("{}\n")
+    assert lines(invoke("status", swept))[2].endswith("seed=1: waiting")
+    (folder / "checkpoints" / "history.jsonl").write_text(json.dumps(EPOCH) + "\n")
     with held(swept / LOCK), held(folder / LOCK):
         whole, _, training = lines(invoke("status", swept))
     assert whole.endswith(": 1 of 2 cells done, running")
