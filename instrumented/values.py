@@ -56,6 +56,11 @@ def take_back_elements(booking: Booking, function: Function, args: Args, kwargs:
                 del booking.shortcuts[key]
 
 
+def _is_simple(setting: Any) -> bool:
+    """Return whether a keyword argument of a ufunc can be part of a shortcut's key."""
+    return setting is None or type(setting) in (int, bool, type, str) or is_axes(setting)
+
+
 class TracedValues(Methods):
     """Counts whatever NumPy does with it; its results are traced as well."""
 
@@ -63,7 +68,9 @@ class TracedValues(Methods):
 
     # ---- NumPy's protocols -------------------------------------------------------------
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Args = (), **kwargs: Any
+    ) -> Any:
         """Run one ufunc call or ufunc method and book it.
 
         Operands of layouts seen before, in the same place, move the same bytes: such a call
@@ -72,39 +79,38 @@ class TracedValues(Methods):
         booking = self._booking
         array_type = booking.array_type
         plain: list[Any] = []
-        parts: list[Any] = [booking.place, ufunc, method]
-        for value in inputs:
+        key: list[Any] = [booking.place, ufunc]
+        for value in inputs + out if out else inputs:
             kind = type(value)
             if (kind is array_type or isinstance(value, Traced)) and value._booking is booking:
                 plain.append(value._array)
-                parts.append(value._layout)
-            elif kind in NUMBERS:
-                plain.append(value)
-                parts.append(kind)
+                key.append(value._layout)
             else:
-                return run_ufunc(booking, ufunc, method, inputs, kwargs)[0]
-        target = None
-        named = kwargs
-        if kwargs:
-            target = kwargs.get("out", (None,))[0]
-            if not self._is_simple(kwargs, parts, target):
-                return run_ufunc(booking, ufunc, method, inputs, kwargs)[0]
-            if target is not None:
-                named = (
-                    {**kwargs, "out": target._array} if len(kwargs) > 1 else {"out": target._array}
-                )
-        key = tuple(parts)
-        known = booking.shortcuts.get(key)
+                plain.append(value)
+                key.append(kind)
+        if kwargs or method != "__call__":
+            if not all(map(_is_simple, kwargs.values())):
+                return self._first(ufunc, method, inputs, out, kwargs)[0]
+            key += method, *kwargs.items()
+        known = booking.shortcuts.get(tuple(key))
         if known is None:
-            result, entry, axes = run_ufunc(booking, ufunc, method, inputs, kwargs)
-            if isinstance(result, Traced) and method not in COUNTED_BY_INDEX:
-                booking.remember(key, (entry, result._layout, axes))
+            result, known = self._first(ufunc, method, inputs, out, kwargs)
+            if known is not None:
+                booking.remember(tuple(key), known)
             return result
-        if target is None or booking.computes_up_to is None or not booking.leaves(target._array):
-            run: Any = ufunc if method == "__call__" else getattr(ufunc, method)
-            values = run(*plain, **named)
         entry, layout, axes = known
-        result = target if target is not None else traced(booking, values, layout)
+        run: Any = ufunc
+        if method != "__call__":
+            run = getattr(ufunc, method)
+            if out:
+                kwargs["out"] = plain.pop()
+        if not out:
+            values = run(*plain, **kwargs) if kwargs else run(*plain)
+            result = traced(booking, values, layout)
+        else:
+            result = out[0]
+            if booking.computes_up_to is None or not booking.leaves(result._array):
+                run(*plain, **kwargs)
         if booking.recorder is None:
             entry.calls += 1
             if booking.program is not None:
@@ -113,22 +119,23 @@ class TracedValues(Methods):
             booking.count(entry, [v for v in inputs if isinstance(v, Traced)], [result], axes)
         return result
 
-    def _is_simple(self, kwargs: Kwargs, parts: list[Any], target: Any) -> bool:
-        """Add keyword arguments to a shortcut's key; False where there can be no shortcut."""
-        for name, value in kwargs.items():
-            if name == "out":
-                if (
-                    len(value) != 1
-                    or not isinstance(target, Traced)
-                    or target._booking is not self._booking
-                ):
-                    return False
-                parts.append(("out", target._layout))
-            elif value is None or type(value) in (int, bool, type, str) or is_axes(value):
-                parts.append((name, value))
-            else:
-                return False
-        return True
+    def _first(
+        self, ufunc: np.ufunc, method: str, inputs: Args, out: Args, kwargs: Kwargs
+    ) -> tuple[Any, Any]:
+        """Run a call of which nothing is known; return its result, and what to remember of it.
+
+        The layout of an operand, or the type of a constant, has to tell what it moves.
+        """
+        given = {**kwargs, "out": out} if out else kwargs
+        result, entry, axes = run_ufunc(self._booking, ufunc, method, inputs, given)
+        operands = (*inputs, *out)
+        if (
+            isinstance(result, Traced)
+            and method not in COUNTED_BY_INDEX
+            and all(isinstance(v, Traced) or type(v) in NUMBERS for v in operands)
+        ):
+            return result, (entry, layout_of(result), axes)
+        return result, None
 
     def __array_function__(self, function: Any, types: Any, args: Args, kwargs: Kwargs) -> Any:
         """Run a NumPy function and book it; where all is known of the call, only count it."""
