@@ -99,8 +99,9 @@ def _factorising(work: Callable[[Call, int, int], Work]) -> Callable[[Call], Mov
 
 @traffic_rule("linalg.solve(a: array, b: array)")
 def _solve(call: Call) -> Moved:
-    n = call.operands[0].shape[-1]
-    count = math.prod(np.broadcast_shapes(call.operands[0].shape[:-2], ()))
+    a, b = call.operands
+    n = a.shape[-1]
+    count = math.prod(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]))
     columns = call.size_out // max(1, n * count)
     return streaming(Kind.REDUCTION, (lu(n) + triangles(n, columns)) * count)(call)
 
