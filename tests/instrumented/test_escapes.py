@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import copy
+import operator
 import pickle
+from functools import partial
 
 import numba
 import numpy as np
@@ -91,6 +94,18 @@ def test_in_record_mode_values_leave_on_the_record(out, scalar):
     (site,) = trace.escapes_by_line.to_dict("records")
     assert site["file"] == __file__
     assert site["line"] > 0
+
+
+def test_a_way_out_on_no_line_of_the_users_has_none():
+    trace = instrumented.Trace(escapes="record")
+    x, done = trace.array(np.ones(())), _thread.allocate_lock()
+    done.acquire()
+    # a thread in which C alone calls: list, map, call, float
+    calls = map(operator.call, [partial(float, x), done.release])
+    _thread.start_new_thread(list, (calls,))
+    assert done.acquire(timeout=60)
+    (site,) = trace.escapes_by_line.to_dict("records")
+    assert (site["how"], site["file"], site["line"]) == ("float()", "", 0)
 
 
 def test_functions_without_a_rule_run_on_recorded_escapes():

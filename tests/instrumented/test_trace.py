@@ -270,6 +270,8 @@ def test_elements_stored_and_read_again_are_events_again():
         (lambda x, mask, i: x.sum(dtype=np.float64), "float64"),
         (lambda x, mask, i: x.argmax(), "float32"),
         (lambda x, mask, i: x @ x, "float32"),
+        (lambda x, mask, i: np.zeros_like(x), "float32"),
+        (lambda x, mask, i: i.view("datetime64[s]").copy(), "datetime64[s]"),
     ],
 )
 def test_an_event_has_the_type_of_its_arithmetic(operate, dtype):

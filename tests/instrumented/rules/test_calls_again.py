@@ -36,6 +36,12 @@ def test_out_is_given_by_position_as_often_as_one_likes(trace, call):
         assert calls[calls["flops"] > 0]["calls"].sum() == k
 
 
+def test_a_truth_value_of_pythons_is_numpys_every_time(trace):
+    x = trace.array(np.ones(3))
+    for _ in range(3):
+        assert type(np.array_equal(x, x).escape()) is np.bool_
+
+
 def test_a_product_in_place_takes_no_vector(trace):
     x = trace.array(np.arange(4.0).reshape(2, 2))
     for _ in range(2):

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from instrumented.books import recorder
 from instrumented.script import command
 from instrumented.script.running import run_script
 from instrumented.script.screen import quantity, screen
@@ -115,6 +116,18 @@ def test_levels_serve_every_byte():
     found = invoke("--levels", STEPS)
     served = [line.split() for line in found.stderr.splitlines() if "iB" in line]
     assert served[0][:2] == ["32", "KiB"]  # some hundred bytes all fit
+
+
+def test_what_the_levels_leave_out_is_told(monkeypatch):
+    # ones and zeros; twice a product and a maximum; a sum, a comparison, its answer; an element,
+    # as a float: 11 operations
+    whole = invoke("--levels", STEPS)
+    assert "came later" not in whole.stderr
+    monkeypatch.setattr(recorder, "MOST_EVENTS", 9)
+    cut = invoke("--levels", STEPS)
+    assert "These are of the first 9 operations; 2 came later." in cut.stderr
+    nothing_asked = invoke(STEPS)
+    assert "came later" not in nothing_asked.stderr
 
 
 def test_joules_come_from_whoever_offers_them(monkeypatch):
