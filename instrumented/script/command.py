@@ -124,15 +124,17 @@ def _tell(
             said.append(energy_text(extra["energy"]))
     except Exception as error:  # noqa: BLE001 - the screen must not fail for an odd extra
         said.append(f"\n  {error}")
-    recorder = finished.trace.booking.recorder
-    if extra and isinstance(recorder, PassingRecorder) and recorder.left_out:
-        said.append(
-            f"  These are of the first {len(recorder.events):,} operations;"
-            f" {recorder.left_out:,} came later."
-        )
-    click.echo("\n" + "\n".join(said), err=True)
     for name, frame in extra.items():
         plain[name] = frame.astype(object).to_dict("records")
+    recorder = finished.trace.booking.recorder
+    if extra and isinstance(recorder, PassingRecorder):
+        plain["operations_left_out"] = recorder.left_out
+        if recorder.left_out:
+            said.append(
+                f"  These are of the first {len(recorder.events):,} operations;"
+                f" {recorder.left_out:,} came later."
+            )
+    click.echo("\n" + "\n".join(said), err=True)
     if files["--json"]:
         _write(files["--json"], json.dumps(plain, indent=2, default=_number) + "\n")
     if files["--csv"]:

@@ -118,13 +118,15 @@ def test_levels_serve_every_byte():
     assert served[0][:2] == ["32", "KiB"]  # some hundred bytes all fit
 
 
-def test_what_the_levels_leave_out_is_told(monkeypatch):
+def test_what_the_levels_leave_out_is_told(monkeypatch, tmp_path):
     # ones and zeros; twice a product and a maximum; a sum, a comparison, its answer; an element,
     # as a float: 11 operations
     whole = invoke("--levels", STEPS)
     assert "came later" not in whole.stderr
     monkeypatch.setattr(recorder, "MOST_EVENTS", 9)
-    cut = invoke("--levels", STEPS)
+    file = tmp_path / "counts.json"
+    cut = invoke("--levels", "--json", str(file), STEPS)
+    assert json.loads(file.read_text())["operations_left_out"] == 2
     assert "These are of the first 9 operations; 2 came later." in cut.stderr
     nothing_asked = invoke(STEPS)
     assert "came later" not in nothing_asked.stderr
