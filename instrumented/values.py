@@ -99,18 +99,15 @@ class TracedValues(Methods):
                 booking.remember(tuple(key), known)
             return result
         entry, layout, axes = known
-        run: Any = ufunc
-        if method != "__call__":
-            run = getattr(ufunc, method)
-            if out:
-                kwargs["out"] = plain.pop()
+        run: Any = ufunc if method == "__call__" else getattr(ufunc, method)
         if not out:
             values = run(*plain, **kwargs) if kwargs else run(*plain)
             result = traced(booking, values, layout)
         else:
             result = out[0]
-            if booking.computes_up_to is None or not booking.leaves(result._array):
-                run(*plain, **kwargs)
+            target = plain.pop()
+            if booking.computes_up_to is None or not booking.leaves(target):
+                run(*plain, out=target, **kwargs)
         if booking.recorder is None:
             entry.calls += 1
             if booking.program is not None:
