@@ -9,9 +9,8 @@ import importlib.util
 import runpy
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -24,7 +23,11 @@ from instrumented.script.borders import Borders
 from instrumented.script.callers import Callers
 from instrumented.script.importing import UserFinder, compile_marked
 from instrumented.script.own import Ownership, Whose, printable
-from instrumented.script.tracebacks import replaced, told_as_the_scripts
+from instrumented.script.tracebacks import (
+    leave_out_own_lines,
+    replaced,
+    told_as_the_scripts,
+)
 from instrumented.script.tracing import ScriptTrace
 
 INTERRUPTED = 130
@@ -145,7 +148,7 @@ def _run(program: _Program, recorder: Recorder | None) -> Finished:
         stack.enter_context(replaced(sys, "argv", program.argv))
         stack.enter_context(replaced(sys, "path", [program.first_path, *sys.path[1:]]))
         stack.enter_context(told_as_the_scripts())
-        code = _exit_code(_exec, program, main, ownership)
+        code = _exit_code(_exec, program, main)
     atexit.register(id, _Held(main, ownership))  # let go when all that was registered was called
     return Finished(printable(program.name), trace, ownership, code, _started_processes())
 
@@ -194,7 +197,7 @@ def _end_pools() -> None:
             setattr(module, flag, False)
 
 
-def _exit_code(run: Any, program: _Program, main: ModuleType, ownership: Ownership) -> int:
+def _exit_code(run: Any, program: _Program, main: ModuleType) -> int:
     """Run, and return the exit code that Python would end with; errors are shown as it would."""
     try:
         run(program, main)
@@ -206,26 +209,23 @@ def _exit_code(run: Any, program: _Program, main: ModuleType, ownership: Ownersh
         print(stop.code, file=sys.stderr)  # noqa: T201
         return 1
     except BaseException as error:  # noqa: BLE001 - what Python does at the top
-        _show(error, ownership)
+        _show(error, main)
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     return 0
 
 
-def _show(error: BaseException, ownership: Ownership) -> None:
+def _show(error: BaseException, main: ModuleType) -> None:
     """Print a traceback without the instrument's own lines, through the script's excepthook."""
-    shown = _users_part(error.__traceback__, ownership)
-    hook = sys.excepthook
-    if hook is not sys.__excepthook__:
-        hook(type(error), error, shown)
-        return
-    sys.stdout.flush()
-    text = traceback.TracebackException(type(error), error, shown)
-    print("".join(text.format()), end="", file=sys.stderr)  # noqa: T201
+    with suppress(Exception):  # closed, or none
+        sys.stdout.flush()
+    error.__traceback__ = _mains_part(error.__traceback__, main)
+    leave_out_own_lines(error)
+    sys.excepthook(type(error), error, error.__traceback__)
 
 
-def _users_part(shown: TracebackType | None, ownership: Ownership) -> TracebackType | None:
-    """Drop what stands above the script's first line."""
-    while shown is not None and not ownership.is_users(shown.tb_frame.f_code.co_filename):
+def _mains_part(shown: TracebackType | None, main: ModuleType) -> TracebackType | None:
+    """Drop what stands above the first line of what runs as ``__main__``."""
+    while shown is not None and shown.tb_frame.f_globals is not main.__dict__:
         shown = shown.tb_next
     return shown
 

@@ -35,14 +35,41 @@ def told_as_the_scripts() -> Iterator[None]:
 
 
 def _in_thread(args: threading.ExceptHookArgs) -> None:
-    """Show an error that ends a thread as Python does; its own hook is in C and reads all lines."""
-    if args.exc_type is SystemExit:
-        return
-    name = threading.get_ident() if args.thread is None else args.thread.name
-    shown = traceback.TracebackException(
-        args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
-    )
-    sys.stderr.write(f"Exception in thread {name}:\n{''.join(shown.format())}")
+    """Show an error that ends a thread as Python does."""
+    if args.exc_value is not None:
+        leave_out_own_lines(args.exc_value)
+        args = threading.ExceptHookArgs(
+            (args.exc_type, args.exc_value, args.exc_value.__traceback__, args.thread)
+        )
+    threading.__excepthook__(args)
+
+
+def leave_out_own_lines(error: BaseException) -> None:
+    """Take the instrument's lines out of an error and those it came of, for Python's own hooks.
+
+    They are written in C, and read every line.
+    """
+    waiting, seen = [error], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = _without_own(one.__traceback__)
+        waiting += [e for e in (one.__cause__, one.__context__) if e is not None]
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
+
+
+def _without_own(shown: TracebackType | None) -> TracebackType | None:
+    lines = []
+    while shown is not None:
+        if not shown.tb_frame.f_code.co_filename.startswith(INSTRUMENT):
+            lines.append(shown)
+        shown = shown.tb_next
+    for line in reversed(lines):
+        shown = TracebackType(shown, line.tb_frame, line.tb_lasti, line.tb_lineno)
+    return shown
 
 
 def _member(name: str) -> Any:

@@ -111,6 +111,35 @@ def test_an_error_shows_the_scripts_own_lines(script):
     assert found.stderr.startswith(expected.stderr)
 
 
+def test_errors_that_came_of_others_are_marked_where_python_marks_them(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, threading, numpy as np\n"
+        "def fails():\n    y = np.dot(np.ones(2), np.ones(3))   \n"  # blanks move no mark
+        "def goes_on():\n    try:\n        fails()  \n"
+        "    except ValueError as error:\n        raise KeyError('of it') from error  \n"
+        "thread = threading.Thread(target=goes_on, name='T'); thread.start(); thread.join()\n"
+        "sys.stdout = None\n"
+        "goes_on()  \n"
+    )
+    expected = in_a_process(str(script))
+    found = in_a_process("-m", "instrumented", "run", str(script))
+    assert expected.stderr.count("direct cause") == 2
+    assert (found.stdout, found.returncode) == (expected.stdout, 1)
+    assert found.stderr.startswith(expected.stderr)
+
+
+def test_an_error_in_the_standard_library_shows_its_lines_under_python_m(tmp_path):
+    (tmp_path / "broken.py").write_text("def f():\n    x = 1\n      y = 2\n")
+    arguments = ("-m", "doctest", str(tmp_path / "broken.py"))
+    expected = in_a_process(*arguments).stderr
+    found = in_a_process("-m", "instrumented", "run", *arguments).stderr
+    runpys = "Traceback (most recent call last):\n"
+    assert found.startswith(
+        runpys + expected[expected.index('  File "', expected.index("_run_code")) :]
+    )
+
+
 def test_a_module_that_does_not_compile_fails_as_python_has_it(tmp_path):
     (tmp_path / "broken.py").write_text("def f():\n    x = 1\n      y = 2\n")
     script = tmp_path / "script.py"
