@@ -102,8 +102,8 @@ class TracedValues(Methods):
         run: Any = ufunc
         if method != "__call__":
             run = getattr(ufunc, method)
-            if out:
-                kwargs["out"] = plain.pop()
+        if out:
+            kwargs["out"] = plain.pop()
         if not out:
             values = run(*plain, **kwargs) if kwargs else run(*plain)
             result = traced(booking, values, layout)

@@ -36,6 +36,13 @@ def test_out_is_given_by_position_as_often_as_one_likes(trace, call):
         assert calls[calls["flops"] > 0]["calls"].sum() == k
 
 
+def test_a_largest_in_place_is_asked_for_as_numpy_wants_it(trace):
+    x = trace.array(np.array([-1.0, 2.0]))
+    for _ in range(3):
+        np.maximum(x, 0, out=x)  # by position NumPy 2.4 warns, and a warning is an error here
+    assert x.escape().tolist() == [0, 2]
+
+
 def test_a_truth_value_of_pythons_is_numpys_every_time(trace):
     x = trace.array(np.ones(3))
     for _ in range(3):
