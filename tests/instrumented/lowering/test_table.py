@@ -118,6 +118,8 @@ def sums(trace: Trace) -> None:
             x[:16, :5] *= 2.0
             x.sum(axis=0)
             np.matmul(x, x.T).sum(axis=1)
+            stack = x.reshape(3, 16, 64)
+            np.matmul(stack, stack.swapaxes(1, 2)).sum()
 
 
 def generated(table: NestTable, size: int | None = None) -> list[Chunk]:
@@ -156,6 +158,33 @@ def test_short_chunks_hold_the_same_accesses(
         assert all(end < start for (_, end), (start, _) in itertools.pairwise(ends))
     else:
         assert whole.instruction[-1] + 1 == table.nests[:, NestColumn.COUNT].sum()
+
+
+def test_an_epilogue_follows_every_tile_once() -> None:
+    trace = Trace(record=True)
+    x, y = (trace.array(np.ones(shape, f32)) for shape in ((2, 40, 33), (2, 33, 20)))
+    with trace.step("s"), trace.fuse("scope"):
+        h = x @ y
+        h += 1.5
+    (found,) = generated(lower(trace.events, trace.buffers, grain="tile", scopes=None))
+    # twice 3 x 2 tiles of h, 3 deep: 36 instructions, and one after the last visit of each tile
+    assert found.instruction[-1] + 1 == 36 + 12
+    _, _, made, _, added = range(5)  # operands: x, y and h of the product, h read and written
+    last = np.flatnonzero(found.operand == added)
+    assert found.operand[last - 1].tolist() == [added - 1] * 12
+    assert found.operand[last - 2].tolist() == [made] * 12
+    assert found.block[last].tolist() == found.block[last - 2].tolist()
+    assert np.unique(found.block[last]).size == 12
+
+
+@pytest.mark.parametrize("grain", ["operation", "tile"])
+def test_a_scatter_moves_what_it_stores(grain: str) -> None:
+    trace = Trace(record=True)
+    scatter(trace)
+    moved = analyse(trace, grain=grain).traffic
+    stored = moved[moved["operation"] == "scatter"]
+    # 2 numbers of 8 bytes say where; 2 of 4 bytes are stored, and nothing of x is read
+    assert (stored["bytes_read"].sum(), stored["bytes_written"].sum()) == (16, 8)
 
 
 def test_a_fused_operation_costs_the_same_wherever_a_chunk_ends(
