@@ -42,6 +42,8 @@ def doubled(array: Any) -> None:
         ((25, 10), ((0, 25), (0, 10))),  # 250: not one row more would do
         ((5, 300, 16), (every(1, 5), every(16, 300), (0, 16))),
         ((300, 1), (every(256, 300), (0, 1))),
+        ((1, 600), ((0, 1), every(256, 600))),
+        ((2, 600), ((0, 2), every(16, 600))),
         ((100, 40), (every(16, 100), every(16, 40))),
         ((100, 10), (every(16, 100), (0, 10))),  # 25 rows would do: 16, a power of two
     ],
@@ -72,7 +74,8 @@ def test_a_matrix_seen_as_a_vector_is_cut_between_rows(
         doubled(w[first:].reshape(-1))
         doubled(w)
 
-    assert cuts(program, atom)[0] == (expected,)
+    rows = (0, *(first + place // columns for place in expected[1:-1]), 100)
+    assert [found[0] for found in cuts(program, atom)] == [expected, rows]
 
 
 def test_a_product_sets_cuts_even_if_it_comes_later() -> None:
@@ -112,3 +115,24 @@ def test_a_row_says_nothing_of_columns() -> None:
         doubled(w)
 
     assert cuts(program) == [(every(256, 600),), (every(16, 300), every(256, 600))]
+
+
+def test_what_runs_backwards_is_cut_from_its_end() -> None:
+    def program(make: Make) -> None:
+        v, w = make(600), make(35, 16)
+        make(16, 32) @ w[3:]  # cut at row 19, 16 from the end
+        doubled(v[::-1])
+        doubled(v)
+        doubled(w[::-1])
+
+    found = [first for first, *_ in cuts(program)[1:]]
+    assert found == [(0, 256, 512, 600), (0, 88, 344, 600), (0, 16, 35)]
+
+
+def test_a_slice_that_begins_at_a_cut_is_not_cut_there() -> None:
+    def program(make: Make) -> None:
+        w = make(48, 16)
+        make(16, 48) @ w
+        doubled(w[16:])
+
+    assert cuts(program)[1] == ((0, 16, 32), (0, 16))
