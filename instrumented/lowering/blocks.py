@@ -142,7 +142,7 @@ def _banded_partition(
         uses: the uses of the buffer.
         edges: for each use the edges of its tiles along rows and columns, None if it is none.
     """
-    if len(grid.places) != 2 or any(
+    if any(
         edge is None and not grid.is_flat_run(use.view)
         for use, edge in zip(uses, edges, strict=True)
     ):

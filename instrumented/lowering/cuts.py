@@ -211,7 +211,7 @@ class _Cutter:
         for _, _, run in self._runs(operands, loop):
             if run.quantum > 1:  # whole rows of a matrix seen as a vector
                 step = max(step, self.atom.rows * run.quantum)
-            digits = max(1, step // run.quantum)
+            digits = step // run.quantum
             if run.quantum >= quantum:
                 quantum = run.quantum
                 first = (0 if run.reverse else -run.start % digits) * quantum
@@ -259,6 +259,6 @@ def _default_steps(loops: Sequence[int], atom: Atom) -> list[int]:
     for loop in reversed(range(len(loops))):
         fits = min(left, limit)
         steps[loop] = loops[loop] if loops[loop] <= fits else 1 << (fits.bit_length() - 1)
-        left = max(1, left // max(1, steps[loop]))
+        left = max(1, left // steps[loop])
         limit = left
     return steps

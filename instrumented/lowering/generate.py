@@ -180,12 +180,12 @@ def generate(
     table = nests.nests
     while state[GROUP] < until:
         first, end = nests.group_start[state[GROUP]], nests.group_start[state[GROUP] + 1]
+        if n + room > chunk.block.size and not (one_instruction and state[OPEN] == 1):
+            return n  # a group that is one instruction has room for all of it, and stays together
         if not state[OPEN]:
             state[OPEN] = 1
             visits[:] = 0
             position[: end - first] = 0
-        if n + room > chunk.block.size:
-            return n
         nest, alone = next_nest(nests, position, first, end)
         if nest < 0:
             state[GROUP] += 1

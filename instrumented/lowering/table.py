@@ -264,11 +264,11 @@ class _Builder:
         *at, longest = self._place_tiles(tiles, parts.sizes, operand.access.nbytes)
         weight = [0] * len(steps)
         below = 1
-        for loop, extent in reversed(list(zip(operand.axes, operand.access.shape, strict=True))):
-            if loop >= 0 and extent > 1:
+        for loop in reversed(operand.axes):
+            if loop >= 0:
                 weight[loop] = below
                 below *= steps[loop]
-        total = math.prod(steps) // max(1, below) if writes else 1
+        total = math.prod(steps) // below if writes else 1
         mode = Mode.READ if not writes else Mode.WRITE
         if operand.touch is Touch.SOME:
             mode = Mode.SOME
@@ -279,7 +279,7 @@ class _Builder:
                 *(visits if counts else -1, total),
             ]
         )
-        self.weights += weight if member.nest.product else [*weight, 0, 0, 0]
+        self.weights += weight  # of a nest that is no product, those of m, n, k are never used
         return (2 if writes else 1) * longest, below if counts else 0
 
     def _place_tiles(self, tiles: Tiles, sizes: Ints, nbytes: int) -> tuple[int, int, int, int]:

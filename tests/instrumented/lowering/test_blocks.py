@@ -65,9 +65,11 @@ def test_matrix_with_columns_transpose_and_flat_halves():
     assert parts.sizes.size <= 6 * 5
 
 
-def test_a_flat_run_cuts_only_the_rows_that_hold_its_ends():
+@pytest.mark.parametrize("shape", [(13,), (1, 13)])
+def test_a_flat_run_cuts_only_the_rows_that_hold_its_ends(shape):
     base = np.zeros((4, 6), np.float32)
-    parts = check(base, [(base, ((0, 4), (0, 6))), (base.reshape(-1)[2:15], ((0, 13),))])
+    run, cuts = base.reshape(-1)[2:15].reshape(shape), tuple((0, n) for n in shape)
+    parts = check(base, [(base, ((0, 4), (0, 6))), (run, cuts)])
     # rows 0 and 2 are cut before the run and behind it, the others are whole
     assert parts.sizes.tolist() == [4 * n for n in (2, 4, 6, 3, 3, 6)]
 
@@ -81,14 +83,35 @@ def test_grid_is_the_product_of_cuts():
 def test_reshape_and_windows_stay_on_the_grid():
     base = np.zeros((4, 6, 6), np.float32)
     flat = base.reshape(4, 36)
-    check(base, [(base[:, 1:-1, :], ((0, 2, 4), (0, 4), (0, 6))), (flat, ((0, 4), (0, 12, 36)))])
+    parts = check(
+        base, [(base[:, 1:-1, :], ((0, 2, 4), (0, 4), (0, 6))), (flat, ((0, 4), (0, 12, 36)))]
+    )
+    # two images at a time, rows cut at 1, 2 (element 12) and 5, whole rows of 24 bytes
+    assert parts.sizes.tolist() == [2 * 24 * rows for rows in (1, 1, 3, 1)] * 2
+
+
+def test_rows_that_begin_inside_a_row_fall_back_to_classes():
+    base = np.zeros((6, 5), np.float32)
+    shifted = base.reshape(-1)[2:12].reshape(2, 5)
+    parts = check(base, [(base, ((0, 4, 6), (0, 2, 5))), (shifted, ((0, 1, 2), (0, 2, 5)))])
+    # the tiles of base have 8, 12, 4 and 6 elements; the shifted ones hold elements 2-3, 4-6, 7-8
+    # and 9-11, of which 5-6 and 10-11 lie in the first tile of base, all others in the second
+    assert parts.sizes.tolist() == [4 * n for n in (4, 2, 2, 6, 2, 1, 2, 1, 4, 6)]
 
 
 def test_diagonal_falls_back_to_classes():
     base = np.zeros((4, 4), np.float32)
     diagonal = np.lib.stride_tricks.as_strided(base, (4,), (20,))
     assert grid_of(64, frozenset({use_of(base, base, ()).view, View(0, (4,), (20,), 4)})) is None
-    check(base, [(base, ((0, 2, 4), (0, 4))), (diagonal, ((0, 1, 4),))])
+    parts = check(base, [(base, ((0, 2, 4), (0, 4))), (diagonal, ((0, 1, 4),))])
+    # of 8 elements of the upper tile one lies in the first, one in the second tile of the diagonal;
+    # of 8 of the lower tile two in its second. What the first view tells apart comes first
+    assert parts.sizes.tolist() == [4 * n for n in (6, 1, 1, 6, 2)]
+
+
+def test_bytes_behind_the_last_element_are_a_block_of_their_own():
+    parts = partition(18, [Use(View(0, (4,), (4,), 4), ((0, 2, 4),))])
+    assert parts.sizes.tolist() == [2, 8, 8]
 
 
 def test_batched_weights_with_biases_and_flat_blocks():
