@@ -21,7 +21,7 @@ class Recorder:
         self.events: list[Event] = []
         self.buffers: dict[int, BufferInfo] = {}
         # the owning array is kept so that its id stays its own for as long as the trace lives
-        self._known: dict[int, tuple[int, int, Array]] = {}
+        self._known: dict[int, tuple[int, int, object]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         # a copy knows no array by its id, and takes no values out of the trace
@@ -125,5 +125,5 @@ class PassingRecorder(Recorder):
         number = len(self.buffers)
         known = self._known
         gone = weakref.ref(root, lambda _: known.pop(key, None))
-        known[key] = (number, address, gone)  # type: ignore[assignment]  # never looked into
+        known[key] = (number, address, gone)
         self.buffers[number] = BufferInfo(number, nbytes, role, name, preloaded)

@@ -23,11 +23,7 @@ from instrumented.script.borders import Borders
 from instrumented.script.callers import Callers
 from instrumented.script.importing import UserFinder, compile_marked
 from instrumented.script.own import Ownership, Whose, printable
-from instrumented.script.tracebacks import (
-    leave_out_own_lines,
-    replaced,
-    told_as_the_scripts,
-)
+from instrumented.script.tracebacks import leave_out_own_lines, replaced, told_as_the_scripts
 from instrumented.script.tracing import ScriptTrace
 
 INTERRUPTED = 130
