@@ -79,6 +79,26 @@ def plainly(function: Callable[..., Any], args: Any, kwargs: Any, how: str) -> A
     return function(*stripped(args, how), **stripped(kwargs, how))
 
 
+def without_rule(function: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
+    """Run a call that no rule counts on plain values, each of them an escape, if it raises too."""
+    inside: list[Traced] = []
+    plain, named = strip(args, inside), strip(kwargs, inside)
+    why = "has no rule"
+    try:
+        return function(*plain, **named)
+    except Exception as error:
+        why = f"raised {type(error).__name__}"
+        raise
+    finally:
+        for operand in inside:  # the function may have called the user's own lines meanwhile
+            operand._booking.let_out(operand, f"{name}, which {why}")
+
+
+def operator_without_rule(name: str, *operands: Any) -> Any:
+    """Apply an operator, by the name of its method, that no rule counts."""
+    return without_rule(lambda one, *others: getattr(one, name)(*others), name, operands, {})
+
+
 def defers(kind: type) -> bool:
     """Return whether NumPy's arrays leave an operator to an object of this type."""
     if hasattr(kind, "__array_ufunc__"):

@@ -36,8 +36,10 @@ from instrumented.script.leaving import (
     index_of,
     is_array_like,
     let_out,
+    operator_without_rule,
     plainly,
     stripped,
+    without_rule,
 )
 from instrumented.script.own import Whose
 from instrumented.script.script_flat import ScriptFlat
@@ -69,8 +71,7 @@ def counted_ufunc(
         return handed(TracedValues.__array_ufunc__(value, ufunc, method, *inputs, **kwargs))
     except AGAIN:
         pass
-    name = f"{ufunc.__name__}, which has no rule for this"
-    return plainly(getattr(ufunc, method), inputs, kwargs, name)
+    return without_rule(getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
 
 
 def owned(answer: Any, args: Args) -> Any:
@@ -123,7 +124,7 @@ class ScriptArray(TracedArray):
                 raise
         if not types and type(self) is ScriptArray:
             function = METHODS.get(function, function)  # whose errors name the method
-        return plainly(function, args, kwargs, f"{function.__name__}, which has no rule for this")
+        return without_rule(function, function.__name__, args, kwargs)
 
     def __getitem__(self, index: Any) -> Any:
         if self._booking.look():
@@ -353,8 +354,7 @@ def _array_operator(
             answer = NotImplemented
         if answer is not NotImplemented:
             return handed(answer)
-        plain = let_out(self, f"{name}, which has no rule for this")
-        return getattr(plain, name)(stripped(other, name))
+        return operator_without_rule(name, self, other)
 
     method.__name__ = name
     return method
@@ -371,7 +371,7 @@ def _sign(name: str) -> Callable[..., Any]:
             return handed(counted(self))
         except AGAIN:
             pass
-        return getattr(let_out(self, f"{name}, which has no rule for this"), name)()
+        return operator_without_rule(name, self)
 
     method.__name__ = name
     return method

@@ -14,7 +14,13 @@ import numpy as np
 
 from instrumented.books.traced import Traced, plain_of
 from instrumented.scalar import ScalarValues, TracedScalar
-from instrumented.script.leaving import AGAIN, handed, let_out, stripped
+from instrumented.script.leaving import (
+    AGAIN,
+    handed,
+    let_out,
+    operator_without_rule,
+    stripped,
+)
 from instrumented.script.script_arrays import BINARY, COMPARISONS, UNARY, ScriptArray
 
 
@@ -114,8 +120,7 @@ def _scalar_operator(name: str, *, decides: bool) -> Callable[..., Any]:
             pass
         else:
             return handed(answer) if decides or type(answer) is tuple else answer
-        plain = let_out(self, f"{name}, which has no rule for this")
-        return getattr(plain, name)(*stripped(others, name))
+        return operator_without_rule(name, self, *others)
 
     method.__name__ = name
     return method

@@ -26,6 +26,7 @@ from instrumented.script.leaving import (
     answered,
     array_of,
     becomes_array,
+    without_rule,
     wraps_answers,
 )
 from instrumented.script.script_arrays import ScriptArray, again, counted_ufunc, owned
@@ -258,11 +259,7 @@ class ScriptTrace(Trace):
         self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs
     ) -> Any:
         """Run a call that no rule counts: its operands leave, its result comes in written."""
-        inside: list[Traced] = []
-        plain, named = strip(args, inside), strip(kwargs, inside)
-        for operand in inside:
-            _out(operand, f"{operation}, which has no rule")
-        return self._made(function(*plain, **named), operation)
+        return self._made(without_rule(function, operation, args, kwargs), operation)
 
 
 def _array_among(operands: tuple[Any, ...]) -> ScriptArray | None:

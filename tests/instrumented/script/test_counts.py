@@ -77,6 +77,25 @@ def test_every_way_out_is_a_row(tables):
     assert found.loc[20, "bytes_read"] == 4
 
 
+def test_a_call_that_raises_does_not_pass_for_one_without_a_rule(tmp_path):
+    file = tmp_path / "one.py"
+    file.write_text(
+        "import numpy as np\n"
+        "x = np.zeros((2, 2))\n"
+        "try: np.linalg.inv(x)\n"
+        "except np.linalg.LinAlgError: pass\n"
+        "try: x + np.ones(3)\n"
+        "except ValueError: pass\n"
+    )
+    found = Tables(run_script(str(file), [])).escapes
+    inverse, added = (found[found["line"] == line] for line in (3, 5))
+    # 2·2 float64 left for the inverse that there is none of; x (32 B) and 3 ones (24 B) for a sum
+    assert inverse["how"].tolist() == ["linalg.inv, which raised LinAlgError"]
+    assert inverse["bytes_read"].tolist() == [32]
+    assert set(added["how"]) == {"__add__, which raised ValueError"}
+    assert added["bytes_read"].sum() == 56
+
+
 def test_single_numbers(tables):
     # the comparison (4 read, 1 written), its answer leaving (1), the element (4, 4), leaving (4)
     assert tables.single_numbers == (4, 18)
