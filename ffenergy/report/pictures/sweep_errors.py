@@ -92,7 +92,8 @@ def _axis(done: pd.DataFrame, names: Sequence[str]) -> str | None:
     others = [name for name in names if name != axis]
     lines = len(done[others].drop_duplicates()) if others else 1
     full = len(done) >= 0.5 * lines * done[axis].nunique()  # a grid, not single combinations
-    return axis if lines <= MOST_LINES and full else None
+    joined = done.duplicated(["algorithm", *others]).any()  # by a line, two points or more
+    return axis if lines <= MOST_LINES and full and joined else None
 
 
 def _lines(done: pd.DataFrame, axis: str, names: Sequence[str], level: Sequence[str]) -> Figure:
@@ -169,10 +170,12 @@ def _points(done: pd.DataFrame, names: Sequence[str]) -> Figure:
     """A row per combination, the best on top, with the settings that its algorithm was tried at."""
     done = done.sort_values("test_error_mean", ascending=False, kind="stable")
     varied = {one: _varied(done[done["algorithm"] == one], names) for one in algorithms_of(done)}
-    labels = [
-        described(row, varied[str(row["algorithm"])]) or short_name(str(row["algorithm"]))
-        for row in _records(done)
-    ]
+    labels = []
+    for row in _records(done):
+        name = str(row["algorithm"])
+        told = described(row, varied[name])
+        who = "" if told and len(varied) == 1 else short_name(name)
+        labels.append(", ".join(filter(None, [who, told])))
     width = POINTS_INCHES + max(map(len, labels)) / LETTERS_PER_INCH
     figure = Figure(figsize=(width, 1.6 + 0.28 * len(done)), layout="constrained")
     ax = figure.subplots()

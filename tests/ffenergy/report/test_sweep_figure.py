@@ -90,6 +90,25 @@ def test_single_combinations_give_points_the_best_on_top(drawn: list[Figure]) ->
     assert ax.get_yticklabels()[-1].get_text() == "lr=0.0001, temperature=5.0"
 
 
+def test_one_configuration_of_each_rule_gives_points_however_few_they_are(
+    drawn: list[Figure],
+) -> None:
+    # two rates and two rules, but no rule at both: no line would join anything
+    rows = [row("ff", 2.1, lr=1e-4), row("bp", 1.5, lr=1e-3), row("bp-hybrid", 2.4, lr=1e-4)]
+    render(pd.DataFrame(rows), ["lr"])
+    (ax,) = drawn[0].axes
+    assert ax.get_xlabel() == "test error, %"
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["BP hybrids", "FF", "backprop"]
+
+
+def test_points_of_several_rules_are_named_with_their_rule(drawn: list[Figure]) -> None:
+    rows = [row("ff", 2.1, lr=k / 10, decay=float(k)) for k in range(1, 4)]
+    render(pd.DataFrame([*rows, row("bp", 1.5, lr=9.0, decay=9.0)]), ["lr", "decay"])
+    labels = [t.get_text() for t in drawn[0].axes[0].get_yticklabels()]
+    assert labels[-1] == "backprop"
+    assert "FF, lr=0.1, decay=1.0" in labels
+
+
 def test_rates_have_a_logarithmic_axis_and_words_none(drawn: list[Figure]) -> None:
     render(pd.DataFrame([row(lr=1e-4), row(lr=1e-2)]), ["lr"])
     render(pd.DataFrame([row(init="sqrt2"), row(init="fan_in")]), ["init"])
