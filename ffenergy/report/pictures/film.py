@@ -117,7 +117,8 @@ class _Scene:
         edges = self.edges[layer]
         for kind, colour in COLOURS.items():
             cases = np.clip(self.film.goodness[f"{layer}/{kind}"][number], edges[0], edges[-1])
-            ax.hist(cases, edges.tolist(), color=colour, alpha=0.65, label=kind)
+            bins = edges.tolist()
+            ax.hist(cases, bins, histtype="stepfilled", color=colour, alpha=0.65, label=kind)
         theta = self.subtitles.threshold
         ax.axvline(theta, color="black", linestyle="--", linewidth=1.2, label=f"θ = {theta:g}")
         ax.set(xlim=(edges[0], edges[-1]), ylim=(0, self.tallest))

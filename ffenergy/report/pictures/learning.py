@@ -258,7 +258,10 @@ def goodness_histograms(book: Book) -> Figure | None:
         kinds = {kind: book.run.examples[f"goodness/{layer}/{kind}"] for kind in ("real", "hybrid")}
         edges = np.histogram_bin_edges(np.concatenate(list(kinds.values())), bins=40)
         for kind, colour in (("real", "#0072B2"), ("hybrid", "#D55E00")):
-            ax.hist(kinds[kind], edges, color=colour, alpha=0.65, label=None if number else kind)
+            label = None if number else kind
+            ax.hist(
+                kinds[kind], edges, histtype="stepfilled", color=colour, alpha=0.65, label=label
+            )
         if threshold is not None:
             label = None if number else f"θ = {threshold:g}"
             ax.axvline(threshold, color="black", linestyle="--", linewidth=1.5, label=label)
