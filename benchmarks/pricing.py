@@ -7,6 +7,7 @@ does, several kinds at a time: every kind of step of Forward-Forward, backprop a
 control, eager and fused, at both grains, in all memories. Seconds of a clock depend on what else a
 machine does, those of the processor hardly. MiB are those above what rehearsing the steps takes.
 `scale` has processor seconds per million accesses: about equal where time is linear in accesses.
+`report` rebuilds the committed quick run; its seconds are those beside pricing, the start included.
 """
 
 from __future__ import annotations
@@ -14,18 +15,23 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 ALGORITHMS = ("ff", "bp", "random")
+QUICK = Path(__file__).parents[1] / "reports" / "compare-quick"
 GOALS = {  # seconds, MiB
     "quick": (4, None),
     "1000x4": (20, 1024),
     "2000x4": (60, None),
     "batch-1000": (None, None),
+    "report": (10, None),
     "measure": (2, None),
     "help": (0.4, None),
 }
@@ -69,6 +75,24 @@ def priced(case: str) -> dict[str, float]:
     return {"seconds": seconds, "cpu": cpu, "MiB": above / 1024, "accesses": accesses}
 
 
+def rebuilt() -> dict[str, float]:
+    """Rebuild the report of a copy of the quick run in this process; what of it was pricing."""
+    from ffenergy.report import files
+    from ffenergy.report.book import Book, saved_profiles
+    from ffenergy.runs.directory import RunDirectory
+
+    with tempfile.TemporaryDirectory() as folder:
+        directory = RunDirectory(Path(shutil.copytree(QUICK, Path(folder) / "run")))
+        with directory.locked_run():
+            saved = directory.read(print)
+            begun, used = time.perf_counter(), time.process_time()
+            book = Book.of(saved, saved_profiles(saved), print)
+            _ = book.scenarios, book.every_profile  # which price other orders and all profiles
+            priced = {"seconds": time.perf_counter() - begun, "cpu": time.process_time() - used}
+            directory.add(saved, files.report(book))
+    return priced
+
+
 def commanded(case: str) -> dict[str, float]:
     """Run a command of the program."""
     begun, used = time.perf_counter(), _children()
@@ -88,9 +112,11 @@ def measured(case: str) -> dict[str, float]:
     if case in COMMANDS:
         return commanded(case)
     command = [sys.executable, "-m", "benchmarks.pricing", "--here", case]
+    begun, used = time.perf_counter(), _children()
     done = subprocess.run(command, check=True, capture_output=True, text=True)
+    whole = {"seconds": time.perf_counter() - begun, "cpu": _children() - used}
     found: dict[str, float] = json.loads(done.stdout)
-    return found
+    return {name: whole[name] - found[name] for name in whole} if case == "report" else found
 
 
 def main() -> None:
@@ -102,7 +128,7 @@ def main() -> None:
     parser.add_argument("--here", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.here:
-        print(json.dumps(priced(given.here)))
+        print(json.dumps(rebuilt() if given.here == "report" else priced(given.here)))
         return
     print(
         f"{'case':<12}{'seconds':>9}{'goal':>7}{'cpu':>9}{'MiB':>8}{'goal':>7}{'accesses':>14}"
