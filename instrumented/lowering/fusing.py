@@ -63,6 +63,7 @@ def bytes_that_stay(
         return moved
     if owners.product[event]:
         if held[block, READER] == event and instruction > held[block, SINCE]:
+            held[block, SINCE] = instruction
             return moved  # a product comes back to its tile
         if held[block, READER] != event:
             held[block, READER] = event
