@@ -132,6 +132,23 @@ def test_batched_weights_with_biases_and_flat_blocks():
     assert parts.sizes.size == 3 * 2 + 1 + 1
 
 
+def test_parts_of_elements_are_cells_of_their_own():
+    """Four complex numbers of 8 bytes in two tiles, their real parts in one."""
+    numbers = Use(View(0, (4,), (8,), 8), ((0, 2, 4),))
+    real = Use(View(0, (4,), (8,), 4), ((0, 4),))
+    parts = partition(32, [numbers, real])
+    assert parts.sizes.tolist() == [8] * 4
+    assert parts.tiles[numbers].blocks.tolist() == [0, 1, 2, 3]
+    assert parts.tiles[real].blocks.tolist() == [0, 2]
+
+
+def test_sliding_windows_are_no_rectangle():
+    windows = View(0, (3, 4), (4, 4), 4)
+    grid = grid_of(32, frozenset({windows}))
+    assert grid is not None
+    assert grid.locate(windows) is None
+
+
 @st.composite
 def cut_views(draw):
     rows, columns = draw(st.integers(1, 6)), draw(st.integers(1, 6))
