@@ -74,6 +74,14 @@ def test_a_flat_run_cuts_only_the_rows_that_hold_its_ends(shape):
     assert parts.sizes.tolist() == [4 * n for n in (2, 4, 6, 3, 3, 6)]
 
 
+def test_a_corner_of_a_matrix_in_bands_ends_before_its_last_row_and_column():
+    base = np.zeros((4, 6), np.float32)
+    run = base.reshape(-1)[2:15]
+    parts = check(base, [(base[:3, :3], ((0, 2, 3), (0, 3))), (run, ((0, 13),))])
+    # columns are cut at 3, the row of either end of the run at 2 or 3 (there is a cut already)
+    assert parts.sizes.tolist() == [4 * n for n in (2, 1, 3, 3, 3, 3, 3, 3, 3)]
+
+
 def test_grid_is_the_product_of_cuts():
     base = np.zeros((8, 6), np.float64)
     parts = check(base, [(base, ((0, 4, 8), (0, 6))), (base.T, ((0, 3, 6), (0, 8)))])
