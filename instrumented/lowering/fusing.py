@@ -33,9 +33,9 @@ class Owners(NamedTuple):
     product: Flags
 
 
-MAKER_SCOPE, MAKER, READER_SCOPE, COVERED, READER, SINCE, LAST_READ, LAST_WRITE = range(8)
+MAKER_SCOPE, MAKER, READER_SCOPE, COVERED, READER, READ_IN, LAST_READ, LAST_WRITE = range(8)
 """What is held per block, a row of a cache line: who wrote its value (scope instance and event),
-which scope instance has read it, how many bytes so far, in which event and since which instruction;
+which scope instance has read it, how many bytes so far, in which event and instruction last;
 and the last access to it that stays: its read and its write, by number."""
 
 
@@ -59,14 +59,15 @@ def bytes_that_stay(
         held[block, READER_SCOPE] = scope
         held[block, COVERED] = nbytes
         held[block, READER] = event
-        held[block, SINCE] = instruction
+        held[block, READ_IN] = instruction
         return moved
     if owners.product[event]:
-        if held[block, READER] == event and instruction > held[block, SINCE]:
+        if held[block, READER] == event and instruction > held[block, READ_IN]:
+            held[block, READ_IN] = instruction
             return moved  # a product comes back to its tile
         if held[block, READER] != event:
             held[block, READER] = event
-            held[block, SINCE] = instruction
+            held[block, READ_IN] = instruction
     left: int = min(moved, sizes[block] - held[block, COVERED])
     if left <= 0:
         return NONE

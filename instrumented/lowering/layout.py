@@ -95,7 +95,7 @@ class DigitGrid:
                 left //= self.extents[k]
                 quantum *= self.extents[k]
                 k -= 1
-            if runs[k] is not None or starts[k] + left > self.extents[k]:
+            if runs[k] is not None:
                 return None
             runs[k] = DigitRun(starts[k], starts[k] + left, axis, quantum, stride < 0)
         return tuple(
@@ -178,7 +178,7 @@ class Tiles:
         total = int(covered.sum())
         if total == nbytes:
             return covered
-        ends = np.cumsum(covered) * nbytes // max(total, 1)
+        ends = np.cumsum(covered) * nbytes // total
         return np.diff(ends, prepend=0)
 
 

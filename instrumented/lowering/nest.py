@@ -85,7 +85,7 @@ def whole(event: Event, data: Collection[int]) -> Nest:
 
 def nests(event: Event, data: Collection[int]) -> list[Nest]:
     """Return the loop nests of an operation: one, or one per operand if it streams."""
-    if event.reads and event.writes and not _is_empty(event):
+    if event.reads and event.writes and all(a.nbytes for a in (*event.reads, *event.writes)):
         nest: Nest | None = None
         if is_kernel(event):
             nest = _said(event)
@@ -234,7 +234,7 @@ def _folded(access: Access, loops: tuple[int, ...]) -> tuple[int, ...] | None:
 def _streams(event: Event, data: Collection[int]) -> list[Nest]:
     """Give every operand loops of its own: reads one after the other, writes beside them."""
     reads = [(a, _read_touch(event, k, data)) for k, a in _present(event.reads)]
-    total = sum(access.nbytes for access, _ in reads) or 1
+    total = sum(access.nbytes for access, _ in reads)
     ends = list(itertools.accumulate((access.nbytes / total for access, _ in reads), initial=0.0))
     found = [
         Nest(access.shape, (_alone(access, touch),), (), begin=begin, end=end)
@@ -263,15 +263,7 @@ def _whole(access: Access, touch: Touch) -> Operand:
 
 def _present(accesses: Sequence[Access]) -> list[tuple[int, Access]]:
     """Drop accesses that cover no byte, keep the positions of the others."""
-    return [(k, access) for k, access in enumerate(accesses) if not _covers_nothing(access)]
-
-
-def _is_empty(event: Event) -> bool:
-    return any(_covers_nothing(access) for access in (*event.reads, *event.writes))
-
-
-def _covers_nothing(access: Access) -> bool:
-    return math.prod(access.shape) == 0 or access.itemsize == 0 or access.nbytes == 0
+    return [(k, access) for k, access in enumerate(accesses) if access.nbytes]
 
 
 def _read_touch(event: Event, position: int, data: Collection[int]) -> Touch:

@@ -123,7 +123,7 @@ class Stream:
         generator = Generator(self.table)
         held = nothing_held(self.table.sizes.size)
         initial = np.zeros(self.table.sizes.size, np.bool_)
-        bits = np.zeros(1 << 16, np.uint8)
+        bits = np.zeros(generator.chunk.block.size, np.uint8)  # for eight chunks
         start = 0
         for chunk in generator.until(self.groups):
             while start + chunk.block.size > 8 * bits.size:

@@ -42,8 +42,7 @@ def enter(walker: Ints, level: int, a: int, b: int, c: int) -> None:
             for z in range(2):
                 walker[kid] = 4 * along_m + 2 * along_n + (z ^ walker[turn + 2])
                 kid += 1
-            if c + half < walker[EXTENT + 2]:
-                walker[turn + 2] ^= 1
+            walker[turn + 2] ^= 1
         if b + half < walker[EXTENT + 1]:
             walker[turn + 1] ^= 1
     if a + half < walker[EXTENT]:

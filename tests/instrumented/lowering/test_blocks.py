@@ -74,6 +74,14 @@ def test_a_flat_run_cuts_only_the_rows_that_hold_its_ends(shape):
     assert parts.sizes.tolist() == [4 * n for n in (2, 4, 6, 3, 3, 6)]
 
 
+def test_a_corner_of_a_matrix_in_bands_ends_before_its_last_row_and_column():
+    base = np.zeros((4, 6), np.float32)
+    run = base.reshape(-1)[2:15]
+    parts = check(base, [(base[:3, :3], ((0, 2, 3), (0, 3))), (run, ((0, 13),))])
+    # columns are cut at 3, the row of either end of the run at 2 or 3 (there is a cut already)
+    assert parts.sizes.tolist() == [4 * n for n in (2, 1, 3, 3, 3, 3, 3, 3, 3)]
+
+
 def test_grid_is_the_product_of_cuts():
     base = np.zeros((8, 6), np.float64)
     parts = check(base, [(base, ((0, 4, 8), (0, 6))), (base.T, ((0, 3, 6), (0, 8)))])
@@ -130,6 +138,23 @@ def test_batched_weights_with_biases_and_flat_blocks():
     )
     # two tiles a location, one of them (elements 16 to 21) cut at 17, and the biases
     assert parts.sizes.size == 3 * 2 + 1 + 1
+
+
+def test_parts_of_elements_are_cells_of_their_own():
+    """Four complex numbers of 8 bytes in two tiles, their real parts in one."""
+    numbers = Use(View(0, (4,), (8,), 8), ((0, 2, 4),))
+    real = Use(View(0, (4,), (8,), 4), ((0, 4),))
+    parts = partition(32, [numbers, real])
+    assert parts.sizes.tolist() == [8] * 4
+    assert parts.tiles[numbers].blocks.tolist() == [0, 1, 2, 3]
+    assert parts.tiles[real].blocks.tolist() == [0, 2]
+
+
+def test_sliding_windows_are_no_rectangle():
+    windows = View(0, (3, 4), (4, 4), 4)
+    grid = grid_of(32, frozenset({windows}))
+    assert grid is not None
+    assert grid.locate(windows) is None
 
 
 @st.composite

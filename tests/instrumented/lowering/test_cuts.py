@@ -16,13 +16,16 @@ from instrumented.lowering.nest import Lowering, data_sets
 Make = Callable[..., Any]
 
 
-def cuts(program: Callable[[Make], object], atom: Atom = ATOM) -> list[Cuts]:
+def cuts(
+    program: Callable[[Make], object], atom: Atom = ATOM, scopes: tuple[()] | None = ()
+) -> list[Cuts]:
     """Return the cuts of every nest of a program, which makes its arrays by their shapes."""
     trace = Trace(record=True)
-    program(lambda *shape: trace.array(np.ones(shape, np.float32)))
+    with trace.fuse("scope"):
+        program(lambda *shape: trace.array(np.ones(shape, np.float32)))
     lowering = Lowering(data_sets(trace.events), one_instruction=False)
     found = [(k, nest) for k, event in enumerate(trace.events) for nest in lowering.of(event)]
-    scope = scope_instances(trace.events, ())
+    scope = scope_instances(trace.events, scopes)
     return [nest.cuts for nest in cut_nests(found, trace.buffers, scope, atom)]
 
 
@@ -38,6 +41,7 @@ def doubled(array: Any) -> None:
     ("shape", "expected"),
     [
         ((600,), (every(256, 600),)),
+        ((257,), ((0, 256, 257),)),
         ((40, 8, 16), (every(2, 40), (0, 8), (0, 16))),  # 2 x 8 x 16 are 256
         ((25, 10), ((0, 25), (0, 10))),  # 250: not one row more would do
         ((5, 300, 16), (every(1, 5), every(16, 300), (0, 16))),
@@ -45,11 +49,16 @@ def doubled(array: Any) -> None:
         ((1, 600), ((0, 1), every(256, 600))),
         ((2, 600), ((0, 2), every(16, 600))),
         ((100, 40), (every(16, 100), every(16, 40))),
+        ((100, 17), (every(16, 100), (0, 16, 17))),
         ((100, 10), (every(16, 100), (0, 10))),  # 25 rows would do: 16, a power of two
     ],
 )
 def test_a_block_has_256_elements_at_most(shape: tuple[int, ...], expected: Cuts) -> None:
     assert cuts(lambda make: doubled(make(*shape))) == [expected]
+
+
+def test_a_block_beside_packed_products_has_4096_elements_at_most() -> None:
+    assert cuts(lambda make: doubled(make(2, 5000)), PACKED_ATOM) == [((0, 1, 2), (0, 4096, 5000))]
 
 
 def test_slices_of_a_vector_are_cut_where_it_is() -> None:
@@ -64,6 +73,7 @@ def test_slices_of_a_vector_are_cut_where_it_is() -> None:
         (40, 0, ATOM, every(640, 4000)),  # 16 rows, more than 256 elements
         (40, 3, ATOM, every(640, 3880, 520)),  # row 16 is the 13th
         (2, 0, Atom(16, 16, 16, 16), every(32, 200)),
+        (2000, 0, PACKED_ATOM, every(8000, 200_000)),  # 4 rows, more than 4096 elements
     ],
 )
 def test_a_matrix_seen_as_a_vector_is_cut_between_rows(
@@ -136,3 +146,25 @@ def test_a_slice_that_begins_at_a_cut_is_not_cut_there() -> None:
         doubled(w[16:])
 
     assert cuts(program)[1] == ((0, 16, 32), (0, 16))
+
+
+def test_a_slice_that_begins_at_a_cut_is_cut_further_on_for_all() -> None:
+    def program(make: Make) -> None:
+        w = make(300, 16)
+        make(16, 32) @ w[:32]  # cut at row 16
+        doubled(w[16:])
+        doubled(w)
+
+    assert [rows for rows, _ in cuts(program)[1:]] == [every(16, 284), every(16, 300)]
+
+
+def test_in_a_scope_what_follows_a_product_is_cut_as_it_is() -> None:
+    def program(make: Make) -> None:
+        a = make(48, 16)
+        make(16, 48) @ a
+        h = make(35, 32) @ make(32, 16)
+        h + a[3:38]
+
+    # a is the larger one: cut at rows 16 and 32, the 13th and 29th of the slice
+    assert [rows for rows, _ in cuts(program)[2:]] == [(0, 13, 29, 35)]
+    assert [rows for rows, _ in cuts(program, scopes=None)[2:]] == [(0, 16, 32, 35)]

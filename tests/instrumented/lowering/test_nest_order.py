@@ -74,6 +74,11 @@ def reversed_rows(x, y):
     return back + ahead
 
 
+def one_row_and_two(x, y):
+    """Cleared rows are there tile by tile, as soon as what is added to them."""
+    return [np.zeros_like(x[:rows]) + y[:rows] for rows in (1, 2)]
+
+
 @pytest.mark.parametrize(
     ("program", "stages", "follow"),
     [
@@ -81,6 +86,7 @@ def reversed_rows(x, y):
         (bias_and_relu, [0, 0, 0], [1, 2]),
         (sums_of_a_product, [0, 0, 1], [1]),
         (made_for_a_product, [0, 0, 0], []),
+        (one_row_and_two, [0, 0, 0, 0], []),
         (reversed_rows, [0, 1, 0, 2], []),  # the last result takes over t
     ],
 )
