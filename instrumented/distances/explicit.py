@@ -134,7 +134,9 @@ def explicit_cost(
             raise InstrumentError(f"{what}: give {wanted} addresses from 1 up")
     last_read = {identity: n for n, identity in enumerate(recorder.reads)}
     last_read.update(dict.fromkeys(found.results, len(recorder.reads)))
-    memory = _Memory(dict(zip(found.inputs, places, strict=True)), last_read)
+    memory = _Memory(last_read)
+    for identity, place in zip(found.inputs, places, strict=True):
+        memory.place(identity, place)
     chosen = iter(results) if results is not None else None
     value = len(found.inputs)
     cost = 0
@@ -152,22 +154,21 @@ def explicit_cost(
 class _Memory:
     """Which value lies where, and which addresses are free."""
 
-    def __init__(self, address: dict[int, int], last_read: dict[int, int]) -> None:
-        self.address = address
+    def __init__(self, last_read: dict[int, int]) -> None:
+        self.address: dict[int, int] = {}
         self._last_read = last_read
-        self._holds = {place: identity for identity, place in address.items()}
-        self.forget(0)
+        self._holds: dict[int, int] = {}
 
     def forget(self, reads: int) -> None:
         """Free the addresses of values that are not read again after so many reads."""
         self._holds = {
             place: identity
             for place, identity in self._holds.items()
-            if self._last_read.get(identity, -1) >= reads
+            if self._last_read[identity] >= reads
         }
 
     def place(self, identity: int, place: int | None) -> None:
-        """Put a new value at an address, or at the lowest free one; dead values take none."""
+        """Put a value at an address, or at the lowest free one; what is never read takes none."""
         if place is None:
             place = next(number for number in itertools.count(1) if number not in self._holds)
         if place in self._holds:

@@ -27,7 +27,6 @@ def grid_hops(distances: npt.ArrayLike) -> Ints:
     """Hops to the last byte at each stack distance, ⌈√⌈distance/4⌉⌉; distances in bytes, ≥ 1."""
     last = -(-_checked(distances) // WORD_BYTES)
     hops = np.sqrt(last).astype(np.int64)
-    hops -= hops * hops > last
     return hops + (hops * hops < last)
 
 
@@ -58,9 +57,8 @@ def grid_energy_fj(distances: npt.ArrayLike, sizes: npt.ArrayLike = WORD_BYTES) 
 
 
 def _up_to(words: Ints) -> Ints:
-    """Energy of reading each of the nearest `words` words once."""
-    far = np.maximum(words, NEAR_WORDS)
-    beyond = sums_of_hops(far) - sums_of_hops(np.int64(NEAR_WORDS))
+    """Energy of reading each of the nearest `words` words once, and the hops within the least."""
+    beyond = sums_of_hops(np.maximum(words, NEAR_WORDS))
     near: Ints = np.minimum(words, NEAR_WORDS)
     return LEAST_FJ * near + FJ_PER_HOP * beyond
 

@@ -190,8 +190,10 @@ def close(kept: Flags, near: int, record: Record, cells: Cells) -> None:
 def book(
     keeps: Words, values: Words, level: Words, capacities: Ints, far: Ints, cells: Cells
 ) -> None:
-    """Book every read at the least capacity at which it hits, and every value at its farthest."""
-    far[:] = 0
+    """Book every read at the least capacity at which it hits, and every value at its farthest.
+
+    ``far`` begins with zeros.
+    """
     for i in range(level.size):
         distance = capacities[level[i]] if level[i] < capacities.size else COLD
         if keeps[READER, i] != NOBODY and keeps[BYTES, i]:

@@ -143,12 +143,10 @@ def kept_at(
 def shorter(load: Load, start: Words, end: Words) -> tuple[Load, Words, Words]:
     """Join moments between which no interval begins or ends: the busiest stands for all."""
     held = np.cumsum(load.total[load.total.size // 2 :])
-    begins = np.zeros(held.size + 1, np.bool_)
+    begins = np.zeros(held.size, np.bool_)
     for moment in (start, end):
         begins[moment] = True
         begins[moment + 1] = True
-    begins = begins[:-1]
-    begins[0] = True
     number = (np.cumsum(begins) - 1).astype(np.int32)
     joined = np.maximum.reduceat(held, np.flatnonzero(begins))
     return load_of(joined), number[start], number[end]

@@ -223,7 +223,7 @@ def _numpy_function(traceback: TracebackType | None) -> str | None:
         package, *modules = traceback.tb_frame.f_globals.get("__name__", "").split(".")
         name = traceback.tb_frame.f_code.co_name.split(".")[-1]
         if package == "numpy" and not name.startswith("_"):
-            submodules = [module for module in modules[:1] if module in ("linalg", "fft", "random")]
+            submodules = [module for module in modules if module in ("linalg", "fft", "random")]
             return ".".join(["np", *submodules, name])
         traceback = traceback.tb_next
     return None

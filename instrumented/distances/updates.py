@@ -50,7 +50,7 @@ class UpdateCost:
     def histogram(self) -> pd.DataFrame:
         """Reads and ByteDMD in bins of powers of two: distance_from < distance ≤ distance_to."""
         high = 2 ** np.ceil(np.log2(self.reads["distance"])).astype(np.int64)
-        bins = self.reads.assign(distance_from=np.where(high == 1, 0, high // 2), distance_to=high)
+        bins = self.reads.assign(distance_from=high // 2, distance_to=high)
         keys = ["phase", "distance_from", "distance_to"]
         return bins.groupby(keys, sort=False)[["reads", "bytedmd"]].sum().reset_index()
 

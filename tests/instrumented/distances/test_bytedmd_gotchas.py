@@ -198,12 +198,20 @@ def test_leaving_the_trace_is_refused(program, name):
 
 @pytest.mark.parametrize(
     "argument",
-    ["text", {"a": 1}, np.array(["text"]), np.ma.masked_array([1.0]), object(), {1, 2}],
+    [
+        *("text", np.str_("text"), {"a": 1}, np.array(["text"]), np.ma.masked_array([1.0])),
+        *(object(), {1, 2}),
+    ],
     ids=lambda argument: type(argument).__name__,
 )
 def test_arguments_it_cannot_preload_are_refused(argument):
     with pytest.raises(InstrumentError, match="cannot preload an argument of type"):
         bytedmd(lambda a: a, (argument,))
+
+
+def test_a_number_of_numpy_is_a_number():
+    # s on top at 1; it dies, the sum lies at 1 and a under it
+    assert trace(lambda s, a: (s + 1) * a, np.float64(2.0), 3) == [1, 1, 2]
 
 
 def test_none_passes_through():

@@ -17,6 +17,7 @@ from instrumented.distances.grid import grid_energy_fj, grid_hops
         (2504, 4, 52),  # word 626, 26 hops
         (2504, 8, 102),  # a float64 across the edge: 50 + 52
         (40_000, 4, 200),  # word 10,000, 100 hops
+        (1, 1, 50),  # the nearest byte
         (8, 1, 50),  # one byte still moves its word
         (9, 2, 100),  # bytes 8 and 9 lie in words 2 and 3
     ],

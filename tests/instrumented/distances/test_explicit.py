@@ -25,6 +25,25 @@ def test_the_published_example_costs_15():
     assert program.run(2, 3, 4, 5, 6) == (2 * 3 + 4 * 5 + 6,)
 
 
+def test_with_one_source_the_destination_is_the_first_operand():
+    program = parse("1,2; sub 1,2; 1")
+    assert program.run(7, 2) == (7 - 2,)
+    assert program.cost == 1 + 2 + 1
+
+
+def test_a_program_without_instructions_hands_an_input_on():
+    program = parse("1,2;2")
+    assert program.run(5, 6) == (6,)
+    assert program.cost == 2  # the output, read at 2
+
+
+def test_an_input_that_is_never_read_takes_no_address():
+    # a is read twice at 1, b never at 2, where the product may go
+    assert explicit_cost(lambda a, b: a * a, (3, 4), results=[2]) == 1 + 1 + 2
+    # a is never read: b, which comes after it, may lie there
+    assert explicit_cost(lambda a, b: b * b, (3, 4), inputs=[1, 1], results=[2]) == 1 + 1 + 2
+
+
 def test_ordinary_code_under_a_placement():
     arguments = (2, 3, 4, 5, 6)
     assert explicit_cost(example, arguments) == 15  # lowest free addresses: the same placement
@@ -45,6 +64,7 @@ def test_writes_and_constants_are_free():
     ("keywords", "message"),
     [
         ({"inputs": [1, 2]}, "inputs: give 5 addresses"),
+        ({"inputs": [1, 2, 3, 4, 4]}, "address 4, where one that is still read lies"),
         ({"results": [1, 0, 1, 1]}, "results: give 4 addresses"),
         ({"results": [5, 2, 1, 1]}, "address 5, where one that is still read lies"),
     ],
@@ -60,8 +80,9 @@ def test_wrong_placements(keywords, message):
         ("1", "a line of inputs"),
         ("1;fly 2,1;2", "unknown operation"),
         ("1;copy 2,1,1;2", "does not take 2 operands"),
-        ("0;copy 2,1;2", "addresses from 1 up"),
-        ("1;copy 2,x;2", "addresses from 1 up"),
+        ("0;copy 2,1;2", "'0': give addresses from 1 up"),
+        ("1;copy 2,x;2", "'copy 2,x': give addresses from 1 up"),
+        ("1;copy 2,1;0", "'0': give addresses from 1 up"),
     ],
 )
 def test_wrong_programs(code, message):

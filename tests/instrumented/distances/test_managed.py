@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from instrumented import InstrumentError, Trace
 from instrumented.analysis.step import analyse
 from instrumented.distances.managed import Managed
-from instrumented.distances.memories import FOLLOW, PRICE, WARM
+from instrumented.distances.memories import PRICE
 from instrumented.distances.stack import COLD
 from instrumented.distances.sums import READ, WRITTEN
 from instrumented.lowering.generate import Chunk
@@ -79,13 +79,13 @@ def stream_of(program):
     return Accesses(chunk, np.array(program.marked(), np.uint8))
 
 
-def memory_of(program, capacities, data_bytes=0):
+def memory_of(program, capacities, data_bytes=0, rows=None):
     return Managed(
         np.array(program.sizes, np.int64),
         np.zeros(2, np.int64),
         np.array([False, True]),
         capacities,
-        rows=len(program.sizes),
+        rows=len(program.sizes) if rows is None else rows,
         data_bytes=data_bytes,
         empty=program.empty,
     )
@@ -186,70 +186,6 @@ def test_the_lower_estimate_of_a_capacity_does_not_depend_on_the_others(program,
 def test_a_larger_memory_never_moves_more(program):
     for estimate in managed(program, CAPACITIES):
         assert (np.diff(estimate, axis=0) <= 0).all()
-
-
-def singly(blocks, writes, sizes, kept=()):
-    """A program in which every access is an instruction; nothing is in the memory before."""
-    accesses = [Access(k, False, b, k in writes) for k, b in enumerate(blocks)]
-    return Program(accesses, sizes, [b in kept for b in range(len(sizes))], True)
-
-
-def test_keeping_a_written_value_goes_before_a_read_that_ends_sooner():
-    """Two bytes hold the block in use and one more: that of A, which saves a write-back too.
-
-    A is written at moment 1, read last at 13, and saves 2 bytes: it counts as if it ended at
-    1 + 12 / 2 = 7. B is read at 2 and 8, and saves 1: at 8. C (3 to 7) and D (9 to 12) are there
-    as they are used. So B is fetched twice, C and D once: 4 bytes, and A never goes out.
-    """
-    program = singly(["ABCD".index(b) for b in "ABCCCCCBDDDDA"], {0}, [1] * 4)
-    upper, lower = managed(program, [2])
-    assert upper.tolist() == lower.tolist() == [[4, 0]]
-
-
-def test_a_value_that_lives_on_goes_out_at_every_capacity():
-    """3 bytes written, read after 1 byte of another block, and needed after the end.
-
-    With 3 bytes there is no room beside the other block: 3 + 1 bytes read; with 4 there is.
-    """
-    program = singly([0, 1, 0], {0}, [3, 1], kept={0})
-    memory = memory_of(program, [4, 3])
-    memory.run(stream_of(program), PRICE)
-    _, lower = memory.finish(np.array(program.kept))
-    assert lower.tolist() == [[3, 1 + 1, 3], [4, 1, 3]]
-
-
-def test_a_value_read_at_once_never_leaves_the_least_memory():
-    """3 bytes written and read last by the next access: both are booked at the least capacity."""
-    program = singly([0, 0], {0}, [3])
-    memory = memory_of(program, [5, 8])
-    chunk, marked, _ = stream_of(program)
-    memory.run(Accesses(chunk.start(1), marked[:1]), PRICE)
-    assert not memory.settled(0, None)
-    memory.run(Accesses(Chunk(*(column[1:] for column in chunk)), marked[1:]), PRICE)
-    assert memory.settled(0, None)
-    place, distance, values = memory.finish(np.array(program.kept)).upper.rows()
-    assert (place.tolist(), distance.tolist(), values.tolist()) == ([0], [5], [[3, 0, 3, 0]])
-
-
-def test_rows_of_a_data_set_come_from_behind_all_blocks_and_the_data():
-    """Blocks of 3 and 1 bytes, and a data set of 100: 104 bytes hold all of them."""
-    program = singly([0], (), [3, 1])
-    (block, *columns), marked, _ = stream_of(program)
-    memory = memory_of(program, [5], data_bytes=100)
-    memory.run(Accesses(Chunk(np.full_like(block, -1), *columns), marked), PRICE)
-    _, distance, values = memory.finish(np.array(program.kept)).upper.rows()
-    assert (distance.tolist(), values[:, 0].tolist()) == ([3 + 1 + 100], [3])
-
-
-@pytest.mark.parametrize("phase", [WARM, FOLLOW])
-def test_what_is_read_outside_of_the_step_is_not_booked(phase):
-    """A block read at moments 1 and 3, another between them, and rows of a data set."""
-    program = singly([0, 1, 0, 1], (), [3, 1])
-    (_, *columns), marked, _ = stream_of(program)
-    memory = memory_of(program, [3, 4])
-    memory.run(Accesses(Chunk(np.array([0, 1, 0, -1], np.int32), *columns), marked), phase)
-    place, _, _ = memory.finish(np.array(program.kept)).upper.rows()
-    assert place.tolist() == []
 
 
 @pytest.mark.parametrize("write", [False, True])

@@ -41,6 +41,16 @@ def test_histogram_adds_up():
     assert (bins["distance_from"] < bins["distance_to"]).all()
 
 
+@pytest.mark.parametrize(
+    ("count", "low", "high", "hops"),
+    [(1, 0, 1, 1), (2, 1, 2, 2), (3, 2, 4, 2), (4, 2, 4, 2), (5, 4, 8, 3), (17, 16, 32, 5)],
+)
+def test_bins_end_at_powers_of_two(count, low, high, hops):
+    # each of n numbers is read at the bottom of n: those above it, or what was made of them
+    bins = update_cost(lambda a: -a, (np.ones(count),)).histogram
+    assert bins.to_numpy().tolist() == [["", low, high, count, count * hops]]
+
+
 def test_criterion_takes_the_median_of_the_seeds_that_met_it():
     cost = update_cost(step, (2.0, 3.0))
     met = cost.to_criterion([10, None, 30, 20, 40])
