@@ -83,10 +83,8 @@ def _checked(distances: npt.ArrayLike, sizes: npt.ArrayLike) -> tuple[Ints, Ints
 
 
 def _ceil_sqrt(n: Ints) -> Ints:
-    root = np.sqrt(n).astype(np.int64)
-    root -= root * root > n
-    root += (root + 1) ** 2 <= n
-    return root + (root * root < n)
+    # Roots are rounded correctly: up to 2**50 only those of squares come out whole.
+    return np.ceil(np.sqrt(n)).astype(np.int64)
 
 
 def _sum_to(n: IntOrInts, m: IntOrInts) -> IntOrInts:

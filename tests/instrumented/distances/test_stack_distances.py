@@ -87,6 +87,33 @@ def test_memory_follows_distinct_blocks_not_the_trace():
     assert stack.blocks[:2].tolist() == [49_999 % 64, 49_998 % 64]
 
 
+def test_a_stack_grows_with_the_identities_of_its_blocks():
+    stack = LruStack()
+    met = [stack.access([block]).tolist() for block in (3, 4, 12, 3)]
+    assert met == [[-1], [-1], [-1], [3]]
+
+
+def test_what_lies_below_all_reads_stays_there_when_slots_are_squeezed():
+    """1,024 slots are full after 1,021 reads of 1 and 2 in turn, which lie on 0 all along."""
+    stack = LruStack(sizes=[5, 3, 2])
+    stack.access([0, *[1, 2] * 600])
+    assert stack.access([1, 1, 0, 2]).tolist() == [5, 3, 10, 10]
+
+
+@pytest.mark.parametrize("write", [False, True])
+@pytest.mark.parametrize(("there", "more"), [(1, 1023), (400, 1000), (400, 1248), (1000, 1025)])
+def test_an_instruction_may_move_as_much_as_there_is_room_for(there, more, write):
+    """New blocks go on top of those there: the bottom one lies as deep as there are blocks."""
+    stack = LruStack(preload=np.arange(there))
+    new, kept = np.arange(there, there + more), np.arange(there + more)
+    if write:
+        assert stack.price([], [0, 0], new, [0, more], keep=kept).tolist() == []
+    else:
+        assert stack.price(new, [0, more], keep=kept).tolist() == [-1] * more
+    # From the bottom there - 1, ..., 0, there, ..., there + more - 1.
+    assert stack.access([there - 1, there - 1]).tolist() == [there + more, 1]
+
+
 def test_cyclic_sweep_reuses_at_its_length():
     distances = stack_distances(np.tile(np.arange(37), 5))
     assert (distances[:37] == -1).all()
@@ -245,12 +272,16 @@ def test_unread_results_stay_only_if_kept():
         (lambda: stack_distances([0.5]), "blocks has dtype float64"),
         (lambda: stack_distances([[1]]), "shape"),
         (lambda: stack_distances([3], [1, 1]), "block 3, which has no entry"),
+        (lambda: stack_distances([0, 2], [1, 1]), "block 2, which has no entry"),
         (lambda: stack_distances([-1], [1, 1]), "block -1, which has no entry"),
         (lambda: stack_distances([1], {2: 4}), "block 1 has no entry"),
         (lambda: stack_distances([0], [0]), "at least one byte"),
         (lambda: LruStack(preload=[1, 1]), "twice"),
         (lambda: price_instructions([1, 2], [0, 1]), "read_ptr must rise from 0 to 2"),
-        (lambda: price_instructions([1], [0, 1], [2], [0, 0, 1]), "counts 1 instructions"),
+        (
+            lambda: price_instructions([1], [0, 1], [2], [0, 0, 1]),
+            "counts 1 instructions and write_ptr 2",
+        ),
     ],
 )
 def test_errors_say_what_was_wrong(call, message):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instrumented.distances.bytedmd import access_costs, bytedmd_cost
+from instrumented.distances.bytedmd import access_costs, bytedmd_cost, sums_of_hops
 from instrumented.errors import InstrumentError
 
 
@@ -44,6 +44,23 @@ def test_whole_stack_of_a_tebibyte():
     # Σ⌈√d⌉ to m² is m(m+1)(4m−1)/6; the total of many leaves 64 bits.
     m = 2**20
     assert bytedmd_cost(np.full(100, m * m), m * m) == 100 * (m * (m + 1) * (4 * m - 1) // 6)
+
+
+def test_beside_every_square_up_to_a_tebibyte():
+    """⌈√(k² − 1)⌉ and ⌈√k²⌉ are k, ⌈√(k² + 1)⌉ is k + 1."""
+    k = np.arange(2, 2**20 + 1)
+    before, square, after = np.diff(
+        [sums_of_hops(k * k + beside) for beside in range(-2, 2)], axis=0
+    )
+    assert np.array_equal(before, k)
+    assert np.array_equal(square, k)
+    assert np.array_equal(after, k + 1)
+
+
+def test_a_block_is_a_byte_if_its_size_is_left_out():
+    # ⌈√2⌉ + ⌈√10⌉.
+    assert access_costs([2, 10]).tolist() == [2, 4]
+    assert bytedmd_cost([2, 10]) == 6
 
 
 def test_cold_reads_cost_nothing():
