@@ -88,9 +88,9 @@ def rebuilt() -> dict[str, float]:
             begun, used = time.perf_counter(), time.process_time()
             book = Book.of(saved, saved_profiles(saved), print)
             _ = book.scenarios, book.every_profile  # which price other orders and all profiles
-            priced = {"seconds": time.perf_counter() - begun, "cpu": time.process_time() - used}
+            took = {"seconds": time.perf_counter() - begun, "cpu": time.process_time() - used}
             directory.add(saved, files.report(book))
-    return priced
+    return took
 
 
 def commanded(case: str) -> dict[str, float]:

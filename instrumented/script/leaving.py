@@ -80,7 +80,10 @@ def plainly(function: Callable[..., Any], args: Any, kwargs: Any, how: str) -> A
 
 
 def without_rule(function: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
-    """Run a call that no rule counts on plain values, each of them an escape, if it raises too."""
+    """Run a call that no rule counts on plain values, each of them an escape that says why.
+
+    It says so too if the call raises, as NumPy does on values that it refuses.
+    """
     inside: list[Traced] = []
     plain, named = strip(args, inside), strip(kwargs, inside)
     why = "has no rule"

@@ -115,9 +115,9 @@ class _Scene:
 
     def _goodness(self, ax: Axes, layer: str, number: int, *, first: bool) -> None:
         edges = self.edges[layer]
+        bins = edges.tolist()
         for kind, colour in COLOURS.items():
             cases = np.clip(self.film.goodness[f"{layer}/{kind}"][number], edges[0], edges[-1])
-            bins = edges.tolist()
             ax.hist(cases, bins, histtype="stepfilled", color=colour, alpha=0.65, label=kind)
         theta = self.subtitles.threshold
         ax.axvline(theta, color="black", linestyle="--", linewidth=1.2, label=f"θ = {theta:g}")
