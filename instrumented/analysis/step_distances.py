@@ -72,7 +72,7 @@ def distances(
     }
     marks = any(kind != MemoryKind.CACHE for kind in memories)  # a cache knows not what is dead
     for passed, part in stream.parts(*span, marks=marks):
-        if passed == FOLLOW and all(one.settled(part.start, stream.last) for one in made.values()):
+        if passed == FOLLOW and all(one.settled(part.group, stream.last) for one in made.values()):
             break
         for memory in made.values():
             memory.run(part, (WARM, PRICE, FOLLOW)[passed])

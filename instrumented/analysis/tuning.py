@@ -129,7 +129,7 @@ def tuned(
         own[list(operands)] = 3 * number + np.arange(3)
     memory = scratchpad(stream, own, data_bytes=0)  # whose rows are not a product's
     for passed, part in stream.parts(*table.span(step)):
-        if passed == FOLLOW and memory.settled(part.start, stream.last):
+        if passed == FOLLOW and memory.settled(part.group, stream.last):
             break
         memory.run(part, (WARM, PRICE, FOLLOW)[passed])
     whose, distance, moved = memory.finish(stream.kept).rows()

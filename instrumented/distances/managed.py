@@ -268,7 +268,7 @@ class Managed:
         self.sums.make_room(2 * more)
         note(chunk, marked, phase == PRICE, self.blocks, self.record, self.sums.cells)
 
-    def settled(self, start: int, last: Ints | None) -> bool:
+    def settled(self, group: int, last: Ints) -> bool:
         """Whether it is known of all writes of the step when they are read last."""
         return int(self.record.counts[OPEN]) == 0
 

@@ -46,6 +46,10 @@ GATHERED, DATA, OPEN = range(3)
 of which it is not yet known how far they go."""
 
 
+LOOK_AFTER = 2
+"""Accesses per block after which it is worth while to look for open values again."""
+UNKNOWN = 2**62  # groups, accesses: more than there are
+
 STAMP, SEEN, PLACE, MOVED, FAR, WIDTH = range(6)
 """Per block: when it was used last (ABSENT: not on the stack), the last instruction that read it,
 and of a value written in the step in question its place (NOBODY: none), the bytes written, and the
@@ -323,7 +327,7 @@ class Memory:
         self._counts = np.zeros(2, np.int64)
         self._depth = np.empty(0, np.int64)
         self._warm = True
-        self._until: int | None = None
+        self._until = self._unseen = UNKNOWN
 
     def run(self, part: Accesses, phase: int) -> None:
         """Let accesses pass, whole instructions; phases (WARM, PRICE, FOLLOW) come in order."""
@@ -337,6 +341,7 @@ class Memory:
         self._stand()
         accesses = chunk.block.size
         self.sums.make_room(2 * accesses)  # a read may be of two distances, a write settles one
+        self._unseen += accesses
         stack = self._stack(accesses)
         cells, pricing = self.sums.cells, phase == PRICE
         if self.is_cache:
@@ -346,16 +351,17 @@ class Memory:
             self._depth = np.empty(accesses, np.int64)
         run_scratchpad(chunk, marked, pricing, self.places, self.state, stack, cells, self._depth)
 
-    def settled(self, start: int, last: Ints | None) -> bool:
-        """Whether it is known of all writes of the step how far their values go, before ``start``.
+    def settled(self, group: int, last: Ints) -> bool:
+        """Whether nothing from ``group`` on tells more of how far the values of the step go.
 
-        It is where no open one has a ``last`` access (by block; None: nobody knows) from there on.
+        So it is where no open one has a ``last`` group (by block) from there on. To look for one
+        takes time, so that it is done once in a while.
         """
-        if last is not None and self._until is None:
+        if self.state.totals[OPEN] and self._unseen >= LOOK_AFTER * last.size:
             still_open = self.state.kept[:, PLACE] != NOBODY
-            self._until = int(last[still_open].max(initial=ABSENT))
-        past = self._until is not None and start > self._until
-        return past or int(self.state.totals[OPEN]) == 0
+            self._until = int(last[still_open].max())
+            self._unseen = 0
+        return not self.state.totals[OPEN] or group > self._until
 
     def finish(self, kept: Flags) -> Sums:
         """Settle what is open; ``kept`` blocks (in a cache all of them) live on."""

@@ -71,6 +71,11 @@ class Nests(NamedTuple):
     tile_moved: Blocks
 
 
+def nests_of(table: NestTable) -> Nests:
+    """Return what compiled code reads of a table."""
+    return Nests(*(getattr(table, name) for name in Nests._fields))
+
+
 @inlined
 def tile_of(nests: Nests, nest: int, slot: int, outer: int, at: Ints) -> int:
     """Return the number of a slot's tile at a position of the outer loops and a micro-tile."""
@@ -225,6 +230,26 @@ def generate(
     return n
 
 
+@compiled
+def find_last_groups(nests: Nests, last: Ints, end: Ints) -> None:
+    """Put per block the last group that has it in an operand into ``last``; ``end`` is `(3,)`."""
+    table, slots = nests.nests, nests.slots
+    for group in range(nests.group_start.size - 1):
+        for nest in range(nests.group_start[group], nests.group_start[group + 1]):
+            box = table[nest, M] * table[nest, N] * table[nest, K]
+            outer = table[nest, COUNT] // box - 1
+            end[0], end[1], end[2] = table[nest, M] - 1, table[nest, N] - 1, table[nest, K] - 1
+            for slot in range(table[nest, FIRST], table[nest, END]):
+                base = slots[slot, BASE]
+                if slots[slot, MODE] == BOTTOM:
+                    last[base] = group
+                    continue
+                tile = slots[slot, PTR]
+                tiles = tile_of(nests, nest, slot, outer, end) + 1
+                for entry in range(nests.tile_ptr[tile], nests.tile_ptr[tile + tiles]):
+                    last[base + nests.tile_blocks[slots[slot, BLOCKS] + entry]] = group
+
+
 class Generator:
     """Unrolls a table from its first group on, chunk by chunk; the arrays of a chunk are reused."""
 
@@ -239,12 +264,17 @@ class Generator:
             np.empty(size, np.uint8),
             np.empty(size, np.int64),
         )
-        self._nests = Nests(*(getattr(table, name) for name in Nests._fields))
+        self._nests = nests_of(table)
         longest = int(np.diff(table.group_start).max(initial=1))
         self._position = np.zeros(longest, np.int64)
         self._walkers = np.zeros((table.walkers, WALKER), np.int64)
         self._visits = np.zeros(table.visits, np.int32)
         self._at = np.zeros(3, np.int64)
+
+    @property
+    def group(self) -> int:
+        """The group that the next access is of."""
+        return int(self.state[GROUP])
 
     def until(self, group: int) -> Iterator[Chunk]:
         """Yield the accesses of all groups before ``group`` that have not been generated yet."""

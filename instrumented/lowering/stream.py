@@ -16,8 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from instrumented.lowering.fusing import (
-    LAST_READ,
-    LAST_WRITE,
     Flags,
     Owners,
     close,
@@ -28,7 +26,13 @@ from instrumented.lowering.fusing import (
     show_bits,
 )
 from instrumented.lowering.fusion_scopes import NO_SCOPE
-from instrumented.lowering.generate import BOTTOM_BLOCK, Chunk, Generator
+from instrumented.lowering.generate import (
+    BOTTOM_BLOCK,
+    Chunk,
+    Generator,
+    find_last_groups,
+    nests_of,
+)
 from instrumented.lowering.layout import Ints
 from instrumented.lowering.table import NestColumn, NestTable, SlotColumn
 
@@ -39,12 +43,12 @@ class Accesses(NamedTuple):
     """A part of a stream: a chunk, and which of its accesses are ``marked``.
 
     Marked are writes whose value is read again or lives on, and reads that are the last of theirs.
-    ``start`` is the number of its first access, before fusion.
+    None is of a group before ``group``.
     """
 
     chunk: Chunk
     marked: Bits
-    start: int = 0
+    group: int = 0
 
 
 class Ahead(NamedTuple):
@@ -52,7 +56,6 @@ class Ahead(NamedTuple):
 
     initial: Flags
     bits: Bits
-    last: Ints
 
 
 class Stream:
@@ -88,7 +91,7 @@ class Stream:
         held = nothing_held(self.table.sizes.size) if self.fused else None
         marked = np.zeros(generator.chunk.block.size, np.uint8)
         aside = np.empty((marked.size if self.table.one_instruction else 0, 4), np.int64)
-        start = 0
+        start = group = 0
         for passed, bound in enumerate((*bounds, self.groups)):
             for chunk in generator.until(bound):
                 count = chunk.block.size
@@ -100,8 +103,9 @@ class Stream:
                     show_bits(self.bits, start, count, marked)
                 if self.table.one_instruction:
                     reads_first(chunk, marked, count, aside)
-                yield passed, Accesses(chunk.start(count), marked[:count], start)
+                yield passed, Accesses(chunk.start(count), marked[:count], group)
                 start += chunk.block.size
+                group = generator.group
 
     @property
     def initial(self) -> Flags:
@@ -113,10 +117,12 @@ class Stream:
         """A bit per access before fusion: those that are marked."""
         return self._ahead.bits
 
-    @property
-    def last(self) -> Ints | None:
-        """Per block the number of its last access that stays; None where nobody looked ahead."""
-        return self._ahead.last if "_ahead" in self.__dict__ else None
+    @cached_property
+    def last(self) -> Ints:
+        """Per block the last group that has it in an operand."""
+        last = np.zeros(self.table.sizes.size, np.int64)  # each is in some
+        find_last_groups(nests_of(self.table), last, np.zeros(3, np.int64))
+        return last
 
     @cached_property
     def _ahead(self) -> Ahead:
@@ -131,7 +137,7 @@ class Stream:
             look_ahead(chunk, start, held, self.owners, self.table.sizes, initial, bits)
             start += chunk.block.size
         close(held, self.kept, bits)
-        return Ahead(initial, bits, held[:, [LAST_READ, LAST_WRITE]].max(axis=1))
+        return Ahead(initial, bits)
 
 
 NO_VALUE = -1

@@ -139,9 +139,9 @@ def test_a_value_read_at_once_never_leaves_the_least_memory():
     memory = memory_of(program, [5, 8])
     write, read = cut(stream_of(program), 1)
     memory.run(write, PRICE)
-    assert not memory.settled(0, None)
+    assert not memory.settled(0, np.zeros(1, np.int64))
     memory.run(read, PRICE)
-    assert memory.settled(0, None)
+    assert memory.settled(0, np.zeros(1, np.int64))
     place, distance, values = memory.finish(np.array(program.kept)).upper.rows()
     assert (place.tolist(), distance.tolist(), values.tolist()) == ([0], [5], [[3, 0, 3, 0]])
 

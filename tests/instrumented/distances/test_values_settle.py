@@ -55,21 +55,32 @@ def test_a_value_that_nobody_overwrites_goes_as_far_as_its_reads_or_lives_on(
 
 
 def test_values_are_settled_when_each_is_overwritten() -> None:
-    into = memory(live=None)
+    into, last = memory(live=None), np.full(3, 100)
     run(into, PRICE, (0, 1, 0), (1, 1, 0))
-    assert not into.settled(100, None)
+    assert not into.settled(50, last)
     run(into, FOLLOW, (0, 1, 0))
-    assert not into.settled(100, None)  # block 1 is open
+    assert not into.settled(50, last)  # block 1 is open
     run(into, FOLLOW, (1, 1, 0))
-    assert into.settled(0, None)
+    assert into.settled(50, last)
 
 
-def test_values_are_settled_after_the_last_access_to_those_that_are_open() -> None:
-    """Block 1 is open and used last at 9; block 2 is used until 20, and never written."""
+def test_values_are_settled_after_the_last_group_with_one_that_is_open() -> None:
+    """Block 1 is open and in no group after 9; block 2 is in some until 20, and never written."""
     into = memory(live=None)
     run(into, PRICE, (1, 1, 0), (2, 0, 0))
     last = np.array([15, 9, 20])
-    assert [into.settled(start, last) for start in (9, 10)] == [False, True]
+    assert [into.settled(group, last) for group in (9, 10)] == [False, True]
+
+
+def test_open_values_are_looked_for_again_after_two_accesses_per_block() -> None:
+    """Block 0, in groups until 15, is overwritten; block 1 is open, and in none after 9."""
+    into, last = memory(live=None), np.array([15, 9, 20])
+    run(into, PRICE, (0, 1, 0), (1, 1, 0))
+    assert not into.settled(10, last)
+    run(into, FOLLOW, (0, 1, 0), (2, 0, 0), (2, 0, 0), (2, 0, 0), (2, 0, 0))
+    assert not into.settled(10, last)  # five accesses since, three blocks
+    run(into, FOLLOW, (2, 0, 0))
+    assert into.settled(10, last)
 
 
 def test_a_cache_is_empty_at_first() -> None:
