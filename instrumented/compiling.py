@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numba
+from numba.core.caching import FunctionCache
 
 P = ParamSpec("P")
 R = TypeVar("R")
 int64 = cast("Callable[[int], int]", numba.int64)
 """A number of 64 bits: for a plain 0, or one of 32 bits, numba compiles what is called again."""
+
+COMPILED_TOGETHER: Final = ("distances", "lowering")
+"""Where compiled functions are, and the constants and the functions compiled into them."""
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -35,8 +43,29 @@ def compiled_with_arrays(function: Callable[P, R]) -> Callable[P, R]:
 
 def _compiled(function: Callable[P, R], **options: bool) -> Callable[P, R]:
     compiler: Any = numba.njit
-    try:
-        jitted = compiler(nogil=True, cache=True, **options)(function)
-    except RuntimeError:  # neither the package nor the user has a directory to write to
-        jitted = compiler(nogil=True, **options)(function)
+    jitted = compiler(nogil=True, **options)(function)
+    with suppress(RuntimeError):  # neither the package nor the user has a directory to write to
+        jitted._cache = cast("Any", _Cache)(function)
     return cast("Callable[P, R]", jitted)
+
+
+class _Cache(FunctionCache):
+    """Machine code on disk, used again while all sources are the same that went into it.
+
+    By itself numba looks at the file of the function alone: where a function or a constant from
+    another file is compiled into it and has changed, the old machine code would run on.
+    """
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        own: tuple[Any, ...] = cast("Any", super())._index_key(sig, codegen)
+        return (*own, _sources())
+
+
+@cache
+def _sources() -> str:
+    """Return the digest of all sources that are compiled together."""
+    digest = hashlib.sha256()
+    for folder in COMPILED_TOGETHER:
+        for path in sorted(Path(__file__).with_name(folder).glob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
