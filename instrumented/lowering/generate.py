@@ -91,6 +91,27 @@ def tile_of(nests: Nests, nest: int, slot: int, outer: int, at: Ints) -> int:
 
 
 @inlined
+def put_tile(
+    nests: Nests, chunk: Chunk, n: int, slot: int, tile: int, write: int, whole: bool, number: int
+) -> int:
+    """Append the accesses of an instruction to a tile of a slot; return the accesses so far.
+
+    They move the bytes of the tile, or none where it is not ``whole``.
+    """
+    slots, (blocks, operands, nbytes, writes, instructions) = nests.slots, chunk
+    base, operand = slots[slot, BASE], slots[slot, OPERAND]
+    start, first, shift = slots[slot, PTR] + tile, slots[slot, BLOCKS], slots[slot, MOVED]
+    for entry in range(nests.tile_ptr[start], nests.tile_ptr[start + 1]):
+        blocks[n] = nests.tile_blocks[first + entry] + base
+        operands[n] = operand
+        nbytes[n] = nests.tile_moved[shift + entry] if whole else 0
+        writes[n] = write
+        instructions[n] = number
+        n += 1
+    return n
+
+
+@inlined
 def put_instruction(
     nests: Nests,
     visits: Blocks,
@@ -99,15 +120,13 @@ def put_instruction(
     nest: int,
     outer: int,
     at: Ints,
-    instruction: int,
-) -> tuple[int, bool]:
-    """Append one instruction of a nest: position ``outer`` of its outer loops, micro-tile ``at``.
+    number: int,
+) -> int:
+    """Append one instruction of a nest that is no product, at a position of its outer loops.
 
-    Returns the accesses so far, and whether this was the last visit of the tile written last.
+    Returns the accesses so far.
     """
-    last = False
-    slots, tile_ptr = nests.slots, nests.tile_ptr
-    tile_blocks, tile_moved = nests.tile_blocks, nests.tile_moved
+    slots = nests.slots
     blocks, operands, nbytes, writes, instructions = chunk
     for write in range(2):  # reads and running partial results, then writes
         for slot in range(nests.nests[nest, FIRST], nests.nests[nest, END]):
@@ -117,32 +136,50 @@ def put_instruction(
                 operands[n] = slots[slot, OPERAND]
                 nbytes[n] = 0 if write else slots[slot, TOTAL]
                 writes[n] = write
-                instructions[n] = instruction
+                instructions[n] = number
                 n += 1
                 continue
             if mode == READ and write:
                 continue
             tile = tile_of(nests, nest, slot, outer, at)
             counter = slots[slot, VISITS]
-            whole = write == 1 or mode != SOME
             if mode == WRITE and not write and (counter < 0 or visits[counter + tile] == 0):
                 continue
-            start = slots[slot, PTR] + tile
-            first, shift, base = slots[slot, BLOCKS], slots[slot, MOVED], slots[slot, BASE]
-            operand = slots[slot, OPERAND]
-            for entry in range(tile_ptr[start], tile_ptr[start + 1]):
-                blocks[n] = tile_blocks[first + entry] + base
-                operands[n] = operand
-                nbytes[n] = tile_moved[shift + entry] if whole else 0
-                writes[n] = write
-                instructions[n] = instruction
-                n += 1
-            if write:
-                last = True
-                if counter >= 0:
-                    visits[counter + tile] += 1
-                    last = visits[counter + tile] == slots[slot, TOTAL]
-    return n, last
+            n = put_tile(nests, chunk, n, slot, tile, write, write == 1 or mode != SOME, number)
+            if write and counter >= 0:
+                visits[counter + tile] += 1
+    return n
+
+
+@inlined
+def put_product(
+    nests: Nests,
+    visits: Blocks,
+    chunk: Chunk,
+    n: int,
+    nest: int,
+    outer: int,
+    at: Ints,
+    number: int,
+) -> tuple[int, bool]:
+    """Append one instruction of a product A B = C: position of the outer loops and micro-tile.
+
+    Returns the accesses so far, and whether this was the last visit of the tile of C.
+    """
+    first = nests.nests[nest, FIRST]
+    for slot in range(first, first + 2):
+        tile = tile_of(nests, nest, slot, outer, at)
+        n = put_tile(nests, chunk, n, slot, tile, 0, True, number)
+    slot = first + 2
+    tile = tile_of(nests, nest, slot, outer, at)
+    counter, seen = nests.slots[slot, VISITS], int64(0)
+    if counter >= 0:
+        seen = visits[counter + tile]
+        visits[counter + tile] = seen + 1
+        if seen:  # a running partial result
+            n = put_tile(nests, chunk, n, slot, tile, 0, True, number)
+    n = put_tile(nests, chunk, n, slot, tile, 1, True, number)
+    return n, counter < 0 or seen + 1 == nests.slots[slot, TOTAL]
 
 
 @inlined
@@ -204,22 +241,24 @@ def generate(
         at[:] = 0
         while True:
             done += 1
+            number = state[INSTRUCTION]
+            state[INSTRUCTION] += not one_instruction
             if is_product:
                 walker = walkers[table[nest, WALKS]]
                 if inner == 0:
                     begin(walker, table[nest, M], table[nest, N], table[nest, K])
                 advance(walker, at)
-            n, last = put_instruction(nests, visits, chunk, n, nest, outer, at, state[INSTRUCTION])
-            state[INSTRUCTION] += not one_instruction
-            if is_product and last:
-                tile = (outer * table[nest, M] + at[0]) * table[nest, N] + at[1]
-                at[:] = 0
-                for other in range(nest + 1, end):
-                    if table[other, FOLLOWS] == nest:
-                        n, _ = put_instruction(
-                            nests, visits, chunk, n, other, tile, at, state[INSTRUCTION]
-                        )
-                        state[INSTRUCTION] += not one_instruction
+                n, last = put_product(nests, visits, chunk, n, nest, outer, at, number)
+                if last:
+                    tile = (outer * table[nest, M] + at[0]) * table[nest, N] + at[1]
+                    at[:] = 0
+                    for other in range(nest + 1, end):
+                        if table[other, FOLLOWS] == nest:
+                            number = state[INSTRUCTION]
+                            state[INSTRUCTION] += not one_instruction
+                            n = put_instruction(nests, visits, chunk, n, other, tile, at, number)
+            else:
+                n = put_instruction(nests, visits, chunk, n, nest, outer, at, number)
             inner += 1
             if inner == box:
                 inner = int64(0)
