@@ -206,7 +206,8 @@ def analyses(
     reported = _reported(events, step)
     enabled: Collection[str] | None = scopes if fused else ()
     if stream is None:
-        stream = streamed(events, buffers, grain=grain, atom=atom, scopes=enabled)
+        about = None if MemoryKind.MANAGED in memories else reported
+        stream = streamed(events, buffers, grain=grain, atom=atom, scopes=enabled, about=about)
     priced = distances(stream, buffers, reported, memories, enabled, capacities)
     done = _done((event for event in events if event.step == reported), enabled)
     return {
@@ -234,14 +235,19 @@ def streamed(
     grain: str = Grain.OPERATION,
     atom: int = ATOM,
     scopes: Collection[str] | None = (),
+    about: int | None = None,
 ) -> Stream:
-    """Lower events once, for whatever is asked of them: ``analyses`` and ``analyse_live``."""
+    """Lower events once, for whatever is asked of them: ``analyses`` and ``analyse_live``.
+
+    With a step that alone is asked ``about``, less of the others is gone through; this is not for a
+    managed memory, whose past has a part in what it keeps, or for live memory.
+    """
     from instrumented.lowering.cuts import ATOM as DEFAULT
     from instrumented.lowering.lower import lower
     from instrumented.lowering.stream import Stream
 
     cells = DEFAULT._replace(product=atom, rows=atom, columns=atom, block=atom * atom)
-    return Stream(lower(events, buffers, grain=grain, scopes=scopes, atom=cells))
+    return Stream(lower(events, buffers, grain=grain, scopes=scopes, atom=cells), about)
 
 
 def analyse_live(
@@ -279,8 +285,9 @@ def analyse_tuned(
 
     events, buffers = _events_and_buffers(events, buffers)
     enabled: Collection[str] | None = scopes if fused else ()
-    stream = streamed(events, buffers, grain=Grain.TILE, scopes=enabled)
-    return tuned(stream, _reported(events, step), capacities, enabled)
+    reported = _reported(events, step)
+    stream = streamed(events, buffers, grain=Grain.TILE, scopes=enabled, about=reported)
+    return tuned(stream, reported, capacities, enabled)
 
 
 def _events_and_buffers(

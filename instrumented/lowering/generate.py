@@ -19,6 +19,7 @@ from instrumented.lowering.table import CHUNK, Blocks, Mode, NestColumn, NestTab
 from instrumented.lowering.walk import WALKER, advance, begin
 
 Places = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 RADIX, OUTER, M, N, K = (
     int(c) for c in (NestColumn.RADIX, NestColumn.OUTER, NestColumn.M, NestColumn.N, NestColumn.K)
 )
@@ -210,17 +211,21 @@ def generate(
     visits: Blocks,
     chunk: Chunk,
     at: Ints,
+    left_out: Flags,
     until: int,
     one_instruction: bool,
     room: int,
 ) -> int:
     """Fill a chunk from where the generator stands, up to group ``until``; return its length.
 
-    ``at`` holds the micro-tile at hand, `(3,)`.
+    ``at`` holds the micro-tile at hand, `(3,)`; ``left_out`` are groups that are not unrolled.
     """
     n = int64(0)
     table = nests.nests
     while state[GROUP] < until:
+        if left_out[state[GROUP]]:
+            state[GROUP] += 1
+            continue
         first, end = nests.group_start[state[GROUP]], nests.group_start[state[GROUP] + 1]
         if n + room > chunk.block.size and not (one_instruction and state[OPEN] == 1):
             return n  # a group that is one instruction has room for all of it, and stays together
@@ -269,30 +274,13 @@ def generate(
     return n
 
 
-@compiled
-def find_last_groups(nests: Nests, last: Ints, end: Ints) -> None:
-    """Put per block the last group that has it in an operand into ``last``; ``end`` is `(3,)`."""
-    table, slots = nests.nests, nests.slots
-    for group in range(nests.group_start.size - 1):
-        for nest in range(nests.group_start[group], nests.group_start[group + 1]):
-            box = table[nest, M] * table[nest, N] * table[nest, K]
-            outer = table[nest, COUNT] // box - 1
-            end[0], end[1], end[2] = table[nest, M] - 1, table[nest, N] - 1, table[nest, K] - 1
-            for slot in range(table[nest, FIRST], table[nest, END]):
-                base = slots[slot, BASE]
-                if slots[slot, MODE] == BOTTOM:
-                    last[base] = group
-                    continue
-                tile = slots[slot, PTR]
-                tiles = tile_of(nests, nest, slot, outer, end) + 1
-                for entry in range(nests.tile_ptr[tile], nests.tile_ptr[tile + tiles]):
-                    last[base + nests.tile_blocks[slots[slot, BLOCKS] + entry]] = group
-
-
 class Generator:
-    """Unrolls a table from its first group on, chunk by chunk; the arrays of a chunk are reused."""
+    """Unrolls a table from its first group on, chunk by chunk; the arrays of a chunk are reused.
 
-    def __init__(self, table: NestTable) -> None:
+    Groups that are ``left_out`` are none of it.
+    """
+
+    def __init__(self, table: NestTable, left_out: Flags) -> None:
         size = max(CHUNK, 2 * table.room)
         self.table = table
         self.state = np.zeros(3, np.int64)
@@ -304,6 +292,7 @@ class Generator:
             np.empty(size, np.int64),
         )
         self._nests = nests_of(table)
+        self._left_out = left_out
         longest = int(np.diff(table.group_start).max(initial=1))
         self._position = np.zeros(longest, np.int64)
         self._walkers = np.zeros((table.walkers, WALKER), np.int64)
@@ -326,6 +315,7 @@ class Generator:
             self._visits,
             self.chunk,
             self._at,
+            self._left_out,
             group,
             table.one_instruction,
             table.room,

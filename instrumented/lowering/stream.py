@@ -26,13 +26,8 @@ from instrumented.lowering.fusing import (
     show_bits,
 )
 from instrumented.lowering.fusion_scopes import NO_SCOPE
-from instrumented.lowering.generate import (
-    BOTTOM_BLOCK,
-    Chunk,
-    Generator,
-    find_last_groups,
-    nests_of,
-)
+from instrumented.lowering.generate import BOTTOM_BLOCK, Chunk, Generator
+from instrumented.lowering.holding import Held, held, last_groups, outlived
 from instrumented.lowering.layout import Ints
 from instrumented.lowering.table import NestColumn, NestTable, SlotColumn
 
@@ -64,10 +59,16 @@ class Stream:
     ``kept`` marks the blocks whose last value lives on: those of preloaded buffers and the rows
     gathered from a data set. ``initial`` marks those that are read before they are written. What
     has to be known ahead is found when it is first asked for, which takes a pass over all accesses.
+
+    Args:
+        table: a lowered trace.
+        about: the only step that is asked about; of those before it what has no part in where
+            things lie at its beginning is left out (``holding.outlived``). None: all is there.
     """
 
-    def __init__(self, table: NestTable) -> None:
+    def __init__(self, table: NestTable, about: int | None = None) -> None:
         self.table = table
+        self.about = about
         scope = np.asarray(table.scope, np.int64)
         products = np.zeros(len(table.events), np.bool_)
         first = table.slots[table.nests[:, NestColumn.FIRST], SlotColumn.OPERAND]
@@ -87,17 +88,17 @@ class Stream:
 
         Without ``marks`` nothing is marked, and an eager stream needs not be looked through ahead.
         """
-        generator = Generator(self.table)
-        held = nothing_held(self.table.sizes.size) if self.fused else None
+        generator = Generator(self.table, self._left_out)
+        state = nothing_held(self.table.sizes.size) if self.fused else None
         marked = np.zeros(generator.chunk.block.size, np.uint8)
         aside = np.empty((marked.size if self.table.one_instruction else 0, 4), np.int64)
         start = group = 0
         for passed, bound in enumerate((*bounds, self.groups)):
             for chunk in generator.until(bound):
                 count = chunk.block.size
-                if held is not None:
+                if state is not None:
                     count = fuse_chunk(
-                        chunk, start, held, self.owners, self.table.sizes, self.bits, marked
+                        chunk, start, state, self.owners, self.table.sizes, self.bits, marked
                     )
                 elif marks:
                     show_bits(self.bits, start, count, marked)
@@ -120,23 +121,31 @@ class Stream:
     @cached_property
     def last(self) -> Ints:
         """Per block the last group that has it in an operand."""
-        last = np.zeros(self.table.sizes.size, np.int64)  # each is in some
-        find_last_groups(nests_of(self.table), last, np.zeros(3, np.int64))
-        return last
+        return last_groups(self._held, self.table.sizes.size)
+
+    @cached_property
+    def _held(self) -> Held:
+        return held(self.table)
+
+    @cached_property
+    def _left_out(self) -> Flags:
+        if self.about is None:
+            return np.zeros(self.groups, np.bool_)
+        return outlived(self._held, self.table, self.table.span(self.about)[0])
 
     @cached_property
     def _ahead(self) -> Ahead:
-        generator = Generator(self.table)
-        held = nothing_held(self.table.sizes.size)
+        generator = Generator(self.table, self._left_out)
+        state = nothing_held(self.table.sizes.size)
         initial = np.zeros(self.table.sizes.size, np.bool_)
         bits = np.zeros(generator.chunk.block.size, np.uint8)  # for eight chunks
         start = 0
         for chunk in generator.until(self.groups):
             while start + chunk.block.size > 8 * bits.size:
                 bits = np.concatenate([bits, np.zeros_like(bits)])
-            look_ahead(chunk, start, held, self.owners, self.table.sizes, initial, bits)
+            look_ahead(chunk, start, state, self.owners, self.table.sizes, initial, bits)
             start += chunk.block.size
-        close(held, self.kept, bits)
+        close(state, self.kept, bits)
         return Ahead(initial, bits)
 
 

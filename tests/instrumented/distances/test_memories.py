@@ -91,6 +91,20 @@ def priced(stream, *, cache):
     return memory.finish(stream.kept).rows()
 
 
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("cache", [False, True])
+def test_what_a_stream_about_one_step_leaves_out_changes_nothing(cache, fused):
+    left_out = 0
+    for seed in range(40):
+        whole = stream_of(seed, fused=fused)
+        about = Stream(whole.table, MIDDLE)
+        expected, found = (priced(one, cache=cache) for one in (whole, about))
+        for one, other in zip(found, expected, strict=True):
+            assert one.tolist() == other.tolist()
+        left_out += len(accesses(whole)) - len(accesses(about))
+    assert left_out > 0
+
+
 def beyond(rows, column, capacity):
     _, distance, values = rows
     return int(values[(distance > capacity) | (distance == COLD), column - READ].sum())

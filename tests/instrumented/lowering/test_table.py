@@ -124,7 +124,7 @@ def sums(trace: Trace) -> None:
 
 def generated(table: NestTable, size: int | None = None) -> list[Chunk]:
     """Return all chunks of a table; chunks of a given size leave what lies behind them alone."""
-    generator = Generator(table)
+    generator = Generator(table, np.zeros(table.group_start.size - 1, np.bool_))
     whole = generator.chunk
     whole.block[:] = -7
     if size is not None:
