@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,9 +56,10 @@ class _Cache(FunctionCache):
     another file is compiled into it and has changed, the old machine code would run on.
     """
 
-    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
-        own: tuple[Any, ...] = cast("Any", super())._index_key(sig, codegen)
-        return (*own, _sources())
+    def __init__(self, function: Callable[..., Any]) -> None:
+        cast("Any", super()).__init__(function)
+        place, name = self._cache_path, self._impl.filename_base
+        self._cache_file = cast("Any", IndexDataCacheFile)(place, name, _sources())
 
 
 @cache

@@ -64,3 +64,4 @@ def test_machine_code_is_kept_until_a_part_of_it_from_another_file_changes(tmp_p
     assert answered(tmp_path) == (12, 1)
     part.write_text(PART.format(number=20, part=2))
     assert answered(tmp_path) == (22, 1)
+    assert len(list((package / "distances" / "__pycache__").glob("*.nbc"))) == 1
