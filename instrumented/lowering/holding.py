@@ -68,7 +68,7 @@ def find_blocks(nests: Nests, at: Ints, begin: Ints, end: Ints) -> None:
             if nests.slots[slot, MODE] != BOTTOM:
                 first, blocks = nests.slots[slot, PTR], nests.slots[slot, BLOCKS]
                 last = first + tile_of(nests, nest, slot, outer, at)
-                begin[slot] = blocks + nests.tile_ptr[first]
+                begin[slot] = blocks
                 end[slot] = blocks + nests.tile_ptr[last + 1]
 
 

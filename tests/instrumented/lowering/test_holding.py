@@ -75,17 +75,54 @@ def test_a_group_that_gathers_rows_is_never_outlived() -> None:
     assert not outlived(held(table), table, 2).any()
 
 
+def test_blocks_of_other_buffers_do_not_count() -> None:
+    """Six blocks of 16x16 or less each; those of the first buffer are touched at the end alone."""
+    trace = Trace(record=True)
+    before, x = (trace.array(np.ones((40, 20), f32)) for _ in range(2))
+    x *= 2.0
+    x *= 2.0
+    before *= 2.0
+    table = lower(trace.events, trace.buffers, grain="tile", scopes=())
+    assert outlived(held(table), table, 2).tolist() == [True, False, False]
+
+
+def test_what_a_fused_group_writes_is_known_block_by_block() -> None:
+    trace = Trace(record=True)
+    x, between, y = (trace.array(np.ones((40, 20), f32)) for _ in range(3))
+    y[16:] += x[16:]
+    with trace.fuse("scope"):
+        y[...] = x
+        x + y
+    between *= 2.0
+    table = lower(trace.events, trace.buffers, grain="tile", scopes=None)
+    assert not outlived(held(table), table, 2)[0]
+
+
 @pytest.mark.parametrize("how", [WHOLE, TILED])
 def test_the_last_group_of_a_block_is_the_last_that_names_it(how: dict[str, str]) -> None:
     trace = Trace(record=True)
     x, y = (trace.array(np.ones((40, 40), f32)) for _ in range(2))
-    x @ y  # 0
-    x[:20] *= 2.0  # 1
-    y += 1.0  # 2
+    np.add(x, 1.0, out=x)  # 0
+    x @ y  # 1
+    x[20:] *= 2.0  # 2
+    y += 1.0  # 3
     table = lower(trace.events, trace.buffers, scopes=(), **how)
     last = last_groups(held(table), table.sizes.size)
-    assert set(last[table.buffer == 1].tolist()) == {2}
-    assert set(last[table.buffer == 0].tolist()) == {0, 1}
-    halves = [int(table.sizes[(table.buffer == 0) & (last == group)].sum()) for group in (0, 1)]
-    assert halves == [20 * 40 * 4, 20 * 40 * 4]
-    assert set(last[table.buffer == 2].tolist()) == {0}
+    halves = {
+        (int(buffer), int(group)): int(
+            table.sizes[(table.buffer == buffer) & (last == group)].sum()
+        )
+        for buffer, group in zip(table.buffer, last, strict=True)
+    }
+    half = 20 * 40 * 4
+    assert halves == {(0, 1): half, (0, 2): half, (1, 3): 2 * half, (2, 1): 2 * half}
+
+
+def test_the_last_group_of_gathered_rows_is_the_one_that_gathers_them() -> None:
+    trace = Trace(record=True)
+    data = trace.array(np.ones((8, 4), f32), role="data")
+    x = trace.array(np.ones(4, f32))
+    x *= 2.0
+    data[np.array([1, 2])]
+    table = lower(trace.events, trace.buffers, scopes=())
+    assert last_groups(held(table), table.sizes.size)[table.rows :].tolist() == [1]
