@@ -225,7 +225,7 @@ class _Given:
                 "pass arrays or numbers"
             )
         self.operands.append(operand)
-        if isinstance(value, (list, tuple)) and not value:
+        if isinstance(value, (list, tuple, range)) and not value:
             return value  # NumPy takes an empty list for an index, an empty array of floats not
         return self.bare(operand)
 

@@ -5,10 +5,13 @@ Rows and operands as in `test_hand_counted.py`: a program, bytes read, bytes wri
 
 from __future__ import annotations
 
+from array import array
+from collections import UserList, deque
+
 import numpy as np
 import pytest
 
-from instrumented import Trace, Traffic
+from instrumented import Trace, Traffic, UncountedOperationError
 
 
 def assign(x, index, value):
@@ -214,6 +217,28 @@ PUT_TOGETHER = [
     (lambda R, R2: np.stack([R, R2]), 64, 64),
 ]  # fmt: skip
 
+# a range, or another sequence, counts as the list of what is in it: 8 bytes a number
+SEQUENCES = [
+    (lambda X: X[range(2)], 64 + 16, 64),
+    (lambda X: X[[0, 1]], 64 + 16, 64),
+    (lambda X: X[range(2, -1, -1), :1], 24 + 24, 24),
+    (lambda X, J: X[range(3), J], 24 + 24 + 24, 24),
+    (lambda X: X[range(2), range(2)], 16 + 32, 16),
+    (lambda X: X[range(0)], 0, 0),
+    (lambda X: assign(X, range(2), 5.0), 16, 64),
+    (lambda X, J, C3: assign(X, (range(3), J), C3), 24 + 24 + 24, 24),
+    (lambda X: X[range(2)].__iadd__(1), 64 + 16 + 64, 64 + 64, 8),
+    (lambda X, J: np.add.at(X, (range(3), J), 1.0), 24 + 24 + 24, 24, 3),
+    (lambda X: X.flat[range(3)], 24 + 24, 24),
+    (lambda X: assign(X.flat, range(3), 1.0), 24, 24),
+    (lambda X: X[deque([2, 0])], 64 + 16, 64),
+    (lambda X: X[UserList([2, 0]), 1], 16 + 16, 16),
+    (lambda X: X[deque([True, False, True])], 64 + 3, 64),
+    (lambda ST: ST[deque(['a', 'c'])], 0, 0),
+    (lambda R: np.take(R, range(0)), 0, 0),
+    (lambda R: np.delete(R, range(0)), 32, 32),
+]  # fmt: skip
+
 # an empty list is an index, or nothing at all
 EMPTY_LISTS = [
     (lambda X: np.take(X, [], axis=0), 0, 0),
@@ -249,7 +274,7 @@ EMPTY_LISTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("programs", [INDEXED, NAMED, PUT_TOGETHER, EMPTY_LISTS])
+@pytest.mark.parametrize("programs", [INDEXED, NAMED, PUT_TOGETHER, SEQUENCES, EMPTY_LISTS])
 def test_counts(by_hand, programs):
     for program in programs:
         by_hand(*program)
@@ -282,3 +307,10 @@ def test_a_list_that_numpy_refuses_is_refused_alike(values, kwargs):
         np.array(values(x), like=x, **kwargs)
     assert str(raised.value) == str(wanted.value)
     assert "array" not in set(trace.to_frame()["operation"])
+
+
+def test_memory_and_texts_in_an_index_are_not_taken_by_item():
+    x = Trace().array(np.arange(4.0))
+    for index in (array("b", [0, 1]), b"\x00", bytearray(1)):
+        with pytest.raises(UncountedOperationError):
+            x[index]

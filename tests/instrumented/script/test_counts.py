@@ -145,6 +145,19 @@ def test_a_list_of_traced_values_is_put_together_in_one_kernel(tmp_path, line, e
     assert operations(tmp_path, line) == expected
 
 
+@pytest.mark.parametrize("rows", ["range(4)", "[0, 1, 2, 3]", "deque(range(4))"])
+def test_a_range_in_an_index_counts_as_the_list_of_it(tmp_path, rows):
+    # 4 elements of 8 bytes, through rows and k of 4·8: 32 + 64 read and 32 written; 4 differences;
+    # the differences (32) and both indices (64) read, 32 stored
+    expected = [("gather", 1, 0, 96, 32), ("scatter", 1, 0, 96, 32), ("subtract", 1, 4, 32, 32)]
+    assert operations(tmp_path, f"p[{rows}, k] -= 1") == expected
+    # both indices read, 4 elements stored
+    assert operations(tmp_path, f"p[{rows}, k] = 0") == [("scatter", 1, 0, 64, 32)]
+    # 4 rows of 3 (96) and the index (32); 12 sums; sums and index read again
+    expected = [("add", 1, 12, 96, 96), ("gather", 1, 0, 128, 96), ("scatter", 1, 0, 128, 96)]
+    assert operations(tmp_path, f"p[{rows}] += 1") == expected
+
+
 def test_single_numbers(tables):
     # the comparison (4 read, 1 written), its answer leaving (1), the element (4, 4), leaving (4)
     assert tables.single_numbers == (4, 18)
