@@ -175,6 +175,8 @@ class _Given:
             return self._aim(value)
         if role is Role.ARRAYS and isinstance(value, (list, tuple)):
             return type(value)([self._operand(item) for item in value])
+        if role is Role.ITEMS and isinstance(value, (list, tuple)):
+            return self._items(value)
         if role is Role.NESTED and isinstance(value, list):
             return [self._plain(role, item, name) for item in value]
         if role is Role.COUNTS and isinstance(value, (list, tuple)) and any(map(_has_axes, value)):
@@ -194,6 +196,13 @@ class _Given:
             return None
         self.target = value
         return plainly(value)
+
+    def _items(self, value: Any) -> Any:
+        """Add what a list holds, and return it plain: the function makes its one array of it."""
+        inside: list[Traced] = []
+        plain = strip(value, inside)
+        self.operands += inside or [np.asarray(plain)]
+        return plain
 
     def _operand(self, value: Any) -> Any:
         """Add an operand and return it plain; numbers, types and names are immediates."""
@@ -216,7 +225,7 @@ class _Given:
                 "pass arrays or numbers"
             )
         self.operands.append(operand)
-        if isinstance(value, (list, tuple)) and not value:
+        if isinstance(value, (list, tuple, range)) and not value:
             return value  # NumPy takes an empty list for an index, an empty array of floats not
         return self.bare(operand)
 

@@ -85,12 +85,13 @@ def _full(call: Call) -> Moved:
 
 
 CONVERSIONS = (
-    "asanyarray(a: values, dtype, order, *, device, copy, like)",
-    "asarray(a: values, dtype, order, *, device, copy, like)",
-    "array(object: values, dtype, *, copy, order, subok, ndmin, ndmax, like)",
-    "ascontiguousarray(a: values, dtype, *, like)",
-    "asfortranarray(a: values, dtype, *, like)",
-    "require(a: values, dtype, requirements, *, like)",
+    "asanyarray(a: items, dtype, order, *, device, copy, like)",
+    "asarray(a: items, dtype, order, *, device, copy, like)",
+    "array(object: items, dtype, *, copy, order, subok, ndmin, ndmax, like)",
+    "ascontiguousarray(a: items, dtype, *, like)",
+    "asfortranarray(a: items, dtype, *, like)",
+    "copy(a: items, order, subok)",
+    "require(a: items, dtype, requirements, *, like)",
 )
 VIEWS = (
     "astype(x: array, dtype, *, copy, device)",
@@ -126,7 +127,6 @@ VIEWS = (
     "block(arrays: nested)",
     "column_stack(tup: arrays)",
     "concatenate(arrays: arrays, axis, out: out, *, dtype, casting)",
-    "copy(a: array, order, subok)",
     "diagflat(v: array, k)",
     "dstack(tup: arrays)",
     "hstack(tup: arrays, *, dtype, casting)",

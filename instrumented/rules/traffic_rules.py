@@ -11,6 +11,8 @@ says of each what it is to memory::
 array      an operand; a list given for it is read like any bare array, a number is an immediate
 values     an operand that NumPy takes into ``dtype``, or else into the type of the first operand: a
            list is not made into an array of its own type first
+items      an operand, or a list of which the function itself makes its one array: each traced value
+           in it is read
 arrays     a sequence of operands
 nested     operands in nested lists
 counts     an operand that decides the shape of the result, or a number; a traced number in it
@@ -54,6 +56,7 @@ class Role(Enum):
     TYPE = auto()
     OUT = auto()
     VALUES = auto()
+    ITEMS = auto()
 
 
 @dataclass(frozen=True, slots=True)

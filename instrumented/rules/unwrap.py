@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array as python_array
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,9 @@ from instrumented.errors import UncountedOperationError
 
 IMMEDIATES = frozenset((bool, int, float, complex, *np.sctypeDict.values()))
 """Types of constants that live in the instruction, not in memory: 0 bytes."""
+
+TEXTS_AND_BUFFERS = (str, bytes, bytearray, memoryview, python_array)
+"""Sequences that NumPy does not take item by item: texts, and memory as it lies."""
 
 NUMBERS = IMMEDIATES.difference((np.str_, np.bytes_, np.void, np.datetime64, np.timedelta64))
 """Those whose type alone tells the type of a result; of texts and dates lengths and units do."""
@@ -92,8 +97,8 @@ def strip(value: Any, inside: list[Traced]) -> Any:
 def unwrap_index(booking: Booking, index: Any, operation: str) -> tuple[Any, list[Operand]]:
     """Return an index of plain values, and the index arrays to count.
 
-    Integers, slices, ``None``, ``...`` and names of fields are immediates; arrays, lists and
-    tuples inside the index are index arrays.
+    Integers, slices, ``None``, ``...`` and names of fields are immediates; arrays, lists, other
+    sequences (a ``range``) and tuples inside the index are index arrays.
     """
     if isinstance(index, tuple):
         parts = [
@@ -103,12 +108,23 @@ def unwrap_index(booking: Booking, index: Any, operation: str) -> tuple[Any, lis
         return tuple(p for p, _ in parts), [a for _, found in parts for a in found]
     if index is None or index is Ellipsis or isinstance(index, (slice, str)):
         return index, []
+    if _is_taken_by_item(index):
+        index = list(index)
     if isinstance(index, list) and index and all(isinstance(item, str) for item in index):
         return index, []
     plain, operand = unwrap(booking, index, operation)
     if isinstance(index, list) and plain.size == 0:
         plain = plain.astype(np.intp)
     return plain, [] if operand is None else [operand]
+
+
+def _is_taken_by_item(index: Any) -> bool:
+    """Return whether an index, no tuple, is to NumPy the list of what is in it: a ``range`` is."""
+    return (
+        isinstance(index, Sequence)
+        and not isinstance(index, (list, TEXTS_AND_BUFFERS))
+        and not hasattr(index, "__array__")
+    )
 
 
 def let_settings_out(booking: Booking, value: Any, how: str) -> Any:

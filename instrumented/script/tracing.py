@@ -157,7 +157,7 @@ class ScriptTrace(Trace):
             if array is not None:
                 return counted_ufunc(array, ufunc, method, args, kwargs)
         args, kwargs = self._entered(args, kwargs)
-        if any(type(value) is list for value in args) and method != "at":
+        if any(type(value) in (list, tuple) for value in args) and method != "at":
             args = tuple(self._listed(value) for value in args)
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
             return self._made(getattr(ufunc, method)(*args, **kwargs), ufunc.__name__)
@@ -252,7 +252,8 @@ class ScriptTrace(Trace):
         return self.enter(made)
 
     def _listed(self, value: Any) -> Any:
-        fills_array = type(value) is list and value
+        kind = type(value)  # a tuple without traced values may be the axes
+        fills_array = (kind is list and value) or (kind is tuple and _holds(value))
         return self.call(np.array, "array", (value,), {}) if fills_array else value
 
     def _uncounted(

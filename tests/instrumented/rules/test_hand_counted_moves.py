@@ -5,8 +5,13 @@ Rows and operands as in `test_hand_counted.py`: a program, bytes read, bytes wri
 
 from __future__ import annotations
 
+from array import array
+from collections import UserList, deque
+
 import numpy as np
 import pytest
+
+from instrumented import Trace, Traffic, UncountedOperationError
 
 
 def assign(x, index, value):
@@ -187,6 +192,53 @@ NAMED = [
     (lambda X, J: assign(X.flat, J, 3.0), 24, 24),
 ]  # fmt: skip
 
+# a list is put together in one kernel: what is traced in it is read once, the result written once
+PUT_TOGETHER = [
+    (lambda R, R2: np.array([R, R2], like=R), 32 + 32, 64),
+    (lambda R: np.array((R, R), like=R), 32 + 32, 64),
+    (lambda R, R2: np.array([[R, R2], [R2, R]], like=R), 4 * 32, 128),
+    (lambda R, R2: np.array([R, R2], np.float32, like=R), 64, 32),
+    (lambda R, F: np.array([R[:3], F[0]], like=R), 24 + 12, 48),  # float64 of both
+    (lambda R, R2: np.array([R, R2], order='F', like=R), 64, 64),
+    (lambda R, R2: np.array([R, R2], copy=None, ndmin=4, like=R), 64, 64),
+    (lambda R, R2: np.array([R[0], R2[1]], like=R), 8 + 8 + 16, 8 + 8 + 16),  # two elements first
+    (lambda R: np.array([R[0], 1.0, 2], like=R), 8 + 8, 8 + 24),  # constants are not read
+    (lambda R: np.array(list(R), like=R), 4 * 8 + 32, 4 * 8 + 32),
+    (lambda R, R2: np.array([R.flat, R2], like=R), 64, 64),
+    (lambda X: np.array([X[:, 1], X[:, 0]], like=X), 24 + 24, 48),
+    (lambda E: np.array([E, E], like=E), 0, 0),
+    (lambda R, R2: np.asarray([R, R2], like=R), 64, 64),
+    (lambda R, R2: np.asarray([R, R2], np.float16, like=R), 64, 16),
+    (lambda R, R2: np.asanyarray([R, R2], like=R), 64, 64),
+    (lambda R, R2: np.ascontiguousarray([R, R2], like=R), 64, 64),
+    (lambda R, R2: np.asfortranarray([R, R2], like=R), 64, 64),
+    (lambda R, R2: np.require([R, R2], np.float32, 'F', like=R), 64, 32),
+    (lambda R: np.array([1, 300], np.int16, like=R), 16, 4),  # a bare list is an int64 array
+    (lambda R, R2: np.stack([R, R2]), 64, 64),
+]  # fmt: skip
+
+# a range, or another sequence, counts as the list of what is in it: 8 bytes a number
+SEQUENCES = [
+    (lambda X: X[range(2)], 64 + 16, 64),
+    (lambda X: X[[0, 1]], 64 + 16, 64),
+    (lambda X: X[range(2, -1, -1), :1], 24 + 24, 24),
+    (lambda X, J: X[range(3), J], 24 + 24 + 24, 24),
+    (lambda X: X[range(2), range(2)], 16 + 32, 16),
+    (lambda X: X[range(0)], 0, 0),
+    (lambda X: assign(X, range(2), 5.0), 16, 64),
+    (lambda X, J, C3: assign(X, (range(3), J), C3), 24 + 24 + 24, 24),
+    (lambda X: X[range(2)].__iadd__(1), 64 + 16 + 64, 64 + 64, 8),
+    (lambda X, J: np.add.at(X, (range(3), J), 1.0), 24 + 24 + 24, 24, 3),
+    (lambda X: X.flat[range(3)], 24 + 24, 24),
+    (lambda X: assign(X.flat, range(3), 1.0), 24, 24),
+    (lambda X: X[deque([2, 0])], 64 + 16, 64),
+    (lambda X: X[UserList([2, 0]), 1], 16 + 16, 16),
+    (lambda X: X[deque([True, False, True])], 64 + 3, 64),
+    (lambda ST: ST[deque(['a', 'c'])], 0, 0),
+    (lambda R: np.take(R, range(0)), 0, 0),
+    (lambda R: np.delete(R, range(0)), 32, 32),
+]  # fmt: skip
+
 # an empty list is an index, or nothing at all
 EMPTY_LISTS = [
     (lambda X: np.take(X, [], axis=0), 0, 0),
@@ -222,7 +274,43 @@ EMPTY_LISTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("programs", [INDEXED, NAMED, EMPTY_LISTS])
+@pytest.mark.parametrize("programs", [INDEXED, NAMED, PUT_TOGETHER, SEQUENCES, EMPTY_LISTS])
 def test_counts(by_hand, programs):
     for program in programs:
         by_hand(*program)
+
+
+def test_a_list_put_together_is_one_event():
+    trace = Trace(record=True)
+    x, y = trace.array(np.arange(500.0)), trace.array(np.ones(500))
+    both = np.array([x, y], like=x)
+    (event,) = trace.events
+    # 2·500 float64 read and written
+    assert (event.operation, trace.traffic) == ("array", Traffic(8000, 8000))
+    np.array([both, both], np.float32, like=x)
+    # 2·1000 float64 read, as many float32 written
+    assert len(trace.events) == 2
+    assert trace.traffic == Traffic(8000 + 16000, 8000 + 8000)
+
+
+@pytest.mark.parametrize(
+    ("values", "kwargs"),
+    [(lambda x: [x, x], {"copy": False}), (lambda x: [x, [1, 2]], {}),
+     (lambda x: [x[0], 300], {"dtype": np.uint8})],
+)  # fmt: skip
+def test_a_list_that_numpy_refuses_is_refused_alike(values, kwargs):
+    plain, trace = np.arange(3.0), Trace()
+    x = trace.array(plain)
+    with pytest.raises((ValueError, OverflowError)) as wanted:
+        np.array(values(plain), **kwargs)
+    with pytest.raises(wanted.type) as raised:
+        np.array(values(x), like=x, **kwargs)
+    assert str(raised.value) == str(wanted.value)
+    assert "array" not in set(trace.to_frame()["operation"])
+
+
+def test_memory_and_texts_in_an_index_are_not_taken_by_item():
+    x = Trace().array(np.arange(4.0))
+    for index in (array("b", [0, 1]), b"\x00", bytearray(1)):
+        with pytest.raises(UncountedOperationError):
+            x[index]

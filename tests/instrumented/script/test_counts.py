@@ -96,6 +96,68 @@ def test_a_call_that_raises_does_not_pass_for_one_without_a_rule(tmp_path):
     assert added["bytes_read"].sum() == 56
 
 
+def operations(tmp_path, line):
+    """Run a line; return (operation, calls, flops, bytes read, bytes written) of all it books."""
+    file = tmp_path / "one.py"
+    file.write_text(
+        "import numpy as np\n"
+        "from collections import deque\n"
+        "x, y, p, k = np.ones(500), np.ones(500), np.ones((4, 3)), np.arange(4) % 3\n"
+        f"{line}\n"
+    )
+    found = Tables(run_script(str(file), []))
+    assert found.escapes.empty
+    counts = found.counts[found.counts["line"] == 4]
+    columns = ["operation", "calls", "flops", "bytes_read", "bytes_written"]
+    return sorted(counts[columns].itertuples(index=False, name=None))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        # 2·500 float64 read, and written
+        ("np.array([x, y])", [("array", 1, 0, 8000, 8000)]),
+        ("np.array((x, y), copy=True, ndmin=3)", [("array", 1, 0, 8000, 8000)]),
+        ("np.array(deque([x, y]))", [("array", 1, 0, 8000, 8000)]),
+        ("np.copy([x, y])", [("copy", 1, 0, 8000, 8000)]),
+        ("np.asarray([x, y])", [("asarray", 1, 0, 8000, 8000)]),
+        # 500 float64 read, 500 float32 written
+        ("np.array([x], dtype='f4')", [("array", 1, 0, 4000, 2000)]),
+        ("np.array(x)", [("array", 1, 0, 4000, 4000)]),
+        # 500 elements of 8 bytes taken out, then put together
+        (
+            "np.array([v for v in x])",
+            [("array", 1, 0, 4000, 4000), ("element", 500, 0, 4000, 4000)],
+        ),
+        ("np.array([x[0], y[1]])", [("array", 1, 0, 16, 16), ("element", 2, 0, 16, 16)]),
+        ("np.array([1.0, 2.0])", [("array", 1, 0, 0, 16)]),
+        # the array of the list, then 1000 additions on it
+        ("np.add([x, y], 1)", [("add", 1, 1000, 8000, 8000), ("array", 1, 0, 8000, 8000)]),
+        ("np.add((x, y), 1)", [("add", 1, 1000, 8000, 8000), ("array", 1, 0, 8000, 8000)]),
+        # 500 sums of two
+        (
+            "np.add.reduce((x, y), (0,))",
+            [("add.reduce", 1, 500, 8000, 4000), ("array", 1, 0, 8000, 8000)],
+        ),
+    ],
+)
+def test_a_list_of_traced_values_is_put_together_in_one_kernel(tmp_path, line, expected):
+    assert operations(tmp_path, line) == expected
+
+
+@pytest.mark.parametrize("rows", ["range(4)", "[0, 1, 2, 3]", "deque(range(4))"])
+def test_a_range_in_an_index_counts_as_the_list_of_it(tmp_path, rows):
+    # 4 elements of 8 bytes, through rows and k of 4·8: 32 + 64 read and 32 written; 4 differences;
+    # the differences (32) and both indices (64) read, 32 stored
+    expected = [("gather", 1, 0, 96, 32), ("scatter", 1, 0, 96, 32), ("subtract", 1, 4, 32, 32)]
+    assert operations(tmp_path, f"p[{rows}, k] -= 1") == expected
+    # both indices read, 4 elements stored
+    assert operations(tmp_path, f"p[{rows}, k] = 0") == [("scatter", 1, 0, 64, 32)]
+    # 4 rows of 3 (96) and the index (32); 12 sums; sums and index read again
+    expected = [("add", 1, 12, 96, 96), ("gather", 1, 0, 128, 96), ("scatter", 1, 0, 128, 96)]
+    assert operations(tmp_path, f"p[{rows}] += 1") == expected
+
+
 def test_single_numbers(tables):
     # the comparison (4 read, 1 written), its answer leaving (1), the element (4, 4), leaving (4)
     assert tables.single_numbers == (4, 18)
