@@ -88,12 +88,12 @@ def test_blocks_of_other_buffers_do_not_count() -> None:
 
 def test_what_a_fused_group_writes_is_known_block_by_block() -> None:
     trace = Trace(record=True)
-    x, between, y = (trace.array(np.ones((40, 20), f32)) for _ in range(3))
+    x, y, after = (trace.array(np.ones((40, 20), f32)) for _ in range(3))
     y[16:] += x[16:]
     with trace.fuse("scope"):
         y[...] = x
-        x + y
-    between *= 2.0
+        y *= 2.0
+    after *= 2.0
     table = lower(trace.events, trace.buffers, grain="tile", scopes=None)
     assert not outlived(held(table), table, 2)[0]
 
