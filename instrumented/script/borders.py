@@ -191,10 +191,10 @@ class Borders:
     def _is_librarys(self, kind: type) -> bool:
         """Return whether a class was written by somebody else than the user or Python."""
         known = self._librarys.get(kind)
-        if known is None and kind.__module__.partition(".")[0] in MOVERS:
+        if known is None and _package(kind) in MOVERS:
             known = self._librarys[kind] = False
         if known is None:
-            module = sys.modules.get(kind.__module__)
+            module = sys.modules.get(str(kind.__module__))
             file = getattr(module, "__file__", None)
             known = file is not None and self._ownership.whose(file) is Whose.LIBRARY
             self._librarys[kind] = known
@@ -247,7 +247,7 @@ class Borders:
                 return function
             if _module(function).partition(".")[0] in MOVERS and type(owner) not in BUFFERS:
                 return function
-        elif kind.__module__.partition(".")[0] in MOVERS_AND_NUMPY or self._runs_users(kind):
+        elif _package(kind) in MOVERS_AND_NUMPY or self._runs_users(kind):
             return function
         return self._reader(function)
 
@@ -313,6 +313,11 @@ def _method_of_arrays(function: Any) -> Any:
 def runs_python(kind: type) -> bool:
     """Return whether calling an object of this type runs Python code, which can notice."""
     return any(isinstance(base.__dict__.get("__call__"), FunctionType) for base in kind.__mro__)
+
+
+def _package(kind: type) -> str:
+    """Return the package of a class; some, which a library made as it ran, say none."""
+    return str(kind.__module__).partition(".")[0]
 
 
 def _module(function: Any) -> str:

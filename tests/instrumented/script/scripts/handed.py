@@ -1,0 +1,8 @@
+"""What is reached by other ways than its own name, and handed on without being called."""
+import collections.abc
+import numpy as np
+x, o = np.arange(200.0), np.array([2, 3], object)
+print((x @ x[::-1], x.mean()))
+# classes that a library makes say no module
+c = np.ctypeslib.as_ctypes(np.ones(4)); c[2] = 5.0
+print(c[1], c[:3], len(c))
