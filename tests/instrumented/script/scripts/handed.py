@@ -6,3 +6,7 @@ print((x @ x[::-1], x.mean()))
 # classes that a library makes say no module
 c = np.ctypeslib.as_ctypes(np.ones(4)); c[2] = 5.0
 print(c[1], c[:3], len(c))
+# registered with an abstract class, whose module Python keeps frozen
+abcs = collections.abc
+abcs.Sequence.register(np.ndarray)
+print([isinstance(x, kind) for kind in (abcs.Sequence, abcs.Iterable, abcs.Mapping, abcs.Hashable)])
