@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from instrumented.books.booking import Booking, Share
+from instrumented.books.booking import OBJECTS, Booking, Share
 from instrumented.books.ledger import Entry
 from instrumented.books.traced import Elements, Operand, Traced, layout_of, memory_of, plainly
-from instrumented.errors import UncountedOperationError
+from instrumented.errors import InstrumentError, UncountedOperationError
 from instrumented.rules import (  # noqa: F401 - their rules register themselves
     elementwise,
     fourier,
@@ -236,6 +236,7 @@ class _Results:
         self._booking = booking
         self._rule = rule
         self._operands = given.call.operands
+        self._dtype = given.call.get("dtype")
         self._aim = None if given.target is None else plainly(given.target)
         self._overwrites = rule.overwrites is not None and rule.overwrites(given.call)
         if given.target is not None:
@@ -249,6 +250,8 @@ class _Results:
                 return items
             return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
         if type(answer) in (bool, int, float, complex):
+            if self._of_objects():
+                raise InstrumentError(OBJECTS)
             answer = np.asarray(answer)[()]
         if not isinstance(answer, (np.ndarray, np.generic)):
             return answer
@@ -264,6 +267,11 @@ class _Results:
         if was_written:
             self.found.append(answer)
         return given
+
+    def _of_objects(self) -> bool:
+        """Whether a number is one of Python's because the elements were objects."""
+        of_objects = any(operand.dtype.hasobject for operand in self._operands)
+        return of_objects or self._dtype in (object, "O")
 
     def _given(self, array: Any) -> Operand | None:
         """The operand that an answer is: written in place, or handed back as it is."""

@@ -10,3 +10,8 @@ print(c[1], c[:3], len(c))
 abcs = collections.abc
 abcs.Sequence.register(np.ndarray)
 print([isinstance(x, kind) for kind in (abcs.Sequence, abcs.Iterable, abcs.Mapping, abcs.Hashable)])
+# one object, no number of NumPy's
+y = np.ones(2)
+for made in (y @ o, o @ y, np.matmul(y, o), np.dot(y, o), y.dot(o), np.inner(o, y), y.sum(dtype=object),
+             np.add.reduce(y, dtype=object), y.prod(dtype="O"), np.add(np.array(1.0), np.array(2, object))):
+    print(type(made), made)
