@@ -29,7 +29,13 @@ from instrumented.script import rewriting
 from instrumented.script.callers import named_variables
 from instrumented.script.leaving import array_method
 from instrumented.script.lending import Lending
-from instrumented.script.numpy_functions import Function, Ufunc, itself
+from instrumented.script.numpy_functions import (
+    ArrayMethod,
+    Function,
+    Ufunc,
+    array_method_of,
+    itself,
+)
 from instrumented.script.numpy_modules import STOOD_IN, NumpyModules
 from instrumented.script.own import Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
@@ -151,7 +157,10 @@ class Borders:
     # ---- what comes in -----------------------------------------------------------------
 
     def _found(self, value: Any) -> Any:
-        return self._trace.enter(value) if type(value) is np.ndarray else value
+        kind = type(value)
+        if kind is np.ndarray:
+            return self._trace.enter(value)
+        return _for_traced(value) if kind in METHODS_OF_TYPES else value
 
     def _item(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
@@ -213,7 +222,7 @@ class Borders:
                 return kind(self._found(item) for item in value)
         elif kind is ModuleType:
             return self._numpy.stand_in(value)
-        return value
+        return _for_traced(value) if kind in METHODS_OF_TYPES else value
 
     def _type(self, value: Any) -> type:
         kind = type(value)
@@ -228,7 +237,7 @@ class Borders:
         if kind is FunctionType:
             if function.__module__ not in READERS and not self._in_library(function):
                 return function
-        elif kind is Function or kind is Ufunc:
+        elif kind is Function or kind is Ufunc or kind is ArrayMethod:
             return function
         elif kind is MethodType:
             inside = function.__func__
@@ -240,7 +249,7 @@ class Borders:
             if not reads and not self._is_librarys(function):
                 return function
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
-            return _method_of_arrays(function)
+            return array_method_of(function)
         elif kind is BuiltinFunctionType:
             owner = function.__self__
             if isinstance(owner, Traced | Elements) or function in LOOK_AT_CALLERS:
@@ -299,15 +308,9 @@ class Borders:
         return self._trace.let_out(value, "formatting")
 
 
-def _method_of_arrays(function: Any) -> Any:
-    """Return ``ndarray.method`` for calls on traced arrays too."""
-
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(self, Traced):
-            return getattr(self, function.__name__)(*args, **kwargs)
-        return function(self, *args, **kwargs)
-
-    return call
+def _for_traced(method: Any) -> Any:
+    """Return an unbound method as the user's code hands it on: of arrays, for traced ones too."""
+    return array_method_of(method) if issubclass(method.__objclass__, np.ndarray) else method
 
 
 def runs_python(kind: type) -> bool:

@@ -1,5 +1,5 @@
 """What is reached by other ways than its own name, and handed on without being called."""
-import collections.abc
+import abc, collections.abc as abcs
 import numpy as np
 x, o = np.arange(200.0), np.array([2, 3], object)
 print((x @ x[::-1], x.mean()))
@@ -7,11 +7,35 @@ print((x @ x[::-1], x.mean()))
 c = np.ctypeslib.as_ctypes(np.ones(4)); c[2] = 5.0
 print(c[1], c[:3], len(c))
 # registered with an abstract class, whose module Python keeps frozen
-abcs = collections.abc
-abcs.Sequence.register(np.ndarray)
-print([isinstance(x, kind) for kind in (abcs.Sequence, abcs.Iterable, abcs.Mapping, abcs.Hashable)])
+class Rows(abc.ABC): pass
+Rows.register(np.ndarray)
+print([isinstance(x, kind) for kind in (Rows, abcs.Iterable, abcs.Mapping, abcs.Hashable)])
 # one object, no number of NumPy's
 y = np.ones(2)
 for made in (y @ o, o @ y, np.matmul(y, o), np.dot(y, o), y.dot(o), np.inner(o, y), y.sum(dtype=object),
              np.add.reduce(y, dtype=object), y.prod(dtype="O"), np.add(np.array(1.0), np.array(2, object))):
     print(type(made), made)
+# methods of arrays, handed on
+import functools, inspect, pickle
+from concurrent.futures import ThreadPoolExecutor
+rows = [np.ones(2), np.zeros(2)]
+f = np.ndarray.sum
+print(list(map(np.ndarray.sum, rows)), sorted(rows, key=np.ndarray.sum), functools.reduce(np.ndarray.dot, rows))
+print(functools.reduce(np.ndarray.__add__, rows), list(map(np.ndarray.__len__, rows)), f(rows[0]), f.__get__(rows[0])())
+print(functools.partial(np.ndarray.sum, axis=0)(np.ones((2, 2))), functools.partial(np.ndarray.sum, axis=0))
+with ThreadPoolExecutor(1) as pool: print(pool.submit(np.ndarray.sum, rows[0]).result())
+print(list(map(getattr(np.ndarray, "sum"), rows)), {"s": f, "m": np.ndarray.mean}["m"](rows[0]))
+raw = np.ndarray.__dict__["sum"]
+print(f is np.ndarray.sum, getattr(np.ndarray, "sum") is f, f is raw, f == raw, raw == f, {raw: 1}[f], pickle.loads(pickle.dumps(f)) is f)
+print(f, f.__name__, f.__qualname__, f.__objclass__, f.__doc__[:12], type(f), isinstance(f, type(raw)), callable(f), dir(f) == dir(raw))
+print([ask(f) for ask in (inspect.ismethoddescriptor, inspect.isroutine, inspect.isbuiltin, inspect.isdatadescriptor)])
+for attempt in (lambda: f.__module__, lambda: f(), lambda: f([1, 2]), lambda: list(map(f, "a")), lambda: f(np.float64(1)), lambda: inspect.signature(f)):
+    try: print(attempt())
+    except Exception as error: print(type(error).__name__, error)
+class Mine(np.ndarray):
+    total = np.ndarray.sum
+    def __new__(cls, values): return np.asarray(values).view(cls)
+    def __array_finalize__(self, source): np.ndarray.__array_finalize__(self, source)
+    def sum(self, *args, **kwargs): return super().sum(*args, **kwargs) + np.ndarray.sum(self)
+print(Mine([1, 2]).sum(), Mine([1, 2]).total(), Mine.total is f, np.ndarray.sum(Mine([3])))
+help(f)
