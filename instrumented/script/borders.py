@@ -167,7 +167,9 @@ class Borders:
         if kind not in ITEMS_OF_ALL and self._is_librarys(kind):
             index = self._trace.let_out(index, f"an index of {kind.__name__}")
         value = owner[index]
-        return self._trace.enter(value) if type(value) is np.ndarray else value
+        if type(value) is np.ndarray:
+            return self._trace.enter(value)
+        return self._stand_in(value) if kind is dict and owner is sys.modules else value
 
     def _index(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
@@ -220,9 +222,15 @@ class Borders:
         if kind is tuple or kind is list:
             if any(type(item) is np.ndarray for item in value[:SHOWN_ITEMS]):
                 return kind(self._found(item) for item in value)
-        elif kind is ModuleType:
-            return self._numpy.stand_in(value)
+        elif issubclass(kind, ModuleType):
+            return self._stand_in(value)
         return _for_traced(value) if kind in METHODS_OF_TYPES else value
+
+    def _stand_in(self, module: Any) -> Any:
+        """Return what stands in for a module of NumPy's that was loaded, any other value as is."""
+        name = getattr(module, "__name__", None)
+        is_numpys = name in STOOD_IN and sys.modules[name] is module
+        return self._numpy.stand_in(module) if is_numpys else module
 
     def _type(self, value: Any) -> type:
         kind = type(value)

@@ -39,3 +39,11 @@ class Mine(np.ndarray):
     def sum(self, *args, **kwargs): return super().sum(*args, **kwargs) + np.ndarray.sum(self)
 print(Mine([1, 2]).sum(), Mine([1, 2]).total(), Mine.total is f, np.ndarray.sum(Mine([3])))
 help(f)
+# NumPy's modules by other ways than import
+import importlib, sys, types
+found = [importlib.import_module("numpy"), __import__("numpy"), sys.modules["numpy"], sys.modules.get("numpy")]
+print([module is np for module in found], importlib.import_module("numpy.linalg") is np.linalg, sys.modules["numpy.linalg"] is np.linalg)
+def made(name): return types.ModuleType(name)
+print(made("numpy") is np, types.ModuleType("numpy") is np, found[0].sum(found[2].ones(5)))
+sys.modules["of no kind"] = None
+print(sys.modules["of no kind"], sys.modules.pop("of no kind"), sys.modules["sys"] is sys)
