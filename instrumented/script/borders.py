@@ -26,6 +26,7 @@ import numpy as np
 
 from instrumented.books.traced import Elements, Traced
 from instrumented.script import rewriting
+from instrumented.script.builtin_type import TYPE_OF_TYPES, type_handed_on
 from instrumented.script.callers import named_variables
 from instrumented.script.leaving import array_method
 from instrumented.script.lending import Lending
@@ -129,6 +130,7 @@ class Borders:
             rewriting.ARRAY_METHOD: array_method,
             rewriting.FORMATTED: self._formatted,
             rewriting.TYPE: self._type,
+            rewriting.TYPE_HANDED_ON: type_handed_on(self._type),
             rewriting.KIND: type,
             rewriting.PLAIN_ARRAY: np.ndarray,
         }
@@ -160,7 +162,8 @@ class Borders:
         kind = type(value)
         if kind is np.ndarray:
             return self._trace.enter(value)
-        return _for_traced(value) if kind in METHODS_OF_TYPES else value
+        is_unbound = kind is MethodDescriptorType or kind is WrapperDescriptorType
+        return _for_traced(value) if is_unbound else value
 
     def _item(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
@@ -217,6 +220,8 @@ class Borders:
 
     def _returned(self, value: Any) -> Any:
         kind = type(value)
+        if kind is ScriptArray:
+            return value
         if kind is np.ndarray:
             return self._trace.enter(value)
         if kind is tuple or kind is list:
@@ -224,12 +229,14 @@ class Borders:
                 return kind(self._found(item) for item in value)
         elif issubclass(kind, ModuleType):
             return self._stand_in(value)
-        return _for_traced(value) if kind in METHODS_OF_TYPES else value
+        elif kind is MethodDescriptorType or kind is WrapperDescriptorType:
+            return _for_traced(value)
+        return value
 
     def _stand_in(self, module: Any) -> Any:
         """Return what stands in for a module of NumPy's that was loaded, any other value as is."""
         name = getattr(module, "__name__", None)
-        is_numpys = name in STOOD_IN and sys.modules[name] is module
+        is_numpys = name in STOOD_IN and sys.modules.get(name) is module
         return self._numpy.stand_in(module) if is_numpys else module
 
     def _type(self, value: Any) -> type:
@@ -284,7 +291,9 @@ class Borders:
 
     def _leaving(self, function: Callable[..., Any]) -> Callable[..., Any]:
         how = _name(function)
-        let_out = self._trace.let_out
+
+        def let_out(value: Any, how: str) -> Any:
+            return type if type(value) is TYPE_OF_TYPES else self._trace.let_out(value, how)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             plain = [let_out(argument, how) for argument in args]

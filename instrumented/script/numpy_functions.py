@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from instrumented.script.builtin_type import TYPE_OF_TYPES
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.tracing import ScriptTrace
 
@@ -168,8 +169,10 @@ array_method_of = functools.cache(ArrayMethod)
 
 
 def itself(value: Any) -> Any:
-    """Return NumPy's own function or ufunc for one that stands in for it, any other value as is."""
+    """Return what a value stands in for, of NumPy or the builtin type; any other as it is."""
     kind = type(value)
     if kind is Function or kind is ArrayMethod:
         return value._function
-    return value._ufunc if kind is Ufunc else value
+    if kind is Ufunc:
+        return value._ufunc
+    return type if kind is TYPE_OF_TYPES else value

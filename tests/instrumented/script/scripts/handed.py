@@ -47,3 +47,29 @@ def made(name): return types.ModuleType(name)
 print(made("numpy") is np, types.ModuleType("numpy") is np, found[0].sum(found[2].ones(5)))
 sys.modules["of no kind"] = None
 print(sys.modules["of no kind"], sys.modules.pop("of no kind"), sys.modules["sys"] is sys)
+# type, handed on
+import collections, copy
+T = type
+print([kind is np.ndarray for kind in map(type, rows)], T(x) is np.ndarray, type(*[x]) is np.ndarray)
+print({(np.ndarray, int): "found"}[tuple(map(type, (x, 1)))], collections.Counter(map(type, [1, x, "a", x, x.sum(), np.add, f, T])))
+print(T is type, type is T, T == type, type == T, T != type, T in (type, int), T in {type}, {type: 1}[T], T, T.__name__, T.__module__)
+print(isinstance(int, T), isinstance(1, T), isinstance(T, type), issubclass(T, type), issubclass(type, T), issubclass(int, T), isinstance(int, (T, str)))
+print(T("A", (), {}), type(*("B", (), {})), type("C", (T,), {"x": 1}), T("D", (type,), {"__module__": "m"}), T.mro(int), T[int], T | None, hasattr(T, "mro"))
+for attempt in (lambda: T(), lambda: T(1, 2), lambda: T("A", (), 3), lambda: list(map(type, *[]))):
+    try: print(attempt())
+    except TypeError as error: print(error)
+class M(type):
+    def __call__(cls, *args): return super().__call__(*args)
+class N(T):
+    def __repr__(cls): return "of N"
+class K(metaclass=M): pass
+class L(metaclass=T): pass
+class O(metaclass=N): pass
+print(type(K), type(K()), type(L), type(O), O, isinstance(O, N), isinstance(L, N), N == T, N is T, N.__mro__, type(N) is type, T(O()) is O)
+print(pickle.loads(pickle.dumps(T)) is type, copy.copy(T) is T, copy.deepcopy(T) is type)
+tell = functools.singledispatch(lambda value: "another")
+tell.register(type, lambda value: "a type")
+print(tell(int), tell(1), tell(type), tell(T))
+def called(value, kind=type) -> type[int] | None: return kind(value)
+print(called(x), {"k": type}["k"](x), [kind(x) for kind in [len, type]], called.__annotations__, f"{type}", str(type))
+with ThreadPoolExecutor(1) as pool: print(pool.submit(type, x).result() is np.ndarray)
