@@ -37,6 +37,11 @@ class Mine(np.ndarray):
     def __new__(cls, values): return np.asarray(values).view(cls)
     def __array_finalize__(self, source): np.ndarray.__array_finalize__(self, source)
     def sum(self, *args, **kwargs): return super().sum(*args, **kwargs) + np.ndarray.sum(self)
+class Other(Mine):
+    __array_ufunc__, __array_function__, __add__ = np.ndarray.__array_ufunc__, np.ndarray.__array_function__, np.ndarray.__add__
+    __eq__, __len__, __iadd__ = np.ndarray.__eq__, np.ndarray.__len__, np.ndarray.__iadd__
+other = Other([1, 2]); other += rows[0].astype(int)
+print(repr(other + 1), other + other, np.add(other, 2), other == 2, len(other), other + rows[0], rows[0] + other, np.concatenate([other, other]))
 print(Mine([1, 2]).sum(), Mine([1, 2]).total(), Mine.total is f, np.ndarray.sum(Mine([3])))
 help(f)
 # NumPy's modules by other ways than import
