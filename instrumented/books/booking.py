@@ -29,6 +29,8 @@ Share = tuple[Operand, int | None]
 
 MOST_SHORTCUTS = 1 << 16
 
+OBJECTS = "elements of dtype object have no bytes to count; use a numeric dtype"
+
 
 class Booking:
     """Books what is done with the traced values of one trace.
@@ -101,13 +103,14 @@ class Booking:
         """Return the number of the layout of a plain array or NumPy scalar."""
         # a scalar and an array without axes have one layout, but functions treat them differently
         numbers = self._layout_numbers[type(plain) is np.ndarray]
-        layout = (plain.shape, plain.strides, plain.dtype, role)
+        try:
+            layout = (plain.shape, plain.strides, plain.dtype, role)
+        except AttributeError:  # an object that an operation on objects made: no NumPy value
+            raise InstrumentError(OBJECTS) from None
         number = numbers.get(layout)
         if number is None:
             if plain.dtype.hasobject:
-                raise InstrumentError(
-                    "elements of dtype object have no bytes to count; use a numeric dtype"
-                )
+                raise InstrumentError(OBJECTS)
             number = numbers[layout] = len(self._layouts)
             self._layouts.append(Layout(*layout))
         return number

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from instrumented.books.booking import Booking, Share
+from instrumented.books.booking import OBJECTS, Booking, Share
 from instrumented.books.ledger import Entry
 from instrumented.books.traced import Elements, Operand, Traced, layout_of, memory_of, plainly
-from instrumented.errors import UncountedOperationError
+from instrumented.errors import InstrumentError, UncountedOperationError
 from instrumented.rules import (  # noqa: F401 - their rules register themselves
     elementwise,
     fourier,
@@ -49,16 +49,27 @@ class KnownOutcome(NamedTuple):
     layouts: Any
 
 
-def apply_function(booking: Booking, function: Function, args: Args, kwargs: Kwargs) -> Any:
+def apply_function(
+    booking: Booking,
+    function: Function,
+    args: Args,
+    kwargs: Kwargs,
+    method: Function | None = None,
+) -> Any:
     """Run one NumPy function and book it, as :func:`run_function`; return its answer alone."""
-    return run_function(booking, function, args, kwargs)[0]
+    return run_function(booking, function, args, kwargs, method)[0]
 
 
 def run_function(
-    booking: Booking, function: Function, args: Args, kwargs: Kwargs
+    booking: Booking,
+    function: Function,
+    args: Args,
+    kwargs: Kwargs,
+    method: Function | None = None,
 ) -> tuple[Any, KnownOutcome | None]:
     """Run one NumPy function and book it by its rule, which is found before it runs.
 
+    ``method`` is what was called of an array: run instead, it warns for the line that called it.
     Returns the answer, and what the next call with the same layouts will do (None: not known).
 
     Raises:
@@ -70,11 +81,15 @@ def run_function(
         return _run_outside(booking, function, rule, args, kwargs), None
     if rule.fate is Fate.FREE:
         return _ask(booking, rule, args, kwargs), None
-    return apply_rule(booking, rule, args, kwargs)
+    return apply_rule(booking, rule, args, kwargs, method)
 
 
 def apply_rule(
-    booking: Booking, rule: TrafficRule, args: Args, kwargs: Kwargs
+    booking: Booking,
+    rule: TrafficRule,
+    args: Args,
+    kwargs: Kwargs,
+    method: Function | None = None,
 ) -> tuple[Any, KnownOutcome | None]:
     """Run the function of a rule and book it; the answer and the outcome as of a function."""
     given = _Given(booking, rule, args, kwargs)
@@ -83,7 +98,8 @@ def apply_rule(
         if booking.refuses_escapes:
             raise UncountedOperationError(f"numpy.{rule.name} {why}")
         return _run_outside(booking, rule.function, None, args, kwargs), None
-    answer = _answered(booking, rule, given)
+    is_array = method is not None and type(given.args[0]) is np.ndarray
+    answer = _answered(booking, rule, given, method if is_array else None)
     results = _Results(booking, rule, given)
     wrapped = results.wrap(answer)
     entry = None
@@ -105,7 +121,7 @@ def change_in_place(
     apply_rule(booking, ordering.IN_PLACE[name], (target, *args), kwargs)
 
 
-def _answered(booking: Booking, rule: TrafficRule, given: _Given) -> Any:
+def _answered(booking: Booking, rule: TrafficRule, given: _Given, method: Function | None) -> Any:
     """Call the function, unless it would write into memory that the trace leaves alone."""
     call = given.call
     target = None if given.target is None else plainly(given.target)
@@ -115,7 +131,7 @@ def _answered(booking: Booking, rule: TrafficRule, given: _Given) -> Any:
         return None if rule.writes else target
     if call.get("overwrite_input") and booking.leaves(call.operands[0]):
         return rule.function(**{**call.arguments, "overwrite_input": False})
-    return rule.function(*given.args, **given.kwargs)
+    return (method or rule.function)(*given.args, **given.kwargs)
 
 
 def _ask(booking: Booking, rule: TrafficRule, args: Args, kwargs: Kwargs) -> Any:
@@ -245,6 +261,7 @@ class _Results:
         self._booking = booking
         self._rule = rule
         self._operands = given.call.operands
+        self._dtype = given.call.get("dtype")
         self._aim = None if given.target is None else plainly(given.target)
         self._overwrites = rule.overwrites is not None and rule.overwrites(given.call)
         if given.target is not None:
@@ -258,6 +275,8 @@ class _Results:
                 return items
             return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
         if type(answer) in (bool, int, float, complex):
+            if self._of_objects():
+                raise InstrumentError(OBJECTS)
             answer = np.asarray(answer)[()]
         if not isinstance(answer, (np.ndarray, np.generic)):
             return answer
@@ -273,6 +292,11 @@ class _Results:
         if was_written:
             self.found.append(answer)
         return given
+
+    def _of_objects(self) -> bool:
+        """Whether a number is one of Python's because the elements were objects."""
+        of_objects = any(operand.dtype.hasobject for operand in self._operands)
+        return of_objects or self._dtype in (object, "O")
 
     def _given(self, array: Any) -> Operand | None:
         """The operand that an answer is: written in place, or handed back as it is."""

@@ -46,13 +46,14 @@ def call_function(
     ``by_method`` says that a method of the first argument was called, which NumPy runs sooner.
     """
     rule = RULES.get(function)
+    method = METHODS.get(function) if by_method else None
     if rule is None or booking.recorder is not None:
-        return apply_function(booking, function, args, kwargs)
+        return apply_function(booking, function, args, kwargs, method)
     parts: list[Any] = [booking.place, function]
     plain: list[Any] = []
     roles, roles_by_name = rule.parameters.by_position, rule.parameters.roles
     if len(args) > len(roles):
-        return apply_function(booking, function, args, kwargs)
+        return apply_function(booking, function, args, kwargs, method)
     array_type = booking.array_type
     for position, value in enumerate(args):  # half the time of zip
         kind, role = type(value), roles[position]
@@ -63,7 +64,7 @@ def call_function(
             parts += kind, value
             plain.append(value)
         elif not _is_known(booking, rule, role, value, parts, plain):
-            return apply_function(booking, function, args, kwargs)
+            return apply_function(booking, function, args, kwargs, method)
     named: dict[str, Any] = {}
     for name, value in kwargs.items():
         kind = type(value)
@@ -75,16 +76,16 @@ def call_function(
         elif _is_known(booking, rule, role, value, parts, plain):
             named[name] = plain.pop()
         else:
-            return apply_function(booking, function, args, kwargs)
+            return apply_function(booking, function, args, kwargs, method)
     key = tuple(parts)
     known = booking.shortcuts.get(key)
     if known is None or booking.computes_up_to is not None:
-        answer, outcome = run_function(booking, function, args, kwargs)
+        answer, outcome = run_function(booking, function, args, kwargs, method)
         if outcome is not None:
             booking.remember(key, outcome)
         return answer
-    by_method = by_method and type(plain[0]) is np.ndarray
-    answer = (METHODS.get(function, function) if by_method else function)(*plain, **named)
+    called = function if method is None or type(plain[0]) is not np.ndarray else method
+    answer = called(*plain, **named)
     entry, layouts = known
     if entry is not None:
         entry.calls += 1

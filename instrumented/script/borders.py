@@ -26,10 +26,17 @@ import numpy as np
 
 from instrumented.books.traced import Elements, Traced
 from instrumented.script import rewriting
+from instrumented.script.builtin_type import TYPE_OF_TYPES, type_handed_on
 from instrumented.script.callers import named_variables
 from instrumented.script.leaving import array_method
 from instrumented.script.lending import Lending
-from instrumented.script.numpy_functions import Function, Ufunc, itself
+from instrumented.script.numpy_functions import (
+    ArrayMethod,
+    Function,
+    Ufunc,
+    array_method_of,
+    itself,
+)
 from instrumented.script.numpy_modules import STOOD_IN, NumpyModules
 from instrumented.script.own import Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
@@ -123,6 +130,7 @@ class Borders:
             rewriting.ARRAY_METHOD: array_method,
             rewriting.FORMATTED: self._formatted,
             rewriting.TYPE: self._type,
+            rewriting.TYPE_HANDED_ON: type_handed_on(self._type),
             rewriting.KIND: type,
             rewriting.PLAIN_ARRAY: np.ndarray,
         }
@@ -151,14 +159,20 @@ class Borders:
     # ---- what comes in -----------------------------------------------------------------
 
     def _found(self, value: Any) -> Any:
-        return self._trace.enter(value) if type(value) is np.ndarray else value
+        kind = type(value)
+        if kind is np.ndarray:
+            return self._trace.enter(value)
+        is_unbound = kind is MethodDescriptorType or kind is WrapperDescriptorType
+        return _for_traced(value) if is_unbound else value
 
     def _item(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
         if kind not in ITEMS_OF_ALL and self._is_librarys(kind):
             index = self._trace.let_out(index, f"an index of {kind.__name__}")
         value = owner[index]
-        return self._trace.enter(value) if type(value) is np.ndarray else value
+        if type(value) is np.ndarray:
+            return self._trace.enter(value)
+        return self._stand_in(value) if kind is dict and owner is sys.modules else value
 
     def _index(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
@@ -191,10 +205,10 @@ class Borders:
     def _is_librarys(self, kind: type) -> bool:
         """Return whether a class was written by somebody else than the user or Python."""
         known = self._librarys.get(kind)
-        if known is None and kind.__module__.partition(".")[0] in MOVERS:
+        if known is None and _package(kind) in MOVERS:
             known = self._librarys[kind] = False
         if known is None:
-            module = sys.modules.get(kind.__module__)
+            module = sys.modules.get(str(kind.__module__))
             file = getattr(module, "__file__", None)
             known = file is not None and self._ownership.whose(file) is Whose.LIBRARY
             self._librarys[kind] = known
@@ -206,14 +220,24 @@ class Borders:
 
     def _returned(self, value: Any) -> Any:
         kind = type(value)
+        if kind is ScriptArray:
+            return value
         if kind is np.ndarray:
             return self._trace.enter(value)
         if kind is tuple or kind is list:
             if any(type(item) is np.ndarray for item in value[:SHOWN_ITEMS]):
                 return kind(self._found(item) for item in value)
-        elif kind is ModuleType:
-            return self._numpy.stand_in(value)
+        elif issubclass(kind, ModuleType):
+            return self._stand_in(value)
+        elif kind is MethodDescriptorType or kind is WrapperDescriptorType:
+            return _for_traced(value)
         return value
+
+    def _stand_in(self, module: Any) -> Any:
+        """Return what stands in for a module of NumPy's that was loaded, any other value as is."""
+        name = getattr(module, "__name__", None)
+        is_numpys = name in STOOD_IN and sys.modules.get(name) is module
+        return self._numpy.stand_in(module) if is_numpys else module
 
     def _type(self, value: Any) -> type:
         kind = type(value)
@@ -228,7 +252,7 @@ class Borders:
         if kind is FunctionType:
             if function.__module__ not in READERS and not self._in_library(function):
                 return function
-        elif kind is Function or kind is Ufunc:
+        elif kind is Function or kind is Ufunc or kind is ArrayMethod:
             return function
         elif kind is MethodType:
             inside = function.__func__
@@ -240,14 +264,14 @@ class Borders:
             if not reads and not self._is_librarys(function):
                 return function
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
-            return _method_of_arrays(function)
+            return array_method_of(function)
         elif kind is BuiltinFunctionType:
             owner = function.__self__
             if isinstance(owner, Traced | Elements) or function in LOOK_AT_CALLERS:
                 return function
             if _module(function).partition(".")[0] in MOVERS and type(owner) not in BUFFERS:
                 return function
-        elif kind.__module__.partition(".")[0] in MOVERS_AND_NUMPY or self._runs_users(kind):
+        elif _package(kind) in MOVERS_AND_NUMPY or self._runs_users(kind):
             return function
         return self._reader(function)
 
@@ -267,7 +291,9 @@ class Borders:
 
     def _leaving(self, function: Callable[..., Any]) -> Callable[..., Any]:
         how = _name(function)
-        let_out = self._trace.let_out
+
+        def let_out(value: Any, how: str) -> Any:
+            return type if type(value) is TYPE_OF_TYPES else self._trace.let_out(value, how)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             plain = [let_out(argument, how) for argument in args]
@@ -299,20 +325,24 @@ class Borders:
         return self._trace.let_out(value, "formatting")
 
 
-def _method_of_arrays(function: Any) -> Any:
-    """Return ``ndarray.method`` for calls on traced arrays too."""
+def _for_traced(method: Any) -> Any:
+    """Return an unbound method as the user's code hands it on: of arrays, for traced ones too.
 
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(self, Traced):
-            return getattr(self, function.__name__)(*args, **kwargs)
-        return function(self, *args, **kwargs)
-
-    return call
+    NumPy looks for its own ``__array_ufunc__`` and the like in classes that took them over.
+    """
+    is_arrays = issubclass(method.__objclass__, np.ndarray)
+    is_looked_for = method.__name__.startswith("__array_")
+    return array_method_of(method) if is_arrays and not is_looked_for else method
 
 
 def runs_python(kind: type) -> bool:
     """Return whether calling an object of this type runs Python code, which can notice."""
     return any(isinstance(base.__dict__.get("__call__"), FunctionType) for base in kind.__mro__)
+
+
+def _package(kind: type) -> str:
+    """Return the package of a class; some, which a library made as it ran, say none."""
+    return str(kind.__module__).partition(".")[0]
 
 
 def _module(function: Any) -> str:

@@ -1,4 +1,7 @@
-"""NumPy's functions and ufuncs as the user's modules call them; pickled, they are NumPy's own."""
+"""NumPy's functions, ufuncs and unbound methods of arrays as the user's modules call them.
+
+Pickled, they are NumPy's own.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from instrumented.script.builtin_type import TYPE_OF_TYPES
+from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.tracing import ScriptTrace
 
 
@@ -110,9 +115,64 @@ class Ufunc:
         return pkgutil.resolve_name, (f"numpy:{self.__name__}",)
 
 
+class ArrayMethod:
+    """``ndarray.sum`` and the like, called on traced arrays too; all else is the method's own."""
+
+    __module__ = property(lambda self: self._function.__module__)
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the method on the first argument."""
+        if args and type(args[0]) is ScriptArray:
+            return getattr(args[0], self._function.__name__)(*args[1:], **kwargs)
+        return self._function(*args, **kwargs)
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        if owner is None:
+            return self
+        if type(owner) is ScriptArray:
+            return getattr(owner, self._function.__name__)
+        return self._function.__get__(owner, kind)
+
+    @property  # type: ignore[misc]  # read only: as inspect and isinstance have it
+    def __class__(self) -> Any:
+        return type(self._function)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._function, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._function)
+
+    def __repr__(self) -> str:
+        return repr(self._function)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._function == itself(other))
+
+    def __hash__(self) -> int:
+        return hash(self._function)
+
+    def __reduce__(self) -> Any:
+        return self._function.__reduce__()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+
+ArrayMethod.__name__ = ArrayMethod.__qualname__ = "method_descriptor"  # as help() names it
+array_method_of = functools.cache(ArrayMethod)
+"""Returns what stands in for an unbound method of arrays: one for each."""
+
+
 def itself(value: Any) -> Any:
-    """Return NumPy's own function or ufunc for one that stands in for it, any other value as is."""
+    """Return what a value stands in for, of NumPy or the builtin type; any other as it is."""
     kind = type(value)
-    if kind is Function:
+    if kind is Function or kind is ArrayMethod:
         return value._function
-    return value._ufunc if kind is Ufunc else value
+    if kind is Ufunc:
+        return value._ufunc
+    return type if kind is TYPE_OF_TYPES else value

@@ -63,8 +63,8 @@ class Ownership:
             return printable(file)
 
     def _judge(self, file: str) -> Whose:
-        if file.startswith("<"):  # frozen importlib is a library; exec'd code is its caller's
-            return Whose.STANDARD if file.startswith("<frozen importlib") else Whose.BETWEEN
+        if file.startswith("<"):  # frozen modules are Python's; exec'd code is its caller's
+            return Whose.STANDARD if file.startswith("<frozen ") else Whose.BETWEEN
         path = Path(file).resolve()
         if path.is_relative_to(self._instrument):
             return Whose.BETWEEN

@@ -46,6 +46,9 @@ FORMATTED = "__instrumented_formatted__"
 TYPE = "__instrumented_type__"
 """``type(x)``, which knows that a traced array is an ndarray."""
 
+TYPE_HANDED_ON = "__instrumented_type_handed_on__"
+"""``type`` where it is not called but given on, to be called there: ``map(type, values)``."""
+
 KIND = "__instrumented_kind__"
 """The builtin ``type``, whatever the module calls so."""
 
@@ -66,6 +69,7 @@ ELSEWHERE = f"""[
         "{ARRAY_METHOD}": lambda function: function,
         "{FORMATTED}": lambda value: value,
         "{TYPE}": type,
+        "{TYPE_HANDED_ON}": type,
         "{KIND}": type,
         "{PLAIN_ARRAY}": None,
     }}.items()
@@ -83,6 +87,9 @@ UNTOUCHED = frozenset(
 )
 """Builtins that call the methods of traced values, which note by themselves what leaves."""
 
+ASK_OF_TYPES = UNTOUCHED - {"filter", "map"} | {"help"}
+"""Builtins that ask about a type, or hold it, but call none that they are given."""
+
 COMPILING = frozenset("cfunc guvectorize jit njit stencil vectorize".split())
 """Decorators, such as numba's, that compile a function from its code."""
 
@@ -96,7 +103,9 @@ def rewrite(source: str | bytes, file: str) -> ast.Module:
         SyntaxError: as Python itself would for this source.
     """
     tree = ast.parse(source, file)
-    marked = _Marks(_assigned_names(tree), _compiled_names(tree)).visit(tree)
+    assigned = _assigned_names(tree)
+    types = set() if "type" in assigned else _types_handed_on(tree)
+    marked = _Marks(assigned, _compiled_names(tree), types).visit(tree)
     module: ast.Module = ast.fix_missing_locations(marked)
     return module
 
@@ -127,12 +136,36 @@ def _compiled_names(tree: ast.Module) -> set[str]:
     }
 
 
+def _types_handed_on(tree: ast.Module) -> set[int]:
+    """Names ``type`` that are given to somebody or kept: ids of their nodes.
+
+    Not what is compared, subscripted, made a base, or asked for by ``isinstance`` and the like.
+    """
+    given: list[ast.expr | None] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id=name)) if name in ASK_OF_TYPES:
+                given += [keyword.value for keyword in node.keywords]
+            case ast.Call():
+                given += [*node.args, *(keyword.value for keyword in node.keywords)]
+            case ast.Assign() | ast.AnnAssign() | ast.NamedExpr() | ast.Return():
+                given.append(node.value)
+            case ast.arguments():
+                given += [*node.defaults, *node.kw_defaults]
+            case ast.Dict():
+                given += node.values
+            case ast.List():
+                given += node.elts
+    return {id(node) for node in given if isinstance(node, ast.Name) and node.id == "type"}
+
+
 class _Marks(ast.NodeTransformer):
     """Wraps calls, attributes and items; arrays given to functions and loops come in too."""
 
-    def __init__(self, assigned: set[str], compiled: set[str]) -> None:
+    def __init__(self, assigned: set[str], compiled: set[str], types: set[int]) -> None:
         self._assigned = assigned
         self._compiled = compiled
+        self._types = types
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else None
@@ -141,7 +174,8 @@ class _Marks(ast.NodeTransformer):
         node.keywords = [self.visit(keyword) for keyword in node.keywords]
         if name is not None and name not in self._assigned:
             if name == "type" and len(node.args) == 1 and not node.keywords:
-                node.func = _name(TYPE, node.func)
+                takes_one = not isinstance(node.args[0], ast.Starred)
+                node.func = _name(TYPE if takes_one else TYPE_HANDED_ON, node.func)
                 return node
             if name in UNTOUCHED:
                 return _call(RETURNED, node) if name in MAY_RETURN_ARRAYS else node
@@ -151,6 +185,9 @@ class _Marks(ast.NodeTransformer):
             node.func = self.visit(node.func)
         node.func = _call(CALLED, node.func)
         return _call(RETURNED, node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return _name(TYPE_HANDED_ON, node) if id(node) in self._types else node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         node.value = self.visit(node.value)

@@ -159,6 +159,16 @@ def test_what_cannot_enter_is_refused(array, role, message):
         instrumented.Trace().array(array, role=role)
 
 
+@pytest.mark.parametrize("function", [np.matmul, np.dot, np.add.outer, np.multiply])
+def test_what_objects_make_is_refused_be_it_one_object_or_an_array(function):
+    objects, trace = np.array([2, 3], object), instrumented.Trace()
+    with pytest.raises(InstrumentError, match="dtype object"):
+        function(trace.array(np.ones(2)), objects)
+    with pytest.raises(InstrumentError, match="dtype object"):
+        np.sum(trace.array(np.ones(2)), dtype=object)
+    assert trace.traffic == Traffic()
+
+
 def test_what_cannot_be_made_is_refused():
     trace = instrumented.Trace()
     for array, role in (([1, 2], "data"), (np.array([None]), "data"), (np.ones(3), "wieght")):

@@ -43,8 +43,8 @@ def traced(name: str) -> tuple[str, Finished]:
     "name",
     [
         "borders", "chunker", "classes", "corners", "eqprop", "errors", "files", "flat", "frames",
-        "functions", "km", "layouts", "libraries", "lists", "objects", "protocols", "reber",
-        "replacing", "scalars", "text", "views",
+        "functions", "handed", "km", "layouts", "libraries", "lists", "objects", "protocols",
+        "reber", "replacing", "scalars", "text", "views",
     ],
 )  # fmt: skip
 def test_output_is_equal(name, monkeypatch):

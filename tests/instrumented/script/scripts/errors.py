@@ -21,6 +21,7 @@ with warnings.catch_warnings(record=True) as told:
     np.log(x - 1)
     np.float64(1) / x[0]
     np.mean(x[:0])
+    for _ in range(2): x[:0].mean(), x[:0].std(), x[:1].var(ddof=1), np.ndarray.mean(x[:0])
     print([(str(w.message), w.lineno, w.filename.rpartition("/")[2]) for w in told if "fromnumeric" not in w.filename])
 
 
@@ -34,4 +35,5 @@ try: x[7]
 except IndexError as error: print([(line.name, line.lineno) for line in traceback.extract_tb(error.__traceback__)])
 for _ in range(2):
     x / 0  # warns once
+    x[:0].mean()
 x[-1] = n @ n; x *= n.sum(); print(x, np.sqrt(x[-1:]))
