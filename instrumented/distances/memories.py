@@ -45,7 +45,6 @@ GATHERED, DATA, OPEN = range(3)
 """Totals: bytes of gathered rows on the stack, bytes of the data sets they come from, and values
 of which it is not yet known how far they go."""
 
-
 LOOK_AFTER = 2
 """Accesses per block after which it is worth while to look for open values again."""
 UNKNOWN = 2**62  # groups, accesses: more than there are
@@ -327,7 +326,7 @@ class Memory:
         self._counts = np.zeros(2, np.int64)
         self._depth = np.empty(0, np.int64)
         self._warm = True
-        self._until = self._unseen = UNKNOWN
+        self._until = self._unseen = UNKNOWN  # last group with an open value; accesses since a look
 
     def run(self, part: Accesses, phase: int) -> None:
         """Let accesses pass, whole instructions; phases (WARM, PRICE, FOLLOW) come in order."""

@@ -18,7 +18,22 @@ from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.tracing import ScriptTrace
 
 
-class Function:
+class _StandsIn:
+    """Looks like what it stands in for, and is equal to it."""
+
+    _function: Any
+
+    def __repr__(self) -> str:
+        return repr(self._function)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._function == itself(other))
+
+    def __hash__(self) -> int:
+        return hash(self._function)
+
+
+class Function(_StandsIn):
     """A function of NumPy's that counts; no Python function, as NumPy's own are none."""
 
     def __init__(
@@ -33,15 +48,6 @@ class Function:
         """Call the function."""
         return self._run(self._function, self._operation, args, kwargs)
 
-    def __repr__(self) -> str:
-        return repr(self._function)
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self._function == itself(other))
-
-    def __hash__(self) -> int:
-        return hash(self._function)
-
     def __reduce__(self) -> Any:
         function = self._function
         if isinstance(function, MethodType | BuiltinMethodType):  # of a random state: with it
@@ -51,22 +57,22 @@ class Function:
         return pkgutil.resolve_name, (f"numpy:{self._operation}",)
 
 
-class Ufunc:
+class Ufunc(_StandsIn):
     """A ufunc that also counts when it is given lists; everything else is the ufunc's own."""
 
     def __init__(self, trace: ScriptTrace, ufunc: np.ufunc) -> None:
         self._trace = trace
-        self._ufunc = ufunc
+        self._function = ufunc
         self.__name__ = ufunc.__name__
         self.__doc__ = ufunc.__doc__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the ufunc."""
-        return self._trace.ufunc(self._ufunc, "__call__", args, kwargs)
+        return self._trace.ufunc(self._function, "__call__", args, kwargs)
 
     def _method(self, name: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            return self._trace.ufunc(self._ufunc, name, args, kwargs)
+            return self._trace.ufunc(self._function, name, args, kwargs)
 
         return call
 
@@ -100,22 +106,13 @@ class Ufunc:
         return np.ufunc
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._ufunc, name)
-
-    def __repr__(self) -> str:
-        return repr(self._ufunc)
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self._ufunc == itself(other))
-
-    def __hash__(self) -> int:
-        return hash(self._ufunc)
+        return getattr(self._function, name)
 
     def __reduce__(self) -> Any:
         return pkgutil.resolve_name, (f"numpy:{self.__name__}",)
 
 
-class ArrayMethod:
+class ArrayMethod(_StandsIn):
     """``ndarray.sum`` and the like, called on traced arrays too; all else is the method's own."""
 
     __module__ = property(lambda self: self._function.__module__)
@@ -147,15 +144,6 @@ class ArrayMethod:
     def __dir__(self) -> list[str]:
         return dir(self._function)
 
-    def __repr__(self) -> str:
-        return repr(self._function)
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self._function == itself(other))
-
-    def __hash__(self) -> int:
-        return hash(self._function)
-
     def __reduce__(self) -> Any:
         return self._function.__reduce__()
 
@@ -171,8 +159,6 @@ array_method_of = functools.cache(ArrayMethod)
 def itself(value: Any) -> Any:
     """Return what a value stands in for, of NumPy or the builtin type; any other as it is."""
     kind = type(value)
-    if kind is Function or kind is ArrayMethod:
+    if kind is Function or kind is Ufunc or kind is ArrayMethod:
         return value._function
-    if kind is Ufunc:
-        return value._ufunc
     return type if kind is TYPE_OF_TYPES else value
