@@ -194,7 +194,8 @@ def told(error: BaseException) -> FfenergyError:
             return FfenergyError(f"out of memory ({error}); lower --layer-sizes or --n-train")
         case OSError():
             remedy = REMEDIES.get(error.errno or 0, "")
-            what = f"{error.filename or _nameless(error)}: {error.strerror or error}"
+            where = error.filename2 or error.filename or _nameless(error)  # to where, of a move
+            what = f"{where}: {error.strerror or error}"
             return OutputError(f"{what}{remedy}")
         case _ if isinstance(error, refusals()):
             return FfenergyError(f"the trace refused an operation: {error}")

@@ -10,6 +10,8 @@ from typing import Any, TextIO
 import click
 from tqdm import tqdm
 
+from ffenergy.report.numbers import number_of
+
 PLAIN_EVERY_SECONDS = 20.0
 WIDTH = 100
 
@@ -66,7 +68,7 @@ class PlainLines:
         """Begin a stage of `total` steps."""
         self.stage, self.total, self.done, self.values = stage, total, 0, {}
         self.started = self.spoken = time.monotonic()
-        self._say(f"{total:,} steps")
+        self._say(number_of(total, "step"))
 
     def advance(self, n: int, **values: float) -> None:
         """Count `n` steps; speak if it has been quiet for long."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ffenergy.cli.flags import flag_of
 from ffenergy.cli.progress import warn
 from ffenergy.errors import SettingsError
 from ffenergy.rules import registry
@@ -29,8 +30,8 @@ def same_settings(ctx: click.Context, earlier: Run, asked: Settings) -> Settings
         given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         if given and value != had:
             raise SettingsError(
-                f"--resume goes on with {name} {had!r}, not {value!r}; leave the flag out, or "
-                "choose another --outdir"
+                f"--resume goes on with {flag_of(name)} {had!r}, not {value!r}; "
+                "leave the flag out, or choose another --outdir"
             )
     preset = earlier.configuration["preset"]
     given = ctx.get_parameter_source("preset") is click.core.ParameterSource.COMMANDLINE
@@ -41,10 +42,13 @@ def same_settings(ctx: click.Context, earlier: Run, asked: Settings) -> Settings
 
 def same_origin(earlier: Run, now: Run) -> None:
     """Raise SettingsError unless both runs count, and see the same data."""
-    for what, told in (("data", "other data"), ("traced", "another --no-trace")):
-        had, has = (_comparable(run.configuration.get(what)) for run in (earlier, now))
-        if had != has:
-            raise SettingsError(f"--resume: the run began with {told}: {had}, now {has}")
+    had, has = (_comparable(run.configuration.get("data")) for run in (earlier, now))
+    if had != has:
+        raise SettingsError(f"--resume: the run began with other data: {had}, now {has}")
+    counts = earlier.configuration.get("traced")
+    if counts != now.configuration.get("traced"):
+        how = "without --no-trace; leave it out" if counts else "with --no-trace; give it again"
+        raise SettingsError(f"--resume: the run began {how}")
 
 
 def same_rules(earlier: Run) -> None:

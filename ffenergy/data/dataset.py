@@ -20,7 +20,7 @@ class Dataset:
     accuracies do not compare with published ones. `n_validation` counts training images that
     stand in for the test images; see `held_out`.
 
-    Raises DataError where images have no labels, or labels are none.
+    Raises DataError where images have no labels, labels are none, or test images another size.
     """
 
     name: str
@@ -45,6 +45,12 @@ class Dataset:
             if not np.isin(labels, range(10)).all():
                 raise DataError(f"{self.name}: a {part} label is none; use whole numbers, 0 to 9")
             images.flags.writeable = labels.flags.writeable = False
+        sizes = [images.shape[1:] for images in (self.train_images, self.test_images)]
+        if len(self.test_images) and sizes[0] != sizes[1]:
+            train, test = ("x".join(map(str, size)) for size in sizes)
+            raise DataError(
+                f"{self.name}: training images are {train}, test images {test}; make them alike"
+            )
 
 
 def held_out(data: Dataset, count: int) -> Dataset:

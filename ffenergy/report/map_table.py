@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -58,8 +59,8 @@ def where_cheaper(table: pd.DataFrame, layer_sizes: str, profile: Profile) -> Ta
     )
 
 
-def chips(network: Network, profiles: Sequence[Profile]) -> Table:
-    """Every chip at its own on-chip size, two to a line."""
+def chips(network: Network, profiles: Sequence[Profile], width: float = math.inf) -> Table:
+    """Every chip at its own on-chip size: two to a line where `width` letters hold them."""
     cells = []
     for profile in profiles:
         sizes = profile.capacities_bytes
@@ -73,10 +74,14 @@ def chips(network: Network, profiles: Sequence[Profile]) -> Table:
                 SHORT[Verdict(one["energy_winner"])],
             ]
         )
-    half = -(-len(cells) // 2)
     headings = ["chip", "MiB", "FF÷BP", "cheaper"]
+    half = -(-len(cells) // 2)
+    sides = [cells[:half], cells[half:]]
+    columns = [column for part in sides for column in zip(headings, *part, strict=True)]
+    if sum(2 + max(map(len, column)) for column in columns) - 2 > width:
+        half, sides = len(cells), [cells]
     shown, body = [], {}
-    for side, part in enumerate((cells[:half], cells[half:])):
+    for side, part in enumerate(sides):
         part += [[""] * len(headings)] * (half - len(part))
         for number, heading in enumerate(headings):
             key = f"{heading} {side}"

@@ -10,6 +10,7 @@ from typing import Final
 import pandas as pd
 
 from ffenergy.costs.decomposition import RUN
+from ffenergy.costs.map import MARGIN
 from ffenergy.costs.network import Network
 from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT
 from ffenergy.energy import Profile
@@ -17,7 +18,7 @@ from ffenergy.report import headline, map_table
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Column, Table, TableCell, table
 from ffenergy.report.numbers import MISSING, fixed, prefixed
-from ffenergy.report.text import grid, wrapped
+from ffenergy.report.text import WIDTH, grid, wrapped
 from ffenergy.report.text import table as printed
 from ffenergy.style import ALGORITHM_NAMES, short_name
 
@@ -125,6 +126,8 @@ def of_map(table: pd.DataFrame, network: Network, profiles: Sequence[Profile]) -
         map_table.where_cheaper(table, "-".join(map(str, network.layer_sizes)), profiles[0])
     )
     yield ""
-    yield printed(map_table.chips(network, profiles))
-    yield "* proven, ? undecided. Closed forms, nothing measured; each value computed once, managed"
-    yield "memory."
+    yield printed(map_table.chips(network, profiles, WIDTH))
+    yield wrapped(
+        f"* proven, ? undecided or within {100 * MARGIN:.0f} %. Closed forms, nothing measured; "
+        "each value computed once, managed memory."
+    )

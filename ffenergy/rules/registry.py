@@ -160,13 +160,16 @@ def origins(names: Iterable[str]) -> dict[str, str]:
 def answering(name: str) -> Iterator[None]:
     """Let the rule ``name`` work; what one of another package raises becomes one line.
 
-    What a rule of this package raises is left as it is, and so are failures of the machine.
+    What a rule of this package raises is left as it is, and so are failures of the machine and
+    what comes out of :func:`looking_on`.
 
     Raises:
         RuleFailedError: the line, with the innermost place that is not ours, NumPy's or Python's.
     """
     try:
         yield
+    except _PassedError as passed:
+        raise passed.error from passed.error.__cause__
     except (FfenergyError, MemoryError, OSError):
         raise
     except Exception as error:  # a stranger's rule may raise anything
@@ -174,6 +177,26 @@ def answering(name: str) -> Iterator[None]:
             raise
         what = f"{type(error).__name__}: {error}"
         raise RuleFailedError(f"rule {name}{_theirs(error)}: {what}") from error
+
+
+@contextmanager
+def looking_on() -> Iterator[None]:
+    """While a rule is at work, let a function of whoever trains it look on.
+
+    What that raises is none of the rule's: it leaves :func:`answering` as it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise _PassedError(error) from error
+
+
+class _PassedError(Exception):
+    """Carries what a function that looked on has raised."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def _theirs(error: Exception) -> str:

@@ -246,13 +246,10 @@ class RunDirectory:
         path = self.path / "run.json"
         try:
             document = parse_json(read_text(path))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise self._no_run() from None
         except (OSError, ValueError) as error:
-            raise RunDirectoryError(
-                f"{path} is not readable as a run: {error}; put the file back, or run the "
-                "measurement again"
-            ) from error
+            raise self._unreadable("run.json", "a run", error) from error
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise RunDirectoryError(
                 f"{path} is not a run of format {FORMAT}; run the measurement again"
@@ -280,11 +277,20 @@ class RunDirectory:
         )
 
     def _damaged(self, name: str, reason: object) -> RunDirectoryError:
-        remedy = "put the file back, or run the measurement again"
-        if name not in (*MEASURED, self.folder.document) and self.folder.document == "run.json":
-            again = shlex.join(["ffenergy", "report", str(self.path)])
-            remedy = f"put the file back; `{again}` builds it again"
-        return RunDirectoryError(f"{self.path / name} is damaged: {reason}; {remedy}")
+        return RunDirectoryError(f"{self.path / name} is damaged: {reason}; {self._remedy(name)}")
+
+    def _unreadable(self, name: str, what: str, error: Exception) -> RunDirectoryError:
+        """What cannot be read as `what`; the path comes first, so the reason goes without it."""
+        reason = getattr(error, "strerror", None) or error
+        return RunDirectoryError(
+            f"{self.path / name} is not readable as {what}: {reason}; {self._remedy(name)}"
+        )
+
+    def _remedy(self, name: str) -> str:
+        if name in (*MEASURED, self.folder.document) or self.folder.document != "run.json":
+            return "put the file back, or run the measurement again"
+        again = shlex.join(["ffenergy", "report", str(self.path)])
+        return f"put the file back; `{again}` builds it again"
 
     def files(self) -> list[str]:
         """Names of the files that the run wrote, or that are there where it recorded nothing."""
@@ -332,14 +338,15 @@ class RunDirectory:
         columns: Sequence[str],
         counts: Collection[str] = (),
     ) -> pd.DataFrame:
-        path = self.path / name
         try:
             table = from_csv(self._content(name, recorded))
         except (OSError, ValueError) as error:
-            raise RunDirectoryError(f"{path} is not readable as a table: {error}") from error
+            raise self._unreadable(name, "a table", error) from error
         missing = [column for column in columns if column not in table.columns]
         if missing:
-            raise RunDirectoryError(f"{path} lacks the columns {', '.join(missing)}")
+            raise RunDirectoryError(
+                f"{self.path / name} lacks the columns {', '.join(missing)}; {self._remedy(name)}"
+            )
         for column in counts:
             values = table[column]
             if len(values) and not (is_integer_dtype(values.dtype) and values.min() >= 0):
@@ -347,13 +354,12 @@ class RunDirectory:
         return table
 
     def _arrays(self, name: str, recorded: Mapping[str, str] | None) -> dict[str, np.ndarray]:
-        path = self.path / name
         try:
             return from_npz(self._content(name, recorded), machine_memory.most())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise RunDirectoryError(f"{path} is not readable as arrays: {error}") from error
+            raise self._unreadable(name, "arrays", error) from error
 
     def _read_weights(
         self, document: Mapping[str, Any], recorded: Mapping[str, str] | None

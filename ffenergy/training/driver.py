@@ -50,7 +50,8 @@ def train(
 
     The same seed gives the same bits with and without tracing, and with and without a stop at a
     checkpoint: with ``checkpoints`` the state is saved after epochs, and a state saved earlier is
-    taken up. ``watch`` is told of every epoch.
+    taken up. ``watch`` is told of every epoch. What ``after_epoch`` or ``watch`` raises ends the
+    training and is raised as it is.
 
     Raises:
         SettingsError: unknown algorithm, or settings that do not fit the data.
@@ -81,6 +82,11 @@ def _carry_out(
     checkpoints: Checkpoints | None,
     watch: Watch | None,
 ) -> None:
+
+    def weights() -> dict[str, np.ndarray]:
+        with registry.answering(session.algorithm):
+            return rule.weights()
+
     saved = checkpoints.latest(session.algorithm) if checkpoints else None
     plans = rule.plans()
     for number, plan in enumerate(plans):
@@ -95,10 +101,11 @@ def _carry_out(
             done, saved = saved.epoch, None
 
         def after(epoch: int, *, name: str = plan.name, number: int = number) -> None:
-            if after_epoch:
-                after_epoch(name, epoch, rule.weights)
-            if watch:
-                watch(plans, session.history)
+            with registry.looking_on():
+                if after_epoch:
+                    after_epoch(name, epoch, weights)
+                if watch:
+                    watch(plans, session.history)
             if checkpoints and checkpoints.due():
                 checkpoints.save(take(session, rule, number, epoch))
             follows = plans[number + 1].part if number + 1 < len(plans) else ""

@@ -11,7 +11,7 @@ import pytest
 
 from ffenergy.cli import main
 from ffenergy.cli.answering import where_it_is
-from ffenergy.cli.group import summary
+from ffenergy.cli.group import summary, told
 
 HEAVY = "import sys; found = {'numpy', 'pandas', 'matplotlib'} & set(sys.modules); print(found)"
 
@@ -59,3 +59,12 @@ def test_full_standard_output_is_named(arguments: list[str]) -> None:
 
 def test_a_folder_with_spaces_is_quoted_in_the_command_to_type() -> None:
     assert "ffenergy map 'my runs/first'" in where_it_is(Path("my runs/first"))[1]
+
+
+def test_where_a_file_cannot_be_moved_to_is_named(tmp_path: Path) -> None:
+    staged, place = tmp_path / ".summary.csv.tmp", tmp_path / "summary.csv"
+    staged.touch()
+    place.mkdir()
+    with pytest.raises(OSError) as caught:  # noqa: PT011  # which one is the system's matter
+        staged.replace(place)
+    assert told(caught.value).message.startswith(f"{place}: ")

@@ -16,6 +16,8 @@ from ffenergy.report.pictures import energy_curves, map_regions
 
 SMALL = ["--width", "100", "--depth", "2", "--batch-size", "10,100", "--on-chip", "64KiB-1MiB"]
 
+COLUMNS = ["chip", "MiB", "FF÷BP", "cheaper"]
+
 
 @pytest.fixture(name="run")
 def _run(invoke):
@@ -39,6 +41,16 @@ def test_the_screen_is_a_screen(run):
     for name in profiles():
         assert name in result.output
     assert lines[0].startswith("784-1000-1000-1000-1000, jouppi-7nm-hbm2: MiB on the chip where")
+
+
+def test_chips_that_two_to_a_line_do_not_fit_stand_one_to_a_line(run):
+    lines = run("--width", "1", "--depth", "1", "--batch-size", "100").output.splitlines()
+    assert max(map(len, lines)) <= 100
+    heading = next(k for k, line in enumerate(lines) if line.split() == COLUMNS)
+    rows = [line.split() for line in lines[heading + 2 :][: len(profiles())]]
+    assert sorted(row[0] for row in rows) == sorted(profiles())
+    assert all(row[4] in {"FF", "BP", "?"} for row in rows)
+    assert lines[heading + 2 + len(profiles())].startswith("* proven, ? undecided or within 2 %.")
 
 
 def test_the_table_comes_as_csv_and_as_json(run):

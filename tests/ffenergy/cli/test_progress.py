@@ -47,5 +47,11 @@ def test_long_stages_speak_now_and_then() -> None:
     assert "25 %, loss 0.5000, 0 s left" in stream.getvalue()
 
 
+def test_one_step_is_no_steps() -> None:
+    stream = io.StringIO()
+    PlainLines("sweep", stream).start("cells", 1)
+    assert stream.getvalue() == "sweep cells: 1 step\n"
+
+
 def test_quiet_is_quiet() -> None:
     assert progress("backprop", quiet=True) is None

@@ -100,9 +100,9 @@ def test_a_resumed_run_is_priced_under_its_own_profiles_or_those_asked_for(
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--no-trace", "--n-epochs", "7"], "goes on with n_epochs 2, not 7"),
+        (["--no-trace", "--n-epochs", "7"], "goes on with --n-epochs 2, not 7; leave the flag out"),
         (["--no-trace", "--preset", "seed"], "goes on with preset 'quick'"),
-        ([], "another --no-trace"),
+        ([], "the run began with --no-trace; give it again"),
     ],
 )
 def test_a_run_is_resumed_as_what_it_was(

@@ -117,3 +117,12 @@ def test_a_run_says_that_its_errors_are_validation_errors(
     assert document["data"]["name"] == "mnist-validation"
     assert document["data"]["validation_images"] == document["data"]["test_images"] == 500
     assert document["settings"]["n_validation"] == 500
+
+
+def test_test_images_of_another_size_are_refused() -> None:
+    labels = np.zeros(2, np.uint8)
+    images, larger = np.zeros((2, 4, 4), np.uint8), np.zeros((2, 5, 5), np.uint8)
+    with pytest.raises(
+        DataError, match="training images are 4x4, test images 5x5; make them alike"
+    ):
+        Dataset("mine", "made up", False, images, labels, larger, labels)

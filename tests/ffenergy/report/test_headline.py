@@ -99,6 +99,26 @@ def test_both_scenarios_stand_beside_each_other(built: Book) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("ratio", "says"),
+    [
+        (0.99, "Well built it saves 1 % on 1 MiB"),
+        (0.996, "Well built it costs as much on 1 MiB"),
+        (1.004, "Well built it costs as much on 1 MiB"),
+        (1.01, "Well built it costs 1.01 times as much on 1 MiB"),
+    ],
+)
+def test_a_difference_that_rounds_to_nothing_is_told_as_none(
+    ratio: float, says: str, built: Book
+) -> None:
+    table = built.scenarios.copy()
+    energy = table.set_index(["scenario", "algorithm"])["energy_joules"]
+    ours = (table["scenario"] == WELL_BUILT) & (table["algorithm"] == "ff")
+    table.loc[ours, "energy_joules"] = ratio * energy[WELL_BUILT, "bp"]
+    built.__dict__["scenarios"] = table
+    assert headline.sentences(built)[1].startswith(says)
+
+
 def test_where_one_layer_fits_is_told_of_other_chips_too(built: Book) -> None:
     sizes = [784, 1000, 1000, 1000, 1000]
     settings = {**built.run.configuration["settings"], "layer_sizes": sizes}

@@ -30,6 +30,7 @@ from ffenergy.energy import choose_profiles
 from ffenergy.errors import FfenergyError, SettingsError
 from ffenergy.rules import Values, registry
 from ffenergy.rules.backprop import BackpropRule
+from ffenergy.rules.registry import RuleFailedError
 from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.training import train
@@ -295,6 +296,28 @@ def test_what_goes_wrong_in_a_rule_is_said_in_one_line(
     with pytest.raises(FfenergyError, match=said) as caught:
         train("guest", SMALL, random_dataset(SMALL, 20))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("hook", ["after_epoch", "watch"])
+def test_what_goes_wrong_in_a_look_on_it_is_not_the_rules(
+    hook: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(*args: object) -> None:
+        raise KeyError("mine")
+
+    register(monkeypatch)
+    with pytest.raises(KeyError, match="mine"):
+        train("guest", SMALL, random_dataset(SMALL, 20), **{hook: look})
+
+
+def test_what_goes_wrong_in_a_rules_weights_is_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, weights=divide)
+    with pytest.raises(
+        RuleFailedError, match=r"^rule guest \(test_third_party.py, line \d+\): Zero"
+    ):
+        train(
+            "guest", SMALL, random_dataset(SMALL, 20), after_epoch=lambda s, e, weights: weights()
+        )
 
 
 def test_a_measurement_leaves_out_nothing_that_a_rule_counts(

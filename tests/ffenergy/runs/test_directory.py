@@ -110,6 +110,25 @@ def test_a_broken_file_of_an_earlier_version_is_named(
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize("name", ["traffic.csv", "history.csv"])
+def test_a_missing_file_is_named_once_with_what_to_do(name: str, tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.write(Run(HEAD).with_result(result("ff")))
+    (tmp_path / name).unlink()
+    with pytest.raises(RunDirectoryError) as caught:
+        directory.read()
+    assert caught.value.message == (
+        f"{tmp_path / name} is not readable as a table: No such file or directory; put the file "
+        "back, or run the measurement again"
+    )
+
+
+def test_a_file_in_the_place_of_a_run_holds_none(tmp_path: Path) -> None:
+    (tmp_path / "run.json").touch()
+    with pytest.raises(RunDirectoryError, match=r"run\.json holds no run \(no run\.json\)"):
+        RunDirectory(tmp_path / "run.json").read()
+
+
 def test_a_run_of_an_earlier_version_is_read_with_a_word_and_then_recorded(
     tmp_path: Path, without_checksums: Forget
 ) -> None:
