@@ -1,0 +1,31 @@
+"""What a script asks about its arrays, and what it makes of text."""
+
+from typing import Optional, Union
+
+import numpy as np
+
+x = np.arange(600.0)
+print((x * x).sum())
+print([isinstance(x, kind) for kind in (Union[np.ndarray, int], Optional[np.ndarray])])
+print(isinstance(x, Union[int, list]), isinstance(x[0], Union[float, str]))
+exec("y = x[:2] * 2; print(y, isinstance(y, np.ndarray), isinstance(y, (int, list)))")
+print(eval("isinstance(x, np.ndarray)"), y + 1)
+exec("def f(a): return [isinstance(a, np.ndarray) for _ in a]")
+print(f(x[:2]))
+
+own, view = np.arange(6.0), np.arange(6.0)[:4]
+for shape in ((2, 3), (3, 2), (), (None,), ((),), ((6,),)):
+    print(own.resize(*shape), own.shape)
+view.resize((2, 2))
+print(view * 2)
+for array, size in ((view, 3), (own.reshape(2, 3), (7,)), (own[::2], 2)):
+    try:
+        array.resize(size, refcheck=False)
+    except ValueError as error:
+        print(error)
+own.resize(np.int64(4), 2, refcheck=False)
+print(own, view.sum())
+own.resize(np.array([2, 2]), refcheck=False)
+fortran = np.arange(6.0).reshape(2, 3, order="F").copy("F")
+fortran.resize(3, 3, refcheck=False)
+print(own, fortran.tolist(), fortran.flags.f_contiguous)
