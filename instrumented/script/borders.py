@@ -68,6 +68,9 @@ HAND_ON = READERS | MOVERS_AND_NUMPY
 ITEMS_OF_ALL = frozenset({ScriptArray, dict, list, tuple, str})
 """Types whose items are taken with any index."""
 
+UNTRACED_ARRAYS = frozenset({np.ndarray, np.memmap, np.recarray})
+"""Types of arrays, of text or dates or in a file, that NumPy finds the items of."""
+
 TAKE_BYTES = frozenset(
     {
         *(memoryview, bytearray, io.BytesIO, np.ndarray, np.nditer),
@@ -167,8 +170,10 @@ class Borders:
 
     def _item(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
-        if kind not in ITEMS_OF_ALL and self._is_librarys(kind):
-            index = self._trace.let_out(index, f"an index of {kind.__name__}")
+        if kind not in ITEMS_OF_ALL and self._takes_plain(kind):
+            owner = self._found(owner)
+            if type(owner) is kind:
+                index = self._trace.let_out(index, f"an index of {kind.__name__}")
         value = owner[index]
         if type(value) is np.ndarray:
             return self._trace.enter(value)
@@ -176,7 +181,7 @@ class Borders:
 
     def _index(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
-        if kind not in ITEMS_OF_ALL and self._is_librarys(kind):
+        if kind not in ITEMS_OF_ALL and self._takes_plain(kind):
             return self._trace.let_out(index, f"an index of {kind.__name__}")
         return index
 
@@ -213,6 +218,10 @@ class Borders:
             known = file is not None and self._ownership.whose(file) is Whose.LIBRARY
             self._librarys[kind] = known
         return known
+
+    def _takes_plain(self, kind: type) -> bool:
+        """Return whether an object of a class that is not Python's takes no traced index."""
+        return kind in UNTRACED_ARRAYS or self._is_librarys(kind)
 
     def _runs_users(self, kind: type) -> bool:
         """Return whether calling an object of this type runs Python that no library wrote."""

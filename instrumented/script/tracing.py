@@ -215,10 +215,31 @@ class ScriptTrace(Trace):
             for operand in operands:
                 _out(operand, operation)
             return answer
-        given = [operand for operand in operands if operand._array is answer]
-        made = given[0] if given else self._booking.wrap_result(answer)
-        kind = Kind.COPY if reads else Kind.CREATE
-        self._booking.record(operation, kind, reads, [(made, None)], NO_WORK)
+        given = [at for at, operand in enumerate(operands) if operand._array is answer]
+        made = operands[given[-1]] if given else self._booking.wrap_result(answer)
+        sources = [read for at, read in enumerate(reads) if at not in given[-1:]]  # `out` is none
+        kind = Kind.COPY if sources else Kind.CREATE
+        self._booking.record(operation, kind, sources, [(made, None)], NO_WORK)
+        return made
+
+    def joined(self, function: Callable[..., Any], operation: str, key: Any) -> Any:
+        """Run the brackets of ``np.r_`` and ``np.c_``: what is in them is read, the whole made."""
+        self.booking.look()
+        answer = function(strip(key, []))
+        operands: tuple[Any, ...] = ()
+        for part in key if type(key) is tuple else (key,):
+            inside: list[Traced] = []
+            plain = strip(part, inside)
+            is_bare = not inside and isinstance(plain, (list, tuple, np.ndarray))
+            operands += (np.asarray(plain),) if is_bare else tuple(inside)
+        if not _holds(operands):
+            return self._made(answer, operation)
+        if type(answer) is not np.ndarray or answer.dtype.kind not in TRACED_KINDS:
+            self.let_out(operands, operation)
+            return answer
+        made = self._booking.wrap_result(answer)
+        reads = [(operand, None) for operand in operands]
+        self._booking.record(operation, Kind.COPY, reads, [(made, None)], NO_WORK)
         return made
 
     # ---- within ------------------------------------------------------------------------
