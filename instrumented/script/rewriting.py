@@ -10,72 +10,27 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterable
+from typing import Any
 
-CALLED = "__instrumented_called__"
-"""Takes a function about to be called; returns it, or a stand-in that notes what leaves."""
-
-RETURNED = "__instrumented_returned__"
-"""Takes what a call returned; plain arrays in it come in."""
-
-FOUND = "__instrumented_found__"
-"""Takes an attribute or an item; a plain array comes in."""
-
-ITEM = "__instrumented_item__"
-"""Takes an object and an index; returns the item. A library gets an index without traced values."""
-
-INDEX = "__instrumented_index__"
-"""Takes an object that something is stored into and the index; returns the index."""
-
-STORED = "__instrumented_stored__"
-"""Takes a value and what it is stored into, which is looked up last; a library gets plain lists."""
+from instrumented.script.marks import (
+    ARRAY_METHOD,
+    CALLED,
+    FORMATTED,
+    FOUND,
+    INDEX,
+    ITEM,
+    ITSELF,
+    KIND,
+    PLAIN_ARRAY,
+    RETURNED,
+    SLICE,
+    STORED,
+    TYPE,
+    TYPE_HANDED_ON,
+    UPDATED,
+)
 
 INDEXERS = frozenset("at iat iloc loc".split())
-
-SLICE = "__instrumented_slice__"
-"""The builtin ``slice``, whatever the module calls so."""
-
-ITSELF = "__instrumented_itself__"
-"""Takes an operand of ``is``; returns NumPy's own function for one that stands in for it."""
-
-ARRAY_METHOD = "__instrumented_array__"
-"""Decorates ``__array__`` of a class: NumPy needs a plain array of it."""
-
-FORMATTED = "__instrumented_formatted__"
-"""Takes the operand of a format string; what is traced in it leaves."""
-
-TYPE = "__instrumented_type__"
-"""``type(x)``, which knows that a traced array is an ndarray."""
-
-TYPE_HANDED_ON = "__instrumented_type_handed_on__"
-"""``type`` where it is not called but given on, to be called there: ``map(type, values)``."""
-
-KIND = "__instrumented_kind__"
-"""The builtin ``type``, whatever the module calls so."""
-
-PLAIN_ARRAY = "__instrumented_ndarray__"
-"""``numpy.ndarray``: what arrays that come in are tested against."""
-
-ELSEWHERE = f"""[
-    vars(__import__("builtins")).setdefault(name, mark)
-    for name, mark in {{
-        "{CALLED}": lambda function: function,
-        "{RETURNED}": lambda value: value,
-        "{FOUND}": lambda value: value,
-        "{ITEM}": lambda owner, index: owner[index],
-        "{INDEX}": lambda owner, index: index,
-        "{STORED}": lambda value, owner: value,
-        "{SLICE}": slice,
-        "{ITSELF}": lambda value: value,
-        "{ARRAY_METHOD}": lambda function: function,
-        "{FORMATTED}": lambda value: value,
-        "{TYPE}": type,
-        "{TYPE_HANDED_ON}": type,
-        "{KIND}": type,
-        "{PLAIN_ARRAY}": None,
-    }}.items()
-] and type("Marks", (), {{"__reduce__": lambda _: (eval, (text, {{"text": text}}))}})()"""
-"""An expression that makes marks which do nothing, for a process that marked code was sent to; its
-value does the same where it is sent on. It finds itself as ``text``."""
 
 UNTOUCHED = frozenset(
     """
@@ -214,6 +169,20 @@ class _Marks(ast.NodeTransformer):
                 node.value = ast.copy_location(call, node.value)
         return node
 
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        target, index = node.target, None
+        if isinstance(target, ast.Subscript):
+            target.value, target.slice = self.visit(target.value), self.visit(target.slice)
+            index = _index(target.slice)
+            if index is not None:
+                held = ast.Call(_name(UPDATED, target), [target.value, index], [])
+                node.target = ast.Attribute(ast.copy_location(held, target), "value", ast.Store())
+                ast.copy_location(node.target, target)
+        else:
+            node.target = self.visit(target)
+        node.value = self.visit(node.value)
+        return node
+
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.op, ast.Mod) and _is_text(node.left):
@@ -234,6 +203,31 @@ class _Marks(ast.NodeTransformer):
         self.generic_visit(node)
         if not _counts(node.iter):
             node.body = [*_entries(_names(node.target), node.body[0]), *node.body]
+        return node
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
+        return self._comprehension(node)
+
+    def visit_SetComp(self, node: ast.SetComp) -> ast.AST:
+        return self._comprehension(node)
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        return self._comprehension(node)
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
+        return self._comprehension(node)
+
+    def _comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+    ) -> ast.AST:
+        self.generic_visit(node)
+        node.generators = [part for loop in node.generators for part in _bringing_in(loop)]
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        self.generic_visit(node)
+        taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        _Operands({a.arg for a in taken}).visit(node)
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -308,12 +302,60 @@ def _entries(names: Iterable[str], at: ast.stmt) -> list[ast.stmt]:
     code = "\n".join(
         f"if {KIND}({name}) is {PLAIN_ARRAY}: {name} = {FOUND}({name})" for name in names
     )
-    statements = ast.parse(code).body
-    for statement in statements:
-        for node in ast.walk(statement):
-            if "lineno" in node._attributes:
-                ast.copy_location(node, at)
-    return statements
+    return [_located(statement, at) for statement in ast.parse(code).body]
+
+
+def _come_in(name: str, at: ast.expr) -> ast.expr:
+    """``come_in(x) if type(x) is ndarray else x``."""
+    code = f"{FOUND}({name}) if {KIND}({name}) is {PLAIN_ARRAY} else {name}"
+    made: ast.expr = _located(ast.parse(code, mode="eval").body, at)
+    return made
+
+
+def _located(made: Any, at: ast.AST) -> Any:
+    """Return code that was made of text, at the place of a node."""
+    for node in ast.walk(made):
+        if "lineno" in node._attributes:
+            ast.copy_location(node, at)
+    return made
+
+
+def _bringing_in(loop: ast.comprehension) -> list[ast.comprehension]:
+    """``for x in xs for x in [come_in(x)] if x``: Python makes the second an assignment."""
+    loops = [loop]
+    for name in [] if _counts(loop.iter) else _names(loop.target):
+        only = ast.copy_location(ast.List([_come_in(name, loop.iter)], ast.Load()), loop.iter)
+        target = ast.copy_location(ast.Name(name, ast.Store()), loop.target)
+        loops.append(ast.comprehension(target, only, [], 0))
+    loop.ifs, loops[-1].ifs = [], loop.ifs
+    return loops
+
+
+class _Operands(ast.NodeTransformer):
+    """Brings operands of these names in, where no statement could: in a ``lambda``."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._given = names
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        node.left, node.right = self._operand(node.left), self._operand(node.right)
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        node.operand = self._operand(node.operand)
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        node.left, *node.comparators = map(self._operand, [node.left, *node.comparators])
+        return node
+
+    def _operand(self, node: ast.expr) -> ast.expr:
+        if isinstance(node, ast.Name) and node.id in self._given:
+            return _come_in(node.id, node)
+        return node
 
 
 def _names(target: ast.expr) -> list[str]:

@@ -29,3 +29,11 @@ own.resize(np.array([2, 2]), refcheck=False)
 fortran = np.arange(6.0).reshape(2, 3, order="F").copy("F")
 fortran.resize(3, 3, refcheck=False)
 print(own, fortran.tolist(), fortran.flags.f_contiguous)
+for number in (x[1], x.sum(), np.arange(3)[1], (x * 1j)[0], x.astype("f4")[0]):
+    print(hasattr(number, "__iter__"), hasattr(number, "__len__"), np.iterable(number))
+    print(number[()], number[...], number[None], type(number[()]))
+    for ask in (iter, list, len, lambda one: one[0], reversed, lambda one: max(*one)):
+        try:
+            print(ask(number))
+        except (TypeError, IndexError) as error:
+            print(type(error).__name__, error)
