@@ -78,15 +78,19 @@ class ScriptTrace(Trace):
             return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
         return take(answer)
 
-    def _made(self, answer: Any, operation: str) -> Any:
-        """Trace arrays that a call made: nothing read, their bytes written."""
+    def _made(self, answer: Any, operation: str, given: Args = ()) -> Any:
+        """Trace arrays that a call made: nothing read, their bytes written.
+
+        Views of what was ``given``, a memory map, say, or another subclass, enter for nothing.
+        """
 
         def take(value: Any) -> Any:
             if type(value) is not np.ndarray or value.dtype.kind not in TRACED_KINDS:
                 return value
             known = self.booking.known(value)
             if known is None:
-                return self.made(value, operation=operation)
+                is_view = value.base is not None and _is_of(value, given)
+                return self.enter(value) if is_view else self.made(value, operation=operation)
             self.booking.made(known, operation)  # an operand that was written into
             return known
 
@@ -140,7 +144,7 @@ class ScriptTrace(Trace):
             args, kwargs = self._asked(function, args, kwargs)
         args, kwargs = self._entered(args, kwargs)
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
-            return self._made(function(*args, **kwargs), operation)
+            return self._made(function(*args, **kwargs), operation, args)
         try:
             answer = call_function(self._booking, function, args, kwargs)
             return owned(answered(function, answer), args)
@@ -308,6 +312,12 @@ def _enters(kind: type) -> bool:
 def _is_asked(kind: type) -> bool:
     """Return whether NumPy asks objects of a type for an array by a method written in Python."""
     return becomes_array(kind) and isinstance(getattr(kind, "__array__", None), FunctionType)
+
+
+def _is_of(view: np.ndarray[Any, Any], given: Args) -> bool:
+    """Return whether an array looks into the memory of one of these values."""
+    arrays = (value for value in given if isinstance(value, np.ndarray))
+    return any(np.may_share_memory(view, array) for array in arrays)
 
 
 def _holds(values: Any, depth: int = 3) -> bool:

@@ -11,6 +11,8 @@ SETUP = """
 import numpy as np
 rng = np.random.default_rng(0)
 x, v, n, f = np.arange(12.0).reshape(3, 4), np.arange(4.0), np.arange(10), np.ones(8, "f4")
+class Own(np.ndarray): pass
+own = np.arange(4.0).view(Own)
 days, masked = n.astype("M8[D]"), np.ma.masked_greater(np.arange(4.0), 2)
 """
 LINE = SETUP.count("\n") + 1
@@ -48,6 +50,9 @@ def booked(tmp_path, line):
         ("np.r_[0:1:5j]", [("r_", 1, 0, 0, 40)]),
         # a view; its sum covers 5 of the 8 float32: 20 bytes; 8 additions
         ("np.lib.stride_tricks.as_strided(f, (3, 3), (4, 4)).sum()", [("sum", 1, 8, 20, 4)]),
+        # a view of what is no traced array; 4 products of it; a copy is written
+        ("np.asarray(own) * 2", [("multiply", 1, 4, 32, 32)]),
+        ("np.array(own)", [("array", 1, 0, 0, 32)]),
         # of the same size, only the shape is another; else all is read (96), and 6 elements written
         ("x.resize(2, 6)", []),
         (

@@ -37,3 +37,17 @@ for number in (x[1], x.sum(), np.arange(3)[1], (x * 1j)[0], x.astype("f4")[0]):
             print(ask(number))
         except (TypeError, IndexError) as error:
             print(type(error).__name__, error)
+
+
+class Vector:
+    """Whose methods are functions of NumPy's: bound to it if those bind."""
+
+    total, norm, make, add = np.sum, np.linalg.norm, np.array, np.add
+
+    def __array__(self, dtype=None, copy=None):
+        return np.arange(5.0)[3:]
+
+
+vector = Vector()
+print(vector.total(), vector.norm(), vector.make([1]), vector.add(1, 2), Vector.total([1, 2]))
+print(vector.norm.__self__ is vector, vector.norm.__func__ is np.linalg.norm)
