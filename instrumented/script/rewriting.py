@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterable
 from typing import Any
 
+from instrumented.script.entering import bringing_in, counts, entries, names_in, operands_come_in
 from instrumented.script.marks import (
     ARRAY_METHOD,
     CALLED,
@@ -20,8 +20,6 @@ from instrumented.script.marks import (
     INDEX,
     ITEM,
     ITSELF,
-    KIND,
-    PLAIN_ARRAY,
     RETURNED,
     SLICE,
     STORED,
@@ -160,14 +158,15 @@ class _Marks(ast.NodeTransformer):
             return _call(FOUND, node)
         return ast.copy_location(ast.Call(_name(ITEM, node), [node.value, index], []), node)
 
-    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
+        named = _named_by(node)
         self.generic_visit(node)
         for target in node.targets:
             if isinstance(target, ast.Subscript) and _is_plain(target.value):
                 stored = [node.value, copy.deepcopy(target.value)]
                 call = ast.Call(_name(STORED, node), stored, [])
                 node.value = ast.copy_location(call, node.value)
-        return node
+        return [node, *entries(named, node)]
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         target, index = node.target, None
@@ -201,8 +200,8 @@ class _Marks(ast.NodeTransformer):
 
     def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
-        if not _counts(node.iter):
-            node.body = [*_entries(_names(node.target), node.body[0]), *node.body]
+        if not counts(node.iter):
+            node.body = [*entries(names_in(node.target), node.body[0]), *node.body]
         return node
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
@@ -221,13 +220,12 @@ class _Marks(ast.NodeTransformer):
         self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
     ) -> ast.AST:
         self.generic_visit(node)
-        node.generators = [part for loop in node.generators for part in _bringing_in(loop)]
+        node.generators = [part for loop in node.generators for part in bringing_in(loop)]
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         self.generic_visit(node)
-        taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        _Operands({a.arg for a in taken}).visit(node)
+        operands_come_in(node)
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -245,12 +243,12 @@ class _Marks(ast.NodeTransformer):
             node.decorator_list.insert(0, _name(ARRAY_METHOD, node.body[0]))
         node.args.defaults = [self.visit(default) for default in node.args.defaults]
         node.args.kw_defaults = [d and self.visit(d) for d in node.args.kw_defaults]
-        node.body = [self.visit(statement) for statement in node.body]
+        node.body = self._visited(node.body)
         taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         given = [a.arg for a in taken if a.arg not in ("self", "cls")]
         has_text = isinstance(node.body[0], ast.Expr) and _is_text(node.body[0].value)
         at = 1 if has_text else 0
-        node.body[at:at] = _entries(given, node.body[0])
+        node.body[at:at] = entries(given, node.body[0])
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
@@ -262,8 +260,24 @@ class _Marks(ast.NodeTransformer):
         node.subject = self.visit(node.subject)
         for case in node.cases:  # patterns are no expressions: they stay as they are
             case.guard = case.guard and self.visit(case.guard)
-            case.body = [self.visit(statement) for statement in case.body]
+            case.body = self._visited(case.body)
         return node
+
+    def _visited(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        """Visit statements, of which some become several."""
+        block: Any = self.generic_visit(ast.Module(statements, []))
+        visited: list[ast.stmt] = block.body
+        return visited
+
+
+def _named_by(node: ast.Assign) -> list[str]:
+    """Names that an assignment gives to what an operator made, or to what it unpacks."""
+    if isinstance(node.value, ast.BinOp | ast.UnaryOp | ast.Compare):
+        return [name for target in node.targets for name in names_in(target)]
+    if isinstance(node.value, ast.Tuple | ast.List | ast.Constant):
+        return []
+    unpacked = [target for target in node.targets if not isinstance(target, ast.Name)]
+    return [name for target in unpacked for name in names_in(target)]
 
 
 def _index(index: ast.expr) -> ast.expr | None:
@@ -295,86 +309,6 @@ def _call(mark: str, node: ast.expr) -> ast.expr:
 
 def _name(name: str, at: ast.AST) -> ast.Name:
     return ast.copy_location(ast.Name(name, ast.Load()), at)
-
-
-def _entries(names: Iterable[str], at: ast.stmt) -> list[ast.stmt]:
-    """``if type(x) is ndarray: x = come_in(x)`` for each name: fast where nothing comes in."""
-    code = "\n".join(
-        f"if {KIND}({name}) is {PLAIN_ARRAY}: {name} = {FOUND}({name})" for name in names
-    )
-    return [_located(statement, at) for statement in ast.parse(code).body]
-
-
-def _come_in(name: str, at: ast.expr) -> ast.expr:
-    """``come_in(x) if type(x) is ndarray else x``."""
-    code = f"{FOUND}({name}) if {KIND}({name}) is {PLAIN_ARRAY} else {name}"
-    made: ast.expr = _located(ast.parse(code, mode="eval").body, at)
-    return made
-
-
-def _located(made: Any, at: ast.AST) -> Any:
-    """Return code that was made of text, at the place of a node."""
-    for node in ast.walk(made):
-        if "lineno" in node._attributes:
-            ast.copy_location(node, at)
-    return made
-
-
-def _bringing_in(loop: ast.comprehension) -> list[ast.comprehension]:
-    """``for x in xs for x in [come_in(x)] if x``: Python makes the second an assignment."""
-    loops = [loop]
-    for name in [] if _counts(loop.iter) else _names(loop.target):
-        only = ast.copy_location(ast.List([_come_in(name, loop.iter)], ast.Load()), loop.iter)
-        target = ast.copy_location(ast.Name(name, ast.Store()), loop.target)
-        loops.append(ast.comprehension(target, only, [], 0))
-    loop.ifs, loops[-1].ifs = [], loop.ifs
-    return loops
-
-
-class _Operands(ast.NodeTransformer):
-    """Brings operands of these names in, where no statement could: in a ``lambda``."""
-
-    def __init__(self, names: set[str]) -> None:
-        self._given = names
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        self.generic_visit(node)
-        node.left, node.right = self._operand(node.left), self._operand(node.right)
-        return node
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        self.generic_visit(node)
-        node.operand = self._operand(node.operand)
-        return node
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        self.generic_visit(node)
-        node.left, *node.comparators = map(self._operand, [node.left, *node.comparators])
-        return node
-
-    def _operand(self, node: ast.expr) -> ast.expr:
-        if isinstance(node, ast.Name) and node.id in self._given:
-            return _come_in(node.id, node)
-        return node
-
-
-def _names(target: ast.expr) -> list[str]:
-    if isinstance(target, ast.Name):
-        return [target.id]
-    if isinstance(target, ast.Tuple | ast.List):
-        return [name for element in target.elts for name in _names(element)]
-    return []
-
-
-def _counts(iterated: ast.expr) -> bool:
-    """Return whether a loop runs over ``range(…)``, whose numbers are no arrays."""
-    while isinstance(iterated, ast.Call) and isinstance(iterated.func, ast.Name):
-        if iterated.func.id == "range":
-            return True
-        if iterated.func.id not in (RETURNED, CALLED) or not iterated.args:
-            return False
-        iterated = iterated.args[0]
-    return False
 
 
 def _last_name(node: ast.expr) -> str:

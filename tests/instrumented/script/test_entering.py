@@ -14,6 +14,7 @@ np.savez("given.npz", a=np.arange(12.0).reshape(3, 4), b=np.arange(4.0))
 loaded = np.load("given.npz")
 given = dict(loaded)  # of plain arrays, which no mark has seen
 table = np.zeros(5, [("n", "i4"), ("x", "f8")])
+days = np.arange(3).astype("M8[D]")
 numbers, row = [1, 2], [[0]]
 async def each():
     for one in given.values():
@@ -61,6 +62,12 @@ def booked(tmp_path, monkeypatch):
         # rows of 4 elements come in again: 3 times 3 additions; the array has left for NumPy's loop
         ("np.apply_along_axis(lambda r: r.sum(), 1, given['a'])",
          [("apply_along_axis", 1, 0, 0, 24), ("escape", 1, 0, 96, 0), ("sum", 3, 9, 96, 24)]),
+        ("a, b = given.values(); a * 2, b * 2", [TWICE]),
+        ("(_, a), (_, b) = given.items(); c = a * 2, b * 2", [TWICE]),
+        # days in hours and comparisons of text are NumPy's own, what is made of them is not:
+        # 3 float64, 3 products; 3 truth values, 3 negations
+        ("h = (days - days[0]) / np.timedelta64(1, 'h'); h * 2", [("multiply", 1, 3, 24, 24)]),
+        ("m = days.astype('U') == '1970-01-01'; ~m", [("invert", 1, 3, 3, 3)]),
         # in place: 12 elements read and written, 12 products; once
         ("given['a'] *= 2", [("multiply", 1, 12, 96, 96)]),
         ("given['a'][1] += given['b']", [("add", 1, 4, 64, 32)]),
