@@ -205,24 +205,35 @@ class ScriptTrace(Trace):
             answer = method(*plain, **named)
         finally:
             self._drawing = False
-        return self._booked_draw(answer, operation, inside, in_place=in_place)
+        source = None
+        if operation == "random.choice":  # a gather from the first operand
+            source = args[0] if args else kwargs.get("a")
+        return self._booked_draw(answer, operation, inside, source, in_place=in_place)
 
     def _booked_draw(
-        self, answer: Any, operation: str, operands: list[Traced], *, in_place: bool
+        self, answer: Any, operation: str, operands: list[Any], source: Any, *, in_place: bool
     ) -> Any:
-        """Book a draw: its operands are read, its result written, or shuffled in place."""
-        reads = [(operand, None) for operand in operands]
+        """Book a draw: its operands are read, its result written, or shuffled in place.
+
+        Of the ``source`` of a choice only what was chosen is read.
+        """
+        is_chosen = type(source) is ScriptArray and isinstance(answer, np.ndarray | np.generic)
+        reads: list[Any] = [
+            (operand, answer.nbytes if is_chosen and operand is source else None)
+            for operand in operands
+        ]
         if in_place:
             self._booking.record(operation, Kind.COPY, reads, [reads[0]], NO_WORK)
             return answer
         if type(answer) is not np.ndarray or answer.dtype.kind not in TRACED_KINDS:
-            for operand in operands:
-                _out(operand, operation)
+            for operand, nbytes in reads:
+                self._booking.let_out(operand, operation, nbytes)
             return answer
         given = [at for at, operand in enumerate(operands) if operand._array is answer]
         made = operands[given[-1]] if given else self._booking.wrap_result(answer)
         sources = [read for at, read in enumerate(reads) if at not in given[-1:]]  # `out` is none
         kind = Kind.COPY if sources else Kind.CREATE
+        kind = Kind.GATHER if is_chosen else kind
         self._booking.record(operation, kind, sources, [(made, None)], NO_WORK)
         return made
 

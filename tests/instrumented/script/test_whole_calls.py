@@ -38,6 +38,12 @@ def booked(tmp_path, line):
         ("rng.random(4, np.float64, v)", [("random.random", 1, 0, 0, 32)]),
         # the 4 shapes read, the result written
         ("rng.standard_gamma(out=v, shape=v)", [("random.standard_gamma", 1, 0, 32, 32)]),
+        # 2 rows of 4 elements are chosen and read, of the probabilities all 3 (24)
+        ("rng.choice(x, 2)", [("random.choice", 1, 0, 64, 64)]),
+        ("np.random.choice(v, size=2, replace=False)", [("random.choice", 1, 0, 16, 16)]),
+        ("rng.choice(a=x, p=v[1:] / 6, size=2)",
+         [("divide", 1, 3, 24, 24), ("random.choice", 1, 0, 88, 64)]),
+        ("rng.choice(4, 2, p=v / 6)", [("divide", 1, 4, 32, 32), ("random.choice", 1, 0, 32, 16)]),
         # 12 elements read and written
         ("rng.permuted(x, axis=1, out=x)", [("random.permuted", 1, 0, 96, 96)]),
         # what is put together is read, whatever else is in the brackets: 4 + 4 elements of 8 bytes
@@ -73,6 +79,8 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("days[n[:3]] = days[0]", ([], {"an index of ndarray": 24})),
         # a masked array takes the 4 elements as it converts them; it asks for their shape too
         ("masked + v", ([], {"__array_struct__": 32})),
+        # one number, NumPy's own, is chosen
+        ("rng.choice(v)", ([], {"random.choice": 8})),
         # an end of a grid: one element
         ("np.mgrid[0 : v[2]]", ([("element", 1, 0, 8, 8), ("mgrid", 1, 0, 0, 16)],
                                 {"use as an index": 8})),
