@@ -136,7 +136,8 @@ def counts() -> dict[str, list[Any]]:
     for name, (call, *shapes) in PRODUCTS.items():
         note(name, call, *(random.random(shape).astype("float32") for shape in shapes))
     found["steps"] = _steps()
-    return json.loads(json.dumps(found))  # tuples as lists, as they are read back
+    back: dict[str, list[Any]] = json.loads(json.dumps(found))  # tuples as lists, as read back
+    return back
 
 
 def _rows(trace: instrumented.Trace) -> list[list[Any]]:

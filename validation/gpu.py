@@ -233,8 +233,8 @@ def tables() -> str:
     seen = []
     for row, model in zip(figures.seen, figures.predicted, strict=True):
         mb, network = model.bytes_moved / row.batches / 1e6, Case(row.layer_sizes, row.rule).network
-        moved = [f"{row.mb:.1f} MB", f"{mb:.1f} MB", f"{mb / row.mb:.2f}"]
-        seen.append([network, row.rule, str(row.batches), *moved])
+        both = [f"{row.mb:.1f} MB", f"{mb:.1f} MB", f"{mb / row.mb:.2f}"]
+        seen.append([network, row.rule, str(row.batches), *both])
     return "\n\n".join(
         (
             _table("network|step of Forward-Forward|products", ENERGIES, ratios),

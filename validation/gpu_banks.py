@@ -91,7 +91,8 @@ def replayable(step: Callable[[], None], on_gpu: bool) -> Callable[[], None]:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         step()
-    return graph.replay
+    replay: Callable[[], None] = graph.replay
+    return replay
 
 
 class Bank:

@@ -164,7 +164,9 @@ class Meter:
         pynvml.nvmlInit()
         handle = pynvml.nvmlDeviceGetHandleByIndex(0)
         self.card = str(pynvml.nvmlDeviceGetName(handle))
-        self.read = lambda: pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000
+        self.read: Callable[[], float] = lambda: (
+            pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000
+        )
 
     def window(self, case: Case, what: str, run: Callable[[], None], seconds: float) -> Window:
         """Repeat ``run`` for so many seconds, after a warm-up, and read the meter around it."""

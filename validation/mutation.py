@@ -47,7 +47,7 @@ TARGETS = (
     "instrumented/distances/stack_kernels.py",
     "instrumented/distances/bytedmd.py",
 )
-SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
+SWAPPED: dict[type[ast.AST], type[Any]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
     ast.Mult: ast.Add,
@@ -102,7 +102,7 @@ def _changeable(node: ast.AST) -> bool:
 
 
 def _change(node: Any) -> None:
-    if isinstance(node, ast.Constant):
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
         node.value += 1
     elif isinstance(node, ast.Compare):
         node.ops = [SWAPPED[type(node.ops[0])](), *node.ops[1:]]
@@ -184,7 +184,7 @@ def main(every: int = 1, files: Sequence[str] = TARGETS) -> int:
     for file in files:
         for number, (mutant, tree) in enumerate(mutants(file)):
             if number % every == 0:
-                found.append(Mutant(*astuple(mutant)[:-1], fate(mutant, tree)))
+                found.append(replace(mutant, fate=fate(mutant, tree)))
     survivors = [mutant for mutant in found if mutant.fate == "survived"]
     print(f"{len(found)} mutants, {len(found) - len(survivors)} noticed, {len(survivors)} survived")
     open_ones = [mutant for mutant in survivors if _key(mutant) not in reasons]

@@ -31,8 +31,8 @@ def main() -> None:
     trace, rng = Untraced(), np.random.default_rng(0)
     pixels = rng.random((IMAGES, settings.layer_sizes[0]), np.float32)
     labels = rng.integers(0, 10, IMAGES)
-    train = Examples(trace, "train", pixels, labels)  # type: ignore[arg-type]
-    test = Examples(trace, "test", pixels[:1000], labels[:1000])  # type: ignore[arg-type]
+    train = Examples(trace, "train", pixels, labels)
+    test = Examples(trace, "test", pixels[:1000], labels[:1000])
     rule = registry.find(algorithm)(Host(settings, trace, train, test))
     stage = next(iter(rule.plans())).open()
     order = rng.permutation(IMAGES)

@@ -13,7 +13,7 @@ import csv
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +248,12 @@ def judged(figure: Figure, case: Case) -> Figure:
         verdict = "several instructions"
     elif plain in SEVERAL_KERNELS:
         verdict = "several kernels"
-    return Figure(*astuple(figure)[:-1], verdict)
+    return replace(figure, verdict=verdict)
+
+
+TYPES: dict[str, type[Any]] = {
+    field.name: {"str": str, "int": int}[str(field.type)] for field in fields(Figure)
+}
 
 
 def write(found: list[Figure]) -> None:
@@ -262,7 +267,7 @@ def write(found: list[Figure]) -> None:
 def committed() -> list[Figure]:
     """Read the committed figures."""
     with FIGURES.open(newline="", encoding="utf-8") as file:
-        return [Figure(*row[:3], *map(int, row[3:7]), row[7]) for row in list(csv.reader(file))[1:]]
+        return [Figure(**{k: TYPES[k](row[k]) for k in row}) for row in csv.DictReader(file)]
 
 
 def summary(found: list[Figure]) -> dict[str, int]:

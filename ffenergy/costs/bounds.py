@@ -8,7 +8,6 @@ LRU included. Proofs: docs/bounds.md. Every bound names the class of programs it
 
     once     each value is computed once
     replay   anything may be computed again, updates too
-    block    a layer's training step on one batch is atomic
 """
 
 from __future__ import annotations
@@ -21,23 +20,17 @@ from ffenergy.costs.network import Layers, Network, layers_of, shape_of
 from ffenergy.errors import SettingsError
 from ffenergy.rules.registry import BACKPROP
 
-ScheduleClass = Literal["once", "replay", "block"]
+ScheduleClass = Literal["once", "replay"]
 
 
 @dataclass(frozen=True)
 class Bound:
-    """No program of ``schedule_class`` moves fewer than ``nbytes`` bytes off the chip a batch.
-
-    ``room_bytes`` is the least on-chip memory for which the bound is stated; ``counts`` says
-    which bytes it bounds.
-    """
+    """No program of ``schedule_class`` moves fewer than ``nbytes`` bytes off the chip a batch."""
 
     name: str
     rule: str
     schedule_class: ScheduleClass
     nbytes: float
-    room_bytes: int = 0
-    counts: str = "all bytes off the chip"
 
 
 def backprop_once(network: Network, capacity_bytes: int) -> Bound:
@@ -86,25 +79,6 @@ def local_once(rule: str, network: Network, capacity_bytes: int) -> Bound:
     missing = max(sum(states) - capacity_bytes, 0)
     between = 2 * a * min(1.0, missing / (capacity_bytes + a)) if missing else 0
     return Bound("FF-1", rule, "once", layers.images + max(within, between))
-
-
-def local_block(rule: str, network: Network, capacity_bytes: int) -> Bound:
-    """FF-2: 2a (T / C − 1) bytes of hidden activities and state; class block.
-
-    Stated for C ≥ max T_k + 2a. Segments of 2C bytes of traffic touch layers and batches that
-    fit twice the chip, so none covers more than C²/a bytes of state times batches.
-    """
-    layers = _local(rule, network)
-    a = layers.least_boundary
-    nbytes = max(2 * a * (sum(layers.states) / capacity_bytes - 1), 0)
-    return Bound(
-        "FF-2",
-        rule,
-        "block",
-        nbytes,
-        room_bytes=max(layers.states) + 2 * a,
-        counts="hidden activities and state off the chip, without images",
-    )
 
 
 def greedy_once(rule: str, network: Network, capacity_bytes: int) -> Bound:

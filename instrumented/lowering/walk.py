@@ -19,8 +19,8 @@ Ints = npt.NDArray[np.int64]
 
 LEVELS = 24
 LEVEL, TOP, EXTENT, FRAMES = 0, 1, 2, 5
-CORNER, NEXT, KIDS, TURN, FRAME = 0, 3, 4, 12, 15
-"""Where a frame keeps its corner (3), the number of its next half, the halves (8), turns (3)."""
+NEXT, KIDS, TURN, FRAME = 3, 4, 12, 15
+"""Where a frame keeps, after its corner (3), its next half, the halves (8), the turns (3)."""
 WALKER = FRAMES + FRAME * (LEVELS + 1)
 
 

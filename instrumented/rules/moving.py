@@ -286,14 +286,3 @@ def _fill_diagonal(call: Call) -> Moved:
 def _stored(call: Call, target: Any, elements: int) -> Moved:
     reads = [(array, own_bytes(array)) for array in call.operands[1:]]
     return Moved(Kind.SCATTER, reads, [(target, elements * target.itemsize)])
-
-
-REFUSED = """
-    apply_along_axis apply_over_axes busday_count busday_offset is_busday datetime_as_string
-    frombuffer fromfile fromfunction fromiter fromstring genfromtxt loadtxt
-    i0 piecewise polydiv real_if_close unwrap
-""".split()
-"""No rule: refused with an error that names the function, never guessed."""
-
-REFUSED_MODULES = ("numpy.lib.recfunctions", "numpy.polynomial")
-"""Packages of which every function is refused; NumPy lists them once somebody imports them."""

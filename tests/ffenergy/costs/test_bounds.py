@@ -39,16 +39,13 @@ def test_bp1_by_hand():
     assert bounds.backprop_replay(network, 20).nbytes == 4 + 98
 
 
-def test_ff1_and_ff2_by_hand():
+def test_ff1_by_hand():
     # 2-3-4 units, B = 2, SGD: T_1 = 9, T_2 = (3 + 1) 4 = 16, a = a_1 = 4 rows · 3 = 12, 3x = 12.
     network = Network((2, 3, 4), 2, "sgd", itemsize=1)
     # C = 5: 2 (9 − 5) + 2 (16 − 5) = 30; 24 · min(1, 20 / 17) = 24.
     assert bounds.local_once("ff", network, 5).nbytes == 12 + 30
     # C = 16: nothing within a layer; 24 · (25 − 16) / (16 + 12)
     assert bounds.local_once("ff", network, 16).nbytes == pytest.approx(12 + 24 * 9 / 28)
-    # FF-2: 24 (25 / 20 − 1) = 6, from 16 + 24 bytes on
-    block = bounds.local_block("ff", network, 20)
-    assert (block.nbytes, block.room_bytes) == (6, 40)
     # labels in the input: one image; no hybrids, so x = 4
     assert bounds.local_once("ff-label", network, 5).nbytes == 4 + 30
     # shared halves read two images of the three
@@ -59,7 +56,6 @@ def test_every_bound_names_its_class_and_the_class_says_what_it_assumes():
     for rule in shapes():
         assert bounds.least(rule, SEED, MIB).schedule_class == "once"
     assert bounds.backprop_replay(SEED, MIB).schedule_class == "replay"
-    assert bounds.local_block("ff", SEED, MIB).schedule_class == "block"
 
 
 @pytest.mark.parametrize("mib", [int(mib) for mib in ORACLE["traffic_784_1000x4_adam_B100"]])

@@ -15,8 +15,6 @@ from numpy.testing.overrides import (
 
 import instrumented
 from instrumented.rules import ufunc_work
-from instrumented.rules.moving import REFUSED as REFUSED_NAMES
-from instrumented.rules.moving import REFUSED_MODULES
 from instrumented.rules.traffic_rules import (
     RULES,
     Fate,
@@ -34,6 +32,16 @@ FORMER = {"style", "fix_imports", "newshape", "interpolation", "bias", "ddof"}
 
 LATER = {"descending"}
 """Parameters that NumPy has from 2.5 on."""
+
+REFUSED_NAMES = """
+    apply_along_axis apply_over_axes busday_count busday_offset is_busday datetime_as_string
+    frombuffer fromfile fromfunction fromiter fromstring genfromtxt loadtxt
+    i0 piecewise polydiv real_if_close unwrap
+""".split()
+"""No rule: refused with an error that names the function, never guessed."""
+
+REFUSED_MODULES = ("numpy.lib.recfunctions", "numpy.polynomial")
+"""Packages of which every function is refused; NumPy lists them once somebody imports them."""
 
 REFUSED = functions_named(REFUSED_NAMES)
 OVERRIDABLE = get_overridable_numpy_array_functions()
