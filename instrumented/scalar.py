@@ -154,8 +154,6 @@ class ScalarValues(TracedValues):
     __neg__, __pos__ = _alone(np.negative, operator.neg), _alone(np.positive, operator.pos)
     __abs__, __invert__ = _alone(np.absolute, abs), _alone(np.invert, operator.invert)
 
-    __iter__ = None  # as NumPy's scalars, which are no sequences
-
     def __hash__(self) -> int:
         return hash(self._want_out("hashing"))
 
@@ -163,9 +161,6 @@ class ScalarValues(TracedValues):
         if digits is None:
             return round(self._want_out("round()"))
         return np.round(self, digits)
-
-    def __getitem__(self, index: Any) -> Any:
-        return read_scalar(self._booking, self, index)
 
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the value converted to another dtype."""
@@ -203,6 +198,11 @@ class TracedScalar(ScalarValues):
     """
 
     __slots__ = SLOTS
+
+    __iter__ = None  # as NumPy's scalars, which are no sequences
+
+    def __getitem__(self, index: Any) -> Any:
+        return read_scalar(self._booking, self, index)
 
     def __index__(self) -> int:
         return operator.index(self._want_out("use as an index"))

@@ -25,10 +25,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from instrumented.books.traced import Elements, Traced
-from instrumented.script import rewriting
+from instrumented.rules.indexing import read_scalar
+from instrumented.scalar import ScalarValues
+from instrumented.script import marks
 from instrumented.script.builtin_type import TYPE_OF_TYPES, type_handed_on
 from instrumented.script.callers import named_variables
-from instrumented.script.leaving import array_method
+from instrumented.script.leaving import array_method, handed
 from instrumented.script.lending import Lending
 from instrumented.script.numpy_functions import (
     ArrayMethod,
@@ -42,6 +44,7 @@ from instrumented.script.own import Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.tracing import ScriptTrace
+from instrumented.script.updating import Updated
 
 READERS = frozenset(
     """
@@ -67,6 +70,14 @@ HAND_ON = READERS | MOVERS_AND_NUMPY
 
 ITEMS_OF_ALL = frozenset({ScriptArray, dict, list, tuple, str})
 """Types whose items are taken with any index."""
+
+COUNTED_METHODS = frozenset(
+    name for name in dir(ScriptArray) if not name.startswith("_") and name != "resize"
+)
+"""Methods of arrays that do with a plain one's memory what they do with it where it is traced."""
+
+UNTRACED_ARRAYS = frozenset({np.ndarray, np.memmap, np.recarray})
+"""Types of arrays, of text or dates or in a file, that NumPy finds the items of."""
 
 TAKE_BYTES = frozenset(
     {
@@ -119,20 +130,21 @@ class Borders:
 
     def _marks(self) -> dict[str, Any]:
         return {
-            rewriting.CALLED: self._called,
-            rewriting.RETURNED: self._returned,
-            rewriting.FOUND: self._found,
-            rewriting.ITEM: self._item,
-            rewriting.INDEX: self._index,
-            rewriting.STORED: self._stored,
-            rewriting.SLICE: slice,
-            rewriting.ITSELF: itself,
-            rewriting.ARRAY_METHOD: array_method,
-            rewriting.FORMATTED: self._formatted,
-            rewriting.TYPE: self._type,
-            rewriting.TYPE_HANDED_ON: type_handed_on(self._type),
-            rewriting.KIND: type,
-            rewriting.PLAIN_ARRAY: np.ndarray,
+            marks.CALLED: self._called,
+            marks.RETURNED: self._returned,
+            marks.FOUND: self._found,
+            marks.ITEM: self._item,
+            marks.INDEX: self._index,
+            marks.STORED: self._stored,
+            marks.UPDATED: self._updated,
+            marks.SLICE: slice,
+            marks.ITSELF: itself,
+            marks.ARRAY_METHOD: array_method,
+            marks.FORMATTED: self._formatted,
+            marks.TYPE: self._type,
+            marks.TYPE_HANDED_ON: type_handed_on(self._type),
+            marks.KIND: type,
+            marks.PLAIN_ARRAY: np.ndarray,
         }
 
     def _import(
@@ -167,8 +179,12 @@ class Borders:
 
     def _item(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
-        if kind not in ITEMS_OF_ALL and self._is_librarys(kind):
-            index = self._trace.let_out(index, f"an index of {kind.__name__}")
+        if kind not in ITEMS_OF_ALL:
+            if issubclass(kind, ScalarValues):
+                self._trace.booking.look()
+                return handed(read_scalar(self._trace.booking, owner, index))
+            owner = self._found(owner)
+            index = self._index(owner, index)
         value = owner[index]
         if type(value) is np.ndarray:
             return self._trace.enter(value)
@@ -176,9 +192,13 @@ class Borders:
 
     def _index(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
-        if kind not in ITEMS_OF_ALL and self._is_librarys(kind):
+        if kind not in ITEMS_OF_ALL and self._takes_plain(kind):
             return self._trace.let_out(index, f"an index of {kind.__name__}")
         return index
+
+    def _updated(self, owner: Any, index: Any) -> Updated:
+        owner = self._found(owner)
+        return Updated(self._trace.enter, owner, self._index(owner, index))
 
     def _stored(self, value: Any, owner: Any) -> Any:
         kind = type(owner)
@@ -213,6 +233,10 @@ class Borders:
             known = file is not None and self._ownership.whose(file) is Whose.LIBRARY
             self._librarys[kind] = known
         return known
+
+    def _takes_plain(self, kind: type) -> bool:
+        """Return whether an object of a class that is not Python's takes no traced index."""
+        return kind in UNTRACED_ARRAYS or self._is_librarys(kind)
 
     def _runs_users(self, kind: type) -> bool:
         """Return whether calling an object of this type runs Python that no library wrote."""
@@ -267,6 +291,10 @@ class Borders:
             return array_method_of(function)
         elif kind is BuiltinFunctionType:
             owner = function.__self__
+            if type(owner) is np.ndarray and function.__name__ in COUNTED_METHODS:
+                entered = self._found(owner)
+                if entered is not owner:
+                    return getattr(entered, function.__name__)
             if isinstance(owner, Traced | Elements) or function in LOOK_AT_CALLERS:
                 return function
             if _module(function).partition(".")[0] in MOVERS and type(owner) not in BUFFERS:

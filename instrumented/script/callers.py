@@ -63,9 +63,14 @@ class Callers:
         return Site(shown, function or "<module>", frame.f_lineno or 0)
 
     def asked_by(self, frame: FrameType) -> Whose:
-        """Return whose the code of a frame is."""
-        file = frame.f_code.co_filename
-        return self._whose.get(file) or self._judge(file)
+        """Return whose the code of a frame is; code made of text is its caller's."""
+        at: FrameType | None = frame
+        owner = Whose.BETWEEN
+        while at is not None and owner is Whose.BETWEEN:
+            file = at.f_code.co_filename
+            owner = self._whose.get(file) or self._judge(file)
+            at = at.f_back if file.startswith("<") else None
+        return owner
 
     def _judge(self, file: str) -> Whose:
         owner = self._whose[file] = self._ownership.whose(file)

@@ -10,8 +10,9 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
 
+from instrumented.script.marks import ELSEWHERE
 from instrumented.script.own import Ownership
-from instrumented.script.rewriting import ELSEWHERE, rewrite
+from instrumented.script.rewriting import rewrite
 
 
 class UserLoader(SourceFileLoader):

@@ -11,6 +11,7 @@ import numpy as np
 from instrumented.array import TracedArray
 from instrumented.books.traced import Traced
 from instrumented.errors import InstrumentError
+from instrumented.rules.traffic_rules import RULES, Fate
 from instrumented.rules.unwrap import strip
 from instrumented.scalar import ScalarValues, TracedScalar
 
@@ -63,6 +64,12 @@ def index_of(index: Any) -> Any:
 
 
 _PLAIN = frozenset((int, str, list, type(None), type(Ellipsis)))
+
+
+def is_free(function: Callable[..., Any]) -> bool:
+    """Return whether a function of NumPy's asks for shapes and types alone: no value leaves."""
+    rule = RULES.get(function)
+    return rule is not None and rule.fate is Fate.FREE
 
 
 def stripped(value: Any, how: str) -> Any:

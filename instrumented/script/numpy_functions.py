@@ -48,6 +48,10 @@ class Function(_StandsIn):
         """Call the function."""
         return self._run(self._function, self._operation, args, kwargs)
 
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        binds = owner is not None and hasattr(type(self._function), "__get__")
+        return MethodType(self, owner) if binds else self
+
     def __reduce__(self) -> Any:
         function = self._function
         if isinstance(function, MethodType | BuiltinMethodType):  # of a random state: with it

@@ -16,6 +16,7 @@ import numpy as np
 
 from instrumented.rules.traffic_rules import Args, Kwargs
 from instrumented.script.callers import named_variables
+from instrumented.script.leaving import index_of
 from instrumented.script.numpy_functions import Function, Ufunc, itself
 from instrumented.script.tracing import ScriptTrace
 
@@ -256,7 +257,8 @@ def _watched(stand_in: _StandIn) -> type[ModuleType]:
     return type("module", (ModuleType,), {**members, "__module__": "builtins"})
 
 
-GRIDS = frozenset("mgrid ogrid r_ c_".split())
+JOINING = frozenset("r_ c_".split())
+GRIDS = JOINING | {"mgrid", "ogrid"}
 
 
 class _Grid:
@@ -268,7 +270,15 @@ class _Grid:
         self._grid = grid
 
     def __getitem__(self, key: Any) -> Any:
-        return self._trace.call(self._grid.__getitem__, self._name, (key,), {})
+        make = self._grid.__getitem__
+        self._trace.booking.look()
+        if type(key) is tuple:
+            key = tuple(index_of(part) if type(part) is slice else part for part in key)
+        elif type(key) is slice:
+            key = index_of(key)
+        if self._name in JOINING:
+            return self._trace.joined(make, self._name, key)
+        return self._trace.call(make, self._name, (key,), {})
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._grid, name)

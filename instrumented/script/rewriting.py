@@ -9,73 +9,26 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterable
+from typing import Any
 
-CALLED = "__instrumented_called__"
-"""Takes a function about to be called; returns it, or a stand-in that notes what leaves."""
-
-RETURNED = "__instrumented_returned__"
-"""Takes what a call returned; plain arrays in it come in."""
-
-FOUND = "__instrumented_found__"
-"""Takes an attribute or an item; a plain array comes in."""
-
-ITEM = "__instrumented_item__"
-"""Takes an object and an index; returns the item. A library gets an index without traced values."""
-
-INDEX = "__instrumented_index__"
-"""Takes an object that something is stored into and the index; returns the index."""
-
-STORED = "__instrumented_stored__"
-"""Takes a value and what it is stored into, which is looked up last; a library gets plain lists."""
+from instrumented.script.entering import bringing_in, counts, entries, names_in, operands_come_in
+from instrumented.script.marks import (
+    ARRAY_METHOD,
+    CALLED,
+    FORMATTED,
+    FOUND,
+    INDEX,
+    ITEM,
+    ITSELF,
+    RETURNED,
+    SLICE,
+    STORED,
+    TYPE,
+    TYPE_HANDED_ON,
+    UPDATED,
+)
 
 INDEXERS = frozenset("at iat iloc loc".split())
-
-SLICE = "__instrumented_slice__"
-"""The builtin ``slice``, whatever the module calls so."""
-
-ITSELF = "__instrumented_itself__"
-"""Takes an operand of ``is``; returns NumPy's own function for one that stands in for it."""
-
-ARRAY_METHOD = "__instrumented_array__"
-"""Decorates ``__array__`` of a class: NumPy needs a plain array of it."""
-
-FORMATTED = "__instrumented_formatted__"
-"""Takes the operand of a format string; what is traced in it leaves."""
-
-TYPE = "__instrumented_type__"
-"""``type(x)``, which knows that a traced array is an ndarray."""
-
-TYPE_HANDED_ON = "__instrumented_type_handed_on__"
-"""``type`` where it is not called but given on, to be called there: ``map(type, values)``."""
-
-KIND = "__instrumented_kind__"
-"""The builtin ``type``, whatever the module calls so."""
-
-PLAIN_ARRAY = "__instrumented_ndarray__"
-"""``numpy.ndarray``: what arrays that come in are tested against."""
-
-ELSEWHERE = f"""[
-    vars(__import__("builtins")).setdefault(name, mark)
-    for name, mark in {{
-        "{CALLED}": lambda function: function,
-        "{RETURNED}": lambda value: value,
-        "{FOUND}": lambda value: value,
-        "{ITEM}": lambda owner, index: owner[index],
-        "{INDEX}": lambda owner, index: index,
-        "{STORED}": lambda value, owner: value,
-        "{SLICE}": slice,
-        "{ITSELF}": lambda value: value,
-        "{ARRAY_METHOD}": lambda function: function,
-        "{FORMATTED}": lambda value: value,
-        "{TYPE}": type,
-        "{TYPE_HANDED_ON}": type,
-        "{KIND}": type,
-        "{PLAIN_ARRAY}": None,
-    }}.items()
-] and type("Marks", (), {{"__reduce__": lambda _: (eval, (text, {{"text": text}}))}})()"""
-"""An expression that makes marks which do nothing, for a process that marked code was sent to; its
-value does the same where it is sent on. It finds itself as ``text``."""
 
 UNTOUCHED = frozenset(
     """
@@ -205,13 +158,28 @@ class _Marks(ast.NodeTransformer):
             return _call(FOUND, node)
         return ast.copy_location(ast.Call(_name(ITEM, node), [node.value, index], []), node)
 
-    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
+        named = _named_by(node)
         self.generic_visit(node)
         for target in node.targets:
             if isinstance(target, ast.Subscript) and _is_plain(target.value):
                 stored = [node.value, copy.deepcopy(target.value)]
                 call = ast.Call(_name(STORED, node), stored, [])
                 node.value = ast.copy_location(call, node.value)
+        return [node, *entries(named, node)]
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        target, index = node.target, None
+        if isinstance(target, ast.Subscript):
+            target.value, target.slice = self.visit(target.value), self.visit(target.slice)
+            index = _index(target.slice)
+            if index is not None:
+                held = ast.Call(_name(UPDATED, target), [target.value, index], [])
+                node.target = ast.Attribute(ast.copy_location(held, target), "value", ast.Store())
+                ast.copy_location(node.target, target)
+        else:
+            node.target = self.visit(target)
+        node.value = self.visit(node.value)
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
@@ -232,8 +200,32 @@ class _Marks(ast.NodeTransformer):
 
     def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
-        if not _counts(node.iter):
-            node.body = [*_entries(_names(node.target), node.body[0]), *node.body]
+        if not counts(node.iter):
+            node.body = [*entries(names_in(node.target), node.body[0]), *node.body]
+        return node
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
+        return self._comprehension(node)
+
+    def visit_SetComp(self, node: ast.SetComp) -> ast.AST:
+        return self._comprehension(node)
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        return self._comprehension(node)
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
+        return self._comprehension(node)
+
+    def _comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+    ) -> ast.AST:
+        self.generic_visit(node)
+        node.generators = [part for loop in node.generators for part in bringing_in(loop)]
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        self.generic_visit(node)
+        operands_come_in(node)
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -251,12 +243,12 @@ class _Marks(ast.NodeTransformer):
             node.decorator_list.insert(0, _name(ARRAY_METHOD, node.body[0]))
         node.args.defaults = [self.visit(default) for default in node.args.defaults]
         node.args.kw_defaults = [d and self.visit(d) for d in node.args.kw_defaults]
-        node.body = [self.visit(statement) for statement in node.body]
+        node.body = self._visited(node.body)
         taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         given = [a.arg for a in taken if a.arg not in ("self", "cls")]
         has_text = isinstance(node.body[0], ast.Expr) and _is_text(node.body[0].value)
         at = 1 if has_text else 0
-        node.body[at:at] = _entries(given, node.body[0])
+        node.body[at:at] = entries(given, node.body[0])
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
@@ -268,8 +260,24 @@ class _Marks(ast.NodeTransformer):
         node.subject = self.visit(node.subject)
         for case in node.cases:  # patterns are no expressions: they stay as they are
             case.guard = case.guard and self.visit(case.guard)
-            case.body = [self.visit(statement) for statement in case.body]
+            case.body = self._visited(case.body)
         return node
+
+    def _visited(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        """Visit statements, of which some become several."""
+        block: Any = self.generic_visit(ast.Module(statements, []))
+        visited: list[ast.stmt] = block.body
+        return visited
+
+
+def _named_by(node: ast.Assign) -> list[str]:
+    """Names that an assignment gives to what an operator made, or to what it unpacks."""
+    if isinstance(node.value, ast.BinOp | ast.UnaryOp | ast.Compare):
+        return [name for target in node.targets for name in names_in(target)]
+    if isinstance(node.value, ast.Tuple | ast.List | ast.Constant):
+        return []
+    unpacked = [target for target in node.targets if not isinstance(target, ast.Name)]
+    return [name for target in unpacked for name in names_in(target)]
 
 
 def _index(index: ast.expr) -> ast.expr | None:
@@ -301,38 +309,6 @@ def _call(mark: str, node: ast.expr) -> ast.expr:
 
 def _name(name: str, at: ast.AST) -> ast.Name:
     return ast.copy_location(ast.Name(name, ast.Load()), at)
-
-
-def _entries(names: Iterable[str], at: ast.stmt) -> list[ast.stmt]:
-    """``if type(x) is ndarray: x = come_in(x)`` for each name: fast where nothing comes in."""
-    code = "\n".join(
-        f"if {KIND}({name}) is {PLAIN_ARRAY}: {name} = {FOUND}({name})" for name in names
-    )
-    statements = ast.parse(code).body
-    for statement in statements:
-        for node in ast.walk(statement):
-            if "lineno" in node._attributes:
-                ast.copy_location(node, at)
-    return statements
-
-
-def _names(target: ast.expr) -> list[str]:
-    if isinstance(target, ast.Name):
-        return [target.id]
-    if isinstance(target, ast.Tuple | ast.List):
-        return [name for element in target.elts for name in _names(element)]
-    return []
-
-
-def _counts(iterated: ast.expr) -> bool:
-    """Return whether a loop runs over ``range(…)``, whose numbers are no arrays."""
-    while isinstance(iterated, ast.Call) and isinstance(iterated.func, ast.Name):
-        if iterated.func.id == "range":
-            return True
-        if iterated.func.id not in (RETURNED, CALLED) or not iterated.args:
-            return False
-        iterated = iterated.args[0]
-    return False
 
 
 def _last_name(node: ast.expr) -> str:

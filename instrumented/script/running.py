@@ -25,6 +25,7 @@ from instrumented.script.importing import UserFinder, compile_marked
 from instrumented.script.own import Ownership, Whose, printable
 from instrumented.script.tracebacks import leave_out_own_lines, replaced, told_as_the_scripts
 from instrumented.script.tracing import ScriptTrace
+from instrumented.script.unions import unions_of_plain_types
 
 INTERRUPTED = 130
 
@@ -144,6 +145,7 @@ def _run(program: _Program, recorder: Recorder | None) -> Finished:
         stack.enter_context(replaced(sys, "argv", program.argv))
         stack.enter_context(replaced(sys, "path", [program.first_path, *sys.path[1:]]))
         stack.enter_context(told_as_the_scripts())
+        stack.enter_context(unions_of_plain_types())
         code = _exit_code(_exec, program, main)
     atexit.register(id, _Held(main, ownership))  # let go when all that was registered was called
     return Finished(printable(program.name), trace, ownership, code, _started_processes())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import math
 import operator
 import sys
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ from instrumented.script.leaving import (
     handed,
     index_of,
     is_array_like,
+    is_free,
     let_out,
     operator_without_rule,
     plainly,
@@ -114,7 +116,7 @@ class ScriptArray(TracedArray):
 
     def __array_function__(self, function: Any, types: Any, args: Args, kwargs: Kwargs) -> Any:
         booking = self._booking
-        if booking.look():
+        if booking.look() and not is_free(function):
             return plainly(function, args, kwargs, f"a library: {function.__name__}")
         try:
             answer = call_function(booking, function, args, kwargs, by_method=not types)
@@ -279,14 +281,18 @@ class ScriptArray(TracedArray):
         return handed(super().view(dtype))
 
     def resize(self, *shape: Any, refcheck: bool = True) -> None:
-        """Change shape and size in place: the elements are read and written."""
+        """Change shape and size in place: of another size, the elements are read and written."""
         del refcheck  # others that look into this memory keep what they see
-        wanted = shape[0] if len(shape) == 1 else shape
-        flags = self._array.flags
-        order: Any = "F" if flags.f_contiguous and not flags.c_contiguous else "C"
-        grown = np.zeros(wanted, self._array.dtype, order)
-        size = min(grown.size, self._array.size)
-        grown.reshape(-1, order=order)[:size] = self._array.reshape(-1, order=order)[:size]
+        self._booking.look()
+        plain = stripped(shape, "numpy.ndarray.resize")
+        wanted = tuple(np.ravel(plain)) if plain and plain[0] is not None else ()
+        flags, size = self._array.flags, self._array.size
+        if not flags.owndata or not wanted or math.prod(wanted) == size:
+            self._array.resize(*plain, refcheck=False)  # raises as NumPy does
+            self._layout = self._booking.layout_number(self._array, self.role)
+            return
+        grown = np.zeros(wanted, self._array.dtype, "F" if flags.fnc else "C")
+        grown.ravel("K")[:size] = self._array.ravel("K")[: grown.size]
         grown.flags.writeable = flags.writeable
         made = self._booking.wrap_result(grown)
         self._booking.record("resize", Kind.COPY, [(self, None)], [(made, None)], NO_WORK)

@@ -78,15 +78,19 @@ class ScriptTrace(Trace):
             return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
         return take(answer)
 
-    def _made(self, answer: Any, operation: str) -> Any:
-        """Trace arrays that a call made: nothing read, their bytes written."""
+    def _made(self, answer: Any, operation: str, given: Args = ()) -> Any:
+        """Trace arrays that a call made: nothing read, their bytes written.
+
+        Views of what was ``given``, a memory map, say, or another subclass, enter for nothing.
+        """
 
         def take(value: Any) -> Any:
             if type(value) is not np.ndarray or value.dtype.kind not in TRACED_KINDS:
                 return value
             known = self.booking.known(value)
             if known is None:
-                return self.made(value, operation=operation)
+                is_view = value.base is not None and _is_of(value, given)
+                return self.enter(value) if is_view else self.made(value, operation=operation)
             self.booking.made(known, operation)  # an operand that was written into
             return known
 
@@ -140,7 +144,7 @@ class ScriptTrace(Trace):
             args, kwargs = self._asked(function, args, kwargs)
         args, kwargs = self._entered(args, kwargs)
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
-            return self._made(function(*args, **kwargs), operation)
+            return self._made(function(*args, **kwargs), operation, args)
         try:
             answer = call_function(self._booking, function, args, kwargs)
             return owned(answered(function, answer), args)
@@ -201,24 +205,56 @@ class ScriptTrace(Trace):
             answer = method(*plain, **named)
         finally:
             self._drawing = False
-        return self._booked_draw(answer, operation, inside, in_place=in_place)
+        source = None
+        if operation == "random.choice":  # a gather from the first operand
+            source = args[0] if args else kwargs.get("a")
+        return self._booked_draw(answer, operation, inside, source, in_place=in_place)
 
     def _booked_draw(
-        self, answer: Any, operation: str, operands: list[Traced], *, in_place: bool
+        self, answer: Any, operation: str, operands: list[Any], source: Any, *, in_place: bool
     ) -> Any:
-        """Book a draw: its operands are read, its result written, or shuffled in place."""
-        reads = [(operand, None) for operand in operands]
+        """Book a draw: its operands are read, its result written, or shuffled in place.
+
+        Of the ``source`` of a choice only what was chosen is read.
+        """
+        is_chosen = type(source) is ScriptArray and isinstance(answer, np.ndarray | np.generic)
+        reads: list[Any] = [
+            (operand, answer.nbytes if is_chosen and operand is source else None)
+            for operand in operands
+        ]
         if in_place:
             self._booking.record(operation, Kind.COPY, reads, [reads[0]], NO_WORK)
             return answer
         if type(answer) is not np.ndarray or answer.dtype.kind not in TRACED_KINDS:
-            for operand in operands:
-                _out(operand, operation)
+            for operand, nbytes in reads:
+                self._booking.let_out(operand, operation, nbytes)
             return answer
-        given = [operand for operand in operands if operand._array is answer]
-        made = given[0] if given else self._booking.wrap_result(answer)
-        kind = Kind.COPY if reads else Kind.CREATE
-        self._booking.record(operation, kind, reads, [(made, None)], NO_WORK)
+        given = [at for at, operand in enumerate(operands) if operand._array is answer]
+        made = operands[given[-1]] if given else self._booking.wrap_result(answer)
+        sources = [read for at, read in enumerate(reads) if at not in given[-1:]]  # `out` is none
+        kind = Kind.COPY if sources else Kind.CREATE
+        kind = Kind.GATHER if is_chosen else kind
+        self._booking.record(operation, kind, sources, [(made, None)], NO_WORK)
+        return made
+
+    def joined(self, function: Callable[..., Any], operation: str, key: Any) -> Any:
+        """Run the brackets of ``np.r_`` and ``np.c_``: what is in them is read, the whole made."""
+        self.booking.look()
+        answer = function(strip(key, []))
+        operands: tuple[Any, ...] = ()
+        for part in key if type(key) is tuple else (key,):
+            inside: list[Traced] = []
+            plain = strip(part, inside)
+            is_bare = not inside and isinstance(plain, (list, tuple, np.ndarray))
+            operands += (np.asarray(plain),) if is_bare else tuple(inside)
+        if not _holds(operands):
+            return self._made(answer, operation)
+        if type(answer) is not np.ndarray or answer.dtype.kind not in TRACED_KINDS:
+            self.let_out(operands, operation)
+            return answer
+        made = self._booking.wrap_result(answer)
+        reads = [(operand, None) for operand in operands]
+        self._booking.record(operation, Kind.COPY, reads, [(made, None)], NO_WORK)
         return made
 
     # ---- within ------------------------------------------------------------------------
@@ -287,6 +323,12 @@ def _enters(kind: type) -> bool:
 def _is_asked(kind: type) -> bool:
     """Return whether NumPy asks objects of a type for an array by a method written in Python."""
     return becomes_array(kind) and isinstance(getattr(kind, "__array__", None), FunctionType)
+
+
+def _is_of(view: np.ndarray[Any, Any], given: Args) -> bool:
+    """Return whether an array looks into the memory of one of these values."""
+    arrays = (value for value in given if isinstance(value, np.ndarray))
+    return any(np.may_share_memory(view, array) for array in arrays)
 
 
 def _holds(values: Any, depth: int = 3) -> bool:

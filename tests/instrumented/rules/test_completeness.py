@@ -90,7 +90,8 @@ def test_functions_are_counted_or_refused():
     readers = {
         f"numpy.{name}" for name in REFUSED_NAMES if name.startswith(("from", "gen", "load"))
     }
-    assert names - set(map(name_of, OVERRIDABLE)) <= made_like | readers
+    of_scripts = {"numpy.lib.stride_tricks.as_strided"}  # NumPy itself hands over no call of it
+    assert names - set(map(name_of, OVERRIDABLE)) <= made_like | readers | of_scripts
     assert [
         name_of(function)
         for function in OVERRIDABLE - covered

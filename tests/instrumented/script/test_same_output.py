@@ -42,9 +42,9 @@ def traced(name: str) -> tuple[str, Finished]:
 @pytest.mark.parametrize(
     "name",
     [
-        "borders", "chunker", "classes", "corners", "eqprop", "errors", "files", "flat", "frames",
-        "functions", "handed", "km", "layouts", "libraries", "lists", "objects", "protocols",
-        "reber", "replacing", "scalars", "text", "views",
+        "asking", "borders", "chunker", "classes", "corners", "eqprop", "errors", "files", "flat",
+        "frames", "functions", "handed", "km", "layouts", "libraries", "lists", "objects",
+        "protocols", "reber", "replacing", "scalars", "text", "views",
     ],
 )  # fmt: skip
 def test_output_is_equal(name, monkeypatch):

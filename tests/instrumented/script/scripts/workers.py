@@ -26,6 +26,7 @@ def task(number, x):
     y = np.exp(x[1:] * number) + OFFSET[0]
     if isinstance(y, np.ndarray) and type(y) is np.ndarray:
         y[0] = 2
+        y[1:][0] += 1
     inside = {key: row[0] for key, row in {"a": x}.items()}
     text = f"{y.sum():.3f} {inside}" + "%.1f" % y[0]
     drawn = default_rng(number).normal(size=2), np.random.RandomState(1).rand(2), normal()
@@ -51,6 +52,7 @@ if __name__ == "__main__":
         print(*found)
     print(in_two(delayed(Model(x).run)(value) for value in (1, 2)))
     print(in_two(delayed(lambda v: [w + v[0] for w in v])(x) for _ in range(2)))
+    print(in_two(delayed(lambda v: {k: -v[k] + v * 2 for k in range(1)})(x) for _ in range(2)))
     models = in_two(delayed(Scaled)(x * k) for k in range(2))
     print([type(model) is Scaled for model in models], models[1].run(2.0))
     print(in_two(delayed(several)(2) for _ in range(1)))

@@ -1,0 +1,96 @@
+"""Statements and expressions that bring plain arrays in, wherever the user's code names them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import Any
+
+from instrumented.script.marks import CALLED, FOUND, KIND, PLAIN_ARRAY, RETURNED
+
+
+def entries(names: Iterable[str], at: ast.stmt) -> list[ast.stmt]:
+    """``if type(x) is ndarray: x = come_in(x)`` for each name: fast where nothing comes in."""
+    code = "\n".join(
+        f"if {KIND}({name}) is {PLAIN_ARRAY}: {name} = {FOUND}({name})" for name in names
+    )
+    return [_located(statement, at) for statement in ast.parse(code).body]
+
+
+def _come_in(name: str, at: ast.expr) -> ast.expr:
+    """``come_in(x) if type(x) is ndarray else x``."""
+    code = f"{FOUND}({name}) if {KIND}({name}) is {PLAIN_ARRAY} else {name}"
+    made: ast.expr = _located(ast.parse(code, mode="eval").body, at)
+    return made
+
+
+def _located(made: Any, at: ast.AST) -> Any:
+    """Return code that was made of text, at the place of a node."""
+    for node in ast.walk(made):
+        if "lineno" in node._attributes:
+            ast.copy_location(node, at)
+    return made
+
+
+def bringing_in(loop: ast.comprehension) -> list[ast.comprehension]:
+    """``for x in xs for x in [come_in(x)] if x``: Python makes the second an assignment."""
+    loops = [loop]
+    for name in [] if counts(loop.iter) else names_in(loop.target):
+        only = ast.copy_location(ast.List([_come_in(name, loop.iter)], ast.Load()), loop.iter)
+        target = ast.copy_location(ast.Name(name, ast.Store()), loop.target)
+        loops.append(ast.comprehension(target, only, [], 0))
+    loop.ifs, loops[-1].ifs = [], loop.ifs
+    return loops
+
+
+def operands_come_in(node: ast.Lambda) -> None:
+    """Bring the arguments of a lambda in where they are operands: it has no room for statements."""
+    taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    _Operands({argument.arg for argument in taken}).visit(node)
+
+
+class _Operands(ast.NodeTransformer):
+    """Brings operands of these names in."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._given = names
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        node.left, node.right = self._operand(node.left), self._operand(node.right)
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        node.operand = self._operand(node.operand)
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        node.left, *node.comparators = map(self._operand, [node.left, *node.comparators])
+        return node
+
+    def _operand(self, node: ast.expr) -> ast.expr:
+        if isinstance(node, ast.Name) and node.id in self._given:
+            return _come_in(node.id, node)
+        return node
+
+
+def names_in(target: ast.expr) -> list[str]:
+    """Return the names that a target binds, those that take the rest of a sequence left out."""
+    if isinstance(target, ast.Name):
+        return [target.id]
+    if isinstance(target, ast.Tuple | ast.List):
+        return [name for element in target.elts for name in names_in(element)]
+    return []
+
+
+def counts(iterated: ast.expr) -> bool:
+    """Return whether a loop runs over ``range(…)``, whose numbers are no arrays."""
+    while isinstance(iterated, ast.Call) and isinstance(iterated.func, ast.Name):
+        if iterated.func.id == "range":
+            return True
+        if iterated.func.id not in (RETURNED, CALLED) or not iterated.args:
+            return False
+        iterated = iterated.args[0]
+    return False

@@ -1,0 +1,91 @@
+"""Calls of which a part, or a look at it, was booked as more than it is: counted by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from instrumented.script.running import run_script
+from instrumented.script.tables import Tables
+
+SETUP = """
+import numpy as np
+rng = np.random.default_rng(0)
+x, v, n, f = np.arange(12.0).reshape(3, 4), np.arange(4.0), np.arange(10), np.ones(8, "f4")
+class Own(np.ndarray): pass
+own = np.arange(4.0).view(Own)
+days, masked = n.astype("M8[D]"), np.ma.masked_greater(np.arange(4.0), 2)
+"""
+LINE = SETUP.count("\n") + 1
+COLUMNS = ["operation", "calls", "flops", "bytes_read", "bytes_written"]
+
+
+def booked(tmp_path, line):
+    """Run a line; return (operation, calls, flops, read, written) of it, and (way, bytes) out."""
+    file = tmp_path / "one.py"
+    file.write_text(f"{SETUP}{line}\n")
+    found = Tables(run_script(str(file), []))
+    counts, escapes = (frame[frame["line"] == LINE] for frame in (found.counts, found.escapes))
+    left = dict(zip(escapes["how"], escapes["bytes_read"], strict=True))
+    counted = counts[counts["operation"] != "escape"]
+    return sorted(counted[COLUMNS].itertuples(index=False, name=None)), left
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        # 4 float64 written, wherever `out` stands; nothing is drawn from
+        ("rng.random(out=v)", [("random.random", 1, 0, 0, 32)]),
+        ("rng.random(4, np.float64, v)", [("random.random", 1, 0, 0, 32)]),
+        # the 4 shapes read, the result written
+        ("rng.standard_gamma(out=v, shape=v)", [("random.standard_gamma", 1, 0, 32, 32)]),
+        # 2 rows of 4 elements are chosen and read, of the probabilities all 3 (24)
+        ("rng.choice(x, 2)", [("random.choice", 1, 0, 64, 64)]),
+        ("np.random.choice(v, size=2, replace=False)", [("random.choice", 1, 0, 16, 16)]),
+        ("rng.choice(a=x, p=v[1:] / 6, size=2)",
+         [("divide", 1, 3, 24, 24), ("random.choice", 1, 0, 88, 64)]),
+        ("rng.choice(4, 2, p=v / 6)", [("divide", 1, 4, 32, 32), ("random.choice", 1, 0, 32, 16)]),
+        # 12 elements read and written
+        ("rng.permuted(x, axis=1, out=x)", [("random.permuted", 1, 0, 96, 96)]),
+        # what is put together is read, whatever else is in the brackets: 4 + 4 elements of 8 bytes
+        ("np.c_[v, v]", [("c_", 1, 0, 64, 64)]),
+        ("np.c_[v, [1, 2, 3, 4]]", [("c_", 1, 0, 64, 64)]),
+        ("np.c_[v]", [("c_", 1, 0, 32, 32)]),
+        # v and a traced number (40) read, 6 elements written
+        ("np.r_[v, 1, v[0]]", [("element", 1, 0, 8, 8), ("r_", 1, 0, 40, 48)]),
+        ("np.r_[0:5, v]", [("r_", 1, 0, 32, 72)]),
+        ("np.r_[0:1:5j]", [("r_", 1, 0, 0, 40)]),
+        # a view; its sum covers 5 of the 8 float32: 20 bytes; 8 additions
+        ("np.lib.stride_tricks.as_strided(f, (3, 3), (4, 4)).sum()", [("sum", 1, 8, 20, 4)]),
+        # a view of what is no traced array; 4 products of it; a copy is written
+        ("np.asarray(own) * 2", [("multiply", 1, 4, 32, 32)]),
+        ("np.array(own)", [("array", 1, 0, 0, 32)]),
+        # of the same size, only the shape is another; else all is read (96), and 6 elements written
+        ("x.resize(2, 6)", []),
+        (
+            "c = x.copy(); c.resize(6, refcheck=False)",
+            [("copy", 1, 0, 96, 96), ("resize", 1, 0, 96, 48)],
+        ),
+    ],
+)  # fmt: skip
+def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
+    assert booked(tmp_path, line) == (expected, {})
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("days[n > 4]", ([("greater", 1, 10, 80, 10)], {"an index of ndarray": 10})),
+        ("days[n[:3]]", ([], {"an index of ndarray": 24})),
+        ("days[n[:3]] = days[0]", ([], {"an index of ndarray": 24})),
+        # a masked array takes the 4 elements as it converts them; it asks for their shape too
+        ("masked + v", ([], {"__array_struct__": 32})),
+        # one number, NumPy's own, is chosen
+        ("rng.choice(v)", ([], {"random.choice": 8})),
+        # an end of a grid: one element
+        ("np.mgrid[0 : v[2]]", ([("element", 1, 0, 8, 8), ("mgrid", 1, 0, 0, 16)],
+                                {"use as an index": 8})),
+        ("np.r_[v, ['a']]", ([], {"r_": 32})),
+    ],
+)  # fmt: skip
+def test_a_value_leaves_once(tmp_path, line, expected):
+    assert booked(tmp_path, line) == expected
