@@ -6,6 +6,7 @@ import ast
 
 import numpy as np
 import pytest
+from numpy.lib import NumpyVersion
 
 import instrumented
 from validation import counts, mutation, torch_flops, xla
@@ -18,6 +19,15 @@ def test_every_difference_from_xla_has_its_rule():
     assert found[xla.EQUAL] > 300
 
 
+NEWER = NumpyVersion(np.__version__)
+CHANGED = {
+    "round": NEWER < "2.4.0",  # whole numbers came back as they were: nothing moved
+    "linalg.eig": NEWER >= "2.5.0",  # complex, whatever the values
+    "linalg.eigvals": NEWER >= "2.5.0",
+}
+"""Functions that this NumPy runs otherwise than that of the committed figures, 2.4."""
+
+
 def test_bytes_and_flops_are_still_those_held_against_xla():
     known = {(f.operation, f.shape, f.dtype): f for f in xla.committed()}
     seen = set()
@@ -25,12 +35,14 @@ def test_bytes_and_flops_are_still_those_held_against_xla():
         figure = known.get((case.name, case.shape, case.dtype))
         if figure is None:
             continue
+        seen.add((case.name, case.shape, case.dtype))
+        if CHANGED.get(case.name) and case.dtype.startswith("int"):
+            continue
         trace = instrumented.Trace()
         with np.errstate(all="ignore"):
             case.call(np, *(trace.array(operand) for operand in case.operands))
         assert trace.traffic.bytes_moved == figure.bytes_here, case
         assert trace.work.flops == figure.flops_here, case
-        seen.add((case.name, case.shape, case.dtype))
     assert seen == set(known)
 
 
@@ -47,7 +59,10 @@ def test_matrix_flops_equal_pytorchs(row):
 
 
 def test_counts_of_small_programs_are_the_committed_ones():
-    assert counts.counts() == counts.committed()
+    found, known = counts.counts(), counts.committed()
+    assert found.keys() == known.keys()
+    differ = {key.split()[0] for key in known if found[key] != known[key]}
+    assert differ == {name for name, changed in CHANGED.items() if changed}
 
 
 def test_mutants_differ_in_one_place():

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from numpy.lib import NumpyVersion
 
 from instrumented import InstrumentError, Trace, Traffic, UncountedOperationError
 from instrumented.books.events import Kind
@@ -170,7 +171,13 @@ def test_counts(by_hand, programs):
         (lambda x, places, mask: np.where(x, x, x), False),
         (lambda x, places, mask: np.where(x), True),
         (lambda x, places, mask: np.insert(x, places, 9.0), False),
-        (lambda x, places, mask: np.insert(x, mask, 9.0), True),
+        pytest.param(
+            lambda x, places, mask: np.insert(x, mask, 9.0),
+            True,
+            marks=pytest.mark.skipif(
+                NumpyVersion(np.__version__) < "2.2.0", reason="a mask was taken for places"
+            ),
+        ),
         # three places are edges; numbers of bins are read for a shape
         (lambda x, places, mask: np.histogram2d(x, x, places), False),
         (lambda x, places, mask: np.histogramdd([x, x, x], places + 1), True),
