@@ -14,7 +14,7 @@ from numpy.lib import NumpyVersion
 
 from instrumented import Trace, Traffic, UncountedOperationError
 
-FLAT_TAKES_RANGES = NumpyVersion(np.__version__) >= "2.4.0"
+NUMPY = NumpyVersion(np.__version__)
 
 
 def assign(x, index, value):
@@ -232,8 +232,8 @@ SEQUENCES = [
     (lambda X, J, C3: assign(X, (range(3), J), C3), 24 + 24 + 24, 24),
     (lambda X: X[range(2)].__iadd__(1), 64 + 16 + 64, 64 + 64, 8),
     (lambda X, J: np.add.at(X, (range(3), J), 1.0), 24 + 24 + 24, 24, 3),
-    (lambda X: X.flat[range(3)], 24 + 24, 24),
-    *([(lambda X: assign(X.flat, range(3), 1.0), 24, 24)] if FLAT_TAKES_RANGES else []),
+    *([(lambda X: X.flat[range(3)], 24 + 24, 24)] if NUMPY >= "2.3.0" else []),
+    *([(lambda X: assign(X.flat, range(3), 1.0), 24, 24)] if NUMPY >= "2.4.0" else []),
     (lambda X: X[deque([2, 0])], 64 + 16, 64),
     (lambda X: X[UserList([2, 0]), 1], 16 + 16, 16),
     (lambda X: X[deque([True, False, True])], 64 + 3, 64),
