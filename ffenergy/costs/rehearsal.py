@@ -35,6 +35,7 @@ from instrumented import BufferInfo, Event, Trace
 from instrumented.books.events import Kind
 from instrumented.books.frames import by_role
 from instrumented.books.ledger import Ledger, Signature
+from instrumented.books.recorder import uncollected
 
 STEPS: Final = 5  # two warm the memories up, one is priced, two show what comes back
 RANDOM_ROWS: Final = 4096  # rows with random pixels; all others are zeros
@@ -102,7 +103,7 @@ class Rehearsal:
         trace = Trace(strict=True, record=True, computes_up_to=self.computed)
         host = _Stand(self.work, trace, lambda site: steps if site == rehearsed.site else 0)
         host.ends_at, host.values = rehearsed.site, dict(self.values)
-        with registry.answering(self.algorithm), suppress(_Over):
+        with uncollected(), registry.answering(self.algorithm), suppress(_Over):
             _perform(self.algorithm, host)
         touched = {a.buffer for event in trace.events for a in (*event.reads, *event.writes)}
         kept = host.kept() if rehearsed.kind.serves_layers else set()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +18,7 @@ from ffenergy.errors import PricingError
 from instrumented import Analysis, Event, InstrumentError, analyse_live
 from instrumented.analysis.live import LiveMemory
 from instrumented.analysis.step import analyses, steady_step, streamed
+from instrumented.books.recorder import uncollected
 from instrumented.lowering.kinds import Grain
 from instrumented.lowering.stream import Stream
 
@@ -83,24 +82,12 @@ def side_by_side(
         except InstrumentError as error:
             raise PricingError(f"{algorithm}, step {recording.kind.label}: {error}") from error
 
-    with _uncollected(), ThreadPoolExecutor(min(joblib.cpu_count(), MOST_THREADS)) as pool:
+    with uncollected(), ThreadPoolExecutor(min(joblib.cpu_count(), MOST_THREADS)) as pool:
         waiting = {
             one.digest: pool.submit(copy_context().run, analysed, algorithm, one)
             for algorithm, one in sorted(recorded, key=lambda pair: _length(pair[1]), reverse=True)
         }
         return {one.digest: waiting[one.digest].result() for _, one in recorded}
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Let no garbage be collected: every time, all recordings would be looked through for it."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _length(recording: Recording) -> float:

@@ -187,7 +187,7 @@ class Booking:
         if self.recorder is not None:
             step = OUTSIDE if self.program is None else len(self.ledger.step_signatures)
             self.recorder.write_down(
-                entry.operation,
+                entry,
                 [memory_of(operand) for operand in reads],
                 [memory_of(operand) for operand in writes],
                 step,

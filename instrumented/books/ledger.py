@@ -82,18 +82,22 @@ def _arithmetic_type(read: tuple[np.dtype[Any], ...], made: np.dtype[Any] | None
         first = read[0] if read else made
         return "" if first is None else first.name
     common = np.result_type(*numbers)
-    if made is not None and (made.kind in "fc" or common.kind == "b"):
+    if made is not None and made.kind in ("biufc" if common.kind == "b" else "fc"):
         common = np.result_type(common, made)
     return common.name
 
 
 @dataclass(slots=True)
 class Entry:
-    """An operation and how often it ran in the whole trace."""
+    """An operation, the type of its arithmetic, and how often it ran in the whole trace."""
 
     operation: Operation
     index: int
     calls: int = 0
+    dtype: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dtype = self.operation.dtype
 
 
 @dataclass(slots=True)

@@ -86,12 +86,16 @@ def take_element(
     """Trace one element taken out: a value of its own, copied as NumPy does."""
     key = (booking.place, "element", layout_of(source))
     known = booking.shortcuts.get(key) if not indices else None
-    if known is not None and booking.recorder is None:
+    if known is not None:
         entry, layout = known
+        result = booking.scalar_type(booking, found, layout)
+        if booking.recorder is not None:
+            booking.count(entry, (basic_view(plain_of(source), index),), (result,))
+            return result
         entry.calls += 1
         if booking.program is not None:
             booking.program.append(entry.index)
-        return booking.scalar_type(booking, found, layout)
+        return result
     result = booking.wrap_result(found)
     element = booking.view(source, basic_view(plain_of(source), index))
     reads: list[Share] = [(element, None), *((i, None) for i in indices or ())]
@@ -142,14 +146,12 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
     if booking.computes_up_to is None or not booking.leaves(array):
         array[plain] = values  # not into the view: NumPy refuses a sequence for one element
     role = booking.role(target)
-    if booking.recorder is None and (operand is None or isinstance(operand, Traced)):
+    if operand is None or isinstance(operand, Traced):
         source = None if operand is None else layout_of(operand)
         key = (booking.place, "store", booking.layout_number(view, role), source)
         entry = booking.shortcuts.get(key)
         if entry is not None:
-            entry.calls += 1
-            if booking.program is not None:
-                booking.program.append(entry.index)
+            booking.count(entry, () if operand is None else (operand,), (view,))
             return
     else:
         key = None

@@ -15,7 +15,7 @@ import click
 import pandas as pd
 
 from instrumented.analysis.step import analyse
-from instrumented.books.recorder import PassingRecorder
+from instrumented.books.recorder import PassingRecorder, uncollected
 from instrumented.errors import InstrumentError
 from instrumented.script.page import page
 from instrumented.script.running import Finished, MissingModuleError, run_module, run_script
@@ -98,7 +98,8 @@ def run(
     if os.getpid() != here:  # a child process that the script left running to its end
         sys.exit(finished.exit_code)
     sys.stdout.flush()
-    _tell(finished, scope, files, levels=levels, price=price)
+    with uncollected():
+        _tell(finished, scope, files, levels=levels, price=price)
     sys.exit(finished.exit_code)
 
 

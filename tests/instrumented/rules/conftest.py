@@ -60,13 +60,14 @@ def _check_same(got, want):
 def by_hand():
     """Return a function that runs a program three times, and holds counts and values.
 
-    The second and third time it is known; counts are then those of so many runs.
+    The second and third time it is known; counts are then those of so many runs. So are the bytes
+    of the events of a recording trace, in which it runs as well.
     """
 
     def run(program, read, written, work=0):
         names = list(inspect.signature(program).parameters)
         one = Work(*work) if isinstance(work, tuple) else Work(work)
-        trace, untraced = Trace(), operands()
+        trace, recording, untraced = Trace(), Trace(record=True), operands()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # means of nothing, imaginary parts left out
             want = program(*(untraced[name] for name in names))
@@ -78,5 +79,12 @@ def by_hand():
                 _check_same(got, want)
                 for name in names:
                     _check_same(plain[name], untraced[name])
+                program(*map(recording.array, map(operands().get, names)))
+                moved = [
+                    sum(one.nbytes for event in recording.events for one in getattr(event, side))
+                    for side in ("reads", "writes")
+                ]
+                assert Traffic(*moved) == trace.traffic, inspect.getsource(program)
+                assert sum((e.work for e in recording.events), Work()) == trace.work
 
     return run
