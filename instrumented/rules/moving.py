@@ -122,7 +122,7 @@ VIEWS = (
     "vsplit(ary: array, indices_or_sections)",
     "dsplit(ary: array, indices_or_sections)",
     "unstack(x: array, *, axis)",
-    "lib.stride_tricks.as_strided(x: array, shape, strides, subok, writeable)",
+    "lib.stride_tricks.as_strided(x: array, shape, strides, subok, writeable, *, check_bounds)",
     "lib.stride_tricks.sliding_window_view(x: array, window_shape, axis, *, subok, writeable)",
     "append(arr: array, values: array, axis)",
     "block(arrays: nested)",

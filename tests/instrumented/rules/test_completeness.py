@@ -30,7 +30,7 @@ NEWEST = "2.4."
 FORMER = {"style", "fix_imports", "newshape", "interpolation", "bias", "ddof"}
 """Parameters that NumPy 2.1 to 2.3 have and later versions have not."""
 
-LATER = {"descending"}
+LATER = {"check_bounds", "descending"}
 """Parameters that NumPy has from 2.5 on."""
 
 REFUSED_NAMES = """
