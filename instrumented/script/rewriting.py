@@ -11,21 +11,32 @@ import ast
 import copy
 from typing import Any
 
-from instrumented.script.entering import bringing_in, counts, entries, names_in, operands_come_in
+from instrumented.script.entering import (
+    bringing_in,
+    counts,
+    entries,
+    named_by,
+    names_captured,
+    names_in,
+    operands_come_in,
+)
 from instrumented.script.marks import (
     ARRAY_METHOD,
     CALLED,
+    EACH,
     FORMATTED,
     FOUND,
     INDEX,
     ITEM,
     ITSELF,
+    NAMED,
     RETURNED,
     SLICE,
     STORED,
     TYPE,
     TYPE_HANDED_ON,
     UPDATED,
+    UPDATED_FIELD,
 )
 
 INDEXERS = frozenset("at iat iloc loc".split())
@@ -47,6 +58,7 @@ COMPILING = frozenset("cfunc guvectorize jit njit stencil vectorize".split())
 """Decorators, such as numba's, that compile a function from its code."""
 
 MAY_RETURN_ARRAYS = frozenset("eval getattr max min next pow sum".split())
+RUN_THROUGH_ITEMS = frozenset("filter map max min sorted sum".split())
 
 
 def rewrite(source: str | bytes, file: str) -> ast.Module:
@@ -119,6 +131,7 @@ class _Marks(ast.NodeTransformer):
         self._assigned = assigned
         self._compiled = compiled
         self._types = types
+        self._class: str | None = None
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else None
@@ -130,6 +143,8 @@ class _Marks(ast.NodeTransformer):
                 takes_one = not isinstance(node.args[0], ast.Starred)
                 node.func = _name(TYPE if takes_one else TYPE_HANDED_ON, node.func)
                 return node
+            if name in RUN_THROUGH_ITEMS and (len(node.args) == 1 or name not in ("max", "min")):
+                node.args = list(map(_each, node.args))
             if name in UNTOUCHED:
                 return _call(RETURNED, node) if name in MAY_RETURN_ARRAYS else node
         if isinstance(node.func, ast.Attribute):
@@ -137,6 +152,22 @@ class _Marks(ast.NodeTransformer):
         else:
             node.func = self.visit(node.func)
         node.func = _call(CALLED, node.func)
+        return _call(RETURNED, node)
+
+    def visit_Starred(self, node: ast.Starred) -> ast.AST:
+        node.value = self.visit(node.value)
+        if isinstance(node.ctx, ast.Load):
+            node.value = _call(EACH, node.value)
+        return node
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST:
+        node.value = self.visit(node.value)
+        if node.arg is None:
+            node.value = _call(NAMED, node.value)
+        return node
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        self.generic_visit(node)
         return _call(RETURNED, node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
@@ -159,7 +190,7 @@ class _Marks(ast.NodeTransformer):
         return ast.copy_location(ast.Call(_name(ITEM, node), [node.value, index], []), node)
 
     def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
-        named = _named_by(node)
+        named = [name for target in node.targets for name in named_by(target, node.value)]
         self.generic_visit(node)
         for target in node.targets:
             if isinstance(target, ast.Subscript) and _is_plain(target.value):
@@ -177,10 +208,24 @@ class _Marks(ast.NodeTransformer):
                 held = ast.Call(_name(UPDATED, target), [target.value, index], [])
                 node.target = ast.Attribute(ast.copy_location(held, target), "value", ast.Store())
                 ast.copy_location(node.target, target)
-        else:
-            node.target = self.visit(target)
+        elif isinstance(target, ast.Attribute):
+            name = ast.copy_location(ast.Constant(self._mangled(target.attr)), target)
+            held = ast.Call(_name(UPDATED_FIELD, target), [self.visit(target.value), name], [])
+            node.target = ast.Attribute(ast.copy_location(held, target), "value", ast.Store())
+            ast.copy_location(node.target, target)
         node.value = self.visit(node.value)
         return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        around, self._class = self._class, node.name
+        self.generic_visit(node)
+        self._class = around
+        return node
+
+    def _mangled(self, name: str) -> str:
+        """Return the name of an attribute as the compiler makes it of a private one."""
+        owner = (self._class or "").lstrip("_")
+        return f"_{owner}{name}" if owner and name[:2] == "__" and name[-2:] != "__" else name
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
@@ -199,10 +244,33 @@ class _Marks(ast.NodeTransformer):
         return node
 
     def visit_For(self, node: ast.For) -> ast.AST:
+        return self._loop(node)
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        return self._loop(node)
+
+    def _loop(self, node: ast.For | ast.AsyncFor) -> ast.AST:
         self.generic_visit(node)
         if not counts(node.iter):
             node.body = [*entries(names_in(node.target), node.body[0]), *node.body]
         return node
+
+    def visit_With(self, node: ast.With) -> ast.AST:
+        return self._with(node)
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
+        return self._with(node)
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> ast.AST:
+        self.generic_visit(node)
+        targets = [item.optional_vars for item in node.items if item.optional_vars]
+        names = [name for target in targets for name in names_in(target)]
+        node.body = [*entries(names, node.body[0]), *node.body]
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> list[ast.stmt]:
+        names = [alias.asname or alias.name for alias in node.names if alias.name != "*"]
+        return [node, *([] if node.module == "__future__" else entries(names, node))]
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
         return self._comprehension(node)
@@ -225,7 +293,8 @@ class _Marks(ast.NodeTransformer):
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         self.generic_visit(node)
-        operands_come_in(node)
+        taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        node.body = operands_come_in([argument.arg for argument in taken], node.body)
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -259,8 +328,9 @@ class _Marks(ast.NodeTransformer):
     def visit_Match(self, node: ast.Match) -> ast.AST:
         node.subject = self.visit(node.subject)
         for case in node.cases:  # patterns are no expressions: they stay as they are
-            case.guard = case.guard and self.visit(case.guard)
-            case.body = self._visited(case.body)
+            names = names_captured(case.pattern)
+            case.guard = case.guard and operands_come_in(names, self.visit(case.guard))
+            case.body = [*entries(names, case.body[0]), *self._visited(case.body)]
         return node
 
     def _visited(self, statements: list[ast.stmt]) -> list[ast.stmt]:
@@ -268,16 +338,6 @@ class _Marks(ast.NodeTransformer):
         block: Any = self.generic_visit(ast.Module(statements, []))
         visited: list[ast.stmt] = block.body
         return visited
-
-
-def _named_by(node: ast.Assign) -> list[str]:
-    """Names that an assignment gives to what an operator made, or to what it unpacks."""
-    if isinstance(node.value, ast.BinOp | ast.UnaryOp | ast.Compare):
-        return [name for target in node.targets for name in names_in(target)]
-    if isinstance(node.value, ast.Tuple | ast.List | ast.Constant):
-        return []
-    unpacked = [target for target in node.targets if not isinstance(target, ast.Name)]
-    return [name for target in unpacked for name in names_in(target)]
 
 
 def _index(index: ast.expr) -> ast.expr | None:
@@ -301,6 +361,12 @@ def _is_plain(owner: ast.expr) -> bool:
     if isinstance(owner, ast.Attribute) and owner.attr in INDEXERS:
         owner = owner.value
     return isinstance(owner, ast.Name)
+
+
+def _each(argument: ast.expr) -> ast.expr:
+    """Bring the items of an argument in; what the module's own expressions make has come in."""
+    has_come_in = isinstance(argument, ast.Starred | ast.GeneratorExp | ast.ListComp | ast.Lambda)
+    return argument if has_come_in else _call(EACH, argument)
 
 
 def _call(mark: str, node: ast.expr) -> ast.expr:

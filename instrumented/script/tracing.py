@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections import deque
 from collections.abc import Callable
 from types import FunctionType
@@ -39,6 +40,9 @@ CONVERSIONS = frozenset(
     (np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray)
 )
 """Functions that ask an object for an array of a type, and to copy it or not."""
+
+LISTS = (list, tuple)
+"""Types whose items are looked at for plain arrays."""
 
 
 class ScriptTrace(Trace):
@@ -240,6 +244,7 @@ class ScriptTrace(Trace):
     def joined(self, function: Callable[..., Any], operation: str, key: Any) -> Any:
         """Run the brackets of ``np.r_`` and ``np.c_``: what is in them is read, the whole made."""
         self.booking.look()
+        (key,), _ = self._entered((key,), {})
         answer = function(strip(key, []))
         operands: tuple[Any, ...] = ()
         for part in key if type(key) is tuple else (key,):
@@ -283,9 +288,22 @@ class ScriptTrace(Trace):
         if not _enters(kind):
             return value
         if kind is deque:
-            return list(value)
+            value, kind = list(value), list
+        if kind in LISTS:
+            return self._entered_items(value)
         made = value if kind is np.ndarray else array_of(value)
         return self.enter(made)
+
+    def _entered_items(self, value: Any, depth: int = DEEPEST) -> Any:
+        """Let the plain arrays in lists of lists in; a list without any is returned as it is."""
+        kinds = set(map(type, value))
+        if np.ndarray not in kinds and (not depth or kinds.isdisjoint(LISTS)):
+            return value
+        items = [
+            self._entered_items(item, depth - 1) if type(item) in LISTS else self.enter(item)
+            for item in value
+        ]
+        return value if all(map(operator.is_, items, value)) else type(value)(items)
 
     def _listed(self, value: Any) -> Any:
         kind = type(value)  # a tuple without traced values may be the axes
@@ -314,7 +332,7 @@ def _array_among(operands: tuple[Any, ...]) -> ScriptArray | None:
 @functools.cache
 def _enters(kind: type) -> bool:
     """Return whether values of a type are brought in before NumPy gets them."""
-    if kind is np.ndarray or kind is deque:
+    if kind in (np.ndarray, list, tuple, deque):
         return True
     return _is_asked(kind) and not wraps_answers(kind)
 
