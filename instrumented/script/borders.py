@@ -81,6 +81,9 @@ COUNTED_METHODS = frozenset(
 UNTRACED_ARRAYS = frozenset({np.ndarray, np.memmap, np.recarray})
 """Types of arrays, of text or dates or in a file, that NumPy finds the items of."""
 
+GENERATORS = frozenset({np.random.Generator, np.random.RandomState})
+"""Types of NumPy's own generators, which come out of libraries and of pickles."""
+
 TAKE_BYTES = frozenset(
     {
         *(memoryview, bytearray, io.BytesIO, np.ndarray, np.nditer),
@@ -286,6 +289,8 @@ class Borders:
             return function
         elif kind is MethodType:
             inside = function.__func__
+            if type(function.__self__) in GENERATORS:
+                return self._numpy.random.method(function, inside.__name__)
             reads = type(inside).__name__ == CYTHONS or inside.__module__ in READERS
             if not reads and not self._in_library(inside):
                 return function

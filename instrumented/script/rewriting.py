@@ -86,8 +86,8 @@ def _assigned_names(tree: ast.Module) -> set[str]:
         elif isinstance(node, ast.arg):
             names.add(node.arg)
         elif isinstance(node, ast.alias):
-            names.add(node.asname or node.name)
-    return names
+            names |= RUN_THROUGH_ITEMS if node.name == "*" else {node.asname or node.name}
+    return names  # by ``*`` comes, say, the sum of NumPy's
 
 
 def _compiled_names(tree: ast.Module) -> set[str]:

@@ -16,7 +16,7 @@ from instrumented.books.events import Kind
 from instrumented.books.recorder import Recorder
 from instrumented.books.traced import Traced
 from instrumented.rules.known import call_function
-from instrumented.rules.traffic_rules import Args, Kwargs
+from instrumented.rules.traffic_rules import RULES, Args, Kwargs
 from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.script.callers import Callers
 from instrumented.script.leaving import (
@@ -82,10 +82,13 @@ class ScriptTrace(Trace):
             return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
         return take(answer)
 
-    def _made(self, answer: Any, operation: str, given: Args = ()) -> Any:
+    def _made(
+        self, answer: Any, operation: str, given: Args = (), *, is_shown: bool = False
+    ) -> Any:
         """Trace arrays that a call made: nothing read, their bytes written.
 
-        Views of what was ``given``, a memory map, say, or another subclass, enter for nothing.
+        Views of what was ``given``, a memory map, say, or another subclass, enter for nothing, and
+        so do those of what an object of a library ``is_shown`` to hold.
         """
 
         def take(value: Any) -> Any:
@@ -93,7 +96,7 @@ class ScriptTrace(Trace):
                 return value
             known = self.booking.known(value)
             if known is None:
-                is_view = value.base is not None and _is_of(value, given)
+                is_view = value.base is not None and (is_shown or _is_of(value, given))
                 return self.enter(value) if is_view else self.made(value, operation=operation)
             self.booking.made(known, operation)  # an operand that was written into
             return known
@@ -148,7 +151,8 @@ class ScriptTrace(Trace):
             args, kwargs = self._asked(function, args, kwargs)
         args, kwargs = self._entered(args, kwargs)
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
-            return self._made(function(*args, **kwargs), operation, args)
+            is_shown = function in RULES and RULES[function].views and any(map(_is_librarys, args))
+            return self._made(function(*args, **kwargs), operation, args, is_shown=is_shown)
         try:
             answer = call_function(self._booking, function, args, kwargs)
             return owned(answered(function, answer), args)
@@ -341,6 +345,12 @@ def _enters(kind: type) -> bool:
 def _is_asked(kind: type) -> bool:
     """Return whether NumPy asks objects of a type for an array by a method written in Python."""
     return becomes_array(kind) and isinstance(getattr(kind, "__array__", None), FunctionType)
+
+
+def _is_librarys(value: Any) -> bool:
+    """Return whether a value is no array, but shows one that it holds: a column of pandas."""
+    kind = type(value)
+    return not issubclass(kind, Traced | np.ndarray | np.generic) and hasattr(kind, "__array__")
 
 
 def _is_of(view: np.ndarray[Any, Any], given: Args) -> bool:
