@@ -16,8 +16,8 @@ from instrumented.books.events import Kind
 from instrumented.books.recorder import Recorder
 from instrumented.books.traced import Traced
 from instrumented.rules.known import call_function
-from instrumented.rules.traffic_rules import RULES, Args, Kwargs
-from instrumented.rules.unwrap import IMMEDIATES, strip
+from instrumented.rules.traffic_rules import RULES, Args, Kwargs, Role
+from instrumented.rules.unwrap import IMMEDIATES, holds_objects, strip
 from instrumented.script.callers import Callers
 from instrumented.script.leaving import (
     AGAIN,
@@ -149,6 +149,8 @@ class ScriptTrace(Trace):
         first: Any = type(args[0]) if args else None
         if first is not None and _is_asked(first) and function in CONVERSIONS:
             args, kwargs = self._asked(function, args, kwargs)
+        if args and _joins(function, args[0]):
+            args = (list(args[0]), *args[1:])
         args, kwargs = self._entered(args, kwargs)
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
             is_shown = function in RULES and RULES[function].views and any(map(_is_librarys, args))
@@ -345,6 +347,14 @@ def _enters(kind: type) -> bool:
 def _is_asked(kind: type) -> bool:
     """Return whether NumPy asks objects of a type for an array by a method written in Python."""
     return becomes_array(kind) and isinstance(getattr(kind, "__array__", None), FunctionType)
+
+
+def _joins(function: Any, value: Any) -> bool:
+    """Return whether a function runs through the arrays in a value, no list, and joins them."""
+    if not holds_objects(value) and not (_is_librarys(value) and function is not np.concatenate):
+        return False
+    rule = RULES.get(function)
+    return rule is not None and rule.parameters.by_position[:1] == (Role.ARRAYS,)
 
 
 def _is_librarys(value: Any) -> bool:

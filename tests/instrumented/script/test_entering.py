@@ -99,6 +99,8 @@ def booked(tmp_path, monkeypatch):
         # two rows of 4 elements: an array of 8 is made (64 bytes), then summed: 4 additions
         ("np.sum([*given.values()][1:] * 2, axis=0)",
          [("array", 1, 0, 64, 64), ("sum", 1, 4, 64, 32)]),
+        ("o = np.empty(2, object); exec('o[0] = o[1] = given[chr(98)]'); np.hstack(o)",
+         [("hstack", 1, 0, 64, 64)]),
         ("np.vstack(list(given.values()))", [("vstack", 1, 0, 128, 128)]),
         ("np.c_[tuple(given.values())[1:] * 2]", [("c_", 1, 0, 64, 64)]),
         # names that with, case and import give

@@ -50,6 +50,8 @@ def booked(tmp_path, line):
         ("copy.deepcopy(rng).shuffle(v)", [("random.shuffle", 1, 0, 32, 32)]),
         ("np.random.mtrand._rand.normal(v)", [("random.normal", 1, 0, 32, 32)]),
         ("np.random.ranf(3)", [("random.ranf", 1, 0, 0, 24)]),
+        # an array of arrays is a list of them to what joins them: 4 + 4 elements
+        ("o = np.empty(2, object); o[0] = o[1] = v; np.stack(o)", [("stack", 1, 0, 64, 64)]),
         # 12 elements read and written
         ("rng.permuted(x, axis=1, out=x)", [("random.permuted", 1, 0, 96, 96)]),
         # what is put together is read, whatever else is in the brackets: 4 + 4 elements of 8 bytes
