@@ -12,6 +12,12 @@ OPERATE = frozenset({*"abs divmod max min pow round sum".split(), EACH})
 """Builtins that apply an operator to what they are given, and what runs through it."""
 
 
+def marked(mark: str, node: ast.expr) -> ast.expr:
+    """``mark(node)``."""
+    call = ast.Call(ast.copy_location(ast.Name(mark, ast.Load()), node), [node], [])
+    return ast.copy_location(call, node)
+
+
 def entries(names: Iterable[str], at: ast.stmt) -> list[ast.stmt]:
     """``if type(x) is ndarray: x = come_in(x)`` for each name: fast where nothing comes in."""
     code = "\n".join(
@@ -33,6 +39,20 @@ def _located(made: Any, at: ast.AST) -> Any:
         if "lineno" in node._attributes:
             ast.copy_location(node, at)
     return made
+
+
+def items_come_in(argument: ast.expr) -> ast.expr:
+    """Bring the items of an argument in; what the module's own expressions make has come in."""
+    has_come_in = isinstance(argument, ast.Starred | ast.GeneratorExp | ast.ListComp | ast.Lambda)
+    return argument if has_come_in else marked(EACH, argument)
+
+
+def number_of_text(operand: ast.expr) -> ast.expr:
+    """Bring in what an operator may have made of text or dates: ``(t - u) / day() * 2``."""
+    is_quotient = isinstance(operand, ast.BinOp) and isinstance(operand.op, ast.Div)
+    if isinstance(operand, ast.Compare) or (is_quotient and isinstance(operand.right, ast.Call)):
+        return marked(FOUND, operand)
+    return operand
 
 
 def bringing_in(loop: ast.comprehension) -> list[ast.comprehension]:

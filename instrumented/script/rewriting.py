@@ -15,9 +15,12 @@ from instrumented.script.entering import (
     bringing_in,
     counts,
     entries,
+    items_come_in,
+    marked,
     named_by,
     names_captured,
     names_in,
+    number_of_text,
     operands_come_in,
 )
 from instrumented.script.marks import (
@@ -144,38 +147,38 @@ class _Marks(ast.NodeTransformer):
                 node.func = _name(TYPE if takes_one else TYPE_HANDED_ON, node.func)
                 return node
             if name in RUN_THROUGH_ITEMS and (len(node.args) == 1 or name not in ("max", "min")):
-                node.args = list(map(_each, node.args))
+                node.args = list(map(items_come_in, node.args))
             if name in UNTOUCHED:
-                return _call(RETURNED, node) if name in MAY_RETURN_ARRAYS else node
+                return marked(RETURNED, node) if name in MAY_RETURN_ARRAYS else node
         if isinstance(node.func, ast.Attribute):
             node.func.value = self.visit(node.func.value)
         else:
             node.func = self.visit(node.func)
-        node.func = _call(CALLED, node.func)
-        return _call(RETURNED, node)
+        node.func = marked(CALLED, node.func)
+        return marked(RETURNED, node)
 
     def visit_Starred(self, node: ast.Starred) -> ast.AST:
         node.value = self.visit(node.value)
         if isinstance(node.ctx, ast.Load):
-            node.value = _call(EACH, node.value)
+            node.value = marked(EACH, node.value)
         return node
 
     def visit_keyword(self, node: ast.keyword) -> ast.AST:
         node.value = self.visit(node.value)
         if node.arg is None:
-            node.value = _call(NAMED, node.value)
+            node.value = marked(NAMED, node.value)
         return node
 
     def visit_Await(self, node: ast.Await) -> ast.AST:
         self.generic_visit(node)
-        return _call(RETURNED, node)
+        return marked(RETURNED, node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return _name(TYPE_HANDED_ON, node) if id(node) in self._types else node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         node.value = self.visit(node.value)
-        return _call(FOUND, node) if isinstance(node.ctx, ast.Load) else node
+        return marked(FOUND, node) if isinstance(node.ctx, ast.Load) else node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
@@ -186,7 +189,7 @@ class _Marks(ast.NodeTransformer):
                 node.slice = ast.copy_location(call, node.slice)
             return node
         if index is None:
-            return _call(FOUND, node)
+            return marked(FOUND, node)
         return ast.copy_location(ast.Call(_name(ITEM, node), [node.value, index], []), node)
 
     def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
@@ -227,10 +230,17 @@ class _Marks(ast.NodeTransformer):
         owner = (self._class or "").lstrip("_")
         return f"_{owner}{name}" if owner and name[:2] == "__" and name[-2:] != "__" else name
 
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Not):
+            node.operand = number_of_text(node.operand)
+        return node
+
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
+        node.left, node.right = number_of_text(node.left), number_of_text(node.right)
         if isinstance(node.op, ast.Mod) and _is_text(node.left):
-            node.right = _call(FORMATTED, node.right)
+            node.right = marked(FORMATTED, node.right)
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
@@ -239,7 +249,7 @@ class _Marks(ast.NodeTransformer):
         for at, op in enumerate(node.ops):
             pair = operands[at : at + 2]
             if isinstance(op, ast.Is | ast.IsNot) and not any(map(_is_constant, pair)):
-                operands[at : at + 2] = [_call(ITSELF, operand) for operand in pair]
+                operands[at : at + 2] = [marked(ITSELF, operand) for operand in pair]
         node.left, *node.comparators = operands
         return node
 
@@ -361,16 +371,6 @@ def _is_plain(owner: ast.expr) -> bool:
     if isinstance(owner, ast.Attribute) and owner.attr in INDEXERS:
         owner = owner.value
     return isinstance(owner, ast.Name)
-
-
-def _each(argument: ast.expr) -> ast.expr:
-    """Bring the items of an argument in; what the module's own expressions make has come in."""
-    has_come_in = isinstance(argument, ast.Starred | ast.GeneratorExp | ast.ListComp | ast.Lambda)
-    return argument if has_come_in else _call(EACH, argument)
-
-
-def _call(mark: str, node: ast.expr) -> ast.expr:
-    return ast.copy_location(ast.Call(_name(mark, node), [node], []), node)
 
 
 def _name(name: str, at: ast.AST) -> ast.Name:

@@ -185,10 +185,8 @@ class ScriptArray(TracedArray):
         """Return the elements converted to another dtype; see numpy.ndarray.astype."""
         if self._booking.look():
             return let_out(self, "a library: astype").astype(*args, **kwargs)
-        try:
+        with suppress(*AGAIN):
             return handed(super().astype(*args, **kwargs))
-        except AGAIN:
-            pass
         return let_out(self, "astype").astype(*args, **kwargs)
 
     def sort(self, *args: Any, **kwargs: Any) -> None:
@@ -303,7 +301,8 @@ class ScriptArray(TracedArray):
         if name.startswith("__") and name not in SHOWN_TO_ALL:
             raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
         found = getattr(self._array, name)  # raises as NumPy does
-        self._want_out(name)
+        if name not in ("device", "setflags"):
+            self._want_out(name)
         return found
 
 

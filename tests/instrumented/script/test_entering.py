@@ -70,6 +70,9 @@ def booked(tmp_path, monkeypatch):
         # 3 float64, 3 products; 3 truth values, 3 negations
         ("h = (days - days[0]) / np.timedelta64(1, 'h'); h * 2", [("multiply", 1, 3, 24, 24)]),
         ("m = days.astype('U') == '1970-01-01'; ~m", [("invert", 1, 3, 3, 3)]),
+        ("m = (days.astype('U') == '1970-01-01') & True", [("bitwise_and", 1, 3, 3, 3)]),
+        ("~(days == days[0])", [("invert", 1, 3, 3, 3)]),
+        ("h = (days - days[0]) / np.timedelta64(1, 'h') * 2", [("multiply", 1, 3, 24, 24)]),
         # in place: 12 elements read and written, 12 products; once
         ("given['a'] *= 2", [("multiply", 1, 12, 96, 96)]),
         ("given['a'][1] += given['b']", [("add", 1, 4, 64, 32)]),

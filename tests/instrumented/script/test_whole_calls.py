@@ -70,6 +70,8 @@ def booked(tmp_path, line):
         # what a column of pandas shows is no array that was made; a copy, of another type, is
         ("import pandas; np.asarray(pandas.Series([1.0, 2.0])) * 2", [("multiply", 1, 2, 16, 16)]),
         ("import pandas; np.asarray(pandas.Series([1.0]), 'f4')", [("asarray", 1, 0, 0, 4)]),
+        # whether it may be written to, and where it is, are no values
+        ("v.setflags(write=True); assert v.device == 'cpu'", []),
         # of the same size, only the shape is another; else all is read (96), and 6 elements written
         ("x.resize(2, 6)", []),
         (
