@@ -49,9 +49,10 @@ def items_come_in(argument: ast.expr) -> ast.expr:
 
 def number_of_text(operand: ast.expr) -> ast.expr:
     """Bring in what an operator may have made of text or dates: ``(t - u) / day() * 2``."""
-    is_quotient = isinstance(operand, ast.BinOp) and isinstance(operand.op, ast.Div)
-    if isinstance(operand, ast.Compare) or (is_quotient and isinstance(operand.right, ast.Call)):
+    if isinstance(operand, ast.Compare):
         return marked(FOUND, operand)
+    if isinstance(operand, ast.BinOp) and isinstance(operand.op, ast.Div):
+        return marked(FOUND, operand) if isinstance(operand.right, ast.Call) else operand
     return operand
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import builtins
 import functools
 import itertools
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
@@ -39,7 +38,10 @@ class Items:
 
     def each(self, value: Any) -> Any:
         """Return a list, a tuple or an iterator such that arrays in it come in."""
-        return map(self._enter, value) if _may_hold(value, np.ndarray) else value
+        kind = type(value)
+        if kind in HOLD_ITEMS:
+            return map(self._enter, value) if np.ndarray in map(type, value) else value
+        return map(self._enter, value) if _gives_items(kind) else value
 
     def named(self, value: Any) -> Any:
         """Return a dict of keyword arguments whose arrays have come in."""
@@ -52,10 +54,8 @@ class Items:
         return self._applying.get(function, function)
 
     def _rows(self, value: Any) -> Any:
-        return map(self._row, value) if _may_hold(value, tuple, list) else value
-
-    def _row(self, row: Any) -> Any:
-        return self.each(row) if isinstance(row, Iterable) else row
+        kind = type(value)
+        return map(self.each, value) if kind in HOLD_ITEMS or _gives_items(kind) else value
 
     @staticmethod
     def _apply(function: Callable[..., Any], come_in: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -66,15 +66,9 @@ class Items:
         return call
 
 
-def _may_hold(value: Any, *kinds: builtins.type) -> bool:
-    """Return whether a list has items of these types; what Python code, or an iterator, gives may.
-
-    An iterator is used up by looking.
-    """
-    kind = type(value)
-    if kind in HOLD_ITEMS:
-        found = set(map(type, value))
-        return not found.isdisjoint(kinds)
+@functools.cache
+def _gives_items(kind: type) -> bool:
+    """Return whether objects of a type are iterators, or Python code makes one of them."""
     if issubclass(kind, Traced):
         return False
     return hasattr(kind, "__next__") or isinstance(getattr(kind, "__iter__", None), FunctionType)
