@@ -106,9 +106,6 @@ METHODS_OF_TYPES = (MethodDescriptorType, WrapperDescriptorType)
 CYTHONS = "cython_function_or_method"
 """Type of functions that Cython compiled: each library has its own of this name."""
 
-SHOWN_ITEMS = 8
-"""Items of a tuple or list that a call returned which are looked at for arrays."""
-
 
 class Borders:
     """What stands between the user's modules and everything else.
@@ -257,12 +254,9 @@ class Borders:
             return value
         if kind is np.ndarray:
             return self._trace.enter(value)
-        if kind is tuple or kind is list:
-            if any(type(item) is np.ndarray for item in value[:SHOWN_ITEMS]):
-                return kind(self._found(item) for item in value)
-        elif issubclass(kind, ModuleType):
+        if issubclass(kind, ModuleType):
             return self._stand_in(value)
-        elif kind is MethodDescriptorType or kind is WrapperDescriptorType:
+        if kind is MethodDescriptorType or kind is WrapperDescriptorType:
             return _for_traced(value)
         return value
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from instrumented.script.own import Ownership, Whose
 
-_COMPREHENSION = re.compile(r"(^|\.<locals>\.)<(listcomp|dictcomp|setcomp|genexpr)>")
+_COMPREHENSION = re.compile(r"(^|\.(<locals>\.)?)<(listcomp|dictcomp|setcomp|genexpr)>")
 """What Python adds to the name of a function for the comprehensions in it."""
 
 

@@ -38,7 +38,7 @@ class Items:
 
     def each(self, value: Any) -> Any:
         """Return a list, a tuple or an iterator such that arrays in it come in."""
-        kind = type(value)
+        kind: Any = type(value)
         if kind in HOLD_ITEMS:
             return map(self._enter, value) if np.ndarray in map(type, value) else value
         return map(self._enter, value) if _gives_items(kind) else value
@@ -54,7 +54,7 @@ class Items:
         return self._applying.get(function, function)
 
     def _rows(self, value: Any) -> Any:
-        kind = type(value)
+        kind: Any = type(value)
         return map(self.each, value) if kind in HOLD_ITEMS or _gives_items(kind) else value
 
     @staticmethod

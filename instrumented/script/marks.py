@@ -10,7 +10,7 @@ CALLED = "__instrumented_called__"
 """Takes a function about to be called; returns it, or a stand-in that notes what leaves."""
 
 RETURNED = "__instrumented_returned__"
-"""Takes what a call returned; plain arrays in it come in."""
+"""Takes what a call returned; a plain array comes in."""
 
 FOUND = "__instrumented_found__"
 """Takes an attribute or an item; a plain array comes in."""
