@@ -123,8 +123,8 @@ def names_captured(pattern: ast.pattern) -> list[str]:
 
 
 def named_by(target: ast.expr, value: ast.expr) -> list[str]:
-    """Names that an assignment gives to what an operator made, or to what it unpacks."""
-    if isinstance(value, ast.BinOp | ast.UnaryOp | ast.Compare):
+    """Names that an assignment gives to what an operator made or was sent, or that it unpacks."""
+    if isinstance(value, ast.BinOp | ast.UnaryOp | ast.Compare | ast.Yield | ast.YieldFrom):
         return names_in(target)
     if isinstance(target, ast.Name) or isinstance(value, ast.Constant):
         return []

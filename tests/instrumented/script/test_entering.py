@@ -112,6 +112,8 @@ def booked(tmp_path, monkeypatch):
         (("sys.modules['held'] = held = types.ModuleType('held'); vars(held).update(given)\n"
          "from held import a, b as c\na * 2, c * 2"), [TWICE]),
         ("(x,), y = list(given.values())[:1], 2; x * y", [("multiply", 1, 12, 96, 96)]),
+        (("def f():\n    one = yield\n    yield one * 2\n"
+         "g = f(); next(g); exec('g.send(given[chr(98)])')"), [("multiply", 1, 4, 32, 32)]),
         # attributes changed in place, a private one too
         ("own = types.SimpleNamespace(); vars(own).update(given); own.a *= 2",
          [("multiply", 1, 12, 96, 96)]),
