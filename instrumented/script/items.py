@@ -68,7 +68,9 @@ class Items:
 
 @functools.cache
 def _gives_items(kind: type) -> bool:
-    """Return whether objects of a type are iterators, or Python code makes one of them."""
+    """Return whether objects of a type are iterators, kinds of lists, or Python code iterates."""
     if issubclass(kind, Traced):
         return False
-    return hasattr(kind, "__next__") or isinstance(getattr(kind, "__iter__", None), FunctionType)
+    if hasattr(kind, "__next__") or issubclass(kind, list | tuple):
+        return True
+    return isinstance(getattr(kind, "__iter__", None), FunctionType)

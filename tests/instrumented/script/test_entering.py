@@ -83,6 +83,7 @@ def booked(tmp_path, monkeypatch):
         ("numbers[0] += 1; row[0][0] -= 1; assert numbers + row[0] == [2, 2, -1]", []),
         # what C code runs through; 0 + a, then b: 12 additions each, 96 and 96 + 32 bytes read
         ("sum(given.values())", [("add", 2, 24, 224, 192)]),
+        ("class Pair(tuple): pass\nsum(Pair(given.values()))", [("add", 2, 24, 224, 192)]),
         ("list(map(operator.neg, given.values()))", [("negative", 2, 16, 128, 128)]),
         ("functools.reduce(operator.mul, given.values())", [PRODUCT]),
         ("list(itertools.accumulate(given.values(), operator.mul))", [PRODUCT]),
