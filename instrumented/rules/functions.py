@@ -32,7 +32,7 @@ from instrumented.rules.traffic_rules import (
     TrafficRule,
     name_of,
 )
-from instrumented.rules.unwrap import IMMEDIATES, as_array, let_settings_out, strip
+from instrumented.rules.unwrap import IMMEDIATES, as_array, holds_objects, let_settings_out, strip
 
 OUT = "out"
 """Stands, in the outcome of a call, for the array that the result was written into."""
@@ -189,8 +189,9 @@ class _Given:
             return let_settings_out(self._booking, value, f"{self._name}: {name}")
         if role is Role.OUT:
             return self._aim(value)
-        if role is Role.ARRAYS and isinstance(value, (list, tuple)):
-            return type(value)([self._operand(item) for item in value])
+        if role is Role.ARRAYS and (isinstance(value, (list, tuple)) or holds_objects(value)):
+            operands = [self._operand(item) for item in value]
+            return tuple(operands) if isinstance(value, tuple) else operands
         if role is Role.ITEMS and isinstance(value, (list, tuple)):
             return self._items(value)
         if role is Role.NESTED and isinstance(value, list):

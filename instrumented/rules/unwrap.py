@@ -127,6 +127,11 @@ def _is_taken_by_item(index: Any) -> bool:
     )
 
 
+def holds_objects(value: Any) -> bool:
+    """Return whether a value is a plain array of objects: to who joins arrays, a list of them."""
+    return type(value) is np.ndarray and value.dtype.hasobject
+
+
 def let_settings_out(booking: Booking, value: Any, how: str) -> Any:
     """Return a setting (a shape, an axis, a count) without traced values; each is an escape.
 

@@ -8,6 +8,7 @@ import io
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from mmap import mmap
 from pickle import PickleBuffer
 from types import (
@@ -30,6 +31,7 @@ from instrumented.scalar import ScalarValues
 from instrumented.script import marks
 from instrumented.script.builtin_type import TYPE_OF_TYPES, type_handed_on
 from instrumented.script.callers import named_variables
+from instrumented.script.items import Items
 from instrumented.script.leaving import array_method, handed
 from instrumented.script.lending import Lending
 from instrumented.script.numpy_functions import (
@@ -44,7 +46,7 @@ from instrumented.script.own import Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.tracing import ScriptTrace
-from instrumented.script.updating import Updated
+from instrumented.script.updating import Updated, UpdatedField
 
 READERS = frozenset(
     """
@@ -58,7 +60,7 @@ MOVERS = frozenset(
     """
     builtins functools itertools operator copy collections _collections heapq _heapq bisect _bisect
     _functools _operator types typing weakref _weakref gc inspect abc contextlib threading
-    _thread queue _queue concurrent multiprocessing tqdm
+    _thread queue _queue concurrent multiprocessing asyncio _asyncio tqdm
     """.split()
 )
 """Modules whose functions hand values on without reading them."""
@@ -78,6 +80,9 @@ COUNTED_METHODS = frozenset(
 
 UNTRACED_ARRAYS = frozenset({np.ndarray, np.memmap, np.recarray})
 """Types of arrays, of text or dates or in a file, that NumPy finds the items of."""
+
+GENERATORS = frozenset({np.random.Generator, np.random.RandomState})
+"""Types of NumPy's own generators, which come out of libraries and of pickles."""
 
 TAKE_BYTES = frozenset(
     {
@@ -101,9 +106,6 @@ METHODS_OF_TYPES = (MethodDescriptorType, WrapperDescriptorType)
 CYTHONS = "cython_function_or_method"
 """Type of functions that Cython compiled: each library has its own of this name."""
 
-SHOWN_ITEMS = 8
-"""Items of a tuple or list that a call returned which are looked at for arrays."""
-
 
 class Borders:
     """What stands between the user's modules and everything else.
@@ -117,6 +119,7 @@ class Borders:
         self._trace = trace
         self._ownership = ownership
         self._numpy = NumpyModules(trace)
+        self._items = Items(trace.enter)
         self._standing_in: dict[Any, Any] = {}
         self._librarys: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
         self._plain_import = builtins.__import__
@@ -137,6 +140,9 @@ class Borders:
             marks.INDEX: self._index,
             marks.STORED: self._stored,
             marks.UPDATED: self._updated,
+            marks.UPDATED_FIELD: partial(UpdatedField, self._trace.enter),
+            marks.EACH: self._items.each,
+            marks.NAMED: self._items.named,
             marks.SLICE: slice,
             marks.ITSELF: itself,
             marks.ARRAY_METHOD: array_method,
@@ -248,12 +254,9 @@ class Borders:
             return value
         if kind is np.ndarray:
             return self._trace.enter(value)
-        if kind is tuple or kind is list:
-            if any(type(item) is np.ndarray for item in value[:SHOWN_ITEMS]):
-                return kind(self._found(item) for item in value)
-        elif issubclass(kind, ModuleType):
+        if issubclass(kind, ModuleType):
             return self._stand_in(value)
-        elif kind is MethodDescriptorType or kind is WrapperDescriptorType:
+        if kind is MethodDescriptorType or kind is WrapperDescriptorType:
             return _for_traced(value)
         return value
 
@@ -280,13 +283,15 @@ class Borders:
             return function
         elif kind is MethodType:
             inside = function.__func__
+            if type(function.__self__) in GENERATORS:
+                return self._numpy.random.method(function, inside.__name__)
             reads = type(inside).__name__ == CYTHONS or inside.__module__ in READERS
             if not reads and not self._in_library(inside):
                 return function
         elif issubclass(kind, type):
             reads = function in TAKE_BYTES or issubclass(function, np.generic)
             if not reads and not self._is_librarys(function):
-                return function
+                return self._items.applying(function)
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
             return array_method_of(function)
         elif kind is BuiltinFunctionType:
@@ -298,7 +303,7 @@ class Borders:
             if isinstance(owner, Traced | Elements) or function in LOOK_AT_CALLERS:
                 return function
             if _module(function).partition(".")[0] in MOVERS and type(owner) not in BUFFERS:
-                return function
+                return self._items.applying(function)
         elif _package(kind) in MOVERS_AND_NUMPY or self._runs_users(kind):
             return function
         return self._reader(function)

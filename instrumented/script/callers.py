@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from instrumented.script.own import Ownership, Whose
 
-_COMPREHENSION = re.compile(r"(^|\.<locals>\.)<(listcomp|dictcomp|setcomp|genexpr)>")
+_COMPREHENSION = re.compile(r"(^|\.(<locals>\.)?)<(listcomp|dictcomp|setcomp|genexpr)>")
 """What Python adds to the name of a function for the comprehensions in it."""
 
 
@@ -71,6 +71,16 @@ class Callers:
             owner = self._whose.get(file) or self._judge(file)
             at = at.f_back if file.startswith("<") else None
         return owner
+
+    def is_library_in(self, frame: FrameType) -> bool:
+        """Return whether a library, not Python's own, stands between here and the user's line."""
+        at: FrameType | None = frame
+        while at is not None:
+            owner = self._whose.get(at.f_code.co_filename) or self._judge(at.f_code.co_filename)
+            if owner is Whose.USER or owner is Whose.LIBRARY:
+                return owner is Whose.LIBRARY
+            at = at.f_back
+        return True
 
     def _judge(self, file: str) -> Whose:
         owner = self._whose[file] = self._ownership.whose(file)

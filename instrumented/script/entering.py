@@ -6,7 +6,16 @@ import ast
 from collections.abc import Iterable
 from typing import Any
 
-from instrumented.script.marks import CALLED, FOUND, KIND, PLAIN_ARRAY, RETURNED
+from instrumented.script.marks import CALLED, EACH, FOUND, KIND, PLAIN_ARRAY, RETURNED
+
+OPERATE = frozenset({*"abs divmod max min pow round sum".split(), EACH})
+"""Builtins that apply an operator to what they are given, and what runs through it."""
+
+
+def marked(mark: str, node: ast.expr) -> ast.expr:
+    """``mark(node)``."""
+    call = ast.Call(ast.copy_location(ast.Name(mark, ast.Load()), node), [node], [])
+    return ast.copy_location(call, node)
 
 
 def entries(names: Iterable[str], at: ast.stmt) -> list[ast.stmt]:
@@ -32,6 +41,21 @@ def _located(made: Any, at: ast.AST) -> Any:
     return made
 
 
+def items_come_in(argument: ast.expr) -> ast.expr:
+    """Bring the items of an argument in; what the module's own expressions make has come in."""
+    has_come_in = isinstance(argument, ast.Starred | ast.GeneratorExp | ast.ListComp | ast.Lambda)
+    return argument if has_come_in else marked(EACH, argument)
+
+
+def number_of_text(operand: ast.expr) -> ast.expr:
+    """Bring in what an operator may have made of text or dates: ``(t - u) / day() * 2``."""
+    if isinstance(operand, ast.Compare):
+        return marked(FOUND, operand)
+    if isinstance(operand, ast.BinOp) and isinstance(operand.op, ast.Div):
+        return marked(FOUND, operand) if isinstance(operand.right, ast.Call) else operand
+    return operand
+
+
 def bringing_in(loop: ast.comprehension) -> list[ast.comprehension]:
     """``for x in xs for x in [come_in(x)] if x``: Python makes the second an assignment."""
     loops = [loop]
@@ -43,10 +67,10 @@ def bringing_in(loop: ast.comprehension) -> list[ast.comprehension]:
     return loops
 
 
-def operands_come_in(node: ast.Lambda) -> None:
-    """Bring the arguments of a lambda in where they are operands: it has no room for statements."""
-    taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-    _Operands({argument.arg for argument in taken}).visit(node)
+def operands_come_in(names: Iterable[str], expression: ast.expr) -> ast.expr:
+    """Bring names in where an expression has them as operands: it has no room for statements."""
+    visited: ast.expr = _Operands(set(names)).visit(expression)
+    return visited
 
 
 class _Operands(ast.NodeTransformer):
@@ -70,8 +94,16 @@ class _Operands(ast.NodeTransformer):
         node.left, *node.comparators = map(self._operand, [node.left, *node.comparators])
         return node
 
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in OPERATE:
+            node.args = list(map(self._operand, node.args))
+        return node
+
     def _operand(self, node: ast.expr) -> ast.expr:
-        if isinstance(node, ast.Name) and node.id in self._given:
+        if isinstance(node, ast.IfExp):
+            node.body, node.orelse = self._operand(node.body), self._operand(node.orelse)
+        elif isinstance(node, ast.Name) and node.id in self._given:
             return _come_in(node.id, node)
         return node
 
@@ -83,6 +115,24 @@ def names_in(target: ast.expr) -> list[str]:
     if isinstance(target, ast.Tuple | ast.List):
         return [name for element in target.elts for name in names_in(element)]
     return []
+
+
+def names_captured(pattern: ast.pattern) -> list[str]:
+    """Return the names that a pattern binds, those that take the rest left out."""
+    return [n.name for n in ast.walk(pattern) if isinstance(n, ast.MatchAs) and n.name is not None]
+
+
+def named_by(target: ast.expr, value: ast.expr) -> list[str]:
+    """Names that an assignment gives to what an operator made or was sent, or that it unpacks."""
+    if isinstance(value, ast.BinOp | ast.UnaryOp | ast.Compare | ast.Yield | ast.YieldFrom):
+        return names_in(target)
+    if isinstance(target, ast.Name) or isinstance(value, ast.Constant):
+        return []
+    if isinstance(value, ast.Tuple | ast.List) and isinstance(target, ast.Tuple | ast.List):
+        pairs = list(zip(target.elts, value.elts, strict=False))
+        if not any(isinstance(part, ast.Starred) for pair in pairs for part in pair):
+            return [name for one, given in pairs for name in named_by(one, given)]
+    return names_in(target)
 
 
 def counts(iterated: ast.expr) -> bool:

@@ -10,7 +10,7 @@ CALLED = "__instrumented_called__"
 """Takes a function about to be called; returns it, or a stand-in that notes what leaves."""
 
 RETURNED = "__instrumented_returned__"
-"""Takes what a call returned; plain arrays in it come in."""
+"""Takes what a call returned; a plain array comes in."""
 
 FOUND = "__instrumented_found__"
 """Takes an attribute or an item; a plain array comes in."""
@@ -26,6 +26,15 @@ STORED = "__instrumented_stored__"
 
 UPDATED = "__instrumented_updated__"
 """Takes an object and an index; returns what has the item as its ``value``, to be changed there."""
+
+UPDATED_FIELD = "__instrumented_updated_field__"
+"""Takes an object and the name of an attribute; returns what has it as ``value``, as above."""
+
+EACH = "__instrumented_each__"
+"""Takes what C code is about to run through; plain arrays in it come in, one at a time."""
+
+NAMED = "__instrumented_named__"
+"""Takes a dict of keyword arguments; plain arrays in it come in."""
 
 SLICE = "__instrumented_slice__"
 """The builtin ``slice``, whatever the module calls so."""
@@ -67,6 +76,15 @@ ELSEWHERE = f"""[
                 lambda self, value: self.owner.__setitem__(self.index, value),
             ),
         }}),
+        "{UPDATED_FIELD}": type("Updated", (), {{
+            "__init__": lambda self, owner, name: vars(self).update(owner=owner, name=name),
+            "value": property(
+                lambda self: getattr(self.owner, self.name),
+                lambda self, value: setattr(self.owner, self.name, value),
+            ),
+        }}),
+        "{EACH}": lambda value: value,
+        "{NAMED}": lambda value: value,
         "{SLICE}": slice,
         "{ITSELF}": lambda value: value,
         "{ARRAY_METHOD}": lambda function: function,

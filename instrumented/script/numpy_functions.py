@@ -78,6 +78,7 @@ class Ufunc(_StandsIn):
         def call(*args: Any, **kwargs: Any) -> Any:
             return self._trace.ufunc(self._function, name, args, kwargs)
 
+        call.__name__ = name
         return call
 
     @property

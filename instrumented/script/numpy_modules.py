@@ -52,6 +52,9 @@ MADE_WHEN_ASKED = frozenset({"__getattr__", "__dir__"})
 
 IN_PLACE = frozenset({"shuffle"})
 
+OTHER_NAMES = frozenset({"ranf", "sample"})
+"""Functions of numpy.random that call one of its methods."""
+
 SETTINGS = frozenset(
     """
     seed get_state set_state default_rng get_bit_generator set_bit_generator spawn bytes
@@ -81,10 +84,15 @@ class RandomNumbers:
             return self._generator
         if member is np.random.RandomState:
             return self._state
-        if isinstance(member, MethodType | BuiltinMethodType) and name not in SETTINGS:
-            draw = functools.partial(self._trace.drawn, in_place=name in IN_PLACE)
-            return Function(draw, member, f"random.{name}")
-        return member
+        is_method = isinstance(member, MethodType | BuiltinMethodType) or name in OTHER_NAMES
+        return self.method(member, name) if is_method else member
+
+    def method(self, method: Any, name: str) -> Any:
+        """Return a method of a generator, of NumPy's own too, that books what it draws."""
+        if name in SETTINGS:
+            return method
+        draw = functools.partial(self._trace.drawn, in_place=name in IN_PLACE)
+        return Function(draw, method, f"random.{name}")
 
     def _default_rng(
         self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs
@@ -138,7 +146,7 @@ class NumpyModules:
     def __init__(self, trace: ScriptTrace) -> None:
         self._trace = trace
         self._modules: dict[str, ModuleType] = {}
-        self._random = RandomNumbers(trace)
+        self.random = RandomNumbers(trace)
 
     def stand_in(self, module: ModuleType) -> ModuleType:
         """Return the stand-in of a module of NumPy's, any other module as it is."""
@@ -156,7 +164,7 @@ class NumpyModules:
         if isinstance(member, ModuleType):
             return self.stand_in(member)
         if module.__name__ == "numpy.random":
-            return self._random.member(name, member)
+            return self.random.member(name, member)
         if isinstance(member, np.ufunc):
             return Ufunc(self._trace, member)
         if name in GRIDS:

@@ -11,21 +11,35 @@ import ast
 import copy
 from typing import Any
 
-from instrumented.script.entering import bringing_in, counts, entries, names_in, operands_come_in
+from instrumented.script.entering import (
+    bringing_in,
+    counts,
+    entries,
+    items_come_in,
+    marked,
+    named_by,
+    names_captured,
+    names_in,
+    number_of_text,
+    operands_come_in,
+)
 from instrumented.script.marks import (
     ARRAY_METHOD,
     CALLED,
+    EACH,
     FORMATTED,
     FOUND,
     INDEX,
     ITEM,
     ITSELF,
+    NAMED,
     RETURNED,
     SLICE,
     STORED,
     TYPE,
     TYPE_HANDED_ON,
     UPDATED,
+    UPDATED_FIELD,
 )
 
 INDEXERS = frozenset("at iat iloc loc".split())
@@ -47,6 +61,7 @@ COMPILING = frozenset("cfunc guvectorize jit njit stencil vectorize".split())
 """Decorators, such as numba's, that compile a function from its code."""
 
 MAY_RETURN_ARRAYS = frozenset("eval getattr max min next pow sum".split())
+RUN_THROUGH_ITEMS = frozenset("filter map max min sorted sum".split())
 
 
 def rewrite(source: str | bytes, file: str) -> ast.Module:
@@ -74,8 +89,8 @@ def _assigned_names(tree: ast.Module) -> set[str]:
         elif isinstance(node, ast.arg):
             names.add(node.arg)
         elif isinstance(node, ast.alias):
-            names.add(node.asname or node.name)
-    return names
+            names |= RUN_THROUGH_ITEMS if node.name == "*" else {node.asname or node.name}
+    return names  # by ``*`` comes, say, the sum of NumPy's
 
 
 def _compiled_names(tree: ast.Module) -> set[str]:
@@ -119,6 +134,7 @@ class _Marks(ast.NodeTransformer):
         self._assigned = assigned
         self._compiled = compiled
         self._types = types
+        self._class: str | None = None
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else None
@@ -130,21 +146,39 @@ class _Marks(ast.NodeTransformer):
                 takes_one = not isinstance(node.args[0], ast.Starred)
                 node.func = _name(TYPE if takes_one else TYPE_HANDED_ON, node.func)
                 return node
+            if name in RUN_THROUGH_ITEMS and (len(node.args) == 1 or name not in ("max", "min")):
+                node.args = list(map(items_come_in, node.args))
             if name in UNTOUCHED:
-                return _call(RETURNED, node) if name in MAY_RETURN_ARRAYS else node
+                return marked(RETURNED, node) if name in MAY_RETURN_ARRAYS else node
         if isinstance(node.func, ast.Attribute):
             node.func.value = self.visit(node.func.value)
         else:
             node.func = self.visit(node.func)
-        node.func = _call(CALLED, node.func)
-        return _call(RETURNED, node)
+        node.func = marked(CALLED, node.func)
+        return marked(RETURNED, node)
+
+    def visit_Starred(self, node: ast.Starred) -> ast.AST:
+        node.value = self.visit(node.value)
+        if isinstance(node.ctx, ast.Load):
+            node.value = marked(EACH, node.value)
+        return node
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST:
+        node.value = self.visit(node.value)
+        if node.arg is None:
+            node.value = marked(NAMED, node.value)
+        return node
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        self.generic_visit(node)
+        return marked(RETURNED, node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return _name(TYPE_HANDED_ON, node) if id(node) in self._types else node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         node.value = self.visit(node.value)
-        return _call(FOUND, node) if isinstance(node.ctx, ast.Load) else node
+        return marked(FOUND, node) if isinstance(node.ctx, ast.Load) else node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
@@ -155,11 +189,11 @@ class _Marks(ast.NodeTransformer):
                 node.slice = ast.copy_location(call, node.slice)
             return node
         if index is None:
-            return _call(FOUND, node)
+            return marked(FOUND, node)
         return ast.copy_location(ast.Call(_name(ITEM, node), [node.value, index], []), node)
 
     def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
-        named = _named_by(node)
+        named = [name for target in node.targets for name in named_by(target, node.value)]
         self.generic_visit(node)
         for target in node.targets:
             if isinstance(target, ast.Subscript) and _is_plain(target.value):
@@ -177,15 +211,36 @@ class _Marks(ast.NodeTransformer):
                 held = ast.Call(_name(UPDATED, target), [target.value, index], [])
                 node.target = ast.Attribute(ast.copy_location(held, target), "value", ast.Store())
                 ast.copy_location(node.target, target)
-        else:
-            node.target = self.visit(target)
+        elif isinstance(target, ast.Attribute):
+            name = ast.copy_location(ast.Constant(self._mangled(target.attr)), target)
+            held = ast.Call(_name(UPDATED_FIELD, target), [self.visit(target.value), name], [])
+            node.target = ast.Attribute(ast.copy_location(held, target), "value", ast.Store())
+            ast.copy_location(node.target, target)
         node.value = self.visit(node.value)
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        around, self._class = self._class, node.name
+        self.generic_visit(node)
+        self._class = around
+        return node
+
+    def _mangled(self, name: str) -> str:
+        """Return the name of an attribute as the compiler makes it of a private one."""
+        owner = (self._class or "").lstrip("_")
+        return f"_{owner}{name}" if owner and name[:2] == "__" and name[-2:] != "__" else name
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Not):
+            node.operand = number_of_text(node.operand)
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
+        node.left, node.right = number_of_text(node.left), number_of_text(node.right)
         if isinstance(node.op, ast.Mod) and _is_text(node.left):
-            node.right = _call(FORMATTED, node.right)
+            node.right = marked(FORMATTED, node.right)
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
@@ -194,15 +249,38 @@ class _Marks(ast.NodeTransformer):
         for at, op in enumerate(node.ops):
             pair = operands[at : at + 2]
             if isinstance(op, ast.Is | ast.IsNot) and not any(map(_is_constant, pair)):
-                operands[at : at + 2] = [_call(ITSELF, operand) for operand in pair]
+                operands[at : at + 2] = [marked(ITSELF, operand) for operand in pair]
         node.left, *node.comparators = operands
         return node
 
     def visit_For(self, node: ast.For) -> ast.AST:
+        return self._loop(node)
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        return self._loop(node)
+
+    def _loop(self, node: ast.For | ast.AsyncFor) -> ast.AST:
         self.generic_visit(node)
         if not counts(node.iter):
             node.body = [*entries(names_in(node.target), node.body[0]), *node.body]
         return node
+
+    def visit_With(self, node: ast.With) -> ast.AST:
+        return self._with(node)
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
+        return self._with(node)
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> ast.AST:
+        self.generic_visit(node)
+        targets = [item.optional_vars for item in node.items if item.optional_vars]
+        names = [name for target in targets for name in names_in(target)]
+        node.body = [*entries(names, node.body[0]), *node.body]
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> list[ast.stmt]:
+        names = [alias.asname or alias.name for alias in node.names if alias.name != "*"]
+        return [node, *([] if node.module == "__future__" else entries(names, node))]
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
         return self._comprehension(node)
@@ -225,7 +303,8 @@ class _Marks(ast.NodeTransformer):
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         self.generic_visit(node)
-        operands_come_in(node)
+        taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        node.body = operands_come_in([argument.arg for argument in taken], node.body)
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -259,8 +338,9 @@ class _Marks(ast.NodeTransformer):
     def visit_Match(self, node: ast.Match) -> ast.AST:
         node.subject = self.visit(node.subject)
         for case in node.cases:  # patterns are no expressions: they stay as they are
-            case.guard = case.guard and self.visit(case.guard)
-            case.body = self._visited(case.body)
+            names = names_captured(case.pattern)
+            case.guard = case.guard and operands_come_in(names, self.visit(case.guard))
+            case.body = [*entries(names, case.body[0]), *self._visited(case.body)]
         return node
 
     def _visited(self, statements: list[ast.stmt]) -> list[ast.stmt]:
@@ -268,16 +348,6 @@ class _Marks(ast.NodeTransformer):
         block: Any = self.generic_visit(ast.Module(statements, []))
         visited: list[ast.stmt] = block.body
         return visited
-
-
-def _named_by(node: ast.Assign) -> list[str]:
-    """Names that an assignment gives to what an operator made, or to what it unpacks."""
-    if isinstance(node.value, ast.BinOp | ast.UnaryOp | ast.Compare):
-        return [name for target in node.targets for name in names_in(target)]
-    if isinstance(node.value, ast.Tuple | ast.List | ast.Constant):
-        return []
-    unpacked = [target for target in node.targets if not isinstance(target, ast.Name)]
-    return [name for target in unpacked for name in names_in(target)]
 
 
 def _index(index: ast.expr) -> ast.expr | None:
@@ -301,10 +371,6 @@ def _is_plain(owner: ast.expr) -> bool:
     if isinstance(owner, ast.Attribute) and owner.attr in INDEXERS:
         owner = owner.value
     return isinstance(owner, ast.Name)
-
-
-def _call(mark: str, node: ast.expr) -> ast.expr:
-    return ast.copy_location(ast.Call(_name(mark, node), [node], []), node)
 
 
 def _name(name: str, at: ast.AST) -> ast.Name:

@@ -13,6 +13,7 @@ import math
 import operator
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import IntEnum
 from typing import Any
 
@@ -55,7 +56,10 @@ COMPARISONS = "lt le gt ge eq ne".split()
 IN_PLACE = [name for name in BINARY if name != "divmod"]
 
 SHOWN_TO_ALL = frozenset(
-    "__array_interface__ __array_namespace__ __array_struct__ __dlpack__ __dlpack_device__".split()
+    """
+    __array_interface__ __array_namespace__ __array_struct__ __array_wrap__ __dlpack__
+    __dlpack_device__
+    """.split()
 )
 """Attributes of NumPy's arrays that look like Python's own but hold values."""
 
@@ -162,10 +166,12 @@ class ScriptArray(TracedArray):
         return bytes(self._want_out("bytes()"))
 
     def __copy__(self) -> Any:
-        return np.copy(self)
+        if self._booking.look() and self._booking.callers.is_library_in(sys._getframe(1)):
+            return let_out(self, "a library: copy").copy("K")
+        return call_function(self._booking, np.copy, (self,), {})
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return np.copy(self)
+        return self.__copy__()
 
     def __reduce__(self) -> Any:
         return self._want_out("pickling").__reduce__()
@@ -179,10 +185,8 @@ class ScriptArray(TracedArray):
         """Return the elements converted to another dtype; see numpy.ndarray.astype."""
         if self._booking.look():
             return let_out(self, "a library: astype").astype(*args, **kwargs)
-        try:
+        with suppress(*AGAIN):
             return handed(super().astype(*args, **kwargs))
-        except AGAIN:
-            pass
         return let_out(self, "astype").astype(*args, **kwargs)
 
     def sort(self, *args: Any, **kwargs: Any) -> None:
@@ -195,11 +199,8 @@ class ScriptArray(TracedArray):
 
     def _in_place(self, name: str, args: Args, kwargs: Kwargs) -> None:
         self._booking.look()
-        try:
+        with suppress(*AGAIN):
             getattr(TracedArray, name)(self, *args, **kwargs)
-        except AGAIN:
-            pass
-        else:
             return
         plain = let_out(self, name)
         getattr(plain, name)(*stripped(args, name), **stripped(kwargs, name))
@@ -272,11 +273,8 @@ class ScriptArray(TracedArray):
         """Return the same bytes under another dtype; as another class they leave."""
         self._booking.look()
         kind = type or dtype
-        if (
-            isinstance(kind, builtins.type)
-            and issubclass(kind, np.ndarray)
-            and kind is not np.ndarray
-        ):
+        is_class = isinstance(kind, builtins.type) and issubclass(kind, np.ndarray)
+        if is_class and kind is not np.ndarray:
             return self._want_out("view()").view(kind)
         return handed(super().view(dtype))
 
@@ -303,7 +301,8 @@ class ScriptArray(TracedArray):
         if name.startswith("__") and name not in SHOWN_TO_ALL:
             raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
         found = getattr(self._array, name)  # raises as NumPy does
-        self._want_out(name)
+        if name not in ("device", "setflags"):
+            self._want_out(name)
         return found
 
 

@@ -53,6 +53,17 @@ SLOTS = ("_array", "_booking", "_layout", "_memory")
 NOT_TAKEN = ("__slots__", "__dict__", "__weakref__", "__doc__", "__module__", "__getattr__")
 
 
+class _Absent:
+    """An attribute that traced values have and NumPy's numbers have not."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        named = type(owner._array).__name__
+        raise AttributeError(f"'numpy.{named}' object has no attribute '{self._name}'")
+
+
 @functools.cache
 def scalar_class(kind: type) -> Any:
     """Return the traced class of a kind of NumPy scalar: a subclass of it."""
@@ -66,6 +77,7 @@ def scalar_class(kind: type) -> Any:
     members["__new__"] = lambda _, *args, **kwargs: kind(*args, **kwargs)  # ``type(x)(3)``: plain
     if hasattr(kind, "__index__"):
         members["__index__"] = TracedScalar.__index__
+    members |= {name: _Absent(name) for name in ("role", "escape")}
     members |= {"__module__": "numpy", "__class__": property(lambda _: kind)}
     made = type(f"numpy.{kind.__name__}", (kind, ScriptScalar), members)  # so errors name it
     made.__qualname__ = kind.__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections import deque
 from collections.abc import Callable
 from types import FunctionType
@@ -15,8 +16,8 @@ from instrumented.books.events import Kind
 from instrumented.books.recorder import Recorder
 from instrumented.books.traced import Traced
 from instrumented.rules.known import call_function
-from instrumented.rules.traffic_rules import Args, Kwargs
-from instrumented.rules.unwrap import IMMEDIATES, strip
+from instrumented.rules.traffic_rules import RULES, Args, Kwargs, Role
+from instrumented.rules.unwrap import IMMEDIATES, holds_objects, strip
 from instrumented.script.callers import Callers
 from instrumented.script.leaving import (
     AGAIN,
@@ -39,6 +40,9 @@ CONVERSIONS = frozenset(
     (np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray)
 )
 """Functions that ask an object for an array of a type, and to copy it or not."""
+
+LISTS = (list, tuple)
+"""Types whose items are looked at for plain arrays."""
 
 
 class ScriptTrace(Trace):
@@ -78,10 +82,13 @@ class ScriptTrace(Trace):
             return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
         return take(answer)
 
-    def _made(self, answer: Any, operation: str, given: Args = ()) -> Any:
+    def _made(
+        self, answer: Any, operation: str, given: Args = (), *, is_shown: bool = False
+    ) -> Any:
         """Trace arrays that a call made: nothing read, their bytes written.
 
-        Views of what was ``given``, a memory map, say, or another subclass, enter for nothing.
+        Views of what was ``given``, a memory map, say, or another subclass, enter for nothing, and
+        so do those of what an object of a library ``is_shown`` to hold.
         """
 
         def take(value: Any) -> Any:
@@ -89,7 +96,7 @@ class ScriptTrace(Trace):
                 return value
             known = self.booking.known(value)
             if known is None:
-                is_view = value.base is not None and _is_of(value, given)
+                is_view = value.base is not None and (is_shown or _is_of(value, given))
                 return self.enter(value) if is_view else self.made(value, operation=operation)
             self.booking.made(known, operation)  # an operand that was written into
             return known
@@ -142,9 +149,12 @@ class ScriptTrace(Trace):
         first: Any = type(args[0]) if args else None
         if first is not None and _is_asked(first) and function in CONVERSIONS:
             args, kwargs = self._asked(function, args, kwargs)
+        if args and _joins(function, args[0]):
+            args = (list(args[0]), *args[1:])
         args, kwargs = self._entered(args, kwargs)
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
-            return self._made(function(*args, **kwargs), operation, args)
+            is_shown = function in RULES and RULES[function].views and any(map(_is_librarys, args))
+            return self._made(function(*args, **kwargs), operation, args, is_shown=is_shown)
         try:
             answer = call_function(self._booking, function, args, kwargs)
             return owned(answered(function, answer), args)
@@ -240,6 +250,7 @@ class ScriptTrace(Trace):
     def joined(self, function: Callable[..., Any], operation: str, key: Any) -> Any:
         """Run the brackets of ``np.r_`` and ``np.c_``: what is in them is read, the whole made."""
         self.booking.look()
+        (key,), _ = self._entered((key,), {})
         answer = function(strip(key, []))
         operands: tuple[Any, ...] = ()
         for part in key if type(key) is tuple else (key,):
@@ -283,9 +294,22 @@ class ScriptTrace(Trace):
         if not _enters(kind):
             return value
         if kind is deque:
-            return list(value)
+            value, kind = list(value), list
+        if kind in LISTS:
+            return self._entered_items(value)
         made = value if kind is np.ndarray else array_of(value)
         return self.enter(made)
+
+    def _entered_items(self, value: Any, depth: int = DEEPEST) -> Any:
+        """Let the plain arrays in lists of lists in; a list without any is returned as it is."""
+        kinds = set(map(type, value))
+        if np.ndarray not in kinds and (not depth or kinds.isdisjoint(LISTS)):
+            return value
+        items = [
+            self._entered_items(item, depth - 1) if type(item) in LISTS else self.enter(item)
+            for item in value
+        ]
+        return value if all(map(operator.is_, items, value)) else type(value)(items)
 
     def _listed(self, value: Any) -> Any:
         kind = type(value)  # a tuple without traced values may be the axes
@@ -314,7 +338,7 @@ def _array_among(operands: tuple[Any, ...]) -> ScriptArray | None:
 @functools.cache
 def _enters(kind: type) -> bool:
     """Return whether values of a type are brought in before NumPy gets them."""
-    if kind is np.ndarray or kind is deque:
+    if kind in (np.ndarray, list, tuple, deque):
         return True
     return _is_asked(kind) and not wraps_answers(kind)
 
@@ -323,6 +347,20 @@ def _enters(kind: type) -> bool:
 def _is_asked(kind: type) -> bool:
     """Return whether NumPy asks objects of a type for an array by a method written in Python."""
     return becomes_array(kind) and isinstance(getattr(kind, "__array__", None), FunctionType)
+
+
+def _joins(function: Any, value: Any) -> bool:
+    """Return whether a function runs through the arrays in a value, no list, and joins them."""
+    if not holds_objects(value) and not (_is_librarys(value) and function is not np.concatenate):
+        return False
+    rule = RULES.get(function)
+    return rule is not None and rule.parameters.by_position[:1] == (Role.ARRAYS,)
+
+
+def _is_librarys(value: Any) -> bool:
+    """Return whether a value is no array, but shows one that it holds: a column of pandas."""
+    kind = type(value)
+    return not issubclass(kind, Traced | np.ndarray | np.generic) and hasattr(kind, "__array__")
 
 
 def _is_of(view: np.ndarray[Any, Any], given: Args) -> bool:

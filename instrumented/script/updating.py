@@ -1,4 +1,4 @@
-"""``owner[index] += value``: an item that is changed in place comes in as one that is taken out."""
+"""``owner[index] += value``, ``owner.name += value``: what is changed in place comes in first."""
 
 from __future__ import annotations
 
@@ -34,3 +34,31 @@ class Updated:
     @value.setter
     def value(self, value: Any) -> None:
         self._owner[self._index] = self._found if value is self._shown else value
+
+
+class UpdatedField:
+    """An attribute of an object: as an item, by its name.
+
+    Args:
+        enter: returns the traced array of a plain one, anything else as it is.
+        owner: what has the attribute.
+        name: its name, as the compiler makes it of a private one.
+    """
+
+    __slots__ = ("_enter", "_found", "_name", "_owner", "_shown")
+
+    def __init__(self, enter: Callable[[Any], Any], owner: Any, name: str) -> None:
+        self._enter = enter
+        self._owner = owner
+        self._name = name
+
+    @property
+    def value(self) -> Any:
+        """The attribute, as the user's code sees it."""
+        self._found = getattr(self._owner, self._name)
+        self._shown = self._enter(self._found)
+        return self._shown
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        setattr(self._owner, self._name, self._found if value is self._shown else value)

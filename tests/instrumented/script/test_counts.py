@@ -62,11 +62,12 @@ def test_a_comprehension_belongs_to_the_line_around_it(tmp_path):
     file.write_text(
         "import numpy as np\n"
         "x = np.ones((2, 3)); y = [r + 1 for r in x]; z = sum(r * 2 for r in x)\n"
-        "def f(): return x + sum(np.exp(r) for _ in range(2) for r in [s for s in x])\n"
+        "def f():\n"
+        "  [[q + 1 for q in r] for r in x]; return x + sum(np.exp(r) for r in [s for s in x])\n"
         "f()\n"
     )
     found = Tables(run_script(str(file), [])).by_scope("line")
-    assert list(zip(found["function"], found["line"], strict=True)) == [("f", 3), ("<module>", 2)]
+    assert list(zip(found["function"], found["line"], strict=True)) == [("f", 4), ("<module>", 2)]
 
 
 def test_every_way_out_is_a_row(tables):

@@ -8,6 +8,7 @@ from instrumented.script.running import run_script
 from instrumented.script.tables import Tables
 
 SETUP = """
+import copy, pickle
 import numpy as np
 rng = np.random.default_rng(0)
 x, v, n, f = np.arange(12.0).reshape(3, 4), np.arange(4.0), np.arange(10), np.ones(8, "f4")
@@ -44,6 +45,13 @@ def booked(tmp_path, line):
         ("rng.choice(a=x, p=v[1:] / 6, size=2)",
          [("divide", 1, 3, 24, 24), ("random.choice", 1, 0, 88, 64)]),
         ("rng.choice(4, 2, p=v / 6)", [("divide", 1, 4, 32, 32), ("random.choice", 1, 0, 32, 16)]),
+        # generators of NumPy's own, out of a pickle, a copy or a module of NumPy's, draw the same
+        ("pickle.loads(pickle.dumps(rng)).random(out=v)", [("random.random", 1, 0, 0, 32)]),
+        ("copy.deepcopy(rng).shuffle(v)", [("random.shuffle", 1, 0, 32, 32)]),
+        ("np.random.mtrand._rand.normal(v)", [("random.normal", 1, 0, 32, 32)]),
+        ("np.random.ranf(3)", [("random.ranf", 1, 0, 0, 24)]),
+        # an array of arrays is a list of them to what joins them: 4 + 4 elements
+        ("o = np.empty(2, object); o[0] = o[1] = v; np.stack(o)", [("stack", 1, 0, 64, 64)]),
         # 12 elements read and written
         ("rng.permuted(x, axis=1, out=x)", [("random.permuted", 1, 0, 96, 96)]),
         # what is put together is read, whatever else is in the brackets: 4 + 4 elements of 8 bytes
@@ -59,6 +67,11 @@ def booked(tmp_path, line):
         # a view of what is no traced array; 4 products of it; a copy is written
         ("np.asarray(own) * 2", [("multiply", 1, 4, 32, 32)]),
         ("np.array(own)", [("array", 1, 0, 0, 32)]),
+        # what a column of pandas shows is no array that was made; a copy, of another type, is
+        ("import pandas; np.asarray(pandas.Series([1.0, 2.0])) * 2", [("multiply", 1, 2, 16, 16)]),
+        ("import pandas; np.asarray(pandas.Series([1.0]), 'f4')", [("asarray", 1, 0, 0, 4)]),
+        # whether it may be written to, and where it is, are no values
+        ("v.setflags(write=True); assert v.device == 'cpu'", []),
         # of the same size, only the shape is another; else all is read (96), and 6 elements written
         ("x.resize(2, 6)", []),
         (

@@ -96,3 +96,4 @@ def made_late():
 
 late["first"] = made_late()  # the value comes before what it is stored into
 print(late)
+print(np.ones(2).__array_wrap__(np.arange(3.0)), hasattr(np.ones(2), "__array_wrap__"))

@@ -58,3 +58,10 @@ def slow(a, b):
 fast, parallel = numba.njit(slow), numba.jit(nopython=True)(slow)
 print(fast(x, y), parallel(x, y), slow(x, y), numba.njit(lambda pair: pair[0] + pair[1])((x, y)))
 print((x @ y) + np.exp(np.ones((9, 9))).sum(), np.sin(np.ones(99)).sum())
+
+# what a call returns is the object itself, whatever it holds: to be changed there
+held = pickle.loads(pickle.dumps({"l": [np.ones(2)], "t": (np.ones(2), 1)}))
+held.setdefault("l", []).append(np.zeros(2))
+held.get("l").append(sum(held.get("l")))
+next(iter(held.values())).append(len(list(held.values())[0]))
+print(held, held.get("l") is held["l"], held.get("t") is held["t"])

@@ -30,3 +30,7 @@ acc = (a.argmax(axis=1) == np.arange(4)).mean(); print(acc, f"{acc:.1%}", "ok" i
 m = (a > 4); print(m.sum(), m.any(), m[0, 0], type(m[0, 0]), m[0, 0] and True, not m[0, 0], m.mean(), np.bool_(m[0, 0]) | True, int(m[0, 0]), [x for x in m[0]], m[0, 0] == False)
 import operator; print(operator.index(t), operator.add(t, 1), t.item(), t.tolist(), np.isscalar(t), np.ndim(t), np.shape(t), np.asarray(t), np.array(t) + 1, t.T, t.max(), t.sum(), t.real, t.conj(), t.view(np.uint64), t.nbytes, hash(t) == hash(int(t)))
 p = np.array(3.5); p += 1; q = p; q += 1; print(p, q, p[()], p.item(), float(p), p.shape, p is q, np.float64(p), p * 2, [p], p == 5.5)
+
+print([hasattr(number, name) for number in np.arange(2.0) for name in ("role", "escape", "item")])
+try: np.arange(2)[1].role
+except AttributeError as error: print(error)
