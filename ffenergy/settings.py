@@ -169,7 +169,12 @@ class Settings:
         """Return settings that an earlier version may have written.
 
         Those that came later have the presets' common values, which change nothing for it.
+
+        Raises SettingsError, also for a setting that only a later version has.
         """
+        later = next((name for name in fields if name not in _COMMON), None)
+        if later is not None:
+            raise SettingsError(f"unknown setting {later!r}, perhaps of a later version")
         return cls.from_dict({**_COMMON, **fields})
 
     def to_dict(self) -> dict[str, Any]:

@@ -186,7 +186,8 @@ def _snapshots(directory: RunDirectory) -> Film:
     for name in (ARRAYS, TABLE):
         if name not in there:
             raise OutputError(
-                f"{path} holds no snapshots ({name}); a run of `ffenergy animate` has them"
+                f"{path} holds no snapshots ({name}); a run of `ffenergy animate` has them, "
+                "once it came to its end"
             )
     arrays, table = directory.read_arrays(ARRAYS), directory.read_table(TABLE, COLUMNS)
     try:

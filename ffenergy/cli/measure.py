@@ -149,13 +149,13 @@ def measure(
     changes = {name: value for name, value in overrides.items() if value is not None}
     with flags_named():
         cells = grid(Settings.from_preset(preset), lists, changes)
+    names = list(named(algorithms, "--algorithms", measurable))
     for cell in cells:  # of images of any size, and no head is trained
         no_head = cell.replace(head_batch_size=1)
         images = cell.n_train or MEASURED_IMAGES
         with flags_named():
             no_head.check_data(cell.layer_sizes[0], images)
-        check_memory(cell)
-    names = list(named(algorithms, "--algorithms", measurable))
+        check_memory(cell, names, images)
     # in a sweep a dtype without a price leaves energies empty; a single step must be priced
     profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
     single = {"--fail-if": conditions, "--verbose": verbose, "--scenario": scenario != AS_IT_RUNS}
@@ -247,7 +247,7 @@ def _sweep(
             bar.advance(1)
 
     if bar is not None:
-        bar.start("sweep", len(cells))
+        bar.start("sweep", len(cells), "combination")
     try:
         hardware = [chosen.profile for chosen in profiles]
         sweep(cells, names, hardware, done, memory=met)

@@ -24,14 +24,14 @@ class Bar:
         self.stream = stream
         self.bar: tqdm[Any] | None = None
 
-    def start(self, stage: str, total: int) -> None:
+    def start(self, stage: str, total: int, unit: str = "step") -> None:
         """Begin a stage of `total` steps on the same line; the stage before leaves a line."""
         self.close()
         self.bar = tqdm(
             desc=f"{self.name:<16} {stage:<7}",
             total=total,
             file=self.stream,
-            unit="step",
+            unit=unit,
             ncols=min(WIDTH, shutil.get_terminal_size().columns),
             nrows=WIDTH,  # one bar: always in sight, whatever the terminal says of its height
             bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}",
@@ -64,11 +64,11 @@ class PlainLines:
         self.values: dict[str, float] = {}
         self.started = self.spoken = time.monotonic()
 
-    def start(self, stage: str, total: int) -> None:
-        """Begin a stage of `total` steps."""
+    def start(self, stage: str, total: int, unit: str = "step") -> None:
+        """Begin a stage of `total` steps, or of what `unit` calls them."""
         self.stage, self.total, self.done, self.values = stage, total, 0, {}
         self.started = self.spoken = time.monotonic()
-        self._say(number_of(total, "step"))
+        self._say(number_of(total, unit))
 
     def advance(self, n: int, **values: float) -> None:
         """Count `n` steps; speak if it has been quiet for long."""

@@ -119,11 +119,15 @@ def told(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> lis
     ``progress`` is what ``progress.json`` holds; what it says of a finished algorithm is past.
     """
     state = run.configuration["status"]
+    remedy = "go on with --resume" if run.can_resume else "begin again with --force"
     if state == "running" and not is_training:
-        remedy = "go on with --resume" if run.can_resume else "begin again with --force"
         state = f"stopped; {remedy}"
-    reason = run.configuration.get("reason") if state in ENDED else ""
-    lines = [f"{run.configuration['command']}: {state}{f': {reason}' if reason else ''}"]
+    elif state in ENDED:
+        reason = run.configuration.get("reason")
+        state += f": {reason}" if reason else ""
+        if run.configuration["status"] == "interrupted":
+            state += f"; {remedy}"
+    lines = [f"{run.configuration['command']}: {state}"]
     lines += [
         f"  {_named(name)}: done, test error {error_percent(row['test_error'])}, "
         f"{row['wall_seconds']:,.0f} s"
@@ -143,6 +147,8 @@ def _unfinished(progress: dict[str, Any], *, is_training: bool) -> list[str]:
     stage, epoch = str(now["stage"]), int(now["epoch"])
     values = now.dropna()
     losses = _per_layer(values, "loss", "{:.4f}")  # the mean comes first
+    if len(losses) == len(("the mean", "the only layer")):
+        del losses[1]  # which is the mean
     parts = [f"epoch {epoch} of {planned[stage]}", f"loss {' / '.join(losses) or 'not known'}"]
     separation = _per_layer(values, "separation_layer", "{:.1f}")
     if separation:

@@ -216,7 +216,7 @@ def _train(
     bar = progress("sweep", quiet=quiet)
     say = (lambda line: None) if quiet else (lambda line: click.echo(line, err=True))
     if bar is not None:
-        bar.start("cells", len(left))
+        bar.start("trains", len(left), "cell")
     try:
         for outcome in pool.run(cells, place, folder.path, workers, say, finished):
             found[outcome.cell] = outcome
@@ -226,7 +226,7 @@ def _train(
         kept = sum(folder.finished(cell) is not None for cell in cells)  # not only those in hand
         raise RunInterruptedError(
             f"interrupted; kept: {kept} of {number_of(len(cells), 'cell')} (in {directory.path}); "
-            "the same command goes on"
+            f"the same command goes on, and `{pool.shown_by(directory.path)}` shows them"
         ) from None
     finally:
         if bar is not None:

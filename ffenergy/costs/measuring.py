@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -24,17 +25,22 @@ UPDATES: Final = {"adam": 10, "adamw": 11, "momentum": 4, "sgd": 2}
 """Operations by which an optimiser updates a block of parameters."""
 
 
-def check_memory(settings: Settings) -> None:
-    """Raise SettingsError if a step with `settings` cannot be counted and priced.
+def check_memory(settings: Settings, algorithms: Sequence[str], images: int) -> None:
+    """Raise SettingsError if steps with `settings` on so many images cannot be counted and priced.
 
     No values of large arrays are computed, so that they take no memory; but systems set none aside
-    that is larger than theirs. Of large networks nearly all operations update parameters.
+    that is larger than theirs. Of large networks nearly all operations update parameters. A rule
+    that has a head makes room for the features of all images.
     """
     blocks = sum(math.ceil(count / BLOCK) for count in settings.parameters)
     events = STEPS * UPDATES[settings.optimizer] * blocks * EVENT_BYTES
     largest = max(*settings.parameters, settings.batch_size * max(settings.layer_sizes))
+    if any(registry.find(name).has_head for name in algorithms):
+        features = sum(settings.layer_sizes[1:][-settings.head_layers :])
+        largest = max(largest, images * features)
     need = max(largest * np.dtype(settings.dtype).itemsize, events)
-    machine_memory.check(need, settings.network, "lower --layer-sizes or --batch-size")
+    remedy = "lower --layer-sizes, --batch-size or --n-train"
+    machine_memory.check(need, settings.network, remedy)
 
 
 def random_dataset(settings: Settings, count: int) -> Dataset:

@@ -69,6 +69,11 @@ def restore_profiles(records: Iterable[Mapping[str, Any]]) -> list[ChosenProfile
     restored = []
     for record in records:
         name, text = str(record["name"]), record.get("text")
+        if text is None and name not in profiles():
+            raise ProfileError(
+                f"profile {name}, under which the run was priced, is not here any more; name the "
+                "profiles with --profile"
+            )
         if text is None:
             one = _choose(name)
         else:

@@ -152,11 +152,14 @@ class Folder:
 
     def _settle(self) -> None:
         """Move in what is recorded and still staged; remove all else that writers left."""
-        with suppress(ValueError):  # whoever reads the document says what is wrong with it
-            for name, digest in (self.recorded() or {}).items():
-                with suppress(FileNotFoundError):
-                    self._staged(name, digest).replace(self.path / name)
-            sweep(self.path)
+        try:
+            recorded = self.recorded() or {}
+        except (OSError, ValueError):
+            return  # whoever reads the document says what is wrong with it
+        for name, digest in recorded.items():
+            with suppress(FileNotFoundError):
+                self._staged(name, digest).replace(self.path / name)
+        sweep(self.path)
 
 
 def _read(path: Path) -> bytes:

@@ -27,6 +27,8 @@ HOME: Final = "ffenergy.rules"
 """The package whose modules are rules."""
 FORWARD_FORWARD, BACKPROP = HEADLINE = ("ff", "bp")
 """Whom a report's headline compares, rule and baseline; nothing else knows rules by name."""
+YOUR_OWN: Final = "or name one of your own with --rule module:Class"
+"""What else can be done where a rule is not known."""
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 OURS: Final = ("ffenergy", "instrumented", "numpy")
 """Packages in which a stranger's rule does not go wrong by itself."""
@@ -100,7 +102,7 @@ def find(name: str) -> type[Rule]:
         return known[name]
     if name in _broken:
         raise RuleError(f"rule {name} cannot be read: {_broken[name]}; repair or uninstall it")
-    raise RuleError(f"unknown algorithm {name!r}; choose one of {', '.join(known)}")
+    raise RuleError(f"unknown algorithm {name!r}; choose one of {', '.join(known)}, {YOUR_OWN}")
 
 
 def pair(names: Iterable[str]) -> tuple[str, str] | None:

@@ -118,9 +118,9 @@ class RunDirectory:
             own.add(PICTURES)
         return own
 
-    def _not_writable(self, error: OSError) -> RunDirectoryError:
+    def _not_writable(self, error: OSError, remedy: str = ELSEWHERE) -> RunDirectoryError:
         return RunDirectoryError(
-            f"cannot write to {self.path}: {error.strerror or error}; choose another --outdir"
+            f"cannot write to {self.path}: {error.strerror or error}; {remedy}"
         )
 
     def _in_use(self) -> RunDirectoryError:
@@ -149,10 +149,11 @@ class RunDirectory:
             raise self._not_writable(error) from error
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, remedy: str = ELSEWHERE) -> Iterator[None]:
         """Keep every other process from writing here.
 
-        Raises RunDirectoryError if one does so already, or if the lock cannot be taken.
+        Raises RunDirectoryError if one does so already, or if the lock cannot be taken, where
+        `remedy` ends the message.
         """
         with ExitStack() as stack:
             try:
@@ -160,7 +161,7 @@ class RunDirectory:
             except HeldError:
                 raise self._in_use() from None
             except OSError as error:
-                raise self._not_writable(error) from error
+                raise self._not_writable(error, remedy) from error
             sweep(self.path / CHECKPOINTS)
             yield
 
@@ -169,7 +170,7 @@ class RunDirectory:
         """The same where there is a run, so that it can be read and added to. RunDirectoryError."""
         if not self.holds_run():
             raise self._no_run()
-        with self.locked():
+        with self.locked("copy the run to where it can be written"):
             yield
 
     def write(self, run: Run, derived: Mapping[str, bytes] | None = None) -> None:
@@ -321,6 +322,8 @@ class RunDirectory:
             return self.folder.recorded()
         except ValueError as error:
             raise self._damaged(self.folder.document, error) from error
+        except OSError as error:
+            raise self._unreadable(self.folder.document, "a document", error) from error
 
     def _content(self, name: str, recorded: Mapping[str, str] | None) -> bytes:
         """Read a file, as long as it is recorded, or nothing is. Raises OSError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
 import threading
 import time
@@ -84,11 +85,17 @@ def run(
                 continue
             raise FfenergyError(
                 f"workers died {ATTEMPTS} times, perhaps for want of memory; "
-                f"cells left: {len(left)}; lower --workers and give the same command again"
+                f"cells left: {len(left)}; lower --workers and give the same command again; "
+                f"`{shown_by(folder.parent)}` shows the cells that are done"
             ) from None
         for cell in cells:
             kept.layers(cell).clear()
         return
+
+
+def shown_by(sweep: Path) -> str:
+    """The command that shows how far a sweep is, without its tables."""
+    return shlex.join(["ffenergy", "status", str(sweep)])
 
 
 def _tasks(cells: Iterable[Cell], place: DataPlace, folder: Path, threads: int) -> list[CellTask]:

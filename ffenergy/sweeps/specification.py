@@ -34,7 +34,7 @@ from typing import Any, Final
 from ffenergy import machine_memory
 from ffenergy.errors import SettingsError
 from ffenergy.files.documents import parse_toml
-from ffenergy.rules.registry import rules
+from ffenergy.rules.registry import YOUR_OWN, rules
 from ffenergy.settings import Settings
 
 AUTO: Final = "auto"
@@ -240,7 +240,7 @@ def _algorithms(place: str, names: Any) -> list[str]:
     for name in names:
         if not isinstance(name, str) or name not in rules():
             raise SpecificationError(
-                f"{place}: unknown algorithm {name!r}; choose from {', '.join(rules())}"
+                f"{place}: unknown algorithm {name!r}; choose from {', '.join(rules())}, {YOUR_OWN}"
             )
     return names
 

@@ -21,6 +21,13 @@ def test_seeds_of_every_way_in_have_one_range(seed: int) -> None:
         specification.parse({"preset": "quick", "algorithms": ["ff"], "seeds": [seed]})
 
 
+def test_a_setting_of_a_later_version_is_told_without_all_that_there_are() -> None:
+    saved = Settings.from_preset("quick").to_dict() | {"warp": 3}
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_saved(saved)
+    assert caught.value.message == "unknown setting 'warp', perhaps of a later version"
+
+
 def test_the_largest_seed_trains_and_is_read_back() -> None:
     settings = Settings.from_preset("quick").replace(seed=2**63 - 1)
     assert Settings.from_saved(settings.to_dict()) == settings

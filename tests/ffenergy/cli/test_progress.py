@@ -49,8 +49,14 @@ def test_long_stages_speak_now_and_then() -> None:
 
 def test_one_step_is_no_steps() -> None:
     stream = io.StringIO()
-    PlainLines("sweep", stream).start("cells", 1)
-    assert stream.getvalue() == "sweep cells: 1 step\n"
+    PlainLines("backprop", stream).start("network", 1)
+    assert stream.getvalue() == "backprop network: 1 step\n"
+
+
+def test_cells_are_no_steps() -> None:
+    stream = io.StringIO()
+    PlainLines("sweep", stream).start("trains", 4, "cell")
+    assert stream.getvalue() == "sweep trains: 4 cells\n"
 
 
 def test_quiet_is_quiet() -> None:

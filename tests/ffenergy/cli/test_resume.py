@@ -236,7 +236,9 @@ def test_status_of_a_run_in_training() -> None:
 @pytest.mark.parametrize("status", ["failed", "interrupted"])
 def test_status_says_why_a_run_ended(status: str) -> None:
     run = Run({"status": status, "reason": "loss is inf", "command": "ffenergy compare"})
-    assert told(run, None, is_training=False) == [f"ffenergy compare: {status}: loss is inf"]
+    goes_on = "; go on with --resume" if status == "interrupted" else ""
+    told_so = f"ffenergy compare: {status}: loss is inf{goes_on}"
+    assert told(run, None, is_training=False) == [told_so]
 
 
 EPOCH = {"stage": "layers", "epoch": 1, "loss": 0.5, "wall_seconds": 1.0}
@@ -248,8 +250,9 @@ PROGRESS = {"algorithm": "ff", "planned": [{"stage": "layers", "epochs": 3}], "h
     [
         ([], "Forward-Forward: no epoch is done yet"),
         ([EPOCH | {"loss": None}], "epoch 1 of 3, loss not known, time left not known"),
+        ([EPOCH | {"loss_layer1": 0.5}], "epoch 1 of 3, loss 0.5000, time left"),
     ],
-    ids=["no epochs", "a loss that was no number"],
+    ids=["no epochs", "a loss that was no number", "one layer, whose loss is the mean"],
 )
 def test_status_of_little_progress(
     tmp_path: Path, history: list[dict[str, object]], says: str

@@ -9,9 +9,10 @@ import sys
 import numpy as np
 import pytest
 
+from ffenergy import machine_memory
 from ffenergy.cli.measure import measurable
 from ffenergy.costs import rehearsal
-from ffenergy.costs.measuring import measure, random_dataset
+from ffenergy.costs.measuring import check_memory, measure, random_dataset
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.errors import SettingsError
@@ -118,8 +119,18 @@ def test_arrays_that_are_large_take_no_memory() -> None:
     assert int(done.stdout) * 1024 < 128e6
 
 
+def test_room_for_the_features_of_a_head_is_asked_for_first() -> None:
+    wide = SETTINGS.replace(layer_sizes="784,50000")
+    with machine_memory.limited(10**9):
+        check_memory(wide, ["bp"], 60_000)
+        with pytest.raises(SettingsError, match="12 GB of memory"):
+            check_memory(wide, ["bp", "ff"], 60_000)
+
+
 def test_every_algorithm_can_be_measured_and_no_other() -> None:
     assert [name for name, kind in rules().items() if not measurable(kind)] == ["random", "ridge"]
     assert measure("random", SETTINGS).traffic["phase"].eq("head").any()
     with pytest.raises(SettingsError, match="unknown algorithm 'none'; choose one of ff"):
+        measure("none", SETTINGS)
+    with pytest.raises(SettingsError, match="or name one of your own with --rule module:Class"):
         measure("none", SETTINGS)

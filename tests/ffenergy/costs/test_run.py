@@ -281,6 +281,8 @@ def test_profiles_are_recorded_and_restored(tmp_path: Any) -> None:
     assert [one.profile for one in restore_profiles(records)] == [one.profile for one in chosen]
     with pytest.raises(ProfileError, match="has changed since this run"):
         restore_profiles([{**records[1], "sha256": "0"}])
+    with pytest.raises(ProfileError, match="gone, under which the run was priced, is not here"):
+        restore_profiles([{**records[1], "name": "gone"}])
     with pytest.raises(ProfileError, match="two profiles are named"):
         choose_profiles(["dally-wire", "dally-wire"])
 

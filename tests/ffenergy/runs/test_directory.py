@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from ffenergy.files.documents import sealed
+from ffenergy.files.locks import LOCK
 from ffenergy.runs.directory import RunDirectory, RunDirectoryError
 from ffenergy.runs.results import AlgorithmResult
 from ffenergy.runs.run import Run
@@ -121,6 +122,26 @@ def test_a_missing_file_is_named_once_with_what_to_do(name: str, tmp_path: Path)
         f"{tmp_path / name} is not readable as a table: No such file or directory; put the file "
         "back, or run the measurement again"
     )
+
+
+@pytest.mark.parametrize("document", ["run.json", "sweep.json"])
+def test_a_folder_in_the_place_of_the_document_is_named(document: str, tmp_path: Path) -> None:
+    (tmp_path / document).mkdir()
+    directory = RunDirectory(tmp_path, document)
+    with directory.locked_run(), pytest.raises(RunDirectoryError) as caught:
+        directory.read_document()
+    assert str(tmp_path / document) in caught.value.message
+    assert "Is a directory; put the file back" in caught.value.message
+
+
+def test_a_run_that_cannot_be_locked_asks_for_no_outdir(tmp_path: Path) -> None:
+    (tmp_path / "run.json").touch()
+    (tmp_path / LOCK).mkdir()
+    with (
+        pytest.raises(RunDirectoryError, match="copy the run to where it can be written"),
+        RunDirectory(tmp_path).locked_run(),
+    ):
+        pass
 
 
 def test_a_file_in_the_place_of_a_run_holds_none(tmp_path: Path) -> None:

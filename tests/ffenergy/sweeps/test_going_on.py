@@ -7,9 +7,11 @@ from typing import Any
 
 import joblib
 import pytest
+from joblib.externals.loky.process_executor import BrokenProcessPool
 
+from ffenergy.errors import FfenergyError
 from ffenergy.settings import Settings
-from ffenergy.sweeps import cells
+from ffenergy.sweeps import cells, pool
 from ffenergy.sweeps.cells import Cell, CellTask, DataLabel, DataPlace
 from ffenergy.training import train
 
@@ -38,6 +40,16 @@ def stopped(folder: Path, threads: int) -> None:
 
     with pytest.raises(StoppedError):
         cells.run_cell(CellTask(cell(), [], PLACE, folder, threads), watch)
+
+
+def test_workers_that_die_again_and_again_say_what_shows_the_cells(tmp_path, monkeypatch):
+    def dying(*args: Any) -> Any:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(pool, "_outcomes", dying)
+    with pytest.raises(FfenergyError) as caught:
+        list(pool.run([cell()], PLACE, tmp_path / "cells", pool.Workers(2, 1)))
+    assert f"`ffenergy status {tmp_path}` shows the cells that are done" in caught.value.message
 
 
 def test_a_cell_goes_on_with_the_threads_it_was_begun_with(tmp_path, monkeypatch, without_seconds):

@@ -80,6 +80,7 @@ def test_a_sweep_that_is_stopped_keeps_what_is_finished(
     kept = len(outcomes(tmp_path))
     assert 1 <= kept < 8
     assert "of 8 cells" in line
+    assert "`ffenergy status " in line
     for path in outcomes(tmp_path):
         assert json.loads(path.read_text())["status"] == "complete"
 
