@@ -55,7 +55,7 @@ def test_the_least_that_a_training_needs_by_hand() -> None:
         (["compare", "--layer-sizes", "784,1000000,1000000"], "needs at least 16 TB of memory"),
         (["measure", "--max-memory", "1MB"], "needs at least"),
         (["measure", "--layer-sizes", "784,9000,9000", "--max-memory", "200MB"],
-         "a network of 784-9000-9000 needs at least 324 MB of memory"),
+         "a network of 784-9000-9000 needs at least 4.32 GB of memory"),
         (["measure", "--width", "30", "--depth", "100000", "--max-memory", "200MB"],
          "a network of 784-30-30-30-30-30-30-30-…-30 (100,000 layers) needs at least"),
         (["train", "ff", "--max-memory", "1MB"], "and 1 MB may be used; lower --layer-sizes"),
