@@ -308,6 +308,7 @@ def anchors(page: Path) -> set[str]:
 
 
 PAPERS = [ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
+PAPERS += sorted((ROOT / "reports").rglob("*.md"))
 
 
 @pytest.mark.parametrize("page", [*PAGES, *PAPERS], ids=within)
