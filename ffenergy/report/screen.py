@@ -27,7 +27,7 @@ LONGEST: Final = 17
 LINES: Final = 24
 """Of a terminal."""
 TERMS: Final = (
-    "Commute ÷ compute: joules of moving bytes over those of arithmetic. Peak live: most bytes "
+    "Commute ÷ compute: energy of moving bytes over that of arithmetic. Peak live: most bytes "
     "alive at once. As it runs: NumPy's own operations and order; well built: the best known order."
 )
 
