@@ -38,7 +38,7 @@ def answered(folder: Path) -> tuple[int, int]:
     environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
     environment["PYTHONPATH"] = str(folder)
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-B", "-c", code],  # Python's own cache goes by seconds and sizes
         cwd=folder,
         env=environment,
         check=True,
