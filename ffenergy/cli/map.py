@@ -278,15 +278,15 @@ def numbers(flag: str, given: str) -> list[int]:
                 f"{flag} has {one.strip()!r}; give whole numbers from 1 to 1,000,000"
             )
         found.append(int(one))
-    _check_once(flag, found)
+    _check_once(flag, found, given)
     return found
 
 
-def _check_once(flag: str, values: list[int] | list[str]) -> None:
+def _check_once(flag: str, values: list[int] | list[str], given: str) -> None:
     """Raise SettingsError if a list names a value twice, as `ffenergy measure` does."""
-    twice = [one for number, one in enumerate(values) if one in values[:number]]
-    if twice:
-        raise SettingsError(f"{flag} names {twice[0]} twice; name each value once")
+    for number, word in enumerate(given.split(",")):
+        if values[number] in values[:number]:
+            raise SettingsError(f"{flag} names {word.strip()} twice; name each value once")
 
 
 def names(given: str) -> list[str]:
@@ -297,7 +297,7 @@ def names(given: str) -> list[str]:
             raise SettingsError(
                 f"--optimizer has {one!r}; choose among {', '.join(whole_map.OPTIMIZERS)}"
             )
-    _check_once("--optimizer", asked)
+    _check_once("--optimizer", asked, given)
     return [one for one in whole_map.OPTIMIZERS if one in asked]
 
 
@@ -321,13 +321,9 @@ def parsed_sizes(given: str) -> list[int]:
         if smallest > largest:
             raise SettingsError(f"--on-chip {given}: {low} is larger than {high}; turn them round")
         return whole_map.on_chip_sizes(smallest, largest)
-    asked = {}
-    for one in given.split(","):
-        nbytes = size(one)
-        if nbytes in asked:
-            raise SettingsError(f"--on-chip names {one.strip()} twice; name each value once")
-        asked[nbytes] = one
-    return sorted(asked)
+    sizes = list(map(size, given.split(",")))
+    _check_once("--on-chip", sizes, given)
+    return sorted(sizes)
 
 
 def size(given: str) -> int:

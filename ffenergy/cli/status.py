@@ -147,8 +147,8 @@ def _unfinished(progress: dict[str, Any], *, is_training: bool) -> list[str]:
     stage, epoch = str(now["stage"]), int(now["epoch"])
     values = now.dropna()
     losses = _per_layer(values, "loss", "{:.4f}")  # the mean comes first
-    if len(losses) == len(("the mean", "the only layer")):
-        del losses[1]  # which is the mean
+    if len(losses) == 2:
+        losses = losses[:1]  # of the only layer it is the loss
     parts = [f"epoch {epoch} of {planned[stage]}", f"loss {' / '.join(losses) or 'not known'}"]
     separation = _per_layer(values, "separation_layer", "{:.1f}")
     if separation:

@@ -153,11 +153,12 @@ def _well_built(book: Book) -> str:
     profile = next(one for one in book.hardware if one.name == book.headline)
     here = on_chip_bytes(profile)
     one, every = regimes(network)
-    costs = (
-        f"saves {100 * (1 - ratio):.0f} %" if ratio < 1 else f"costs {figure(ratio)} times as much"
-    )
     if f"{ratio:.2f}" == "1.00":  # as the table has it
         costs = "costs as much"
+    elif ratio < 1:
+        costs = f"saves {100 * (1 - ratio):.0f} %"
+    else:
+        costs = f"costs {figure(ratio)} times as much"
     told = f"Well built it {costs} on {memory_size(here)}"
     between = _between(one, every)
     if one <= here < every:

@@ -171,7 +171,7 @@ class ScriptTrace(Trace):
             if array is not None:
                 return counted_ufunc(array, ufunc, method, args, kwargs)
         args, kwargs = self._entered(args, kwargs)
-        if any(type(value) in (list, tuple) for value in args) and method != "at":
+        if any(type(value) in LISTS for value in args) and method != "at":
             args = tuple(self._listed(value) for value in args)
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
             return self._made(getattr(ufunc, method)(*args, **kwargs), ufunc.__name__)

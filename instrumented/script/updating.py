@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -14,51 +15,35 @@ class Updated:
     Args:
         enter: returns the traced array of a plain one, anything else as it is.
         owner: what has the item.
-        index: where.
+        key: where.
     """
 
-    __slots__ = ("_enter", "_found", "_index", "_owner", "_shown")
+    __slots__ = ("_enter", "_found", "_key", "_owner", "_shown")
 
-    def __init__(self, enter: Callable[[Any], Any], owner: Any, index: Any) -> None:
+    _take: Callable[..., Any] = staticmethod(operator.getitem)
+    _store: Callable[..., None] = staticmethod(operator.setitem)
+
+    def __init__(self, enter: Callable[[Any], Any], owner: Any, key: Any) -> None:
         self._enter = enter
         self._owner = owner
-        self._index = index
+        self._key = key
 
     @property
     def value(self) -> Any:
-        """The item, as the user's code sees it."""
-        self._found = self._owner[self._index]
+        """What is changed, as the user's code sees it."""
+        self._found = self._take(self._owner, self._key)
         self._shown = self._enter(self._found)
         return self._shown
 
     @value.setter
     def value(self, value: Any) -> None:
-        self._owner[self._index] = self._found if value is self._shown else value
+        self._store(self._owner, self._key, self._found if value is self._shown else value)
 
 
-class UpdatedField:
-    """An attribute of an object: as an item, by its name.
+class UpdatedField(Updated):
+    """An attribute of an object, by its name as the compiler makes it of a private one."""
 
-    Args:
-        enter: returns the traced array of a plain one, anything else as it is.
-        owner: what has the attribute.
-        name: its name, as the compiler makes it of a private one.
-    """
+    __slots__ = ()
 
-    __slots__ = ("_enter", "_found", "_name", "_owner", "_shown")
-
-    def __init__(self, enter: Callable[[Any], Any], owner: Any, name: str) -> None:
-        self._enter = enter
-        self._owner = owner
-        self._name = name
-
-    @property
-    def value(self) -> Any:
-        """The attribute, as the user's code sees it."""
-        self._found = getattr(self._owner, self._name)
-        self._shown = self._enter(self._found)
-        return self._shown
-
-    @value.setter
-    def value(self, value: Any) -> None:
-        setattr(self._owner, self._name, self._found if value is self._shown else value)
+    _take = staticmethod(getattr)
+    _store = staticmethod(setattr)

@@ -291,16 +291,6 @@ def test_an_event_has_the_type_of_its_arithmetic(operate, dtype):
     assert trace.events[-1].dtype == dtype
 
 
-def test_records_that_a_mask_selects_have_no_arithmetic():
-    trace = instrumented.Trace(record=True)
-    records = trace.array(np.zeros(3, [("a", "i4"), ("b", "f8")]))
-    records[records["a"] == 0]
-    assert [(event.operation, event.dtype) for event in trace.events] == [
-        ("equal", "int32"),
-        ("gather", "bool"),  # of the mask, the one operand of a type that there are numbers of
-    ]
-
-
 def test_windows_lie_in_the_buffer_of_their_array():
     trace = instrumented.Trace(record=True)
     x = trace.array(np.zeros(8, np.float32), name="x")

@@ -74,3 +74,13 @@ def test_tables_without_rows_have_the_types_of_others() -> None:
         counts = found.columns[found.columns.get_loc("calls") :]
         assert len(counts) == 7
         assert (found[counts].dtypes == full.to_frame(by_step=by_step)[counts].dtypes).all()
+
+
+def test_records_that_a_mask_selects_have_no_arithmetic() -> None:
+    trace = Trace(record=True)
+    records = trace.array(np.zeros(3, [("a", "i4"), ("b", "f8")]))
+    records[records["a"] == 0]
+    assert [(event.operation, event.dtype) for event in trace.events] == [
+        ("equal", "int32"),
+        ("gather", "bool"),  # of the mask, the one operand of a type that there are numbers of
+    ]

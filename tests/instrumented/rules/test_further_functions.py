@@ -269,3 +269,12 @@ def test_repeats_that_leave_nothing_were_read():
     # the elements and their two counts
     assert (kept.shape, trace.traffic) == ((0,), Traffic(16 + 16, 0))
     assert trace.data_dependent["operation"].tolist() == ["repeat"]
+
+
+def test_an_array_of_arrays_is_joined_as_the_list_of_them(traced):
+    trace, x = traced((4,))
+    several = np.empty(2, object)
+    several[0], several[1] = x, np.ones(4, np.float32)
+    assert np.stack(several).shape == (2, 4)
+    assert np.concatenate(several).shape == (8,)
+    assert trace.traffic == Traffic(2 * (16 + 16), 2 * 32)

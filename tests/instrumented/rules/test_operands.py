@@ -30,15 +30,6 @@ def test_bare_arrays_count_as_data_and_are_refused_when_strict(traced):
     assert trace.traffic == Traffic()
 
 
-def test_an_array_of_arrays_is_joined_as_the_list_of_them(traced):
-    trace, x = traced((4,))
-    several = np.empty(2, object)
-    several[0], several[1] = x, np.ones(4, np.float32)
-    assert np.stack(several).shape == (2, 4)
-    assert np.concatenate(several).shape == (8,)
-    assert trace.traffic == Traffic(2 * (16 + 16), 2 * 32)
-
-
 @pytest.mark.parametrize(
     ("write", "read", "written", "flops"),
     [
