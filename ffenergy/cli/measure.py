@@ -277,7 +277,7 @@ def _sweep(
         for note in sorted(set(table["note"]) - {""}):
             click.echo(f"Figures left empty: {note}")
     if stopped:
-        where = f" (in {directory.path})" if directory is not None else ""
+        where = f" (in {directory.path})" if directory is not None and priced else ""
         raise RunInterruptedError(
             f"interrupted; kept: {priced} of {len(cells)} combinations{where}"
         )

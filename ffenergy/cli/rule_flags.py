@@ -26,8 +26,11 @@ def named(
     """
     names = tuple(name.strip() for name in text.split(","))
     for name in names:
-        if not (name in registry.rules() and chosen(registry.find(name))):
-            raise SettingsError(f"{flag} has {name!r}; choose among {known(chosen)}, with commas")
+        here = name in registry.rules()
+        if not (here and chosen(registry.find(name))):
+            own = "" if here else ", or bring a rule of your own in with --rule"
+            choices = f"choose among {known(chosen)}, with commas{own}"
+            raise SettingsError(f"{flag} has {name!r}; {choices}")
         if names.count(name) > 1:
             raise SettingsError(f"{flag} has {name!r} twice; name each once, with commas")
     return names

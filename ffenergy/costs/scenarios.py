@@ -133,6 +133,8 @@ class Scenarios:
         best = best[best["accounting"] == best_orders.ACCOUNTING]
         if best.empty:
             return best
+        if all(one.usual == one.kinds for one in self.best.values()):
+            return with_order(best, best)
         usual = [kind for one in self.best.values() for kind in one.usual]
         parts = self._tabulated([*usual, *self._others], best_orders.MEMORY).decomposition
         parts = parts[parts["accounting"] == best_orders.ACCOUNTING]
