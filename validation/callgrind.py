@@ -3,8 +3,8 @@
 callgrind simulates a cache with write-backs under one real, untraced training step, products by
 OpenBLAS. The model's `cache` reading of the recorded step (five steps, the middle one; products
 packed) predicts its read fills, write-allocate fills and write-backs. `check` compares the model
-with the committed figures and needs no valgrind; `simulate` adds a figure (about 90 seconds of
-processor time each; needs valgrind and gcc).
+with the committed figures and needs no valgrind; `simulate` adds a figure, `phases` the fills of
+every layer and phase (about 90 seconds of processor time each; need valgrind and gcc).
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from instrumented.lowering.lower import lower
 from instrumented.lowering.stream import Stream
 
 FIGURES = Path(__file__).parent / "callgrind.csv"
+PHASES = FIGURES.with_name("callgrind_phases.csv")
 IMAGES = 6000
 TEST_IMAGES = 1000
 MIDDLE = rehearsal.STEPS // 2
@@ -56,7 +57,10 @@ CLIENT = """
 void warm(void) { CALLGRIND_START_INSTRUMENTATION; }
 void begin(void) { CALLGRIND_ZERO_STATS; }
 void end(void) { CALLGRIND_STOP_INSTRUMENTATION; }
+void dump(const char *place) { CALLGRIND_DUMP_STATS_AT(place); }
 """
+LEAST_FILLS_MB = 0.5
+"""Phases that take in less are left out: a few conflict misses decide them."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +141,9 @@ class Model:
         events = [event for event in recording.events if event.phase != without]
         stream = Stream(lower(events, buffers, grain=grain, scopes=scopes))
         self.footprint = int(stream.table.sizes[: stream.table.rows].sum())
-        found = distances(stream, buffers, MIDDLE, [MemoryKind.CACHE], scopes).sums
-        self.table: pd.DataFrame = found[MemoryKind.CACHE]
+        found = distances(stream, buffers, MIDDLE, [MemoryKind.CACHE], scopes)
+        self.table: pd.DataFrame = found.sums[MemoryKind.CACHE]
+        self.places = found.places
 
     @classmethod
     def of(cls, point: Point) -> Model:
@@ -154,6 +159,15 @@ class Model:
         names = ("bytes_read", "bytes_allocated", "bytes_written")
         read, allocated, written = (float(far[name].sum()) / 1e6 for name in names)
         return read, allocated, written
+
+    def fills(self, capacity: int) -> dict[tuple[str, str], float]:
+        """Return what such a cache takes in, by layer and phase, in 10^6 bytes."""
+        distance = self.table["distance"]
+        missed = (distance > capacity) | (distance == COLD)
+        fills = (self.table["bytes_read"] + self.table["bytes_allocated"]) * missed / 1e6
+        where = self.places.iloc[self.table["place"]]
+        added = fills.groupby([where["layer"].to_numpy(), where["phase"].to_numpy()]).sum()
+        return {place: float(n) for place, n in zip(added.index, added, strict=True)}
 
     def decided_by_conflicts(self, capacity: int) -> bool:
         """Whether the footprint of the step lies within a tenth of a capacity."""
@@ -202,21 +216,39 @@ def compared(points: Sequence[Point]) -> Iterator[Comparison]:
 def simulate(point: Point) -> Point:
     """Run one step under callgrind with a last-level cache; returns the point with its figures."""
     with tempfile.TemporaryDirectory() as folder:
-        library, out = Path(folder, "client.so"), Path(folder, "out")
-        Path(folder, "client.c").write_text(CLIENT, encoding="utf-8")
-        compiler = ["gcc", "-O1", "-shared", "-fPIC", "-o", str(library), f"{folder}/client.c"]
-        subprocess.run(compiler, check=True)
-        command = [
-            *("valgrind", "--tool=callgrind", "--instr-atstart=no", "--cache-sim=yes"),
-            *("--simulate-wb=yes", "--D1=32768,8,64", f"--LL={point.capacity_kib * 1024},16,64"),
-            *(f"--callgrind-out-file={out}", sys.executable, "-m", "validation.simulated_step"),
-            *(point.algorithm, json.dumps(point.overrides), str(point.block), str(library)),
-        ]
-        subprocess.run(command, check=True, env=os.environ | ENVIRONMENT, stderr=subprocess.DEVNULL)
-        read, allocated, written = _misses(out.read_text(encoding="utf-8"))
+        _run(point, folder)
+        read, allocated, written = _misses(Path(folder, "out").read_text(encoding="utf-8"))
     return replace(
         point, read_fills_mb=read, write_allocate_fills_mb=allocated, write_backs_mb=written
     )
+
+
+def simulate_phases(point: Point) -> dict[tuple[str, str], float]:
+    """Run one step under callgrind; returns its fills by layer and phase, in 10^6 bytes."""
+    fills: dict[tuple[str, str], float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        _run(point, folder, "phases")
+        for part in Path(folder).glob("out.*"):
+            text = part.read_text(encoding="utf-8")
+            layer, phase = re.findall(r"^desc: Trigger: Client Request: (.*),(.*)$", text, re.M)[0]
+            read, allocated, _ = _misses(text)
+            fills[layer, phase] = fills.get((layer, phase), 0) + read + allocated
+    return fills
+
+
+def _run(point: Point, folder: str, *more: str) -> None:
+    """Take a step of a point under callgrind, whose figures go to the file `out` of a folder."""
+    library = Path(folder, "client.so")
+    Path(folder, "client.c").write_text(CLIENT, encoding="utf-8")
+    compiler = ["gcc", "-O1", "-shared", "-fPIC", "-o", str(library), f"{folder}/client.c"]
+    subprocess.run(compiler, check=True)
+    command = [
+        *("valgrind", "--tool=callgrind", "--instr-atstart=no", "--cache-sim=yes"),
+        *("--simulate-wb=yes", "--D1=32768,8,64", f"--LL={point.capacity_kib * 1024},16,{LINE}"),
+        *(f"--callgrind-out-file={folder}/out", sys.executable, "-m", "validation.simulated_step"),
+        *(point.algorithm, json.dumps(point.overrides), str(point.block), str(library), *more),
+    ]
+    subprocess.run(command, check=True, env=os.environ | ENVIRONMENT, stderr=subprocess.DEVNULL)
 
 
 def _misses(text: str) -> tuple[float, float, float]:
@@ -246,30 +278,74 @@ def check(points: Sequence[Point]) -> None:
         print(f"{name:>44} {point.capacity_kib:>6} KiB {pairs} {ratios}{note}")
 
 
+def phases_apart(path: Path = PHASES) -> pd.DataFrame:
+    """Return the committed fills of layers' phases with the prediction, ``model_mb``, beside them.
+
+    ``conflicts`` as in `Comparison`. Phases with less than LEAST_FILLS_MB are left out.
+    """
+    table = pd.read_csv(path, comment="#")
+    table = table[table["fills_mb"] >= LEAST_FILLS_MB]
+    found = []
+    for key, rows in table.groupby(list(TYPES)[:6], sort=False):
+        values: dict[str, Any] = dict.fromkeys(TYPES, 0)
+        values |= {name: TYPES[name](value) for name, value in zip(TYPES, key, strict=False)}
+        model = Model.of(Point(**values))
+        sizes = [1024 * size for size in rows["capacity_kib"].tolist()]
+        fills = {size: model.fills(size) for size in set(sizes)}
+        where = zip(sizes, rows["layer"], rows["phase"], strict=True)
+        predicted = [fills[size].get((layer, phase), 0.0) for size, layer, phase in where]
+        near = list(map(model.decided_by_conflicts, sizes))
+        found.append(rows.assign(model_mb=predicted, conflicts=near))
+    return pd.concat(found, ignore_index=True)
+
+
+def check_phases(table: pd.DataFrame) -> None:
+    """Print how far the fills of phases lie from those of the simulator."""
+    table = table[~table["conflicts"]]
+    error = (table["model_mb"] / table["fills_mb"] - 1).abs()
+    print(f"fills of {len(table)} phases of layers, at least {LEAST_FILLS_MB} MB each:")
+    for title, errors in (("all", error), *error.groupby(table["capacity_kib"])):
+        middle, most = errors.quantile([0.5, 0.9])
+        size = title if isinstance(title, str) else f"{title} KiB"
+        print(f"{size:>9}: median error {middle:.1%}, 90 % within {most:.1%}")
+
+
+def check_all() -> None:
+    """Print all that is committed, beside the model."""
+    check(committed())
+    check_phases(phases_apart())
+
+
 def main() -> None:
     """Compare, or simulate a point and append it to the committed figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("check", help="the model against the committed figures")
-    one = commands.add_parser("simulate", help="a new figure, appended to callgrind.csv")
-    one.add_argument("algorithm")
-    one.add_argument("layer_sizes", help="joined by hyphens: 784-500-500-500")
-    one.add_argument("batch_size", type=int)
-    one.add_argument("optimizer")
-    one.add_argument("capacity_kib", type=int, nargs="+")
-    one.add_argument("--block", type=int, default=optimizers.BLOCK, help="elements at a time")
-    one.add_argument("--in-flight", type=int, default=1, help="batches that pass a layer together")
+    for name, path in (("simulate", FIGURES), ("phases", PHASES)):
+        one = commands.add_parser(name, help=f"new figures, appended to {path.name}")
+        one.add_argument("algorithm")
+        one.add_argument("layer_sizes", help="joined by hyphens: 784-500-500-500")
+        one.add_argument("batch_size", type=int)
+        one.add_argument("optimizer")
+        one.add_argument("capacity_kib", type=int, nargs="+")
+        one.add_argument("--block", type=int, default=optimizers.BLOCK, help="elements at a time")
+        one.add_argument("--in-flight", type=int, default=1, help="batches that pass together")
     arguments = parser.parse_args()
     if arguments.command == "check":
-        check(committed())
+        check_all()
         return
     network = (arguments.algorithm, arguments.layer_sizes, arguments.batch_size)
     program = (*network, arguments.optimizer, arguments.block, arguments.in_flight)
     for capacity in arguments.capacity_kib:
-        point = simulate(Point(*program, capacity, 0, 0, 0))
-        with FIGURES.open("a", encoding="utf-8") as file:
-            file.write(",".join(map(str, astuple(point))) + "\n")
-        print(point)
+        point = Point(*program, capacity, 0, 0, 0)
+        if arguments.command == "phases":
+            found = [(*place, round(mb, 3)) for place, mb in simulate_phases(point).items()]
+            rows = [(*program, capacity, *figure) for figure in found]
+        else:
+            rows = [astuple(simulate(point))]
+        with (PHASES if arguments.command == "phases" else FIGURES).open("a") as file:
+            file.writelines(",".join(map(str, row)) + "\n" for row in rows)
+        print(*rows, sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """One untraced training step, to be run under callgrind (``callgrind.py`` does).
 
 Takes two steps to warm up, the second of them through the simulated cache already, so that it
-holds what it holds in the steady state; counts the third, and ends.
+holds what it holds in the steady state; counts the third, and ends. Where the step goes from one
+layer or phase to the next, the simulator is told so.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import json
 import sys
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 import numpy as np
 
@@ -23,12 +26,54 @@ IMAGES = 6000
 RATE = 1e-4
 
 
+class Told(Untraced):
+    """Leaves arrays plain, and tells the simulator of every layer and phase that ends."""
+
+    def __init__(self) -> None:
+        self.client: ctypes.CDLL | None = None
+        self.places = [("unscoped", "unscoped")]
+
+    def scope(
+        self, *, layer: str | None = None, phase: str | None = None, makes: str | None = None
+    ) -> AbstractContextManager[None]:
+        """Return a context in which the step is in this layer and phase; None: as around it."""
+        return _Scope(self, layer, phase)
+
+    def end(self) -> None:
+        """Let the simulator write down what it counted since it last did, and where that was."""
+        if self.client is not None:
+            self.client.dump(",".join(self.places[-1]).encode())
+
+
+class _Scope:
+    def __init__(self, told: Told, layer: str | None, phase: str | None) -> None:
+        self._told, self._layer, self._phase = told, layer, phase
+
+    def __enter__(self) -> None:
+        layer, phase = self._told.places[-1]
+        self._told.end()
+        self._told.places.append((self._layer or layer, self._phase or phase))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._told.end()
+        self._told.places.pop()
+
+
 def main() -> None:
-    """Take the steps: settings as JSON, the optimiser's block, the client request library."""
+    """Take the steps: settings as JSON, the optimiser's block, the client request library.
+
+    With a last argument the simulator is told of layers and phases.
+    """
     algorithm, overrides, library = sys.argv[1], json.loads(sys.argv[2]), sys.argv[4]
     optimizers.BLOCK = int(sys.argv[3])
     settings = Settings.from_preset("quick").replace(n_train=IMAGES, **overrides)
-    trace, rng = Untraced(), np.random.default_rng(0)
+    told = Told() if sys.argv[5:] else None
+    trace, rng = told or Untraced(), np.random.default_rng(0)
     pixels = rng.random((IMAGES, settings.layer_sizes[0]), np.float32)
     labels = rng.integers(0, 10, IMAGES)
     train = Examples(trace, "train", pixels, labels)
@@ -51,7 +96,11 @@ def main() -> None:
             client.warm()
         step(number)
     client.begin()
+    if told is not None:
+        told.client = client
     step(WARM_UP)
+    if told is not None:
+        told.end()
     client.end()
 
 

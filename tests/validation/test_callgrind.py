@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from validation.callgrind import committed, compared
+from validation.callgrind import committed, compared, phases_apart
 
 POINTS = [point for point in committed() if point.layer_sizes == "784-500-500-500"]
 
@@ -51,16 +51,18 @@ def others():
 @pytest.mark.slow
 def test_networks_batches_optimisers_and_orders_not_seen_before_are_within_8_percent(others):
     for here in others:
-        if here.point.algorithm == "bp" and here.point.capacity_kib == 16384:
-            assert sum(here.moved) < 1 < sum(here.point.moved) < 2.5  # only conflict misses
+        if sum(here.moved) < 1:
+            assert 1 < sum(here.point.moved) < 2.5  # all fits: only conflict misses
         else:
             assert here.ratio == pytest.approx(1, abs=0.08), here.point
-    assert len(others) == 20
+    assert len(others) == 32
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("ratio", "most"), [("ratio", 0.035), ("ratio_beside_interpreter", 0.02)], ids=["whole", "less"]
+    ("ratio", "most"),
+    [("ratio", 0.035), ("ratio_beside_interpreter", 0.025)],
+    ids=["whole", "less"],
 )
 def test_forward_forward_over_backprop_of_networks_not_seen_before(others, ratio, most):
     # Room for the interpreter decides at 784-400x4 and 1 MiB: 3.2 % without it.
@@ -72,7 +74,7 @@ def test_forward_forward_over_backprop_of_networks_not_seen_before(others, ratio
         for (network, size), mine in ratios.items()
         if network[0] == "ff" and (theirs := ratios.get((("bp", *network[1:]), size)))
     ]
-    assert len(errors) == 7
+    assert len(errors) == 12
     assert max(errors) <= most
 
 
@@ -82,3 +84,14 @@ def test_a_layer_that_only_just_fits_with_its_batches_is_a_fifth_dearer_than_the
     # made, 1.6 MB, in 4.2 MB; layer 1 has 5.0 MB and 1.2 + 0.6 MB of batches in 8.4 MB.
     tight = [point for point in OTHERS if (point.batch_size, point.in_flight) == (64, 3)]
     assert [here.ratio for here in compared(tight)] == pytest.approx([0.83, 0.82], abs=0.01)
+
+
+@pytest.mark.slow
+def test_fills_of_layers_and_phases_are_within_13_percent_at_nine_of_ten():
+    phases = phases_apart()
+    assert set(phases.loc[phases["conflicts"], "capacity_kib"]) == {16384}  # 14.9 MiB of backprop
+    phases = phases[~phases["conflicts"]]
+    errors = (phases["model_mb"] / phases["fills_mb"] - 1).abs()
+    assert len(errors) == 63
+    assert errors.median() <= 0.04
+    assert errors.quantile(0.9) <= 0.13
