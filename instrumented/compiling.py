@@ -11,6 +11,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.runtime import nrt
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,6 +61,16 @@ class _Cache(FunctionCache):
         cast("Any", super()).__init__(function)
         place, name = self._cache_path, self._impl.filename_base
         self._cache_file = cast("Any", IndexDataCacheFile)(place, name, _sources())
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the kept machine code for types of arguments, None if there is none.
+
+        By itself numba first gets ready to compile, which takes as long as to import it. What is
+        there needs its run time alone; where it is not, compiling gets ready.
+        """
+        cast("Any", nrt).rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return cast("Any", self)._load_overload(sig, target_context)
 
 
 @cache
