@@ -12,6 +12,7 @@ import pandas as pd
 from ffenergy.costs.prices import MANAGED, PLACE
 from ffenergy.costs.step_costs import StepCosts
 from instrumented.distances.stack import COLD, NEVER
+from instrumented.distances.sums import SHIFT
 
 PER_OCTAVE: Final = 4
 CAPACITIES: Final = tuple(
@@ -61,7 +62,7 @@ def distances(costs: Mapping[str, StepCosts]) -> Distances:
         for key, analysis in step.analyses.items():
             named = list(zip(*(analysis.places[name].tolist() for name in PLACE), strict=True))
             mine = np.zeros(len(named), np.int64)
-            for number in np.unique(analysis.sums["place"]).tolist():
+            for number in np.flatnonzero(np.bincount(analysis.sums["place"])).tolist():
                 # operations of one layer, phase and role go together
                 whose = (digest, *key, *named[number])
                 mine[number] = numbers.setdefault(whose, len(numbers))
@@ -72,13 +73,13 @@ def distances(costs: Mapping[str, StepCosts]) -> Distances:
 
 def _added_up(places: np.ndarray, sums: pd.DataFrame) -> np.ndarray:
     """Add up sums under other numbers of places; rows are place, distance and SUMS, sorted."""
-    place, distance = places[sums["place"].to_numpy()], sums["distance"].to_numpy()
-    order = np.lexsort((distance, place))
-    place, distance = place[order], distance[order]
-    is_new = (np.diff(place, prepend=-1) != 0) | (np.diff(distance, prepend=COLD) != 0)
-    first = np.flatnonzero(is_new)
+    key = (places[sums["place"].to_numpy()] << SHIFT) + sums["distance"].to_numpy() - COLD
+    order = np.argsort(key, kind="stable")  # quick, since those of a place are in order
+    key = key[order]
+    first = np.flatnonzero(np.diff(key, prepend=-1))
     added = [np.add.reduceat(sums[name].to_numpy()[order], first) for name in SUMS]
-    return np.stack([place[first], distance[first], *added])
+    place, distance = np.divmod(key[first], 1 << SHIFT)
+    return np.stack([place, distance + COLD, *added])
 
 
 def reuse(found: Distances) -> pd.DataFrame:

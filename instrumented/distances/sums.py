@@ -78,8 +78,9 @@ class Sums:
 
     def rows(self) -> tuple[Ints, Ints, Ints]:
         """Return place `(n,)`, distance `(n,)` and the four columns `(n, 4)`, sorted by both."""
-        taken = self.cells.rows[self.cells.rows[:, KEY] != 0]
-        taken = taken[np.argsort(taken[:, KEY], kind="stable")]
+        keys = self.cells.rows[:, KEY]
+        used = np.flatnonzero(keys)
+        taken = self.cells.rows[used[np.argsort(keys[used])]]
         place = (taken[:, KEY] >> SHIFT) - 1
         distance = (taken[:, KEY] & ((1 << SHIFT) - 1)) - 1
         return place, distance, taken[:, READ : BYTEDMD + 1]
