@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ LINES_SHOWN = 7
 OPERATIONS_SHOWN = 5
 ESCAPES_SHOWN = 5
 CODE_WIDTH = 44
+FILE_WIDTH = 32
 WIDTH = 96
 
 DECIMAL = ("", "k", "M", "G", "T", "P")
@@ -48,7 +50,7 @@ def _headline(tables: Tables) -> str:
     text += f"; {left:,} {'value' if left == 1 else 'values'} left the trace"
     if left:
         first = tables.escapes.iloc[0]
-        where = f"line {first['line']}" if first["line"] else "elsewhere"
+        where = _left_at(first.to_dict(), tables.escapes)
         text += f" ({where}: {first['how']}, {_times(int(first['calls']))})"
     return text
 
@@ -62,10 +64,10 @@ def _places(tables: Tables, scope: str) -> str:
         nbytes = row["bytes_read"] + row["bytes_written"]
         if scope == "line":
             site = Site(row["file"], row["function"], row["line"])
-            where = f"{row['file']}:{row['line']}" if several else str(row["line"])
+            where = f"{_near(row['file'])}:{row['line']}" if several else str(row["line"])
             what = source_line(tables.finished, site)
         else:
-            where, what = row["file"], row["function"] if scope == "function" else ""
+            where, what = _near(row["file"]), row["function"] if scope == "function" else ""
         figures = (
             f"{quantity(nbytes, 'B'):>9}  {100 * nbytes / whole:4.0f} %"
             f"  {quantity(row['flops'], 'flop'):>12}"
@@ -96,11 +98,9 @@ def _operations(tables: Tables) -> str:
 
 def _escapes(tables: Tables) -> str:
     rows = tables.escapes
-    several = len(set(rows["file"])) > 1
     lines = ["\n  left the trace"]
     for row in as_rows(rows.head(ESCAPES_SHOWN)):
-        where = f"line {row['line']}" if row["line"] else "elsewhere"
-        where = f"{row['file']}:{row['line']}" if several and row["line"] else where
+        where = _left_at(row, rows)
         lines.append(
             f"    {where}: {row['how']}, {_times(row['calls'])}, {quantity(row['bytes_read'], 'B')}"
         )
@@ -176,6 +176,23 @@ def _percent(share: float) -> str:
 
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{number:,} times"
+
+
+def _left_at(row: dict[str, Any], escapes: pd.DataFrame) -> str:
+    """Return the line of an escape, with its file where they are of several."""
+    if not row["line"]:
+        return "elsewhere"
+    several = len(set(escapes["file"])) > 1
+    return f"{_near(row['file'])}:{row['line']}" if several else f"line {row['line']}"
+
+
+def _near(file: str) -> str:
+    """Return the last folders of a path, as many as there is room for."""
+    shown = file
+    while len(shown) > FILE_WIDTH and "/" in file:
+        _, _, file = file.partition("/")
+        shown = f"…/{file}"
+    return shown
 
 
 def _shortened(code: str) -> str:
