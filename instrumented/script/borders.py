@@ -281,6 +281,8 @@ class Borders:
                 return function
         elif kind is Function or kind is Ufunc or kind is ArrayMethod:
             return function
+        elif kind is np.vectorize:
+            return Function(self._trace.uncounted, function, "vectorize")
         elif kind is MethodType:
             inside = function.__func__
             if type(function.__self__) in GENERATORS:

@@ -98,7 +98,7 @@ def _compiled_names(tree: ast.Module) -> set[str]:
     return {
         argument.id
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and _last_name(node.func) in COMPILING
+        if isinstance(node, ast.Call) and _compiles(node.func)
         for argument in node.args
         if isinstance(argument, ast.Name)
     }
@@ -138,7 +138,7 @@ class _Marks(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else None
-        if _last_name(node.func) not in COMPILING:
+        if not _compiles(node.func):
             node.args = [self.visit(argument) for argument in node.args]
         node.keywords = [self.visit(keyword) for keyword in node.keywords]
         if name is not None and name not in self._assigned:
@@ -314,7 +314,7 @@ class _Marks(ast.NodeTransformer):
         return self._function(node)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        is_compiled = any(_last_name(one) in COMPILING for one in node.decorator_list)
+        is_compiled = any(map(_compiles, node.decorator_list))
         if is_compiled or node.name in self._compiled:
             return node  # who compiles it knows no marks; what it is given leaves
         node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
@@ -377,11 +377,14 @@ def _name(name: str, at: ast.AST) -> ast.Name:
     return ast.copy_location(ast.Name(name, ast.Load()), at)
 
 
-def _last_name(node: ast.expr) -> str:
-    """Return ``njit`` of ``numba.njit(cache=True)``."""
+def _compiles(node: ast.expr) -> bool:
+    """Return whether ``numba.njit(cache=True)``, say, compiles; ``np.vectorize`` does not."""
     while isinstance(node, ast.Call):
         node = node.func
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    if isinstance(node, ast.Attribute):
+        is_numpys = isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy")
+        return node.attr in COMPILING and not is_numpys
+    return isinstance(node, ast.Name) and node.id in COMPILING
 
 
 def _is_constant(node: ast.expr) -> bool:

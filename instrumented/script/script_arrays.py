@@ -302,7 +302,7 @@ class ScriptArray(TracedArray):
             raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
         found = getattr(self._array, name)  # raises as NumPy does
         if name not in ("device", "setflags"):
-            self._want_out(name)
+            self._want_out(name.replace("__array_struct__", "numpy.asarray"))  # as C code does it
         return found
 
 

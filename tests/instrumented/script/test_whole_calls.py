@@ -91,14 +91,45 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("days[n[:3]]", ([], {"an index of ndarray": 24})),
         ("days[n[:3]] = days[0]", ([], {"an index of ndarray": 24})),
         # a masked array takes the 4 elements as it converts them; it asks for their shape too
-        ("masked + v", ([], {"__array_struct__": 32})),
+        ("masked + v", ([], {"numpy.asarray": 32})),
         # one number, NumPy's own, is chosen
         ("rng.choice(v)", ([], {"random.choice": 8})),
         # an end of a grid: one element
         ("np.mgrid[0 : v[2]]", ([("element", 1, 0, 8, 8), ("mgrid", 1, 0, 0, 16)],
                                 {"use as an index": 8})),
         ("np.r_[v, ['a']]", ([], {"r_": 32})),
+        # NumPy's loop takes the 4 elements, and writes as many
+        ("np.vectorize(lambda a, b: a * b)(v, 2)",
+         ([("vectorize", 1, 0, 0, 32)], {"vectorize, which has no rule": 32})),
     ],
 )  # fmt: skip
 def test_a_value_leaves_once(tmp_path, line, expected):
     assert booked(tmp_path, line) == expected
+
+
+def test_what_a_call_makes_is_booked_on_its_own_line_whatever_it_calls(tmp_path):
+    """Not on that of the user's function which ran last."""
+    file = tmp_path / "one.py"
+    file.write_text(
+        "import numpy as np\n"
+        "x = np.ones((3, 4))\n"
+        "def total(row, *more):\n"
+        "    return row.sum()\n"
+        "def later(*more):\n"
+        "    np.ones(2)\n"
+        "    return 1.0\n"
+        "np.apply_along_axis(total, 1, x)\n"
+        "np.vectorize(later)(x)\n"
+        "np.fromiter(map(later, [1, 2]), float)\n"
+        "@np.vectorize\n"
+        "def one(n): return max(map(float, np.ones(2) * n))\n"
+        "one(x[0])\n"
+    )
+    counts = Tables(run_script(str(file), [])).counts
+    counts = counts[counts["operation"] != "escape"]
+    lines = {name: sorted(rows["line"]) for name, rows in counts.groupby("operation")}
+    # rows of 4 elements are summed on line 4; elements of x are made on lines 12 and 13
+    assert lines == {
+        "apply_along_axis": [8], "element": [12], "fromiter": [10], "multiply": [12],
+        "ones": [2, 6, 12], "sum": [4], "vectorize": [9, 13],
+    }  # fmt: skip
