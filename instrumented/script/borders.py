@@ -221,9 +221,9 @@ class Borders:
     def _in_library(self, function: Any) -> bool:
         """Return whether a function was written by somebody else than the user or Python."""
         code = getattr(function, "__code__", None)
-        if code is None or str(function.__module__).partition(".")[0] in MOVERS:
+        whose = Whose.USER if code is None else self._ownership.whose(code.co_filename)
+        if whose is Whose.USER or str(function.__module__).partition(".")[0] in MOVERS:
             return False
-        whose = self._ownership.whose(code.co_filename)
         if whose is Whose.STANDARD and hasattr(function, "__wrapped__"):  # by contextlib, say
             return self._in_library(function.__wrapped__)
         return whose is Whose.LIBRARY
@@ -337,8 +337,8 @@ class Borders:
 
         def call_library(*args: Any, **kwargs: Any) -> Any:
             with Lending(lambda value: let_out(value, how)) as lending:
-                plain = [lending.plain(let_out(argument, how)) for argument in args]
-                named = {key: lending.plain(let_out(value, how)) for key, value in kwargs.items()}
+                plain = [lending.plain(argument) for argument in args]
+                named = {key: lending.plain(argument) for key, argument in kwargs.items()}
                 lending.begin()
                 return function(*plain, **named)
 

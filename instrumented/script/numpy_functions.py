@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.script.builtin_type import TYPE_OF_TYPES
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.tracing import ScriptTrace
@@ -72,6 +73,8 @@ class Ufunc(_StandsIn):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the ufunc."""
+        if not kwargs and IMMEDIATES.issuperset(map(type, args)):
+            return self._function(*args)  # nothing moves, and loops over numbers do so often
         return self._trace.ufunc(self._function, "__call__", args, kwargs)
 
     def _method(self, name: str) -> Callable[..., Any]:

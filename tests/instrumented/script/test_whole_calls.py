@@ -98,6 +98,9 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("np.mgrid[0 : v[2]]", ([("element", 1, 0, 8, 8), ("mgrid", 1, 0, 0, 16)],
                                 {"use as an index": 8})),
         ("np.r_[v, ['a']]", ([], {"r_": 32})),
+        # numbers in a list are plain to a library, whatever it computes of them: two of 8 bytes
+        ("from matplotlib.figure import Figure; Figure().add_subplot().set_xlim([v[1], v[2]])",
+         ([("element", 2, 0, 16, 16)], {"matplotlib.axes._base.set_xlim()": 16})),
         # NumPy's loop takes the 4 elements, and writes as many
         ("np.vectorize(lambda a, b: a * b)(v, 2)",
          ([("vectorize", 1, 0, 0, 32)], {"vectorize, which has no rule": 32})),
