@@ -12,7 +12,7 @@ from instrumented.array import TracedArray
 from instrumented.books.traced import Traced
 from instrumented.errors import InstrumentError
 from instrumented.rules.traffic_rules import RULES, Fate
-from instrumented.rules.unwrap import strip
+from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.scalar import ScalarValues, TracedScalar
 
 AGAIN = (InstrumentError, TypeError, ValueError, IndexError)
@@ -21,6 +21,9 @@ AGAIN = (InstrumentError, TypeError, ValueError, IndexError)
 DATES = "mM"
 DEEPEST = 8
 """Levels of lists in lists that are looked into for what a library is given."""
+
+KNOWN = IMMEDIATES | {np.ndarray, list, tuple}
+"""Types of operands that NumPy makes arrays of by itself."""
 
 SAY_YES_OR_NO = frozenset((np.allclose, np.array_equal, np.array_equiv))
 TRACED_KINDS = "biufc"
@@ -102,6 +105,13 @@ def without_rule(function: Callable[..., Any], name: str, args: Any, kwargs: Any
     finally:
         for operand in inside:  # the function may have called the user's own lines meanwhile
             operand._booking.let_out(operand, f"{name}, which {why}")
+
+
+def with_others(name: str, operands: tuple[Any, ...]) -> str:
+    """Return the name of a ufunc as it is called: ``multiply with Unit``."""
+    kinds = (type(operand) for operand in operands)
+    others = [kind.__name__ for kind in kinds if kind not in KNOWN and not issubclass(kind, Traced)]
+    return f"{name} with {others[0]}" if others else name
 
 
 def operator_without_rule(name: str, *operands: Any) -> Any:

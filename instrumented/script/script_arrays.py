@@ -42,6 +42,7 @@ from instrumented.script.leaving import (
     operator_without_rule,
     plainly,
     stripped,
+    with_others,
     without_rule,
 )
 from instrumented.script.own import Whose
@@ -77,7 +78,7 @@ def counted_ufunc(
         return handed(TracedValues.__array_ufunc__(value, ufunc, method, *inputs, **kwargs))
     except AGAIN:
         pass
-    return without_rule(getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
+    return without_rule(getattr(ufunc, method), with_others(ufunc.__name__, inputs), inputs, kwargs)
 
 
 def owned(answer: Any, args: Args) -> Any:

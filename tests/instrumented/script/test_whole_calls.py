@@ -98,6 +98,9 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("np.mgrid[0 : v[2]]", ([("element", 1, 0, 8, 8), ("mgrid", 1, 0, 0, 16)],
                                 {"use as an index": 8})),
         ("np.r_[v, ['a']]", ([], {"r_": 32})),
+        # what other objects make of 4 elements is theirs: here an array of objects
+        ("from fractions import Fraction; v * Fraction(1, 2)",
+         ([], {"multiply with Fraction, which has no rule": 32})),
         # numbers in a list are plain to a library, whatever it computes of them: two of 8 bytes
         ("from matplotlib.figure import Figure; Figure().add_subplot().set_xlim([v[1], v[2]])",
          ([("element", 2, 0, 16, 16)], {"matplotlib.axes._base.set_xlim()": 16})),
