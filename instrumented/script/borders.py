@@ -39,6 +39,7 @@ from instrumented.script.numpy_functions import (
     Function,
     Ufunc,
     array_method_of,
+    conversion,
     itself,
 )
 from instrumented.script.numpy_modules import STOOD_IN, NumpyModules
@@ -291,6 +292,8 @@ class Borders:
             if not reads and not self._in_library(inside):
                 return function
         elif issubclass(kind, type):
+            if issubclass(function, (np.number, np.bool_)):
+                return conversion(self._trace, function, self._reader(function))
             reads = function in TAKE_BYTES or issubclass(function, np.generic)
             if not reads and not self._is_librarys(function):
                 return self._items.applying(function)

@@ -159,6 +159,18 @@ class ArrayMethod(_StandsIn):
         return self
 
 
+def conversion(trace: ScriptTrace, kind: type, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``np.float32`` as it is called: of an array, or a list, it makes one of its type."""
+
+    def convert(*args: Any, **kwargs: Any) -> Any:
+        given = args[0] if len(args) == 1 and not kwargs else None
+        if type(given) is list or (type(given) is ScriptArray and given.ndim):
+            return trace.call(np.asarray, "asarray", (given, kind), {})
+        return otherwise(*args, **kwargs)
+
+    return convert
+
+
 ArrayMethod.__name__ = ArrayMethod.__qualname__ = "method_descriptor"  # as help() names it
 array_method_of = functools.cache(ArrayMethod)
 """Returns what stands in for an unbound method of arrays: one for each."""

@@ -70,6 +70,13 @@ def booked(tmp_path, line):
         # what a column of pandas shows is no array that was made; a copy, of another type, is
         ("import pandas; np.asarray(pandas.Series([1.0, 2.0])) * 2", [("multiply", 1, 2, 16, 16)]),
         ("import pandas; np.asarray(pandas.Series([1.0]), 'f4')", [("asarray", 1, 0, 0, 4)]),
+        # another type read and written, the same is the array itself; of a list it is made
+        ("np.float32(v)", [("asarray", 1, 0, 32, 16)]),
+        ("assert np.float64(v) is v", []),
+        ("np.int8([1, 2])", [("asarray", 1, 0, 0, 2)]),
+        # of what type it is, and how it lies, are no values
+        ("np.isscalar(v), np.isscalar(v[0]), np.isfortran(x), np.iterable(v)",
+         [("element", 1, 0, 8, 8)]),
         # whether it may be written to, and where it is, are no values
         ("v.setflags(write=True); assert v.device == 'cpu'", []),
         # of the same size, only the shape is another; else all is read (96), and 6 elements written
