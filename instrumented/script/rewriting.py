@@ -34,6 +34,7 @@ from instrumented.script.marks import (
     ITSELF,
     NAMED,
     RETURNED,
+    RETURNING,
     SLICE,
     STORED,
     TYPE,
@@ -173,6 +174,11 @@ class _Marks(ast.NodeTransformer):
         self.generic_visit(node)
         return marked(RETURNED, node)
 
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        self.generic_visit(node)
+        node.value = node.value and marked(RETURNING, node.value)
+        return node
+
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return _name(TYPE_HANDED_ON, node) if id(node) in self._types else node
 
@@ -248,7 +254,7 @@ class _Marks(ast.NodeTransformer):
         operands = [node.left, *node.comparators]
         for at, op in enumerate(node.ops):
             pair = operands[at : at + 2]
-            if isinstance(op, ast.Is | ast.IsNot) and not any(map(_is_constant, pair)):
+            if isinstance(op, ast.Is | ast.IsNot) and ast.Constant not in map(type, pair):
                 operands[at : at + 2] = [marked(ITSELF, operand) for operand in pair]
         node.left, *node.comparators = operands
         return node
@@ -304,7 +310,8 @@ class _Marks(ast.NodeTransformer):
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         self.generic_visit(node)
         taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        node.body = operands_come_in([argument.arg for argument in taken], node.body)
+        body = operands_come_in([argument.arg for argument in taken], node.body)
+        node.body = marked(RETURNING, body)
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -385,10 +392,6 @@ def _compiles(node: ast.expr) -> bool:
         is_numpys = isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy")
         return node.attr in COMPILING and not is_numpys
     return isinstance(node, ast.Name) and node.id in COMPILING
-
-
-def _is_constant(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant)
 
 
 def _is_text(node: ast.expr) -> bool:
