@@ -201,7 +201,7 @@ class ScriptTrace(Trace):
         """Run a function that makes memory without content: nothing moves."""
         plain, named = strip(args, []), strip(kwargs, [])
         made = function(*plain, **named)
-        if made.dtype.kind not in TRACED_KINDS:
+        if type(made) is not np.ndarray or made.dtype.kind not in TRACED_KINDS:
             return made
         return self._booking.wrap(made, "temporary")
 

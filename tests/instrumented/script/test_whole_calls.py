@@ -77,6 +77,9 @@ def booked(tmp_path, line):
         # of what type it is, and how it lies, are no values
         ("np.isscalar(v), np.isscalar(v[0]), np.isfortran(x), np.iterable(v)",
          [("element", 1, 0, 8, 8)]),
+        # memory without content for another class stays NumPy's own
+        ("import numpy.matlib; assert np.matlib.empty(2).ndim == 2", []),
+        ("assert type(np.empty_like(own)) is Own", []),
         # whether it may be written to, and where it is, are no values
         ("v.setflags(write=True); assert v.device == 'cpu'", []),
         # of the same size, only the shape is another; else all is read (96), and 6 elements written
