@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from instrumented.script.callers import Site
+from instrumented.script.callers import NOWHERE, Site
 from instrumented.script.tables import Tables, as_rows, source_line
 
 LINES_SHOWN = 7
@@ -50,21 +50,22 @@ def _headline(tables: Tables) -> str:
     text += f"; {left:,} {'value' if left == 1 else 'values'} left the trace"
     if left:
         first = tables.escapes.iloc[0]
-        where = _left_at(first.to_dict(), tables.escapes)
+        where = _left_at(tables, first.to_dict())
         text += f" ({where}: {first['how']}, {_times(int(first['calls']))})"
     return text
 
 
 def _places(tables: Tables, scope: str) -> str:
     rows = tables.by_scope(scope)
-    several = len(set(rows["file"])) > 1
+    only_the_script = _only_the_script(tables, rows)
     whole = max(tables.moved.bytes_moved, 1)
     lines = []
     for row in as_rows(rows.head(LINES_SHOWN)):
         nbytes = row["bytes_read"] + row["bytes_written"]
         if scope == "line":
             site = Site(row["file"], row["function"], row["line"])
-            where = f"{_near(row['file'])}:{row['line']}" if several else str(row["line"])
+            where = str(row["line"])
+            where = where if only_the_script else f"{_near(row['file'])}:{where}"
             what = source_line(tables.finished, site)
         else:
             where, what = _near(row["file"]), row["function"] if scope == "function" else ""
@@ -100,7 +101,7 @@ def _escapes(tables: Tables) -> str:
     rows = tables.escapes
     lines = ["\n  left the trace"]
     for row in as_rows(rows.head(ESCAPES_SHOWN)):
-        where = _left_at(row, rows)
+        where = _left_at(tables, row)
         lines.append(
             f"    {where}: {row['how']}, {_times(row['calls'])}, {quantity(row['bytes_read'], 'B')}"
         )
@@ -178,12 +179,18 @@ def _times(number: int) -> str:
     return "once" if number == 1 else f"{number:,} times"
 
 
-def _left_at(row: dict[str, Any], escapes: pd.DataFrame) -> str:
-    """Return the line of an escape, with its file where they are of several."""
+def _left_at(tables: Tables, row: dict[str, Any]) -> str:
+    """Return the line of an escape, with its file where it is not clear of itself."""
     if not row["line"]:
         return "elsewhere"
-    several = len(set(escapes["file"])) > 1
-    return f"{_near(row['file'])}:{row['line']}" if several else f"line {row['line']}"
+    if _only_the_script(tables, tables.escapes):
+        return f"line {row['line']}"
+    return f"{_near(row['file'])}:{row['line']}"
+
+
+def _only_the_script(tables: Tables, rows: pd.DataFrame) -> bool:
+    """Return whether lines need no file: all are the script's own."""
+    return set(rows["file"]) <= {tables.finished.name, NOWHERE.file}
 
 
 def _near(file: str) -> str:

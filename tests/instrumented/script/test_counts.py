@@ -196,6 +196,19 @@ def test_files_elsewhere_are_told_from_the_scripts_folder(tmp_path, monkeypatch)
     assert far == "../a_package/with_folders/of_long_names/far_from_here.py"
 
 
+def test_lines_of_one_other_file_are_told_with_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "does_all.py").write_text("import numpy as np\nx = np.ones(4)\nprint(x)\n")
+    (tmp_path / "one.py").write_text("import does_all\n")
+    shown = screen(Tables(run_script("one.py", [])), "line")
+    del sys.modules["does_all"]
+    # 4 float64 written, and read as they leave
+    assert shown.startswith(
+        "one.py moved 64 B for 0 flop; 1 value left the trace (does_all.py:3: printing, once)"
+    )
+    assert "  does_all.py:2  x = np.ones(4) " in shown
+
+
 def invoke(*arguments: str):
     return CliRunner().invoke(command.main, ["run", *arguments])
 
