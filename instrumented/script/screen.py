@@ -49,8 +49,8 @@ def _headline(tables: Tables) -> str:
         text += f": {_ratio(moved.bytes_per_flop)} bytes a flop"
     text += f"; {left:,} {'value' if left == 1 else 'values'} left the trace"
     if left:
-        first = tables.escapes.iloc[0]
-        where = _left_at(tables, first.to_dict())
+        first = as_rows(tables.escapes.head(1))[0]
+        where = _left_at(tables, first)
         text += f" ({where}: {first['how']}, {_times(int(first['calls']))})"
     return text
 

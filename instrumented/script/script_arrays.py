@@ -42,7 +42,7 @@ from instrumented.script.leaving import (
     operator_without_rule,
     plainly,
     stripped,
-    with_others,
+    ufunc_without_rule,
     without_rule,
 )
 from instrumented.script.own import Whose
@@ -78,7 +78,7 @@ def counted_ufunc(
         return handed(TracedValues.__array_ufunc__(value, ufunc, method, *inputs, **kwargs))
     except AGAIN:
         pass
-    return without_rule(getattr(ufunc, method), with_others(ufunc.__name__, inputs), inputs, kwargs)
+    return ufunc_without_rule(value._booking, ufunc, method, inputs, kwargs)
 
 
 def owned(answer: Any, args: Args) -> Any:

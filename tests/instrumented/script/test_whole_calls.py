@@ -77,6 +77,9 @@ def booked(tmp_path, line):
         # of what type it is, and how it lies, are no values
         ("np.isscalar(v), np.isscalar(v[0]), np.isfortran(x), np.iterable(v)",
          [("element", 1, 0, 8, 8)]),
+        # a range is a list of 4 int64 (32 bytes), as an operand too
+        ("(v + range(4)) / 4", [("add", 1, 4, 64, 32), ("divide", 1, 4, 32, 32)]),
+        ("v *= range(4); v *= 2", [("multiply", 2, 8, 96, 64)]),
         # memory without content for another class stays NumPy's own
         ("import numpy.matlib; assert np.matlib.empty(2).ndim == 2", []),
         ("assert type(np.empty_like(own)) is Own", []),
@@ -108,6 +111,10 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("np.mgrid[0 : v[2]]", ([("element", 1, 0, 8, 8), ("mgrid", 1, 0, 0, 16)],
                                 {"use as an index": 8})),
         ("np.r_[v, ['a']]", ([], {"r_": 32})),
+        # what NumPy makes without a rule is written, and traced from there
+        ("from collections import deque; (v + deque([1, 2, 3, 4])) * 2",
+         ([("add", 1, 0, 0, 32), ("multiply", 1, 4, 32, 32)],
+          {"add with deque, which has no rule": 32})),
         # what other objects make of 4 elements is theirs: here an array of objects
         ("from fractions import Fraction; v * Fraction(1, 2)",
          ([], {"multiply with Fraction, which has no rule": 32})),
