@@ -90,8 +90,14 @@ class ScriptTrace(Trace):
         Views of what was ``given``, a memory map, say, or another subclass, enter for nothing, and
         so do those of what an object of a library ``is_shown`` to hold.
         """
+        taken: dict[int, Any] = {}
 
         def take(value: Any) -> Any:
+            if id(value) not in taken:  # np.diag_indices answers with one array twice
+                taken[id(value)] = take_first(value)
+            return taken[id(value)]
+
+        def take_first(value: Any) -> Any:
             if type(value) is not np.ndarray or value.dtype.kind not in TRACED_KINDS:
                 return value
             known = self.booking.known(value)
@@ -101,7 +107,7 @@ class ScriptTrace(Trace):
             self.booking.made(known, operation)  # an operand that was written into
             return known
 
-        return take(answer) if type(answer) is np.ndarray else self._all(answer, take)
+        return take_first(answer) if type(answer) is np.ndarray else self._all(answer, take)
 
     # ---- out ---------------------------------------------------------------------------
 

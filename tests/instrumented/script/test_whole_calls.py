@@ -80,6 +80,9 @@ def booked(tmp_path, line):
         # a range is a list of 4 int64 (32 bytes), as an operand too
         ("(v + range(4)) / 4", [("add", 1, 4, 64, 32), ("divide", 1, 4, 32, 32)]),
         ("v *= range(4); v *= 2", [("multiply", 2, 8, 96, 64)]),
+        # one array of 3 int64, which is the answer twice
+        ("rows, columns = np.diag_indices(3); assert rows is columns",
+         [("diag_indices", 1, 0, 0, 24)]),
         # memory without content for another class stays NumPy's own
         ("import numpy.matlib; assert np.matlib.empty(2).ndim == 2", []),
         ("assert type(np.empty_like(own)) is Own", []),
