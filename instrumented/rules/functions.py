@@ -378,7 +378,8 @@ def _run_outside(
     for operand in inside:
         booking.admit(operand, name_of(function))
         booking.want_out(operand, name_of(function))
-    answer = function(*args, **kwargs)
+    place, answer = booking.place, function(*args, **kwargs)
+    booking.place = place  # the function may have called a script's own lines
     return answer if rule is not None else _enter(booking, answer, name_of(function), inside)
 
 

@@ -40,7 +40,7 @@ def unwrap(booking: Booking, value: Any, operation: str) -> tuple[Any, Operand |
     kind = type(value)
     if kind in IMMEDIATES:
         return value, None
-    if kind is np.ndarray or kind in (list, tuple) or isinstance(value, Elements):
+    if kind in (np.ndarray, list, tuple, range) or isinstance(value, Elements):
         array = as_array(booking, value, operation)
         if isinstance(array, Traced):
             return plain_of(array), array
@@ -54,14 +54,14 @@ def unwrap(booking: Booking, value: Any, operation: str) -> tuple[Any, Operand |
 
 
 def as_array(booking: Booking, value: Any, operation: str) -> Operand:
-    """Return what stands in memory for an array, or for a list of numbers given in its place.
+    """Return what stands in memory for an array, or for a list or range given in its place.
 
     A list with traced values in it is put together in the trace, as ``numpy.stack`` would.
     """
     if isinstance(value, Elements):
         elements: Operand = value.as_array()
         return elements
-    if not isinstance(value, (list, tuple)):
+    if not isinstance(value, (list, tuple, range)):
         array: Operand = value
         return array
     inside: list[Traced] = []

@@ -30,6 +30,7 @@ from instrumented.rules.indexing import read_scalar
 from instrumented.scalar import ScalarValues
 from instrumented.script import marks
 from instrumented.script.builtin_type import TYPE_OF_TYPES, type_handed_on
+from instrumented.script.callables import module_of, name_of_call, package_of, runs_python
 from instrumented.script.callers import named_variables
 from instrumented.script.items import Items
 from instrumented.script.leaving import array_method, handed
@@ -39,6 +40,7 @@ from instrumented.script.numpy_functions import (
     Function,
     Ufunc,
     array_method_of,
+    conversion,
     itself,
 )
 from instrumented.script.numpy_modules import STOOD_IN, NumpyModules
@@ -135,6 +137,7 @@ class Borders:
         return {
             marks.CALLED: self._called,
             marks.RETURNED: self._returned,
+            marks.RETURNING: self._returning,
             marks.FOUND: self._found,
             marks.ITEM: self._item,
             marks.INDEX: self._index,
@@ -221,9 +224,9 @@ class Borders:
     def _in_library(self, function: Any) -> bool:
         """Return whether a function was written by somebody else than the user or Python."""
         code = getattr(function, "__code__", None)
-        if code is None or str(function.__module__).partition(".")[0] in MOVERS:
+        whose = Whose.USER if code is None else self._ownership.whose(code.co_filename)
+        if whose is Whose.USER or str(function.__module__).partition(".")[0] in MOVERS:
             return False
-        whose = self._ownership.whose(code.co_filename)
         if whose is Whose.STANDARD and hasattr(function, "__wrapped__"):  # by contextlib, say
             return self._in_library(function.__wrapped__)
         return whose is Whose.LIBRARY
@@ -231,7 +234,7 @@ class Borders:
     def _is_librarys(self, kind: type) -> bool:
         """Return whether a class was written by somebody else than the user or Python."""
         known = self._librarys.get(kind)
-        if known is None and _package(kind) in MOVERS:
+        if known is None and package_of(kind) in MOVERS:
             known = self._librarys[kind] = False
         if known is None:
             module = sys.modules.get(str(kind.__module__))
@@ -281,6 +284,8 @@ class Borders:
                 return function
         elif kind is Function or kind is Ufunc or kind is ArrayMethod:
             return function
+        elif kind is np.vectorize:
+            return Function(self._trace.uncounted, function, "vectorize")
         elif kind is MethodType:
             inside = function.__func__
             if type(function.__self__) in GENERATORS:
@@ -289,6 +294,8 @@ class Borders:
             if not reads and not self._in_library(inside):
                 return function
         elif issubclass(kind, type):
+            if issubclass(function, (np.number, np.bool_)):
+                return conversion(self._trace, function, self._reader(function))
             reads = function in TAKE_BYTES or issubclass(function, np.generic)
             if not reads and not self._is_librarys(function):
                 return self._items.applying(function)
@@ -302,11 +309,21 @@ class Borders:
                     return getattr(entered, function.__name__)
             if isinstance(owner, Traced | Elements) or function in LOOK_AT_CALLERS:
                 return function
-            if _module(function).partition(".")[0] in MOVERS and type(owner) not in BUFFERS:
+            if module_of(function).partition(".")[0] in MOVERS and type(owner) not in BUFFERS:
                 return self._items.applying(function)
-        elif _package(kind) in MOVERS_AND_NUMPY or self._runs_users(kind):
+        elif package_of(kind) in MOVERS_AND_NUMPY or self._runs_users(kind):
             return function
         return self._reader(function)
+
+    def _returning(self, value: Any) -> Any:
+        """Let what a function of the user's returns out if it was a library that called it."""
+        kind = type(value)
+        if kind is tuple or issubclass(kind, Traced):
+            caller = sys._getframe(1).f_back
+            callers = self._trace.booking.callers
+            if caller is not None and callers.asked_by(caller) is Whose.LIBRARY:
+                return self._trace.let_out(value, "returning to a library")
+        return value
 
     def _reader(self, function: Any) -> Any:
         """Return a function that lets the traced values among its arguments out, then calls."""
@@ -323,7 +340,7 @@ class Borders:
         return known
 
     def _leaving(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        how = _name(function)
+        how = name_of_call(function)
 
         def let_out(value: Any, how: str) -> Any:
             return type if type(value) is TYPE_OF_TYPES else self._trace.let_out(value, how)
@@ -335,8 +352,8 @@ class Borders:
 
         def call_library(*args: Any, **kwargs: Any) -> Any:
             with Lending(lambda value: let_out(value, how)) as lending:
-                plain = [lending.plain(let_out(argument, how)) for argument in args]
-                named = {key: lending.plain(let_out(value, how)) for key, value in kwargs.items()}
+                plain = [lending.plain(argument) for argument in args]
+                named = {key: lending.plain(argument) for key, argument in kwargs.items()}
                 lending.begin()
                 return function(*plain, **named)
 
@@ -346,7 +363,7 @@ class Borders:
             found = {"local_dict": named_variables(caller, " ".join(texts)), "global_dict": {}}
             return call_library(*args, **(found | kwargs))
 
-        package = _module(function).partition(".")[0]
+        package = module_of(function).partition(".")[0]
         if (package, getattr(function, "__name__", "")) in TAKE_VARIABLES:
             return call_with_variables
         takes_bytes = isinstance(function, type) and function in TAKE_BYTES
@@ -366,29 +383,3 @@ def _for_traced(method: Any) -> Any:
     is_arrays = issubclass(method.__objclass__, np.ndarray)
     is_looked_for = method.__name__.startswith("__array_")
     return array_method_of(method) if is_arrays and not is_looked_for else method
-
-
-def runs_python(kind: type) -> bool:
-    """Return whether calling an object of this type runs Python code, which can notice."""
-    return any(isinstance(base.__dict__.get("__call__"), FunctionType) for base in kind.__mro__)
-
-
-def _package(kind: type) -> str:
-    """Return the package of a class; some, which a library made as it ran, say none."""
-    return str(kind.__module__).partition(".")[0]
-
-
-def _module(function: Any) -> str:
-    """Return the module that a function is of; of a method in C, the module of its class."""
-    owner = getattr(function, "__self__", None)
-    if type(owner) is ModuleType:
-        return owner.__name__
-    if type(function) is BuiltinFunctionType:
-        return str((owner if isinstance(owner, type) else type(owner)).__module__)
-    return str(getattr(function, "__module__", None) or type(function).__module__)
-
-
-def _name(function: Any) -> str:
-    module = getattr(function, "__module__", None)
-    name = getattr(function, "__name__", type(function).__name__)
-    return f"{module}.{name}()" if module else f"{name}()"

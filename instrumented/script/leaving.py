@@ -12,7 +12,7 @@ from instrumented.array import TracedArray
 from instrumented.books.traced import Traced
 from instrumented.errors import InstrumentError
 from instrumented.rules.traffic_rules import RULES, Fate
-from instrumented.rules.unwrap import strip
+from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.scalar import ScalarValues, TracedScalar
 
 AGAIN = (InstrumentError, TypeError, ValueError, IndexError)
@@ -21,6 +21,9 @@ AGAIN = (InstrumentError, TypeError, ValueError, IndexError)
 DATES = "mM"
 DEEPEST = 8
 """Levels of lists in lists that are looked into for what a library is given."""
+
+KNOWN = IMMEDIATES | {np.ndarray, list, tuple, range}
+"""Types of operands that NumPy makes arrays of by itself."""
 
 SAY_YES_OR_NO = frozenset((np.allclose, np.array_equal, np.array_equiv))
 TRACED_KINDS = "biufc"
@@ -104,9 +107,30 @@ def without_rule(function: Callable[..., Any], name: str, args: Any, kwargs: Any
             operand._booking.let_out(operand, f"{name}, which {why}")
 
 
+def ufunc_without_rule(
+    booking: Any, ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs: Any
+) -> Any:
+    """Run a ufunc that no rule counts; an object that it asks is named: ``multiply with Unit``."""
+    kinds = (type(operand) for operand in operands)
+    others = [kind.__name__ for kind in kinds if kind not in KNOWN and not issubclass(kind, Traced)]
+    name = f"{ufunc.__name__} with {others[0]}" if others else ufunc.__name__
+    answer = without_rule(getattr(ufunc, method), name, operands, kwargs)
+    return written(booking, answer, ufunc.__name__)
+
+
 def operator_without_rule(name: str, *operands: Any) -> Any:
     """Apply an operator, by the name of its method, that no rule counts."""
-    return without_rule(lambda one, *others: getattr(one, name)(*others), name, operands, {})
+    answer = without_rule(lambda one, *others: getattr(one, name)(*others), name, operands, {})
+    return written(operands[0]._booking, answer, name)
+
+
+def written(booking: Any, answer: Any, operation: str) -> Any:
+    """Return what NumPy made where no rule counts: an array of numbers comes in, written."""
+    if type(answer) is not np.ndarray or answer.dtype.kind not in TRACED_KINDS:
+        return answer
+    made = booking.handle(answer, "temporary")  # the operand itself that was changed in place
+    booking.made(made, operation)
+    return made
 
 
 def defers(kind: type) -> bool:

@@ -1,4 +1,4 @@
-"""Arrays in lists, tuples and dicts that a library is called with: plain while the call lasts."""
+"""Arrays and numbers in lists, tuples and dicts: plain to a library while a call of it lasts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from instrumented.books.traced import Traced
+from instrumented.script.builtin_type import TYPE_OF_TYPES
 from instrumented.script.leaving import DEEPEST
-from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.script_flat import ScriptFlat
+
+LEAVE = (Traced, ScriptFlat, TYPE_OF_TYPES)
+"""Types of what a library gets something else for."""
 
 
 @dataclass
@@ -72,7 +76,7 @@ class Lending:
     def plain(self, value: Any, depth: int = DEEPEST, around: int = 0) -> Any:
         """Return a value as the library gets it; only exact lists, tuples and dicts are opened."""
         kind = type(value)
-        if kind is ScriptArray or kind is ScriptFlat:
+        if issubclass(kind, LEAVE):
             return self._let_out(value)
         if not depth:
             return value

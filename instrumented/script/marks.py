@@ -12,6 +12,9 @@ CALLED = "__instrumented_called__"
 RETURNED = "__instrumented_returned__"
 """Takes what a call returned; a plain array comes in."""
 
+RETURNING = "__instrumented_returning__"
+"""Takes what a function of the user's returns; if a library called it, what is traced leaves."""
+
 FOUND = "__instrumented_found__"
 """Takes an attribute or an item; a plain array comes in."""
 
@@ -65,6 +68,7 @@ ELSEWHERE = f"""[
     for name, mark in {{
         "{CALLED}": lambda function: function,
         "{RETURNED}": lambda value: value,
+        "{RETURNING}": lambda value: value,
         "{FOUND}": lambda value: value,
         "{ITEM}": lambda owner, index: owner[index],
         "{INDEX}": lambda owner, index: index,

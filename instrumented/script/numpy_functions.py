@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.script.builtin_type import TYPE_OF_TYPES
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.tracing import ScriptTrace
@@ -72,6 +73,8 @@ class Ufunc(_StandsIn):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the ufunc."""
+        if not kwargs and IMMEDIATES.issuperset(map(type, args)):
+            return self._function(*args)  # nothing moves, and loops over numbers do so often
         return self._trace.ufunc(self._function, "__call__", args, kwargs)
 
     def _method(self, name: str) -> Callable[..., Any]:
@@ -154,6 +157,18 @@ class ArrayMethod(_StandsIn):
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self
+
+
+def conversion(trace: ScriptTrace, kind: type, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``np.float32`` as it is called: of an array, or a list, it makes one of its type."""
+
+    def convert(*args: Any, **kwargs: Any) -> Any:
+        given = args[0] if len(args) == 1 and not kwargs else None
+        if type(given) is list or (type(given) is ScriptArray and given.ndim):
+            return trace.call(np.asarray, "asarray", (given, kind), {})
+        return otherwise(*args, **kwargs)
+
+    return convert
 
 
 ArrayMethod.__name__ = ArrayMethod.__qualname__ = "method_descriptor"  # as help() names it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 import site
 import sys
 import sysconfig
@@ -56,11 +57,12 @@ class Ownership:
         return self.whose(file) is Whose.USER
 
     def shown(self, file: str) -> str:
-        """Return a file as the tables name it: relative to the script's folder if below it."""
+        """Return a file as the tables name it: from the script's folder, where that is shorter."""
         try:
-            return printable(Path(file).resolve().relative_to(self.folder).as_posix())
-        except ValueError:
-            return printable(file)
+            way = os.path.relpath(Path(file).resolve(), self.folder)
+        except ValueError:  # on another drive
+            way = file
+        return printable(Path(min(way, file, key=len)).as_posix())
 
     def _judge(self, file: str) -> Whose:
         if file.startswith("<"):  # frozen modules are Python's; exec'd code is its caller's

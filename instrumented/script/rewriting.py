@@ -34,6 +34,7 @@ from instrumented.script.marks import (
     ITSELF,
     NAMED,
     RETURNED,
+    RETURNING,
     SLICE,
     STORED,
     TYPE,
@@ -98,7 +99,7 @@ def _compiled_names(tree: ast.Module) -> set[str]:
     return {
         argument.id
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and _last_name(node.func) in COMPILING
+        if isinstance(node, ast.Call) and _compiles(node.func)
         for argument in node.args
         if isinstance(argument, ast.Name)
     }
@@ -138,7 +139,7 @@ class _Marks(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else None
-        if _last_name(node.func) not in COMPILING:
+        if not _compiles(node.func):
             node.args = [self.visit(argument) for argument in node.args]
         node.keywords = [self.visit(keyword) for keyword in node.keywords]
         if name is not None and name not in self._assigned:
@@ -172,6 +173,11 @@ class _Marks(ast.NodeTransformer):
     def visit_Await(self, node: ast.Await) -> ast.AST:
         self.generic_visit(node)
         return marked(RETURNED, node)
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        self.generic_visit(node)
+        node.value = node.value and marked(RETURNING, node.value)
+        return node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return _name(TYPE_HANDED_ON, node) if id(node) in self._types else node
@@ -248,7 +254,7 @@ class _Marks(ast.NodeTransformer):
         operands = [node.left, *node.comparators]
         for at, op in enumerate(node.ops):
             pair = operands[at : at + 2]
-            if isinstance(op, ast.Is | ast.IsNot) and not any(map(_is_constant, pair)):
+            if isinstance(op, ast.Is | ast.IsNot) and ast.Constant not in map(type, pair):
                 operands[at : at + 2] = [marked(ITSELF, operand) for operand in pair]
         node.left, *node.comparators = operands
         return node
@@ -304,7 +310,8 @@ class _Marks(ast.NodeTransformer):
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         self.generic_visit(node)
         taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        node.body = operands_come_in([argument.arg for argument in taken], node.body)
+        body = operands_come_in([argument.arg for argument in taken], node.body)
+        node.body = marked(RETURNING, body)
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -314,7 +321,7 @@ class _Marks(ast.NodeTransformer):
         return self._function(node)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        is_compiled = any(_last_name(one) in COMPILING for one in node.decorator_list)
+        is_compiled = any(map(_compiles, node.decorator_list))
         if is_compiled or node.name in self._compiled:
             return node  # who compiles it knows no marks; what it is given leaves
         node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
@@ -377,15 +384,14 @@ def _name(name: str, at: ast.AST) -> ast.Name:
     return ast.copy_location(ast.Name(name, ast.Load()), at)
 
 
-def _last_name(node: ast.expr) -> str:
-    """Return ``njit`` of ``numba.njit(cache=True)``."""
+def _compiles(node: ast.expr) -> bool:
+    """Return whether ``numba.njit(cache=True)``, say, compiles; ``np.vectorize`` does not."""
     while isinstance(node, ast.Call):
         node = node.func
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
-def _is_constant(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant)
+    if isinstance(node, ast.Attribute):
+        is_numpys = isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy")
+        return node.attr in COMPILING and not is_numpys
+    return isinstance(node, ast.Name) and node.id in COMPILING
 
 
 def _is_text(node: ast.expr) -> bool:

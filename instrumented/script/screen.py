@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
-from instrumented.script.callers import Site
+from instrumented.script.callers import NOWHERE, Site
 from instrumented.script.tables import Tables, as_rows, source_line
 
 LINES_SHOWN = 7
 OPERATIONS_SHOWN = 5
 ESCAPES_SHOWN = 5
 CODE_WIDTH = 44
+FILE_WIDTH = 32
 WIDTH = 96
 
 DECIMAL = ("", "k", "M", "G", "T", "P")
@@ -47,25 +49,26 @@ def _headline(tables: Tables) -> str:
         text += f": {_ratio(moved.bytes_per_flop)} bytes a flop"
     text += f"; {left:,} {'value' if left == 1 else 'values'} left the trace"
     if left:
-        first = tables.escapes.iloc[0]
-        where = f"line {first['line']}" if first["line"] else "elsewhere"
+        first = as_rows(tables.escapes.head(1))[0]
+        where = _left_at(tables, first)
         text += f" ({where}: {first['how']}, {_times(int(first['calls']))})"
     return text
 
 
 def _places(tables: Tables, scope: str) -> str:
     rows = tables.by_scope(scope)
-    several = len(set(rows["file"])) > 1
+    only_the_script = _only_the_script(tables, rows)
     whole = max(tables.moved.bytes_moved, 1)
     lines = []
     for row in as_rows(rows.head(LINES_SHOWN)):
         nbytes = row["bytes_read"] + row["bytes_written"]
         if scope == "line":
             site = Site(row["file"], row["function"], row["line"])
-            where = f"{row['file']}:{row['line']}" if several else str(row["line"])
+            where = str(row["line"])
+            where = where if only_the_script else f"{_near(row['file'])}:{where}"
             what = source_line(tables.finished, site)
         else:
-            where, what = row["file"], row["function"] if scope == "function" else ""
+            where, what = _near(row["file"]), row["function"] if scope == "function" else ""
         figures = (
             f"{quantity(nbytes, 'B'):>9}  {100 * nbytes / whole:4.0f} %"
             f"  {quantity(row['flops'], 'flop'):>12}"
@@ -96,11 +99,9 @@ def _operations(tables: Tables) -> str:
 
 def _escapes(tables: Tables) -> str:
     rows = tables.escapes
-    several = len(set(rows["file"])) > 1
     lines = ["\n  left the trace"]
     for row in as_rows(rows.head(ESCAPES_SHOWN)):
-        where = f"line {row['line']}" if row["line"] else "elsewhere"
-        where = f"{row['file']}:{row['line']}" if several and row["line"] else where
+        where = _left_at(tables, row)
         lines.append(
             f"    {where}: {row['how']}, {_times(row['calls'])}, {quantity(row['bytes_read'], 'B')}"
         )
@@ -176,6 +177,29 @@ def _percent(share: float) -> str:
 
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{number:,} times"
+
+
+def _left_at(tables: Tables, row: dict[str, Any]) -> str:
+    """Return the line of an escape, with its file where it is not clear of itself."""
+    if not row["line"]:
+        return "elsewhere"
+    if _only_the_script(tables, tables.escapes):
+        return f"line {row['line']}"
+    return f"{_near(row['file'])}:{row['line']}"
+
+
+def _only_the_script(tables: Tables, rows: pd.DataFrame) -> bool:
+    """Return whether lines need no file: all are the script's own."""
+    return set(rows["file"]) <= {tables.finished.name, NOWHERE.file}
+
+
+def _near(file: str) -> str:
+    """Return the last folders of a path, as many as there is room for."""
+    shown = file
+    while len(shown) > FILE_WIDTH and "/" in file:
+        _, _, file = file.partition("/")
+        shown = f"…/{file}"
+    return shown
 
 
 def _shortened(code: str) -> str:

@@ -42,6 +42,7 @@ from instrumented.script.leaving import (
     operator_without_rule,
     plainly,
     stripped,
+    ufunc_without_rule,
     without_rule,
 )
 from instrumented.script.own import Whose
@@ -77,7 +78,7 @@ def counted_ufunc(
         return handed(TracedValues.__array_ufunc__(value, ufunc, method, *inputs, **kwargs))
     except AGAIN:
         pass
-    return without_rule(getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
+    return ufunc_without_rule(value._booking, ufunc, method, inputs, kwargs)
 
 
 def owned(answer: Any, args: Args) -> Any:
@@ -302,7 +303,7 @@ class ScriptArray(TracedArray):
             raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
         found = getattr(self._array, name)  # raises as NumPy does
         if name not in ("device", "setflags"):
-            self._want_out(name)
+            self._want_out(name.replace("__array_struct__", "numpy.asarray"))  # as C code does it
         return found
 
 

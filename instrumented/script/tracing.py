@@ -90,8 +90,14 @@ class ScriptTrace(Trace):
         Views of what was ``given``, a memory map, say, or another subclass, enter for nothing, and
         so do those of what an object of a library ``is_shown`` to hold.
         """
+        taken: dict[int, Any] = {}
 
         def take(value: Any) -> Any:
+            if id(value) not in taken:  # np.diag_indices answers with one array twice
+                taken[id(value)] = take_first(value)
+            return taken[id(value)]
+
+        def take_first(value: Any) -> Any:
             if type(value) is not np.ndarray or value.dtype.kind not in TRACED_KINDS:
                 return value
             known = self.booking.known(value)
@@ -101,7 +107,7 @@ class ScriptTrace(Trace):
             self.booking.made(known, operation)  # an operand that was written into
             return known
 
-        return take(answer) if type(answer) is np.ndarray else self._all(answer, take)
+        return take_first(answer) if type(answer) is np.ndarray else self._all(answer, take)
 
     # ---- out ---------------------------------------------------------------------------
 
@@ -154,14 +160,25 @@ class ScriptTrace(Trace):
         args, kwargs = self._entered(args, kwargs)
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
             is_shown = function in RULES and RULES[function].views and any(map(_is_librarys, args))
-            return self._made(function(*args, **kwargs), operation, args, is_shown=is_shown)
+            place, answer = self._booking.place, function(*args, **kwargs)
+            self._booking.place = place  # the function may have called the user's own lines
+            return self._made(answer, operation, args, is_shown=is_shown)
         try:
             answer = call_function(self._booking, function, args, kwargs)
             return owned(answered(function, answer), args)
         except AGAIN as error:
             if not again(function, error):
                 raise
-        return self._uncounted(function, operation, args, kwargs)
+        return self._made(without_rule(function, operation, args, kwargs), operation)
+
+    def uncounted(
+        self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs
+    ) -> Any:
+        """Run a call that no rule counts: its operands leave, its result comes in written."""
+        self.booking.look()
+        place, answer = self._booking.place, without_rule(function, operation, args, kwargs)
+        self._booking.place = place
+        return self._made(answer, operation)
 
     def ufunc(self, ufunc: np.ufunc, method: str, args: Args, kwargs: Kwargs) -> Any:
         """Run a ufunc or a method of one; lists are arrays that are made first."""
@@ -190,7 +207,7 @@ class ScriptTrace(Trace):
         """Run a function that makes memory without content: nothing moves."""
         plain, named = strip(args, []), strip(kwargs, [])
         made = function(*plain, **named)
-        if made.dtype.kind not in TRACED_KINDS:
+        if type(made) is not np.ndarray or made.dtype.kind not in TRACED_KINDS:
             return made
         return self._booking.wrap(made, "temporary")
 
@@ -315,12 +332,6 @@ class ScriptTrace(Trace):
         kind = type(value)  # a tuple without traced values may be the axes
         fills_array = (kind is list and value) or (kind is tuple and _holds(value))
         return self.call(np.array, "array", (value,), {}) if fills_array else value
-
-    def _uncounted(
-        self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs
-    ) -> Any:
-        """Run a call that no rule counts: its operands leave, its result comes in written."""
-        return self._made(without_rule(function, operation, args, kwargs), operation)
 
 
 def _array_among(operands: tuple[Any, ...]) -> ScriptArray | None:

@@ -174,6 +174,41 @@ def test_screen(tables):
     assert max(map(len, shown.splitlines())) < 120
 
 
+def test_files_elsewhere_are_told_from_the_scripts_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "a_package" / "with_folders" / "of_long_names"
+    (tmp_path / "examples").mkdir()
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
+    (folder / "far_from_here.py").write_text("def f(x):\n    print(x)\n    return x * 2\n")
+    file = tmp_path / "examples" / "one.py"
+    file.write_text(
+        "import numpy as np, far_from_here\nx = far_from_here.f(np.ones(4))\nassert x[0]\n"
+    )
+    found = Tables(run_script(str(file), []))
+    del sys.modules["far_from_here"]
+    shown = screen(found, "line").splitlines()
+    assert shown[0].endswith("(…/of_long_names/far_from_here.py:2: printing, once)")
+    # 4 float64 read and 4 written; leaving is 4 read, and 1 byte of a truth value
+    assert "  …/of_long_names/far_from_here.py:3  return x * 2 " in "\n".join(shown)
+    assert "    …/of_long_names/far_from_here.py:2: printing, once, 32 B" in shown
+    assert "    one.py:3: bool(), once, 8 B" in shown
+    far = row(found.counts, operation="multiply")["file"]
+    assert far == "../a_package/with_folders/of_long_names/far_from_here.py"
+
+
+def test_lines_of_one_other_file_are_told_with_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "does_all.py").write_text("import numpy as np\nx = np.ones(4)\nprint(x)\n")
+    (tmp_path / "one.py").write_text("import does_all\n")
+    shown = screen(Tables(run_script("one.py", [])), "line")
+    del sys.modules["does_all"]
+    # 4 float64 written, and read as they leave
+    assert shown.startswith(
+        "one.py moved 64 B for 0 flop; 1 value left the trace (does_all.py:3: printing, once)"
+    )
+    assert "  does_all.py:2  x = np.ones(4) " in shown
+
+
 def invoke(*arguments: str):
     return CliRunner().invoke(command.main, ["run", *arguments])
 

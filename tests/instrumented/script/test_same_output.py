@@ -87,6 +87,41 @@ def test_what_a_library_keeps_of_a_call_stays_plain_and_all_else_is_put_right(tm
     assert set(Tables(finished).counts["operation"]) > {"add", "stack", "matmul"}
 
 
+def test_what_a_function_returns_to_a_library_is_plain(tmp_path, capsys):
+    """Also what a lambda does, and parts of a tuple; not what Python's own library hands on."""
+    library = tmp_path / "site-packages"
+    library.mkdir()
+    (library / "asks.py").write_text(
+        "def ask(function, *given):\n"
+        "    return [type(part).__name__ for part in function(*given)]\n"
+        "class Base:\n"
+        "    def run(self): return type(self.step()).__name__\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, contextlib, numpy as np\n"
+        f"sys.path.append({str(library)!r})\n"
+        "import asks\n"
+        "def pair(x): return x.sum(), x * 2\n"
+        "class Own(asks.Base):\n"
+        "    def step(self):\n"
+        "        return np.ones(3)\n"
+        "@contextlib.contextmanager\n"
+        "def given():\n"
+        "    yield\n"
+        "    return np.ones(5)\n"
+        "with given(): pass\n"
+        "print(asks.ask(pair, np.ones(2)), asks.ask(lambda: (np.ones(4),)), Own().run())\n"
+    )
+    finished = run_script(str(script), [])
+    assert capsys.readouterr().out == "['float64', 'ndarray'] ['ndarray'] ndarray\n"
+    found = Tables(finished).escapes.set_index(["how", "line"])["bytes_read"]
+    # float64: the sum and 2 elements, 3 elements, 4 elements; 2 were an argument
+    assert found["returning to a library"].to_dict() == {4: 24, 7: 24, 13: 32}
+    assert found["asks.ask()"].to_dict() == {13: 16}
+    assert len(found) == 4
+
+
 def in_a_process(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *command], cwd=SCRIPTS, capture_output=True, text=True, timeout=120

@@ -70,6 +70,22 @@ def booked(tmp_path, line):
         # what a column of pandas shows is no array that was made; a copy, of another type, is
         ("import pandas; np.asarray(pandas.Series([1.0, 2.0])) * 2", [("multiply", 1, 2, 16, 16)]),
         ("import pandas; np.asarray(pandas.Series([1.0]), 'f4')", [("asarray", 1, 0, 0, 4)]),
+        # another type read and written, the same is the array itself; of a list it is made
+        ("np.float32(v)", [("asarray", 1, 0, 32, 16)]),
+        ("assert np.float64(v) is v", []),
+        ("np.int8([1, 2])", [("asarray", 1, 0, 0, 2)]),
+        # of what type it is, and how it lies, are no values
+        ("np.isscalar(v), np.isscalar(v[0]), np.isfortran(x), np.iterable(v)",
+         [("element", 1, 0, 8, 8)]),
+        # a range is a list of 4 int64 (32 bytes), as an operand too
+        ("(v + range(4)) / 4", [("add", 1, 4, 64, 32), ("divide", 1, 4, 32, 32)]),
+        ("v *= range(4); v *= 2", [("multiply", 2, 8, 96, 64)]),
+        # one array of 3 int64, which is the answer twice
+        ("rows, columns = np.diag_indices(3); assert rows is columns",
+         [("diag_indices", 1, 0, 0, 24)]),
+        # memory without content for another class stays NumPy's own
+        ("import numpy.matlib; assert np.matlib.empty(2).ndim == 2", []),
+        ("assert type(np.empty_like(own)) is Own", []),
         # whether it may be written to, and where it is, are no values
         ("v.setflags(write=True); assert v.device == 'cpu'", []),
         # of the same size, only the shape is another; else all is read (96), and 6 elements written
@@ -91,14 +107,55 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("days[n[:3]]", ([], {"an index of ndarray": 24})),
         ("days[n[:3]] = days[0]", ([], {"an index of ndarray": 24})),
         # a masked array takes the 4 elements as it converts them; it asks for their shape too
-        ("masked + v", ([], {"__array_struct__": 32})),
+        ("masked + v", ([], {"numpy.asarray": 32})),
         # one number, NumPy's own, is chosen
         ("rng.choice(v)", ([], {"random.choice": 8})),
         # an end of a grid: one element
         ("np.mgrid[0 : v[2]]", ([("element", 1, 0, 8, 8), ("mgrid", 1, 0, 0, 16)],
                                 {"use as an index": 8})),
         ("np.r_[v, ['a']]", ([], {"r_": 32})),
+        # what NumPy makes without a rule is written, and traced from there
+        ("from collections import deque; (v + deque([1, 2, 3, 4])) * 2",
+         ([("add", 1, 0, 0, 32), ("multiply", 1, 4, 32, 32)],
+          {"add with deque, which has no rule": 32})),
+        # what other objects make of 4 elements is theirs: here an array of objects
+        ("from fractions import Fraction; v * Fraction(1, 2)",
+         ([], {"multiply with Fraction, which has no rule": 32})),
+        # numbers in a list are plain to a library, whatever it computes of them: two of 8 bytes
+        ("from matplotlib.figure import Figure; Figure().add_subplot().set_xlim([v[1], v[2]])",
+         ([("element", 2, 0, 16, 16)], {"matplotlib.axes._base.set_xlim()": 16})),
+        # NumPy's loop takes the 4 elements, and writes as many
+        ("np.vectorize(lambda a, b: a * b)(v, 2)",
+         ([("vectorize", 1, 0, 0, 32)], {"vectorize, which has no rule": 32})),
     ],
 )  # fmt: skip
 def test_a_value_leaves_once(tmp_path, line, expected):
     assert booked(tmp_path, line) == expected
+
+
+def test_what_a_call_makes_is_booked_on_its_own_line_whatever_it_calls(tmp_path):
+    """Not on that of the user's function which ran last."""
+    file = tmp_path / "one.py"
+    file.write_text(
+        "import numpy as np\n"
+        "x = np.ones((3, 4))\n"
+        "def total(row, *more):\n"
+        "    return row.sum()\n"
+        "def later(*more):\n"
+        "    np.ones(2)\n"
+        "    return 1.0\n"
+        "np.apply_along_axis(total, 1, x)\n"
+        "np.vectorize(later)(x)\n"
+        "np.fromiter(map(later, [1, 2]), float)\n"
+        "@np.vectorize\n"
+        "def one(n): return max(map(float, np.ones(2) * n))\n"
+        "one(x[0])\n"
+    )
+    counts = Tables(run_script(str(file), [])).counts
+    counts = counts[counts["operation"] != "escape"]
+    lines = {name: sorted(rows["line"]) for name, rows in counts.groupby("operation")}
+    # rows of 4 elements are summed on line 4; elements of x are made on lines 12 and 13
+    assert lines == {
+        "apply_along_axis": [8], "element": [12], "fromiter": [10], "multiply": [12],
+        "ones": [2, 6, 12], "sum": [4], "vectorize": [9, 13],
+    }  # fmt: skip

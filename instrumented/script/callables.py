@@ -1,0 +1,33 @@
+"""What is known of something that is called: who wrote it, and what it is called in the tables."""
+
+from __future__ import annotations
+
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+
+
+def runs_python(kind: type) -> bool:
+    """Return whether calling an object of this type runs Python code, which can notice."""
+    return any(isinstance(base.__dict__.get("__call__"), FunctionType) for base in kind.__mro__)
+
+
+def package_of(kind: type) -> str:
+    """Return the package of a class; some, which a library made as it ran, say none."""
+    return str(kind.__module__).partition(".")[0]
+
+
+def module_of(function: Any) -> str:
+    """Return the module that a function is of; of a method in C, the module of its class."""
+    owner = getattr(function, "__self__", None)
+    if type(owner) is ModuleType:
+        return owner.__name__
+    if type(function) is BuiltinFunctionType:
+        return str((owner if isinstance(owner, type) else type(owner)).__module__)
+    return str(getattr(function, "__module__", None) or type(function).__module__)
+
+
+def name_of_call(function: Any) -> str:
+    """Return what a call is called in the tables: ``matplotlib.pyplot.plot()``."""
+    module = getattr(function, "__module__", None)
+    name = getattr(function, "__name__", type(function).__name__)
+    return f"{module}.{name}()" if module else f"{name}()"
