@@ -193,7 +193,12 @@ def _trim_zeros(call: Call) -> Moved:
     return Moved(Kind.REDUCTION, [(call.operands[0], None)], [], Work(add=call.size_in))
 
 
-@traffic_rule("pad(array: array, pad_width, mode, **kwargs: array)")
+def _pad_refusal(call: Call) -> str | None:
+    of_a_function = callable(call.get("mode"))
+    return "is not counted with a function that fills the edges" if of_a_function else None
+
+
+@traffic_rule("pad(array: array, pad_width, mode, **kwargs: array)", refuses=_pad_refusal)
 def _pad(call: Call) -> Moved:
     """Means, extremes and ramps of the edges are arithmetic on what is padded."""
     mode = call.get("mode", "constant")

@@ -119,6 +119,19 @@ def test_functions_without_a_rule_run_on_recorded_escapes():
     assert np.array2string(x) == "[0. 1. 2. 3.]"
 
 
+def test_a_function_that_fills_edges_sees_no_values():
+    seen = []
+    with pytest.raises(instrumented.UncountedOperationError, match="a function"):
+        np.pad(instrumented.Trace(strict=True).array(np.ones(2)), 1, lambda *row: seen.append(row))
+    assert not seen
+    trace = instrumented.Trace(escapes="record")
+    np.pad(trace.array(np.ones(2)), 1, lambda *row: seen.append(row))
+    assert seen
+    # 16 bytes leave; what is made of them, 4 float64, enters as written
+    assert trace.traffic == Traffic(16, 32)
+    assert trace.escapes_by_line["how"].tolist() == ["numpy.pad"]
+
+
 @pytest.mark.parametrize(
     ("write", "received"),
     [
