@@ -282,7 +282,7 @@ class TracedArray(TracedValues):
 
     @shape.setter
     def shape(self, shape: Any) -> None:
-        plain = let_settings_out(self._booking, shape, "numpy.ndarray.shape")
+        plain = let_settings_out(shape, "numpy.ndarray.shape")
         view = self._array.view()
         view.shape = plain  # raises where NumPy would have to copy
         self._layout = self._booking.layout_number(view, self.role)

@@ -150,7 +150,7 @@ class TracedGenerator:
 
     def bytes(self, length: Any) -> Any:
         """Return random bytes, which are Python's own: drawn out of the trace."""
-        return self._generator.bytes(let_settings_out(self._booking, length, "random.bytes"))
+        return self._generator.bytes(let_settings_out(length, "random.bytes"))
 
     def __getattr__(self, name: str) -> Any:
         if name not in PARAMETERS:

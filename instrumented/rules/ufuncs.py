@@ -45,9 +45,7 @@ def run_ufunc(
     if kwargs:
         name = f"numpy.{ufunc.__name__}"
         kwargs = {
-            key: value
-            if key in ("out", "where")
-            else let_settings_out(booking, value, f"{name}: {key}")
+            key: value if key in ("out", "where") else let_settings_out(value, f"{name}: {key}")
             for key, value in kwargs.items()
         }
     return _METHODS[method](booking, ufunc, inputs, kwargs)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.lib import NumpyVersion
 
-from instrumented import InstrumentError, Trace, Traffic, UncountedOperationError
+from instrumented import EscapeError, InstrumentError, Trace, Traffic, UncountedOperationError
 from instrumented.books.events import Kind
 from instrumented.rules.traffic_rules import RULES, streaming, traffic_rule
 
@@ -256,6 +256,27 @@ def test_a_target_in_a_tuple_is_an_operand_of_the_trace():
     trace = Trace(strict=True)
     x, y = trace.array(np.ones(4)), trace.array(np.zeros(4))
     assert np.clip(x, 0, 1, out=(y,)) is y
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, k: np.sum(x, axis=k),
+        lambda x, k: np.add.reduce(x, axis=k),
+        lambda x, k: np.repeat(x, k),
+        lambda x, k: x[:k],
+        lambda x, k: x.round(k),
+    ],
+)
+def test_a_setting_leaves_the_trace_that_it_is_in(call):
+    trace, other = Trace(), Trace(escapes="record")
+    x, k = trace.array(np.ones((2, 3))), other.array(np.ones(3, np.int16))[0]
+    call(x, k)
+    # an element of 2 bytes was taken out, and leaves; nothing leaves the other trace
+    assert (other.traffic.bytes_read, other.escapes["bytes_read"].tolist()) == (4, [2])
+    assert trace.escapes.empty
+    with pytest.raises(EscapeError):
+        call(other.array(np.ones((2, 3))), trace.array(np.ones(3, np.int16))[0])
+
+
     assert trace.traffic == Traffic(32, 32)
 
 
