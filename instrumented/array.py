@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from instrumented.books.booking import Booking
-from instrumented.books.traced import SLOTS, traced
+from instrumented.books.traced import SLOTS, TEXTS, traced
 from instrumented.errors import UncountedOperationError
 from instrumented.flat import TracedFlat, store_flat
 from instrumented.rules.functions import change_in_place
@@ -125,7 +125,8 @@ def _first(ufunc: np.ufunc, operands: tuple[Any, ...], *layouts: Any) -> Any:
     """Run an operator as its ufunc and remember what it did."""
     booking = next(value for value in operands if isinstance(value, TracedArray))._booking
     result, entry, axes = run_ufunc(booking, ufunc, "__call__", operands, {})
-    booking.remember((booking.place, ufunc, *layouts), (entry, result._layout, axes))
+    if type(result._array) not in TEXTS:
+        booking.remember((booking.place, ufunc, *layouts), (entry, result._layout, axes))
     return result
 
 

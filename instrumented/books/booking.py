@@ -14,12 +14,14 @@ from instrumented.books.ledger import Entry, Ledger, Operation, Place
 from instrumented.books.operand import ROLES, Array, Layout, root_of
 from instrumented.books.recorder import Recorder
 from instrumented.books.traced import (
+    TEXTS,
     Operand,
     Traced,
     booking_of,
     layout_of,
     memory_of,
     plain_of,
+    plainly,
     traced,
 )
 from instrumented.errors import BareArrayError, EscapeError, InstrumentError
@@ -168,6 +170,8 @@ class Booking:
             work,
         )
         entry = self.ledger.entry(operation)
+        if any(type(plainly(operand)) in TEXTS for operand, _ in writes):
+            self.ledger.data_dependent.add(entry.index)  # a text alone is as long as its letters
         self.count(
             entry, [operand for operand, _ in reads], [operand for operand, _ in writes], axes
         )

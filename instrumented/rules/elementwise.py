@@ -104,7 +104,7 @@ def _clip(call: Call) -> Moved:
     given = (call.get(name) for name in ("a_min", "a_max", "min", "max"))
     bounds = sum(bound is not None and bound is not np._NoValue for bound in given)
     moved = streaming(Kind.ELEMENTWISE, Work(add=bounds * call.size_out))(call)
-    if isinstance(call.get("where"), np.ndarray) and call.get("out") is not None:
+    if isinstance(call.get("where"), (np.ndarray, np.generic)) and call.get("out") is not None:
         moved.reads = [*moved.reads, (call.results[0], None)]
     return moved
 

@@ -109,7 +109,7 @@ def apply_rule(
         entry = _book(booking, rule, given, results)
     if depends and entry is not None:
         booking.ledger.data_dependent.add(entry.index)
-    if depends:
+    if depends or (entry is not None and entry.index in booking.ledger.data_dependent):
         return wrapped, None
     layouts = _layouts(wrapped, given.target, given.operands)
     return wrapped, None if layouts is NotImplemented else KnownOutcome(entry, layouts)

@@ -13,7 +13,7 @@ from instrumented.books.booking import Booking, Share
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.books.operand import Array
-from instrumented.books.traced import Traced, booking_of, layout_of, plain_of, plainly
+from instrumented.books.traced import TEXTS, Traced, booking_of, layout_of, plain_of, plainly
 from instrumented.errors import InstrumentError, UncountedOperationError
 from instrumented.rules.unwrap import IMMEDIATES, strip, unwrap, unwrap_index
 
@@ -84,7 +84,9 @@ def take_element(
     booking: Booking, source: Traced, index: Any, found: Any, indices: list[Any] | None = None
 ) -> Any:
     """Trace one element taken out: a value of its own, copied as NumPy does."""
-    key = (booking.place, "element", layout_of(source))
+    key: tuple[Any, ...] = (booking.place, "element", layout_of(source))
+    if type(found) in TEXTS:
+        key = (*key, found.dtype)  # its length decides, too
     known = booking.shortcuts.get(key) if not indices else None
     if known is not None:
         entry, layout = known

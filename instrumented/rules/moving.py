@@ -163,7 +163,8 @@ def _has_array(name: str) -> Callable[[Call], bool]:
     return lambda call: isinstance(call.get(name), np.ndarray)
 
 
-_masked = _has_array("mask")
+def _masked(call: Call) -> bool:
+    return isinstance(call.get("mask"), (np.ndarray, np.generic))
 
 
 traffic_rule(
