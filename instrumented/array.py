@@ -22,7 +22,7 @@ from instrumented.rules.indexing import (
     reinterpret,
     store_item,
 )
-from instrumented.rules.ufuncs import equality, power, run_ufunc
+from instrumented.rules.ufuncs import equality, power, run_ufunc, takes_no_ufuncs
 from instrumented.rules.unwrap import NUMBERS, let_settings_out, strip
 from instrumented.values import TracedValues
 
@@ -43,7 +43,7 @@ def _forward(ufunc: np.ufunc) -> Any:
             if known is not None:
                 return _counted(booking, known, ufunc(self._array, other), self)
             return _first(ufunc, (self, other), self._layout, kind)
-        return ufunc(self, other)
+        return NotImplemented if takes_no_ufuncs(kind) else ufunc(self, other)
 
     return method
 
@@ -136,10 +136,7 @@ def _in_place_product() -> Any:
 
     def method(self: TracedArray, other: Any) -> Any:
         if not self._array.ndim or np.ndim(other) < 2:
-            raise ValueError(
-                "inplace matrix multiplication requires the first operand to have at least one and"
-                " the second at least two dimensions."
-            )
+            return operator.imatmul(self._array, strip(other, []))  # raises as NumPy does
         return multiply(self, other)
 
     return method

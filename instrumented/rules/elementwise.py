@@ -140,6 +140,8 @@ def _all_close(call: Call) -> Moved:
 def _diff(call: Call) -> Moved:
     """One subtraction an element, in every one of the n rounds."""
     axis, order = call.get("axis", -1), call.get("n", 1)
+    if order == 0:
+        return streaming(Kind.COPY)(call)
     others = list(call.operands[0].shape)
     length = others.pop(axis)
     ends = [call.get(name) for name in ("prepend", "append")]
@@ -208,7 +210,7 @@ def _bits(call: Call) -> Moved:
 @traffic_rule("ravel_multi_index(multi_index: arrays, dims, mode, order)")
 def _ravel_multi_index(call: Call) -> Moved:
     """A multiply-add for every index but the first."""
-    count = (len(call.get("dims")) - 1) * call.size_out
+    count = (int(np.size(call.get("dims"))) - 1) * call.size_out
     return streaming(Kind.ELEMENTWISE, Work(count, count))(call)
 
 

@@ -38,6 +38,9 @@ from instrumented.rules.unwrap import IMMEDIATES, as_array, holds_objects, let_s
 OUT = "out"
 """Stands, in the outcome of a call, for the array that the result was written into."""
 
+SCALARS_STAY = functions_named(("astype", "reshape"))
+"""Functions that make an array of a scalar only where it has axes then."""
+
 
 class KnownOutcome(NamedTuple):
     """What a call with known layouts does every time: its entry, the layouts of its answer.
@@ -209,7 +212,7 @@ class _Given:
 
     def _aim(self, value: Any) -> Any:
         if isinstance(value, tuple) and len(value) == 1:
-            (value,) = value
+            return (self._aim(value[0]),)
         if value is None:
             return None
         self.target = value
@@ -282,6 +285,8 @@ class _Results:
             answer = np.asarray(answer)[()]
         if not isinstance(answer, (np.ndarray, np.generic)):
             return answer
+        if answer.ndim == 0 and self._rule.function in SCALARS_STAY and self._is_of_scalar():
+            answer = answer[()]
         given = self._given(answer)
         if given is None:
             return self._shown(answer) if self._rule.views else self._made(answer)
@@ -294,6 +299,11 @@ class _Results:
         if was_written:
             self.found.append(answer)
         return given
+
+    def _is_of_scalar(self) -> bool:
+        """Whether the first operand is a scalar."""
+        (first, *_) = self.handles[id(self._operands[0])]
+        return isinstance(plainly(first), np.generic)
 
     def _of_objects(self) -> bool:
         """Whether a number is one of Python's because the elements were objects."""

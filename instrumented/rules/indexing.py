@@ -211,9 +211,9 @@ def _scatter(
                 array[index] = values
             booking.count(entry, [i for i in (operand, *indices) if i is not None], [target])
             return
-    stored = selected_elements(array.shape, index) * array.itemsize
     if not booking.leaves(array):
         array[index] = values
+    stored = selected_elements(array.shape, index) * array.itemsize
     reads: list[Share] = [] if operand is None else [(operand, None)]
     reads += [(i, None) for i in indices]
     entry = booking.record("scatter", Kind.SCATTER, reads, [(target, stored)], NO_WORK)
@@ -304,4 +304,5 @@ def _is_same(view: Array, values: Any) -> bool:
         and view.strides == values.strides
         and view.dtype == values.dtype
         and view.__array_interface__["data"] == values.__array_interface__["data"]
+        and view.flags.writeable  # else NumPy refuses
     )

@@ -91,7 +91,10 @@ def _factorising(work: Callable[[Call, int, int], Work]) -> Callable[[Call], Mov
     """Make the rule of a function whose work is that of one m×n matrix, times the matrices."""
 
     def moved(call: Call) -> Moved:
-        count, m, n = _matrices(call.operands[0])
+        first = call.operands[0]
+        if first.ndim < 2:  # the rank alone is asked of vectors: is any element not zero
+            return streaming(Kind.REDUCTION, Work(add=max(0, 2 * first.size - 1)))(call)
+        count, m, n = _matrices(first)
         return streaming(Kind.REDUCTION, work(call, m, n) * count)(call)
 
     return moved

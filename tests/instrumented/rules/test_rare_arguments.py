@@ -53,6 +53,19 @@ ELEMENTWISE = [
     # memory without content is in the trace: what is made of it is counted
     (lambda IN: np.empty_like(IN) * 0, 96, 96, (0, 12)),
     (lambda E: np.add.accumulate(E), 0, 0, 0),
+    # a table of one axis: the positions are what they are
+    (lambda J: np.ravel_multi_index([J], 3), 24, 24, 0),
+    # no difference is taken of a number: it is copied, as it was copied out
+    (lambda R: np.diff(R[0], 0), 8 + 8, 8 + 8, 0),
+    # of one number, nothing is added up on the way
+    (lambda R: np.cumprod(R[0], axis=0), 8 + 8, 8 + 8, 0),
+    # one axis in a tuple: 3 lines of 4
+    (lambda X: np.cumulative_sum(X, axis=(1,)), 96, 96, 9),
+    # is any of 4 not zero, is the one: 4 comparisons and 3 folds; one
+    (lambda R: np.linalg.matrix_rank(R), 32, 8, 7),
+    (lambda R: np.linalg.matrix_rank(R[0]), 8 + 8, 8 + 8, 1),
+    # all axes, though its name says two: one line of 4, 2 rounds of 6·4 adds and 4·4 products / 2
+    (lambda R: np.fft.fft2(R, axes=None), 32, 64, (24, 16)),
 ]
 
 REDUCTIONS = [
@@ -243,19 +256,6 @@ def test_settings_in_memory_leave_as_often_as_they_are_given():
     assert trace.escapes["bytes_read"].sum() == 3 * (8 + 8)
 
 
-def test_what_has_no_rule_hands_back_what_numpy_does():
-    trace = Trace(escapes="record")
-    x = trace.array(np.array([1.0, 3.0, 2.0]))
-    assert np.real_if_close(x) is x
-    quotient, rest = np.polydiv(x, x[:2])
-    # 1 3 2 over 1 3 is 1 0, and 2 is left
-    assert (quotient.escape().tolist(), rest.escape().tolist()) == ([1, 0], [2])
-
-
-def test_a_target_in_a_tuple_is_an_operand_of_the_trace():
-    trace = Trace(strict=True)
-    x, y = trace.array(np.ones(4)), trace.array(np.zeros(4))
-    assert np.clip(x, 0, 1, out=(y,)) is y
 @pytest.mark.parametrize(
     "call",
     [
@@ -277,7 +277,53 @@ def test_a_setting_leaves_the_trace_that_it_is_in(call):
         call(other.array(np.ones((2, 3))), trace.array(np.ones(3, np.int16))[0])
 
 
+def test_what_has_no_rule_hands_back_what_numpy_does():
+    trace = Trace(escapes="record")
+    x = trace.array(np.array([1.0, 3.0, 2.0]))
+    assert np.real_if_close(x) is x
+    quotient, rest = np.polydiv(x, x[:2])
+    # 1 3 2 over 1 3 is 1 0, and 2 is left
+    assert (quotient.escape().tolist(), rest.escape().tolist()) == ([1, 0], [2])
+
+
+def test_a_target_in_a_tuple_is_an_operand_of_the_trace():
+    trace = Trace(strict=True)
+    x, y = trace.array(np.ones(4)), trace.array(np.zeros(4))
+    assert np.clip(x, 0, 1, out=(y,)) is y
     assert trace.traffic == Traffic(32, 32)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, y: np.stack([x], out=(y,)),  # no ufunc: it takes no tuple
+        lambda x, y: np.add.accumulate(x, 0, None, ((y,),)),
+        lambda x, y: np.histogramdd((x,), y.ravel()),
+    ],
+)
+def test_what_numpy_refuses_moves_nothing(call):
+    trace = Trace()
+    with pytest.raises((TypeError, ValueError)):
+        call(trace.array(np.ones(4)), trace.array(np.zeros((1, 4))))
+    assert trace.traffic == Traffic()
+
+
+def test_of_two_errors_the_one_of_numpys_comes_first():
+    x, flags = Trace().array(np.ones(2)), Trace().array(np.ones((2, 2), bool))
+    with pytest.raises(TypeError):
+        np.bitwise_or.at(x, 9, 1)
+    with pytest.raises(TypeError):
+        flags @= 1
+    with pytest.raises(TypeError):
+        x ** np.timedelta64(1)
+
+
+def test_a_read_only_array_is_not_stored_onto_itself():
+    plain = np.ones(4)
+    plain.flags.writeable = False
+    x = Trace().array(plain)
+    with pytest.raises(ValueError, match="read-only"):
+        x[...] = x
 
 
 def test_small_memory_is_stored_into_where_large_is_left():
