@@ -136,7 +136,8 @@ def _in_place_product() -> Any:
 
     def method(self: TracedArray, other: Any) -> Any:
         if not self._array.ndim or np.ndim(other) < 2:
-            return operator.imatmul(self._array, strip(other, []))  # raises as NumPy does
+            plain: Any = self._array
+            plain @= strip(other, [])  # raises as NumPy does
         return multiply(self, other)
 
     return method

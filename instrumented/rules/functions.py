@@ -286,7 +286,7 @@ class _Results:
         if not isinstance(answer, (np.ndarray, np.generic)):
             return answer
         if answer.ndim == 0 and self._rule.function in SCALARS_STAY and self._is_of_scalar():
-            answer = answer[()]
+            answer = np.asarray(answer)[()]
         given = self._given(answer)
         if given is None:
             return self._shown(answer) if self._rule.views else self._made(answer)

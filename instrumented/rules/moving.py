@@ -230,9 +230,9 @@ def _gather(call: Call) -> Moved:
     by_values=lambda call: True,
 )
 def _masked_gather(call: Call) -> Moved:
-    mask, source = call.operands
+    *masks, source = call.operands
     result = call.results[0]
-    reads = [(source, result.size * source.itemsize), (mask, None)]
+    reads = [(source, result.size * source.itemsize), *((mask, None) for mask in masks)]
     return Moved(Kind.GATHER, reads, [(result, None)])
 
 

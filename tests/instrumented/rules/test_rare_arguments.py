@@ -53,6 +53,8 @@ ELEMENTWISE = [
     # memory without content is in the trace: what is made of it is counted
     (lambda IN: np.empty_like(IN) * 0, 96, 96, (0, 12)),
     (lambda E: np.add.accumulate(E), 0, 0, 0),
+    # a condition that is a constant takes the first of 4
+    (lambda R: np.extract(1, R), 8, 8),
     # a table of one axis: the positions are what they are
     (lambda J: np.ravel_multi_index([J], 3), 24, 24, 0),
     # no difference is taken of a number: it is copied, as it was copied out
