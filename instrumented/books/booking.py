@@ -130,7 +130,10 @@ class Booking:
     # ---- what is refused ---------------------------------------------------------------
 
     def admit(self, operand: Operand, operation: str) -> None:
-        """Refuse an operand of another trace, and in a strict trace a bare one."""
+        """Refuse an operand of another trace, bare objects, and in a strict trace a bare array.
+
+        Objects would be called with plain values: ``x == objects`` asks each of them.
+        """
         if isinstance(operand, Traced):
             if booking_of(operand) is not self:
                 raise InstrumentError(
@@ -141,6 +144,8 @@ class Booking:
                 f"a plain array of shape {operand.shape} met a traced one in {operation}; "
                 "bring it in with trace.array(…) or trace.made(…)"
             )
+        elif operand.dtype.hasobject:
+            raise InstrumentError(OBJECTS)
 
     # ---- what is not computed ----------------------------------------------------------
 

@@ -213,9 +213,8 @@ class _Given:
     def _aim(self, value: Any) -> Any:
         if isinstance(value, tuple) and len(value) == 1:
             return (self._aim(value[0]),)
-        if value is None:
-            return None
-        self.target = value
+        if isinstance(value, (Traced, np.ndarray)):  # else NumPy refuses
+            self.target = value
         return plainly(value)
 
     def _items(self, value: Any) -> Any:
