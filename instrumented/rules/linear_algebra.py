@@ -213,7 +213,10 @@ def _poly(call: Call) -> Moved:
     return streaming(Kind.REDUCTION, work)(call)
 
 
-@traffic_rule("polyfit(x: array, y: array, deg, rcond, full, w: array, cov)")
+@traffic_rule(
+    "polyfit(x: array, y: array, deg, rcond, full, w: array, cov)",
+    by_values=lambda call: bool(call.get("full")),  # the rank decides whether there are residuals
+)
 def _polyfit(call: Call) -> Moved:
     """Powers of x, scaled by their norms, then least squares."""
     m, n = int(np.size(call.get("x"))), int(call.get("deg")) + 1

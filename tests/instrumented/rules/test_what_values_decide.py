@@ -71,3 +71,15 @@ def test_a_quantile_that_is_nan_has_the_type_of_the_input(function, recwarn):
     narrow = function(np.array([np.nan, np.nan], np.float32), half).itemsize
     assert trace.traffic == Traffic(3 * 8, 8 + narrow + 8)
     assert not trace.data_dependent.empty
+
+
+def test_residuals_of_a_fit_hang_on_its_rank(recwarn):
+    trace, y = Trace(), np.array([1.0, 2, 3, 5])
+    sizes = [
+        sum(made.nbytes for made in np.polyfit(trace.array(x), trace.array(y), 2, full=True))
+        for x in (np.arange(4.0), np.ones(4), np.arange(4.0))
+    ]
+    # of equal places the rank is 1: one float64 less
+    assert sizes[0] == sizes[1] + 8 == sizes[2]
+    assert trace.traffic == Traffic(3 * (32 + 32), sum(sizes))
+    assert not trace.data_dependent.empty
