@@ -310,6 +310,13 @@ def test_what_numpy_refuses_moves_nothing(call):
     assert trace.traffic == Traffic()
 
 
+def test_dates_have_no_conjugate():
+    dates = Trace().array(np.zeros(2, "m8[s]"))
+    for value in (dates, dates[0]):
+        with pytest.raises(TypeError, match="conjugate"):
+            value.conj()
+
+
 def test_of_two_errors_the_one_of_numpys_comes_first():
     x, flags = Trace().array(np.ones(2)), Trace().array(np.ones((2, 2), bool))
     with pytest.raises(TypeError):
