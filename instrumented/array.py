@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from instrumented.books.booking import Booking
-from instrumented.books.traced import SLOTS, traced
+from instrumented.books.traced import SLOTS, TEXTS, traced
 from instrumented.errors import UncountedOperationError
 from instrumented.flat import TracedFlat, store_flat
 from instrumented.rules.functions import change_in_place
@@ -22,7 +22,7 @@ from instrumented.rules.indexing import (
     reinterpret,
     store_item,
 )
-from instrumented.rules.ufuncs import equality, power, run_ufunc
+from instrumented.rules.ufuncs import equality, power, run_ufunc, takes_no_ufuncs
 from instrumented.rules.unwrap import NUMBERS, let_settings_out, strip
 from instrumented.values import TracedValues
 
@@ -43,7 +43,7 @@ def _forward(ufunc: np.ufunc) -> Any:
             if known is not None:
                 return _counted(booking, known, ufunc(self._array, other), self)
             return _first(ufunc, (self, other), self._layout, kind)
-        return ufunc(self, other)
+        return NotImplemented if takes_no_ufuncs(kind) else ufunc(self, other)
 
     return method
 
@@ -125,7 +125,8 @@ def _first(ufunc: np.ufunc, operands: tuple[Any, ...], *layouts: Any) -> Any:
     """Run an operator as its ufunc and remember what it did."""
     booking = next(value for value in operands if isinstance(value, TracedArray))._booking
     result, entry, axes = run_ufunc(booking, ufunc, "__call__", operands, {})
-    booking.remember((booking.place, ufunc, *layouts), (entry, result._layout, axes))
+    if type(result._array) not in TEXTS:
+        booking.remember((booking.place, ufunc, *layouts), (entry, result._layout, axes))
     return result
 
 
@@ -135,10 +136,8 @@ def _in_place_product() -> Any:
 
     def method(self: TracedArray, other: Any) -> Any:
         if not self._array.ndim or np.ndim(other) < 2:
-            raise ValueError(
-                "inplace matrix multiplication requires the first operand to have at least one and"
-                " the second at least two dimensions."
-            )
+            plain: Any = self._array
+            plain @= strip(other, [])  # raises as NumPy does
         return multiply(self, other)
 
     return method
@@ -282,7 +281,7 @@ class TracedArray(TracedValues):
 
     @shape.setter
     def shape(self, shape: Any) -> None:
-        plain = let_settings_out(self._booking, shape, "numpy.ndarray.shape")
+        plain = let_settings_out(shape, "numpy.ndarray.shape")
         view = self._array.view()
         view.shape = plain  # raises where NumPy would have to copy
         self._layout = self._booking.layout_number(view, self.role)

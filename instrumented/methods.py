@@ -205,6 +205,9 @@ class Methods(Traced):
     def conj(self) -> Any:
         """Complex conjugate; real elements stay as they are, unread, as in NumPy."""
         me: Any = self
-        return np.conjugate(me) if self._array.dtype.kind == "c" else self
+        if self._array.dtype.kind == "c":
+            return np.conjugate(me)
+        self._array.conj()  # raises as NumPy does, of dates
+        return self
 
     conjugate = conj

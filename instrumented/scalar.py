@@ -15,7 +15,7 @@ from instrumented.books.ledger import Entry
 from instrumented.books.traced import SLOTS, Traced, booking_of, layout_of, plain_of
 from instrumented.rules.indexing import read_scalar
 from instrumented.rules.ufunc_work import element_work
-from instrumented.rules.ufuncs import equality
+from instrumented.rules.ufuncs import equality, takes_no_ufuncs
 from instrumented.rules.unwrap import IMMEDIATES, NUMBERS
 from instrumented.values import TracedValues
 
@@ -72,7 +72,7 @@ def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
         elif kind in IMMEDIATES:
             return _run_operator(booking, function, ufunc, self, other)[0]
         else:
-            return ufunc(self, other)
+            return NotImplemented if takes_no_ufuncs(kind) else ufunc(self, other)
         key = (booking.place, ufunc, "pair", self._layout, part)
         known = booking.shortcuts.get(key)
         if known is None or booking.recorder is not None:
@@ -112,8 +112,10 @@ def _repeating(multiply: Callable[[Any, Any], Any]) -> Any:
     """Make the product of a scalar, which of a whole number and a sequence repeats the sequence."""
 
     def method(self: ScalarValues, other: Any) -> Any:
-        if type(other) in (list, tuple, str, bytes) and self._array.dtype.kind in "iub":
-            return other * operator.index(self._want_out("use as an index"))
+        if type(other) in (list, tuple, str, bytes):
+            if self._array.dtype.kind in "iub":
+                return other * operator.index(self._want_out("use as an index"))
+            return self._array * other  # raises as NumPy does
         return multiply(self, other)
 
     return method

@@ -13,7 +13,7 @@ import numpy as np
 
 from instrumented.books.booking import Booking
 from instrumented.books.operand import Array
-from instrumented.books.traced import Traced, layout_of, plain_of, traced
+from instrumented.books.traced import TEXTS, Traced, layout_of, plain_of, traced
 from instrumented.methods import Methods
 from instrumented.rules.known import call_function, is_axes
 from instrumented.rules.traffic_rules import RULES, Args, Function, Kwargs, function_named
@@ -25,6 +25,8 @@ _DECLARED = """
     column_stack: tup
     concatenate: arrays
     dstack: tup
+    histogram2d: bins
+    histogramdd: bins
     hstack: tup
     linalg.multi_dot: arrays
     poly: seq_of_zeros
@@ -50,10 +52,14 @@ def take_back_elements(booking: Booking, function: Function, args: Args, kwargs:
     for name in reversed(RUN_THROUGH[function]):
         vector = named.get(name)
         if isinstance(vector, Traced) and plain_of(vector).ndim == 1:
-            key = (booking.place, "element", layout_of(vector))
-            known = booking.shortcuts.get(key)
-            if known is not None and booking.take_back(known[0], plain_of(vector).size):
-                del booking.shortcuts[key]
+            if function is np.histogram2d and plain_of(vector).size != 2:
+                continue  # not a number of bins an axis: edges, which are not run through
+            one: tuple[Any, ...] = (booking.place, "element", layout_of(vector))
+            for element in reversed(plain_of(vector)):
+                key = (*one, element.dtype) if type(element) in TEXTS else one
+                known = booking.shortcuts.get(key)
+                if known is not None and booking.take_back(known[0], 1):
+                    del booking.shortcuts[key]
 
 
 def _is_simple(setting: Any) -> bool:
@@ -129,6 +135,7 @@ class TracedValues(Methods):
         if (
             isinstance(result, Traced)
             and method not in COUNTED_BY_INDEX
+            and type(plain_of(result)) not in TEXTS
             and all(isinstance(v, Traced) or type(v) in NUMBERS for v in operands)
         ):
             return result, (entry, layout_of(result), axes)

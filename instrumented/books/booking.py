@@ -14,12 +14,14 @@ from instrumented.books.ledger import Entry, Ledger, Operation, Place
 from instrumented.books.operand import ROLES, Array, Layout, root_of
 from instrumented.books.recorder import Recorder
 from instrumented.books.traced import (
+    TEXTS,
     Operand,
     Traced,
     booking_of,
     layout_of,
     memory_of,
     plain_of,
+    plainly,
     traced,
 )
 from instrumented.errors import BareArrayError, EscapeError, InstrumentError
@@ -128,7 +130,10 @@ class Booking:
     # ---- what is refused ---------------------------------------------------------------
 
     def admit(self, operand: Operand, operation: str) -> None:
-        """Refuse an operand of another trace, and in a strict trace a bare one."""
+        """Refuse an operand of another trace, bare objects, and in a strict trace a bare array.
+
+        Objects would be called with plain values: ``x == objects`` asks each of them.
+        """
         if isinstance(operand, Traced):
             if booking_of(operand) is not self:
                 raise InstrumentError(
@@ -139,6 +144,8 @@ class Booking:
                 f"a plain array of shape {operand.shape} met a traced one in {operation}; "
                 "bring it in with trace.array(…) or trace.made(…)"
             )
+        elif operand.dtype.hasobject:
+            raise InstrumentError(OBJECTS)
 
     # ---- what is not computed ----------------------------------------------------------
 
@@ -168,6 +175,8 @@ class Booking:
             work,
         )
         entry = self.ledger.entry(operation)
+        if any(type(plainly(operand)) in TEXTS for operand, _ in writes):
+            self.ledger.data_dependent.add(entry.index)  # a text alone is as long as its letters
         self.count(
             entry, [operand for operand, _ in reads], [operand for operand, _ in writes], axes
         )

@@ -145,6 +145,7 @@ class Ledger:
         if entry.calls or entry is not self.entries[-1]:
             return False
         del self._by_operation[self.entries.pop().operation]
+        self.data_dependent.discard(entry.index)
         return True
 
     def close_step(self, name: str, program: tuple[int, ...]) -> None:

@@ -114,6 +114,10 @@ iterator_of: Callable[[Elements], Any] = attrgetter("_iterator")
 """NumPy's own iterator over the elements."""
 
 
+TEXTS = frozenset((np.str_, np.bytes_))
+"""NumPy's texts: of one alone, its own letters tell the size, whatever the array it came from."""
+
+
 def plainly(operand: Any) -> Any:
     """Return the plain values of an operand, which may be plain already."""
     return plain_of(operand) if isinstance(operand, Traced) else operand

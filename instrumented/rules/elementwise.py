@@ -104,7 +104,7 @@ def _clip(call: Call) -> Moved:
     given = (call.get(name) for name in ("a_min", "a_max", "min", "max"))
     bounds = sum(bound is not None and bound is not np._NoValue for bound in given)
     moved = streaming(Kind.ELEMENTWISE, Work(add=bounds * call.size_out))(call)
-    if isinstance(call.get("where"), np.ndarray) and call.get("out") is not None:
+    if isinstance(call.get("where"), (np.ndarray, np.generic)) and call.get("out") is not None:
         moved.reads = [*moved.reads, (call.results[0], None)]
     return moved
 
@@ -140,6 +140,8 @@ def _all_close(call: Call) -> Moved:
 def _diff(call: Call) -> Moved:
     """One subtraction an element, in every one of the n rounds."""
     axis, order = call.get("axis", -1), call.get("n", 1)
+    if order == 0:
+        return streaming(Kind.COPY)(call)
     others = list(call.operands[0].shape)
     length = others.pop(axis)
     ends = [call.get(name) for name in ("prepend", "append")]
@@ -208,7 +210,7 @@ def _bits(call: Call) -> Moved:
 @traffic_rule("ravel_multi_index(multi_index: arrays, dims, mode, order)")
 def _ravel_multi_index(call: Call) -> Moved:
     """A multiply-add for every index but the first."""
-    count = (len(call.get("dims")) - 1) * call.size_out
+    count = (int(np.size(call.get("dims"))) - 1) * call.size_out
     return streaming(Kind.ELEMENTWISE, Work(count, count))(call)
 
 

@@ -49,10 +49,9 @@ def _several_axes(call: Call) -> Moved:
     """One axis after the other; of a real transform one axis is of reals, the rest on its half."""
     name = operation_name(call.function).removeprefix("fft.")
     source, result = call.operands[0], call.results[0]
-    lengths, axes = call.get("s"), call.get("axes")
+    lengths, axes = call.get("s"), call.get("axes", (-2, -1) if name.endswith("2") else None)
     if axes is None:
-        count = len(lengths) if lengths is not None else (2 if "2" in name else result.ndim)
-        axes = range(-count, 0)
+        axes = range(-(result.ndim if lengths is None else len(lengths)), 0)
     grid, reals = list(result.shape), 0
     last: Any = axes[-1] if "rfft" in name else None
     if name in ("irfft2", "irfftn"):

@@ -21,6 +21,7 @@ from instrumented.rules import (  # noqa: F401 - their rules register themselves
     products,
     reductions,
 )
+from instrumented.rules.outside import run_outside
 from instrumented.rules.traffic_rules import (
     RULES,
     Args,
@@ -30,12 +31,15 @@ from instrumented.rules.traffic_rules import (
     Kwargs,
     Role,
     TrafficRule,
-    name_of,
+    functions_named,
 )
 from instrumented.rules.unwrap import IMMEDIATES, as_array, holds_objects, let_settings_out, strip
 
 OUT = "out"
 """Stands, in the outcome of a call, for the array that the result was written into."""
+
+SCALARS_STAY = functions_named(("astype", "reshape"))
+"""Functions that make an array of a scalar only where it has axes then."""
 
 
 class KnownOutcome(NamedTuple):
@@ -78,9 +82,9 @@ def run_function(
     """
     rule = RULES.get(function)
     if rule is None or rule.fate is Fate.ESCAPING:
-        return _run_outside(booking, function, rule, args, kwargs), None
+        return run_outside(booking, function, rule, args, kwargs), None
     if rule.fate is Fate.FREE:
-        return _ask(booking, rule, args, kwargs), None
+        return _ask(rule, args, kwargs), None
     return apply_rule(booking, rule, args, kwargs, method)
 
 
@@ -97,7 +101,7 @@ def apply_rule(
     if why is not None:
         if booking.refuses_escapes:
             raise UncountedOperationError(f"numpy.{rule.name} {why}")
-        return _run_outside(booking, rule.function, None, args, kwargs), None
+        return run_outside(booking, rule.function, None, args, kwargs), None
     is_array = method is not None and type(given.args[0]) is np.ndarray
     answer = _answered(booking, rule, given, method if is_array else None)
     results = _Results(booking, rule, given)
@@ -108,7 +112,7 @@ def apply_rule(
         entry = _book(booking, rule, given, results)
     if depends and entry is not None:
         booking.ledger.data_dependent.add(entry.index)
-    if depends:
+    if depends or (entry is not None and entry.index in booking.ledger.data_dependent):
         return wrapped, None
     layouts = _layouts(wrapped, given.target, given.operands)
     return wrapped, None if layouts is NotImplemented else KnownOutcome(entry, layouts)
@@ -134,12 +138,12 @@ def _answered(booking: Booking, rule: TrafficRule, given: _Given, method: Functi
     return (method or rule.function)(*given.args, **given.kwargs)
 
 
-def _ask(booking: Booking, rule: TrafficRule, args: Args, kwargs: Kwargs) -> Any:
+def _ask(rule: TrafficRule, args: Args, kwargs: Kwargs) -> Any:
     """Run a function that asks for shapes and types alone, unless an operand has no axes."""
     for name, value in rule.parameters.named(rule.name, args, kwargs).items():
         is_asked = rule.parameters.role(name) is Role.TYPE and isinstance(value, Traced)
         if is_asked and np.ndim(plainly(value)) == 0:
-            booking.want_out(value, f"numpy.{rule.name}: {name}")
+            let_settings_out(value, f"numpy.{rule.name}: {name}")
     inside: list[Traced] = []
     return rule.function(*strip(args, inside), **strip(kwargs, inside))
 
@@ -186,7 +190,7 @@ class _Given:
 
     def _plain(self, role: Role, value: Any, name: str) -> Any:
         if role is Role.SETTING:
-            return let_settings_out(self._booking, value, f"{self._name}: {name}")
+            return let_settings_out(value, f"{self._name}: {name}")
         if role is Role.OUT:
             return self._aim(value)
         if role is Role.ARRAYS and (isinstance(value, (list, tuple)) or holds_objects(value)):
@@ -203,15 +207,14 @@ class _Given:
             and (role is Role.COUNTS or role is Role.TYPE)
             and np.ndim(plainly(value)) == 0
         ):
-            return self._booking.want_out(value, f"{self._name}: {name}")
+            return let_settings_out(value, f"{self._name}: {name}")
         return self._operand(value)
 
     def _aim(self, value: Any) -> Any:
         if isinstance(value, tuple) and len(value) == 1:
-            (value,) = value
-        if value is None:
-            return None
-        self.target = value
+            return (self._aim(value[0]),)
+        if isinstance(value, (Traced, np.ndarray)):  # else NumPy refuses
+            self.target = value
         return plainly(value)
 
     def _items(self, value: Any) -> Any:
@@ -281,6 +284,8 @@ class _Results:
             answer = np.asarray(answer)[()]
         if not isinstance(answer, (np.ndarray, np.generic)):
             return answer
+        if answer.ndim == 0 and self._rule.function in SCALARS_STAY and self._is_of_scalar():
+            answer = np.asarray(answer)[()]
         given = self._given(answer)
         if given is None:
             return self._shown(answer) if self._rule.views else self._made(answer)
@@ -293,6 +298,11 @@ class _Results:
         if was_written:
             self.found.append(answer)
         return given
+
+    def _is_of_scalar(self) -> bool:
+        """Whether the first operand is a scalar."""
+        (first, *_) = self.handles[id(self._operands[0])]
+        return isinstance(plainly(first), np.generic)
 
     def _of_objects(self) -> bool:
         """Whether a number is one of Python's because the elements were objects."""
@@ -361,40 +371,3 @@ def _layouts(wrapped: Any, target: Operand | None, operands: list[Operand]) -> A
         if NotImplemented not in parts:
             return type(wrapped), parts
     return NotImplemented
-
-
-def _run_outside(
-    booking: Booking, function: Function, rule: TrafficRule | None, args: Args, kwargs: Kwargs
-) -> Any:
-    """Run a function that cannot be counted on values let out, where the trace records escapes."""
-    if rule is None and booking.refuses_escapes:
-        raise UncountedOperationError(
-            f"{name_of(function)} has no traffic rule and is not guessed; write it with functions "
-            "that have one, add a rule with instrumented.rules.traffic_rules.traffic_rule "
-            "(it declares every parameter), or let the values out with .escape()"
-        )
-    inside: list[Traced] = []
-    args, kwargs = strip(args, inside), strip(kwargs, inside)
-    for operand in inside:
-        booking.admit(operand, name_of(function))
-        booking.want_out(operand, name_of(function))
-    place, answer = booking.place, function(*args, **kwargs)
-    booking.place = place  # the function may have called a script's own lines
-    return answer if rule is not None else _enter(booking, answer, name_of(function), inside)
-
-
-def _enter(booking: Booking, answer: Any, name: str, given: list[Traced]) -> Any:
-    """Trace what a function without a rule made: its bytes are written, nothing else is known."""
-    if isinstance(answer, (tuple, list)):
-        items = [_enter(booking, item, name, given) for item in answer]
-        if isinstance(answer, list):
-            return items
-        return type(answer)(*items) if hasattr(answer, "_fields") else tuple(items)
-    if not (type(answer) is np.ndarray or isinstance(answer, np.generic)):
-        return answer
-    if answer.dtype.hasobject:
-        return answer
-    same = [operand for operand in given if plainly(operand) is answer]
-    made = same[0] if same else booking.wrap_result(answer)
-    booking.made(made, name.removeprefix("numpy."))
-    return made

@@ -13,7 +13,7 @@ from instrumented.books.booking import Booking, Share
 from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.books.operand import Array
-from instrumented.books.traced import Traced, booking_of, layout_of, plain_of, plainly
+from instrumented.books.traced import TEXTS, Traced, booking_of, layout_of, plain_of, plainly
 from instrumented.errors import InstrumentError, UncountedOperationError
 from instrumented.rules.unwrap import IMMEDIATES, strip, unwrap, unwrap_index
 
@@ -84,7 +84,9 @@ def take_element(
     booking: Booking, source: Traced, index: Any, found: Any, indices: list[Any] | None = None
 ) -> Any:
     """Trace one element taken out: a value of its own, copied as NumPy does."""
-    key = (booking.place, "element", layout_of(source))
+    key: tuple[Any, ...] = (booking.place, "element", layout_of(source))
+    if type(found) in TEXTS:
+        key = (*key, found.dtype)  # its length decides, too
     known = booking.shortcuts.get(key) if not indices else None
     if known is not None:
         entry, layout = known
@@ -209,9 +211,9 @@ def _scatter(
                 array[index] = values
             booking.count(entry, [i for i in (operand, *indices) if i is not None], [target])
             return
-    stored = selected_elements(array.shape, index) * array.itemsize
     if not booking.leaves(array):
         array[index] = values
+    stored = selected_elements(array.shape, index) * array.itemsize
     reads: list[Share] = [] if operand is None else [(operand, None)]
     reads += [(i, None) for i in indices]
     entry = booking.record("scatter", Kind.SCATTER, reads, [(target, stored)], NO_WORK)
@@ -302,4 +304,5 @@ def _is_same(view: Array, values: Any) -> bool:
         and view.strides == values.strides
         and view.dtype == values.dtype
         and view.__array_interface__["data"] == values.__array_interface__["data"]
+        and view.flags.writeable  # else NumPy refuses
     )

@@ -120,6 +120,8 @@ def _is_known(
             plain.append(value)
             return True
         return False
+    if kind is int and value.bit_length() > 63:
+        return False  # what an array of it holds is no int64
     if kind in NUMBERS or value is np._NoValue:
         parts.append(kind)
         plain.append(value)

@@ -91,7 +91,10 @@ def _factorising(work: Callable[[Call, int, int], Work]) -> Callable[[Call], Mov
     """Make the rule of a function whose work is that of one m×n matrix, times the matrices."""
 
     def moved(call: Call) -> Moved:
-        count, m, n = _matrices(call.operands[0])
+        first = call.operands[0]
+        if first.ndim < 2:  # the rank alone is asked of vectors: is any element not zero
+            return streaming(Kind.REDUCTION, Work(add=max(0, 2 * first.size - 1)))(call)
+        count, m, n = _matrices(first)
         return streaming(Kind.REDUCTION, work(call, m, n) * count)(call)
 
     return moved
@@ -210,7 +213,10 @@ def _poly(call: Call) -> Moved:
     return streaming(Kind.REDUCTION, work)(call)
 
 
-@traffic_rule("polyfit(x: array, y: array, deg, rcond, full, w: array, cov)")
+@traffic_rule(
+    "polyfit(x: array, y: array, deg, rcond, full, w: array, cov)",
+    by_values=lambda call: bool(call.get("full")),  # the rank decides whether there are residuals
+)
 def _polyfit(call: Call) -> Moved:
     """Powers of x, scaled by their norms, then least squares."""
     m, n = int(np.size(call.get("x"))), int(call.get("deg")) + 1

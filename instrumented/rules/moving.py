@@ -163,7 +163,8 @@ def _has_array(name: str) -> Callable[[Call], bool]:
     return lambda call: isinstance(call.get(name), np.ndarray)
 
 
-_masked = _has_array("mask")
+def _masked(call: Call) -> bool:
+    return isinstance(call.get("mask"), (np.ndarray, np.generic))
 
 
 traffic_rule(
@@ -193,7 +194,12 @@ def _trim_zeros(call: Call) -> Moved:
     return Moved(Kind.REDUCTION, [(call.operands[0], None)], [], Work(add=call.size_in))
 
 
-@traffic_rule("pad(array: array, pad_width, mode, **kwargs: array)")
+def _pad_refusal(call: Call) -> str | None:
+    of_a_function = callable(call.get("mode"))
+    return "is not counted with a function that fills the edges" if of_a_function else None
+
+
+@traffic_rule("pad(array: array, pad_width, mode, **kwargs: array)", refuses=_pad_refusal)
 def _pad(call: Call) -> Moved:
     """Means, extremes and ramps of the edges are arithmetic on what is padded."""
     mode = call.get("mode", "constant")
@@ -224,9 +230,9 @@ def _gather(call: Call) -> Moved:
     by_values=lambda call: True,
 )
 def _masked_gather(call: Call) -> Moved:
-    mask, source = call.operands
+    *masks, source = call.operands
     result = call.results[0]
-    reads = [(source, result.size * source.itemsize), (mask, None)]
+    reads = [(source, result.size * source.itemsize), *((mask, None) for mask in masks)]
     return Moved(Kind.GATHER, reads, [(result, None)])
 
 

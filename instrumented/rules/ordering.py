@@ -98,6 +98,13 @@ _QUANTILE = (
 _MEDIAN = "a: array, axis, out: out, overwrite_input, keepdims"
 
 
+def _type_by_nan(call: Call) -> bool:
+    """Whether NaN comes in the input's type, and other results in the wider one of the quantile."""
+    source, quantile = call.operands[0].dtype, call.get("q")
+    is_wider = isinstance(quantile, (np.ndarray, np.generic)) and source.kind in "fc"
+    return is_wider and bool(np.result_type(source, quantile.dtype) != source)
+
+
 @traffic_rule(
     f"median({_MEDIAN})",
     f"nanmedian({_MEDIAN})",
@@ -105,6 +112,7 @@ _MEDIAN = "a: array, axis, out: out, overwrite_input, keepdims"
     f"quantile({_QUANTILE})",
     f"nanpercentile({_QUANTILE})",
     f"nanquantile({_QUANTILE})",
+    by_values=_type_by_nan,
 )
 def _quantiles(call: Call) -> Moved:
     """Two neighbours selected, then a + (b - a)·t; a median halves their sum.

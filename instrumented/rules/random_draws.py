@@ -94,7 +94,7 @@ def _drawn(call: Call) -> Moved:
 
 def _chosen(call: Call) -> Moved:
     """A gather by positions that are drawn on the way; probabilities are read whole."""
-    if not isinstance(call.get("a"), (np.ndarray, np.generic)):
+    if np.ndim(call.get("a")) == 0:  # how many there are to choose from
         return _drawn(call)
     source, *others = call.operands
     result = call.results[0]
@@ -150,7 +150,7 @@ class TracedGenerator:
 
     def bytes(self, length: Any) -> Any:
         """Return random bytes, which are Python's own: drawn out of the trace."""
-        return self._generator.bytes(let_settings_out(self._booking, length, "random.bytes"))
+        return self._generator.bytes(let_settings_out(length, "random.bytes"))
 
     def __getattr__(self, name: str) -> Any:
         if name not in PARAMETERS:

@@ -126,9 +126,9 @@ _CUMULATIVE = "x: array, *, axis, dtype, out: out, include_initial"
 
 def lines_along(array: Any, axis: Any) -> tuple[int, int]:
     """Return how many lines run along ``axis`` (None: the flattened array) and their length."""
-    if axis is None:
+    if axis is None or array.ndim == 0:
         return 1, int(array.size)
-    length = array.shape[axis]
+    length = array.shape[axis[0] if isinstance(axis, tuple) else axis]
     return (array.size // length if length else 0), length
 
 
@@ -219,7 +219,7 @@ def _counts_in_array(call: Call) -> bool:
 )
 def _histogram_of_several(call: Call) -> Moved:
     """For every coordinate a binary search, as NumPy does here; then one count a point."""
-    points = call.operands[0].shape[0]
+    points = np.atleast_1d(call.operands[0]).shape[0]
     counts = call.results[0].shape
     steps = sum(math.ceil(math.log2(count + 2)) + 1 for count in counts)
     extremes = 0 if call.get("range") is not None else 2 * len(counts) * max(0, points - 1)

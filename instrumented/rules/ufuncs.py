@@ -14,12 +14,12 @@ from instrumented.books.counters import Work
 from instrumented.books.events import Axes, Kind
 from instrumented.books.ledger import Entry
 from instrumented.books.operand import Array
-from instrumented.books.traced import Elements, Operand, Traced, booking_of, plainly
+from instrumented.books.traced import Operand, Traced, booking_of, plainly
 from instrumented.rules.indexing import has_mask, selected_elements
 from instrumented.rules.loops import of_ufunc
 from instrumented.rules.traffic_rules import Kwargs
 from instrumented.rules.ufunc_work import CONTRACTIONS, element_work, has_work
-from instrumented.rules.unwrap import IMMEDIATES, let_settings_out, strip, unwrap, unwrap_index
+from instrumented.rules.unwrap import NUMBERS, let_settings_out, strip, unwrap, unwrap_index
 
 COUNTED_BY_INDEX = ("at", "reduceat")
 """Methods whose work hangs on values: known layouts do not tell it."""
@@ -45,9 +45,7 @@ def run_ufunc(
     if kwargs:
         name = f"numpy.{ufunc.__name__}"
         kwargs = {
-            key: value
-            if key in ("out", "where")
-            else let_settings_out(booking, value, f"{name}: {key}")
+            key: value if key in ("out", "where") else let_settings_out(value, f"{name}: {key}")
             for key, value in kwargs.items()
         }
     return _METHODS[method](booking, ufunc, inputs, kwargs)
@@ -56,15 +54,20 @@ def run_ufunc(
 def power(base: Any, exponent: Any, target: Any) -> Any:
     """Raise to a power as NumPy's own ``**`` does, which squares for an exponent of 2."""
     plain = plainly(exponent)
-    if type(plain) in IMMEDIATES:
+    if type(plain) in NUMBERS:
         ufunc, takes_exponent = _power_ufunc(base.dtype, plain)
         inputs = (base, exponent) if takes_exponent else (base,)
-    elif not isinstance(plain, (np.ndarray, list, tuple)):
+    elif not isinstance(plain, (np.ndarray, np.generic, list, tuple)):
         return NotImplemented
     else:
         ufunc, inputs = np.power, (base, exponent)
     given = {} if target is None else {"out": (target,)}
     return base.__array_ufunc__(ufunc, "__call__", *inputs, **given)
+
+
+def takes_no_ufuncs(kind: type) -> bool:
+    """Return whether objects of a type tell NumPy to leave every operator to them."""
+    return getattr(kind, "__array_ufunc__", True) is None
 
 
 def equality(method: Any, ufunc: np.ufunc, compare: Callable[[Any, Any], Any]) -> Any:
@@ -144,7 +147,7 @@ def _run(
         if mask is not None:
             merged = [(t, None) for t in targets if merges and t is not None]
             masked = [(mask, None), *merged]
-    if any(isinstance(target, Elements) for target in targets):
+    if not all(isinstance(target, (Traced, np.ndarray, type(None))) for target in targets):
         raise TypeError("return arrays must be of ArrayType")
     if any(target is not None for target in targets):
         kwargs["out"] = tuple(
@@ -281,9 +284,9 @@ def _at(booking: Booking, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: Kwar
     plain_target, _ = unwrap(booking, target, name)
     plain_index, indices = unwrap_index(booking, index, name)
     plain_values, operands = _unwrap_all(booking, tuple(values), name)
-    stored = selected_elements(plain_target.shape, plain_index)
     if not booking.leaves(plain_target):
         ufunc.at(plain_target, plain_index, *plain_values)
+    stored = selected_elements(plain_target.shape, plain_index)
     moved = stored * plain_target.itemsize
     reads: list[Share] = [(target, moved), *((i, None) for i in indices), *operands]
     entry = booking.record(name, Kind.SCATTER, reads, [(target, moved)], element * stored)

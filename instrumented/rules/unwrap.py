@@ -132,14 +132,16 @@ def holds_objects(value: Any) -> bool:
     return type(value) is np.ndarray and value.dtype.hasobject
 
 
-def let_settings_out(booking: Booking, value: Any, how: str) -> Any:
+def let_settings_out(value: Any, how: str) -> Any:
     """Return a setting (a shape, an axis, a count) without traced values; each is an escape.
 
+    Of whatever trace: a setting is no operand, so it leaves the one that it is in.
+
     Raises:
-        EscapeError: there are some, and the trace refuses what nobody let out by name.
+        EscapeError: there are some, and their trace refuses what nobody let out by name.
     """
     inside: list[Traced] = []
     plain = strip(value, inside)
     for operand in inside:
-        booking.want_out(operand, how)
+        booking_of(operand).want_out(operand, how)
     return plain

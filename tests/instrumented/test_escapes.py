@@ -119,6 +119,57 @@ def test_functions_without_a_rule_run_on_recorded_escapes():
     assert np.array2string(x) == "[0. 1. 2. 3.]"
 
 
+def test_a_function_that_fills_edges_sees_no_values():
+    seen = []
+    with pytest.raises(instrumented.UncountedOperationError, match="a function"):
+        np.pad(instrumented.Trace(strict=True).array(np.ones(2)), 1, lambda *row: seen.append(row))
+    assert not seen
+    trace = instrumented.Trace(escapes="record")
+    np.pad(trace.array(np.ones(2)), 1, lambda *row: seen.append(row))
+    assert seen
+    # 16 bytes leave; what is made of them, 4 float64, enters as written
+    assert trace.traffic == Traffic(16, 32)
+    assert trace.escapes_by_line["how"].tolist() == ["numpy.pad"]
+
+
+@pytest.mark.parametrize(
+    "meet",
+    [
+        lambda x, them: x == them,
+        lambda x, them: them < x,
+        lambda x, them: x + list(them),
+        lambda x, them: x[0] == them,
+        lambda x, them: np.isin(x, them),
+        lambda x, them: np.searchsorted(them, x),
+        lambda x, them: np.add.at(x, [0], them[:1]),
+        lambda x, them: x.__setitem__(slice(None), them),
+    ],
+)
+@pytest.mark.parametrize("escapes", ["refuse", "record"])
+def test_objects_are_not_called_with_values(meet, escapes):
+    seen = []
+
+    class Curious:
+        def see(self, other):
+            seen.append(other)
+            return True
+
+        __eq__ = __lt__ = __gt__ = __radd__ = see
+        __hash__ = None
+
+    them = np.array([Curious(), Curious()], dtype=object)
+    trace = instrumented.Trace(escapes=escapes)
+    with pytest.raises(InstrumentError, match="dtype object"):
+        meet(trace.array(np.ones(2)), them)
+    assert not any(isinstance(value, float) for value in seen)
+
+
+@pytest.mark.parametrize("target", ["text", 1.0, [0.0]])
+def test_what_is_no_target_is_refused_as_by_numpy(target):
+    with pytest.raises(TypeError):
+        np.sum(instrumented.Trace(strict=True).array(np.ones(2)), out=target)
+
+
 @pytest.mark.parametrize(
     ("write", "received"),
     [

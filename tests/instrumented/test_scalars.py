@@ -265,3 +265,35 @@ def test_a_scalar_as_pythons_own_object_has_left():
     made = trace.array(np.array([3, 4]))[1].astype(object)
     assert (type(made), made) == (int, 4)
     assert trace.escapes_by_line["bytes_read"].tolist() == [8]
+
+
+def test_a_scalar_without_axes_stays_one():
+    trace = instrumented.Trace()
+    s: Any = trace.array(np.array([3.0, 4.0]))[1]
+    before = trace.traffic
+    for made in (np.reshape(s, ()), np.astype(s, np.uint8), np.astype(s, np.float64)):
+        assert isinstance(made, TracedScalar)
+    # 8 bytes read thrice; 8, 1 and 8 written
+    assert trace.traffic.bytes_read - before.bytes_read == 24
+    assert trace.traffic.bytes_written - before.bytes_written == 17
+
+
+class TakesNoUfuncs:
+    __array_ufunc__ = None
+
+    def __radd__(self, other):
+        return type(other)
+
+    def __eq__(self, other):
+        return type(other)
+
+    __hash__ = None
+
+
+def test_operators_are_left_to_who_takes_no_ufuncs():
+    x: Any = instrumented.Trace(strict=True).array(np.ones(2))
+    for value in (x, x[0]):
+        assert value + TakesNoUfuncs() is type(value)
+        assert (value == TakesNoUfuncs()) is type(value)
+    with pytest.raises(TypeError):
+        x += TakesNoUfuncs()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from instrumented import EscapeError, Trace
+from instrumented import EscapeError, InstrumentError, Trace
 
 
 @pytest.fixture
@@ -60,12 +60,14 @@ def test_a_product_in_place_takes_no_vector(trace):
 
 
 def test_a_whole_number_repeats_a_sequence(trace):
-    """Which leaves the trace as a Python number; a half multiplies."""
+    """Which leaves the trace as a Python number; a half repeats nothing, and multiplies no list."""
     seven = trace.array(np.array([3, 4])).sum()
     with pytest.raises(EscapeError, match="index"):
         [0, 1] * seven
     half = trace.array(np.array([0.25, 0.25])).sum()
-    assert np.array_equal(([1, 2] * half).escape(), np.array([0.5, 1.0]))
+    for call in (lambda: [1, 2] * half, lambda: half * (1, 2)):
+        with pytest.raises(TypeError, match="can't multiply sequence"):
+            call()
 
 
 @pytest.mark.parametrize("value", [[5.0], np.array([5.0])])
@@ -143,3 +145,14 @@ def test_texts_and_dates_are_not_told_by_their_type_alone(trace):
     # 2 texts of 2 letters in, of 5 out; 8 bytes in and out
     assert trace.traffic.bytes_read - before.bytes_read == 16 + 8
     assert trace.traffic.bytes_written - before.bytes_written == 40 + 8
+
+
+def test_a_large_number_is_no_int64_though_a_small_one_was(trace):
+    plain = np.array([1, 2, 3])
+    x = trace.array(plain)
+    for number in (1, 2**63, 1):
+        assert np.outer(x, number).dtype == np.outer(plain, number).dtype
+        assert np.full(2, number, like=x).dtype == np.full(2, number).dtype
+    for call in (lambda: np.outer(x, 2**70), lambda: np.full(2, 2**70, like=x)):
+        with pytest.raises(InstrumentError, match="object"):
+            call()

@@ -340,6 +340,10 @@ def test_a_masked_copy_selects_and_a_plain_one_does_not(traced):
         (lambda v, k: np.polyfit(v, v, 1), 24 + 24, 16),
         (lambda v, k: np.vander(v), 24, 72),
         (lambda v, k: np.trim_zeros(v), 24, 0),
+        # bins of two axes, 2 and 1: 2 counts, 3 + 2 edges
+        (lambda v, k: np.histogram2d(v, v, k + 1), 24 + 24 + 2 * 16, 16 + 16 + 24 + 16),
+        (lambda v, k: np.histogramdd([v, v], k + 1), 24 + 24 + 2 * 16, 16 + 16 + 24 + 16),
+        (lambda v, k: np.histogram2d(v, v, v[::-1]), 3 * 24, 32),  # edges of both axes
     ],
 )
 def test_a_vector_that_numpy_runs_through_is_read_once(call, read, written, record):

@@ -118,3 +118,12 @@ def test_random_bytes_are_pythons_own_and_from_the_same_stream():
     plain, own, trace = both(lambda rng: (rng.bytes(5), rng.bytes(0)))
     assert own == plain
     assert trace.traffic == Traffic()
+
+
+def test_how_many_there_are_to_choose_from_leaves():
+    trace = instrumented.Trace(escapes="record")
+    rng = trace.generator(np.random.default_rng(0))
+    want = np.random.default_rng(0).choice(9, 3)
+    assert rng.choice(trace.array(np.array(9)), 3).escape().tolist() == want.tolist()
+    # 8 bytes of the number leave, 3 positions of 8 bytes are drawn, and leave too
+    assert trace.traffic == instrumented.Traffic(8 + 24, 24)

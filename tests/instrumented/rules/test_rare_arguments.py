@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.lib import NumpyVersion
 
-from instrumented import InstrumentError, Trace, Traffic, UncountedOperationError
+from instrumented import EscapeError, InstrumentError, Trace, Traffic, UncountedOperationError
 from instrumented.books.events import Kind
 from instrumented.rules.traffic_rules import RULES, streaming, traffic_rule
 
@@ -53,6 +53,21 @@ ELEMENTWISE = [
     # memory without content is in the trace: what is made of it is counted
     (lambda IN: np.empty_like(IN) * 0, 96, 96, (0, 12)),
     (lambda E: np.add.accumulate(E), 0, 0, 0),
+    # a condition that is a constant takes the first of 4
+    (lambda R: np.extract(1, R), 8, 8),
+    # a table of one axis: the positions are what they are
+    (lambda J: np.ravel_multi_index([J], 3), 24, 24, 0),
+    # no difference is taken of a number: it is copied, as it was copied out
+    (lambda R: np.diff(R[0], 0), 8 + 8, 8 + 8, 0),
+    # of one number, nothing is added up on the way
+    (lambda R: np.cumprod(R[0], axis=0), 8 + 8, 8 + 8, 0),
+    # one axis in a tuple: 3 lines of 4
+    (lambda X: np.cumulative_sum(X, axis=(1,)), 96, 96, 9),
+    # is any of 4 not zero, is the one: 4 comparisons and 3 folds; one
+    (lambda R: np.linalg.matrix_rank(R), 32, 8, 7),
+    (lambda R: np.linalg.matrix_rank(R[0]), 8 + 8, 8 + 8, 1),
+    # all axes, though its name says two: one line of 4, 2 rounds of 6·4 adds and 4·4 products / 2
+    (lambda R: np.fft.fft2(R, axes=None), 32, 64, (24, 16)),
 ]
 
 REDUCTIONS = [
@@ -243,6 +258,27 @@ def test_settings_in_memory_leave_as_often_as_they_are_given():
     assert trace.escapes["bytes_read"].sum() == 3 * (8 + 8)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, k: np.sum(x, axis=k),
+        lambda x, k: np.add.reduce(x, axis=k),
+        lambda x, k: np.repeat(x, k),
+        lambda x, k: x[:k],
+        lambda x, k: x.round(k),
+    ],
+)
+def test_a_setting_leaves_the_trace_that_it_is_in(call):
+    trace, other = Trace(), Trace(escapes="record")
+    x, k = trace.array(np.ones((2, 3))), other.array(np.ones(3, np.int16))[0]
+    call(x, k)
+    # an element of 2 bytes was taken out, and leaves; nothing leaves the other trace
+    assert (other.traffic.bytes_read, other.escapes["bytes_read"].tolist()) == (4, [2])
+    assert trace.escapes.empty
+    with pytest.raises(EscapeError):
+        call(other.array(np.ones((2, 3))), trace.array(np.ones(3, np.int16))[0])
+
+
 def test_what_has_no_rule_hands_back_what_numpy_does():
     trace = Trace(escapes="record")
     x = trace.array(np.array([1.0, 3.0, 2.0]))
@@ -257,6 +293,46 @@ def test_a_target_in_a_tuple_is_an_operand_of_the_trace():
     x, y = trace.array(np.ones(4)), trace.array(np.zeros(4))
     assert np.clip(x, 0, 1, out=(y,)) is y
     assert trace.traffic == Traffic(32, 32)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, y: np.stack([x], out=(y,)),  # no ufunc: it takes no tuple
+        lambda x, y: np.add.accumulate(x, 0, None, ((y,),)),
+        lambda x, y: np.histogramdd((x,), y.ravel()),
+    ],
+)
+def test_what_numpy_refuses_moves_nothing(call):
+    trace = Trace()
+    with pytest.raises((TypeError, ValueError)):
+        call(trace.array(np.ones(4)), trace.array(np.zeros((1, 4))))
+    assert trace.traffic == Traffic()
+
+
+def test_dates_have_no_conjugate():
+    dates = Trace().array(np.zeros(2, "m8[s]"))
+    for value in (dates, dates[0]):
+        with pytest.raises(TypeError, match="conjugate"):
+            value.conj()
+
+
+def test_of_two_errors_the_one_of_numpys_comes_first():
+    x, flags = Trace().array(np.ones(2)), Trace().array(np.ones((2, 2), bool))
+    with pytest.raises(TypeError):
+        np.bitwise_or.at(x, 9, 1)
+    with pytest.raises(TypeError):
+        flags @= 1
+    with pytest.raises(TypeError):
+        x ** np.timedelta64(1)
+
+
+def test_a_read_only_array_is_not_stored_onto_itself():
+    plain = np.ones(4)
+    plain.flags.writeable = False
+    x = Trace().array(plain)
+    with pytest.raises(ValueError, match="read-only"):
+        x[...] = x
 
 
 def test_small_memory_is_stored_into_where_large_is_left():
