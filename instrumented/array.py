@@ -212,6 +212,7 @@ class TracedArray(TracedValues):
     def __setitem__(self, index: Any, value: Any) -> None:
         if (
             type(value) is TracedArray
+            and value is not self
             and value._array.base is not None  # else its memory is its own
             and np.may_share_memory(self._array, value._array)
         ):

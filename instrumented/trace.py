@@ -87,15 +87,14 @@ class Trace:
 
         The traced array shares the memory of ``array`` (any shape, any dtype but object), both
         ways: what is later written into ``array`` itself changes the traced values and is not
-        counted. With ``copy`` it gets memory of its own.
+        counted. Its shape and type are its own. With ``copy`` it gets memory of its own.
 
         Raises:
             InstrumentError: the role is unknown, or ``array`` is not a plain NumPy array.
         """
         check_role(role)
         check_plain(array, "Trace.array")
-        if copy:
-            array = array.copy()
+        array = array.copy() if copy else self._booking.taken(array)
         traced: TracedArray = self._booking.wrap(array, role)
         if self._booking.recorder is not None:
             self._booking.recorder.meet(array, role, name, preloaded=True)
@@ -118,7 +117,7 @@ class Trace:
         """
         check_role(role)
         check_plain(array, "Trace.made")
-        traced: TracedArray = self._booking.wrap(array, role)
+        traced: TracedArray = self._booking.wrap(self._booking.taken(array), role)
         if self._booking.recorder is not None:
             self._booking.recorder.meet(array, role, name, preloaded=False)
         self._booking.made(traced, operation)

@@ -153,14 +153,14 @@ class TracedValues(Methods):
         """Let the values out, on the record; see :meth:`instrumented.Trace.escape`."""
         plain = self._booking.let_out(self, "escape()")
         if isinstance(plain, np.ndarray):
-            plain = plain[()] if plain.ndim == 0 else plain
+            plain = plain[()] if plain.ndim == 0 else plain.view()
         return plain.copy() if copy else plain
 
     def _want_out(self, how: str) -> Any:
         return self._booking.want_out(self, how)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        return np.array(self._want_out("numpy.asarray"), dtype=dtype, copy=copy)
+        return np.array(self._want_out("numpy.asarray").view(), dtype=dtype, copy=copy)
 
     def __float__(self) -> float:
         return float(self._want_out("float()"))

@@ -92,6 +92,10 @@ class Booking:
         """Trace a plain array, or a NumPy scalar, under a role; books nothing."""
         return traced(self, plain, self.layout_number(plain, role))
 
+    def taken(self, array: Array) -> Array:
+        """Return a view of an array: whoever holds the array may give it another shape or type."""
+        return array.view()
+
     def view(self, source: Traced, plain: Array) -> Any:
         """Trace a view of a traced value, under its role; books nothing."""
         role = self._layouts[source._layout].role

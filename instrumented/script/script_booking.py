@@ -69,6 +69,10 @@ class ScriptBooking(Booking):
         self.place = 0
         return True
 
+    def taken(self, array: Array) -> Array:
+        """Return the array itself: the script and libraries hold one and the same."""
+        return array
+
     def view(self, source: Traced, plain: Array) -> Any:
         """Trace a view of a traced value, which knows whose memory it looks into."""
         made = super().view(source, plain)

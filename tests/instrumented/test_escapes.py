@@ -7,6 +7,7 @@ import copy
 import operator
 import pickle
 from functools import partial
+from typing import Any
 
 import numba
 import numpy as np
@@ -221,6 +222,25 @@ def test_memory_is_shared_unless_a_copy_is_asked_for():
     assert plain.tolist() == out.tolist() == [1.0, 1.0, 1.0]
     assert copied.tolist() == y.escape().tolist() == [0.0, 0.0, 0.0]
     assert trace.escape(x, copy=True).base is None
+
+
+def test_nobody_outside_gives_a_traced_array_another_shape_or_type():
+    trace = instrumented.Trace(escapes="record")
+    entered, drawn = np.ones(16, np.float32), np.ones(16, np.float32)
+    arrays = trace.array(entered), trace.made(drawn)
+    for x, outside in zip(arrays, (entered, drawn), strict=True):
+        sums = [x.sum(axis=0)]
+        plain: Any
+        for plain in (outside, x.escape(), np.asarray(x)):
+            plain.shape = (4, 4)
+            plain.dtype = np.float16
+            sums.append(x.sum(axis=0))
+        assert x.shape == (16,)
+        assert x.dtype == np.float32
+        assert [s.escape() for s in sums] == [16.0] * 4
+    # read: of both arrays 4 sums of 16 numbers of 4 bytes, the 4 that left, twice all that left;
+    # written: the array that was made, and the sums
+    assert trace.traffic == Traffic(2 * (4 * 64 + 4 * 4 + 2 * 64), 64 + 2 * 4 * 4)
 
 
 def test_copies_of_traced_arrays_stay_in_the_trace():
