@@ -224,6 +224,7 @@ def test_memory_is_shared_unless_a_copy_is_asked_for():
     assert trace.escape(x, copy=True).base is None
 
 
+@pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")  # from NumPy 2.5 on
 def test_nobody_outside_gives_a_traced_array_another_shape_or_type():
     trace = instrumented.Trace(escapes="record")
     entered, drawn = np.ones(16, np.float32), np.ones(16, np.float32)

@@ -313,7 +313,7 @@ def test_what_numpy_refuses_moves_nothing(call):
 def test_dates_have_no_conjugate():
     dates = Trace().array(np.zeros(2, "m8[s]"))
     for value in (dates, dates[0]):
-        with pytest.raises(TypeError, match="conjugate"):
+        with pytest.raises((TypeError, DeprecationWarning), match="conjugate"):  # as NumPy
             value.conj()
 
 
@@ -324,7 +324,7 @@ def test_of_two_errors_the_one_of_numpys_comes_first():
     with pytest.raises(TypeError):
         flags @= 1
     with pytest.raises(TypeError):
-        x ** np.timedelta64(1)
+        x ** np.timedelta64(1, "s")
 
 
 def test_a_read_only_array_is_not_stored_onto_itself():
