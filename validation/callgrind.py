@@ -154,20 +154,23 @@ class Model:
 
     def moved(self, capacity: int) -> tuple[float, float, float]:
         """Return what crosses the boundary of a cache of so many bytes, in 10^6 bytes."""
-        distance = self.table["distance"]
-        far = self.table[(distance > capacity) | (distance == COLD)]
+        far = self._far(capacity)
         names = ("bytes_read", "bytes_allocated", "bytes_written")
         read, allocated, written = (float(far[name].sum()) / 1e6 for name in names)
         return read, allocated, written
 
     def fills(self, capacity: int) -> dict[tuple[str, str], float]:
         """Return what such a cache takes in, by layer and phase, in 10^6 bytes."""
+        far = self._far(capacity)
+        where = self.places.iloc[far["place"]]
+        layer_and_phase = [where["layer"].to_numpy(), where["phase"].to_numpy()]
+        fills = (far["bytes_read"] + far["bytes_allocated"]).groupby(layer_and_phase).sum() / 1e6
+        return {place: float(n) for place, n in zip(fills.index, fills, strict=True)}
+
+    def _far(self, capacity: int) -> pd.DataFrame:
+        """The rows whose distance lies beyond a capacity."""
         distance = self.table["distance"]
-        missed = (distance > capacity) | (distance == COLD)
-        fills = (self.table["bytes_read"] + self.table["bytes_allocated"]) * missed / 1e6
-        where = self.places.iloc[self.table["place"]]
-        added = fills.groupby([where["layer"].to_numpy(), where["phase"].to_numpy()]).sum()
-        return {place: float(n) for place, n in zip(added.index, added, strict=True)}
+        return self.table[(distance > capacity) | (distance == COLD)]
 
     def decided_by_conflicts(self, capacity: int) -> bool:
         """Whether the footprint of the step lies within a tenth of a capacity."""
@@ -321,7 +324,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("check", help="the model against the committed figures")
-    for name, path in (("simulate", FIGURES), ("phases", PHASES)):
+    paths = {"simulate": FIGURES, "phases": PHASES}
+    for name, path in paths.items():
         one = commands.add_parser(name, help=f"new figures, appended to {path.name}")
         one.add_argument("algorithm")
         one.add_argument("layer_sizes", help="joined by hyphens: 784-500-500-500")
@@ -339,11 +343,11 @@ def main() -> None:
     for capacity in arguments.capacity_kib:
         point = Point(*program, capacity, 0, 0, 0)
         if arguments.command == "phases":
-            found = [(*place, round(mb, 3)) for place, mb in simulate_phases(point).items()]
-            rows = [(*program, capacity, *figure) for figure in found]
+            fills = simulate_phases(point)
+            rows = [(*program, capacity, *place, round(mb, 3)) for place, mb in fills.items()]
         else:
             rows = [astuple(simulate(point))]
-        with (PHASES if arguments.command == "phases" else FIGURES).open("a") as file:
+        with paths[arguments.command].open("a", encoding="utf-8") as file:
             file.writelines(",".join(map(str, row)) + "\n" for row in rows)
         print(*rows, sep="\n")
 

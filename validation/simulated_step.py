@@ -11,7 +11,6 @@ import ctypes
 import json
 import sys
 from contextlib import AbstractContextManager
-from types import TracebackType
 
 import numpy as np
 
@@ -54,12 +53,7 @@ class _Scope:
         self._told.end()
         self._told.places.append((self._layer or layer, self._phase or phase))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._told.end()
         self._told.places.pop()
 

@@ -28,8 +28,8 @@ def named(
     for name in names:
         here = name in registry.rules()
         if not (here and chosen(registry.find(name))):
-            own = "" if here else ", or bring a rule of your own in with --rule"
-            choices = f"choose among {known(chosen)}, with commas{own}"
+            other = "" if here else f", {registry.YOUR_OWN}"
+            choices = f"choose among {known(chosen)}, with commas{other}"
             raise SettingsError(f"{flag} has {name!r}; {choices}")
         if names.count(name) > 1:
             raise SettingsError(f"{flag} has {name!r} twice; name each once, with commas")

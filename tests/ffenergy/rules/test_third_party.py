@@ -177,7 +177,7 @@ def test_a_rule_by_reference_is_unknown_without(
     unknown = invoke("train", "my-rule", *TINY, "--outdir", tmp_path / "unknown")
     assert unknown.exit_code == 2
     assert "ALGORITHM has 'my-rule'; choose among ff, ff-greedy, bp" in unknown.stderr
-    assert "with commas, or bring a rule of your own in with --rule\n" in unknown.stderr
+    assert "with commas, or name one of your own with --rule module:Class\n" in unknown.stderr
     refused = invoke("measure", "--algorithms", "ridge")
     assert refused.stderr.endswith("ff-label, with commas\n")  # known, but not to be measured
 
