@@ -151,6 +151,12 @@ class Booking:
         elif operand.dtype.hasobject:
             raise InstrumentError(OBJECTS)
 
+    def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call what may run lines of a script, which are places of their own; this one stays."""
+        place, answer = self.place, function(*args, **kwargs)
+        self.place = place
+        return answer
+
     # ---- what is not computed ----------------------------------------------------------
 
     def leaves(self, target: Any) -> bool:

@@ -34,8 +34,7 @@ def run_outside(
         booking.admit(operand, name_of(function))
     for operand in inside:
         booking.want_out(operand, name_of(function))
-    place, answer = booking.place, function(*args, **kwargs)
-    booking.place = place  # the function may have called a script's own lines
+    answer = booking.call(function, *args, **kwargs)
     return answer if rule is not None else _enter(booking, answer, name_of(function), inside)
 
 

@@ -160,8 +160,7 @@ class ScriptTrace(Trace):
         args, kwargs = self._entered(args, kwargs)
         if not (_holds(args) or (kwargs and _holds(kwargs.values()))):
             is_shown = function in RULES and RULES[function].views and any(map(_is_librarys, args))
-            place, answer = self._booking.place, function(*args, **kwargs)
-            self._booking.place = place  # the function may have called the user's own lines
+            answer = self._booking.call(function, *args, **kwargs)
             return self._made(answer, operation, args, is_shown=is_shown)
         try:
             answer = call_function(self._booking, function, args, kwargs)
@@ -176,8 +175,7 @@ class ScriptTrace(Trace):
     ) -> Any:
         """Run a call that no rule counts: its operands leave, its result comes in written."""
         self.booking.look()
-        place, answer = self._booking.place, without_rule(function, operation, args, kwargs)
-        self._booking.place = place
+        answer = self._booking.call(without_rule, function, operation, args, kwargs)
         return self._made(answer, operation)
 
     def ufunc(self, ufunc: np.ufunc, method: str, args: Args, kwargs: Kwargs) -> Any:

@@ -57,10 +57,18 @@ def test_output_is_equal(name, monkeypatch):
     assert moved.bytes_moved > 1000
 
 
+def installed(folder: Path, module: str, code: str) -> Path:
+    """Write a module of a library; return where libraries are."""
+    libraries = folder / "site-packages"
+    libraries.mkdir()
+    (libraries / module).write_text(code)
+    return libraries
+
+
 def test_what_a_library_keeps_of_a_call_stays_plain_and_all_else_is_put_right(tmp_path, capsys):
-    library = tmp_path / "site-packages"
-    library.mkdir()
-    (library / "keeps.py").write_text(
+    installed(
+        tmp_path,
+        "keeps.py",
         "class Keeps:\n"
         "    def __init__(self, grid, other):\n"
         "        self.grid = grid\n"
@@ -68,7 +76,7 @@ def test_what_a_library_keeps_of_a_call_stays_plain_and_all_else_is_put_right(tm
         "        return [type(v).__name__ for one in self.grid for v in one.values()]\n"
         "def warns():\n"
         "    import warnings\n"
-        "    warnings.warn('of the caller', stacklevel=2)\n"
+        "    warnings.warn('of the caller', stacklevel=2)\n",
     )
     script = tmp_path / "script.py"
     script.write_text(
@@ -89,13 +97,13 @@ def test_what_a_library_keeps_of_a_call_stays_plain_and_all_else_is_put_right(tm
 
 def test_what_a_function_returns_to_a_library_is_plain(tmp_path, capsys):
     """Also what a lambda does, and parts of a tuple; not what Python's own library hands on."""
-    library = tmp_path / "site-packages"
-    library.mkdir()
-    (library / "asks.py").write_text(
+    library = installed(
+        tmp_path,
+        "asks.py",
         "def ask(function, *given):\n"
         "    return [type(part).__name__ for part in function(*given)]\n"
         "class Base:\n"
-        "    def run(self): return type(self.step()).__name__\n"
+        "    def run(self): return type(self.step()).__name__\n",
     )
     script = tmp_path / "script.py"
     script.write_text(
