@@ -15,10 +15,10 @@ import pandas as pd
 from ffenergy.costs.prices import (
     ACCOUNTINGS,
     BYTEDMD_MEMORY,
-    MANAGED,
-    MEMORIES,
+    CACHE,
     PLACE,
     PRICED_GRAIN,
+    SCRATCHPAD,
 )
 from ffenergy.costs.rehearsal import Recording
 from ffenergy.errors import PricingError
@@ -28,8 +28,6 @@ from instrumented.analysis.step import analyses, steady_step, streamed
 from instrumented.books.recorder import uncollected
 from instrumented.lowering.kinds import Grain
 
-CACHE: Final = MEMORIES[0]
-UNMANAGED: Final = tuple(memory for memory in MEMORIES if memory != MANAGED)
 WORK: Final = ("adds", "multiplies", "specials")
 MOST_THREADS: Final = 4
 """More would wait for Python's lock, and each takes the memory of an analysis."""
@@ -56,18 +54,15 @@ class StepCosts:
 
 
 def step_costs(recording: Recording) -> StepCosts:
-    """Analyse a recording at every grain, under every accounting, in every memory but a managed."""
-    found: dict[tuple[str, str, str], Analysis] = {}
-    live: dict[str, LiveMemory] = {}
-    for accounting in ACCOUNTINGS:
-        if found and not any(event.fusion for event in recording.events):  # as it is eager
-            found |= {(accounting, *key[1:]): one for key, one in found.items()}
-            live[accounting] = live["eager"]
-            continue
-        one = reading_costs(recording, accounting, *UNMANAGED)
-        found |= one.analyses
-        live |= one.live
-    return StepCosts(found, _work(recording.events), live)
+    """Analyse a recording at every grain, under every accounting, in cache and scratchpad."""
+    eager, fused = ACCOUNTINGS
+    one = reading_costs(recording, eager, CACHE, SCRATCHPAD)
+    if any(event.fusion for event in recording.events):
+        other = reading_costs(recording, fused, CACHE, SCRATCHPAD)
+    else:  # as it is eager
+        found = {(fused, *key[1:]): analysis for key, analysis in one.analyses.items()}
+        other = StepCosts(found, one.work, {fused: one.live[eager]})
+    return StepCosts(one.analyses | other.analyses, one.work, one.live | other.live)
 
 
 def reading_costs(recording: Recording, accounting: str, *memories: str) -> StepCosts:
@@ -79,11 +74,12 @@ def reading_costs(recording: Recording, accounting: str, *memories: str) -> Step
     events, buffers = recording.events, recording.buffers
     fused = accounting == "fused"
     whole = streamed(events, buffers, scopes=None if fused else ())
-    tiled = [memory for memory in memories if fused or memory != CACHE]
+    packed = [CACHE] if CACHE in memories and not fused else []
+    tiled = [memory for memory in memories if memory not in packed]
     asked = (
         ("operation", Grain.OPERATION, [BYTEDMD_MEMORY], whole),
         (PRICED_GRAIN, Grain.TILE, tiled, None),
-        (PRICED_GRAIN, Grain.PACKED, [memory for memory in memories if memory not in tiled], None),
+        (PRICED_GRAIN, Grain.PACKED, packed, None),
     )
     found = {
         (accounting, memory, name): one

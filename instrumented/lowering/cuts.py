@@ -76,18 +76,12 @@ def cut_nests(
     order = {id(nest): cutter.turn(nest) for nest in {id(nest): nest for _, nest in found}.values()}
     turns = [order[id(nest)] for _, nest in found]
     cuts: list[Cuts] = [()] * len(found)
-    waiting: list[int] = []
-    for turn in range(3):
+    for turn in range(4):
         for k, (event, nest) in enumerate(found):
-            if turns[k] != turn:
-                continue
-            if turn == 2 and cutter.waits(nest, int(scope[event])):
-                waiting.append(k)
-            else:
+            if turn == turns[k] == 2 and cutter.waits(nest, int(scope[event])):
+                turns[k] = 3
+            elif turn == turns[k]:
                 cuts[k] = cutter.cut(nest, int(scope[event]))
-    for k in waiting:
-        event, nest = found[k]
-        cuts[k] = cutter.cut(nest, int(scope[event]))
     return [CutNest(event, nest, cuts[k]) for k, (event, nest) in enumerate(found)]
 
 
