@@ -17,7 +17,7 @@ import json
 import pickle
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,13 +104,13 @@ def analyses_are_shared(shared: Path) -> Iterator[None]:
     from ffenergy.costs.step_costs import reading_costs, step_costs
 
     def shared_by_all(analyse: Callable[..., StepCosts]) -> Callable[..., StepCosts]:
-        def analysed(recording: Recording, **chosen: str | Sequence[str]) -> StepCosts:
-            whole = (recording.events, recording.buffers, sorted(chosen.items()))
+        def analysed(recording: Recording, *chosen: str) -> StepCosts:
+            whole = (recording.events, recording.buffers, chosen)
             key = hashlib.sha256(pickle.dumps(whole)).hexdigest()
             path, unfinished = shared / key, shared / f"{key}.{os.getpid()}"
             if path.exists():
                 return cast("StepCosts", pickle.loads(path.read_bytes()))
-            found = analyse(recording, **chosen)
+            found = analyse(recording, *chosen)
             with suppress(OSError):  # a test may have the disk full
                 unfinished.write_bytes(pickle.dumps(found))
                 unfinished.replace(path)
@@ -120,6 +120,7 @@ def analyses_are_shared(shared: Path) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_costs, "step_costs", shared_by_all(step_costs))
+        patch.setattr(run_costs, "reading_costs", shared_by_all(reading_costs))
         patch.setattr(best_orders, "reading_costs", shared_by_all(reading_costs))
         yield
 

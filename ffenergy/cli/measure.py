@@ -193,10 +193,10 @@ def _step(
     found = [measure_algorithm(name, settings, steps) for name in names]
     hardware = [chosen.profile for chosen in profiles]
     work = measured_work(settings)
-    reading, memory = SCENARIOS[AS_IT_RUNS]
-    screen_alone = asked.screen_alone and directory is None and met == memory
-    readings = (reading,) if screen_alone else ACCOUNTINGS  # of its program, a screen has no more
-    kinds = measured_kinds(names, work, further_analysis(met, hardware), readings)
+    reading = SCENARIOS[AS_IT_RUNS]
+    screen_alone = asked.screen_alone and directory is None and met == reading[1]
+    only = reading if screen_alone else None  # of its program, a screen has no more
+    kinds = measured_kinds(names, work, further_analysis(met, hardware), only)
     prices = tabulate(kinds, hardware, whole_run=False, memory=met)
     ways = Scenarios(work, kinds, hardware[0], whole_run=False, prices=prices)
     book = step_tables.book(found, prices, hardware, settings, ways)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 from ffenergy.costs.decomposition import energies, exact_total
@@ -216,7 +215,7 @@ def _analyse(rehearsals: Sequence[Rehearsal], known: dict[str, StepCosts], *, sh
             if digest not in known and digest not in new:
                 new[digest] = rehearsal.algorithm, rehearsal.record(one, RECORDED)
     known |= side_by_side(
-        partial(reading_costs, accounting=ACCOUNTING, memory=MEMORY), list(new.values())
+        lambda recording: reading_costs(recording, ACCOUNTING, MEMORY), list(new.values())
     )
 
 

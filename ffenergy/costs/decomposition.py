@@ -181,9 +181,9 @@ def measures(reuse: pd.DataFrame, energy: pd.DataFrame) -> Iterator[Measure]:
         rows = reuse[(reuse["accounting"] == accounting) & counting]
         for name, (grain, column) in counted.items():
             chosen = rows[rows["grain"] == grain]
-            yield Measure(
-                name, accounting, BYTEDMD_MEMORY, grain, "", _valued(chosen, chosen[column])
-            )
+            if not chosen.empty:  # at this grain it was analysed
+                table = _valued(chosen, chosen[column])
+                yield Measure(name, accounting, BYTEDMD_MEMORY, grain, "", table)
         priced = energy[energy["accounting"] == accounting]
         for whose, rows in priced.groupby(["memory", "profile"], sort=False):
             memory, profile = map(str, whose)

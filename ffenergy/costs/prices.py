@@ -14,10 +14,11 @@ from instrumented.books.operand import ROLES
 ACCOUNTINGS: Final = ("eager", "fused")
 PRICED_GRAIN: Final = "tile"
 """The grain at which levels and energy are taken. In a cache, eager products run packed."""
+CACHE: Final = "cache"
 SCRATCHPAD: Final = "scratchpad"
 MANAGED: Final = "managed"
 """Analysed only where it is asked for: it takes a pass for every size of memory."""
-MEMORIES: Final = ("cache", SCRATCHPAD, MANAGED)
+MEMORIES: Final = (CACHE, SCRATCHPAD, MANAGED)
 """What a step may be priced in; the first, that of a program as it runs, if nobody chooses."""
 BYTEDMD_MEMORY: Final = SCRATCHPAD
 """The memory of ByteDMD, and of bytes as operations stream them."""

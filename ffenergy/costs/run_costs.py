@@ -14,14 +14,13 @@ from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.distances import distances, misses, reuse
 from ffenergy.costs.further import Further, further_analysis, tuned
 from ffenergy.costs.prices import (
-    ACCOUNTINGS,
     BYTEDMD_MEMORY,
     COLUMNS,
     MEMORIES,
     Prices,
 )
 from ffenergy.costs.rehearsal import Recording, Rehearsal, Rehearsed, Workload, rehearse
-from ffenergy.costs.step_costs import StepCosts, side_by_side, step_costs
+from ffenergy.costs.step_costs import StepCosts, reading_costs, side_by_side, step_costs
 from ffenergy.costs.step_kinds import StepKind, What, trains_layers
 from ffenergy.costs.under_profile import energy, levels
 from ffenergy.energy import Profile
@@ -64,8 +63,8 @@ class StepAnalyst:
     """Records and analyses kinds of steps; kinds of equal digest share one analysis.
 
     ``analysed`` holds the analyses by digest, those of other runs too if they are handed in;
-    ``further`` adds to an analysis what the memory in question needs, ``accountings`` are those
-    that are wanted.
+    ``further`` adds to an analysis what the memory in question needs; ``reading`` is the accounting
+    and the memory that alone are wanted, None all.
     """
 
     def __init__(
@@ -73,9 +72,9 @@ class StepAnalyst:
         work: Workload,
         analysed: dict[str, StepCosts] | None = None,
         further: Further | None = None,
-        accountings: Sequence[str] = ACCOUNTINGS,
+        reading: tuple[str, str] | None = None,
     ) -> None:
-        self.work, self.further, self.accountings = work, further, accountings
+        self.work, self.further, self.reading = work, further, reading
         self.analysed = {} if analysed is None else analysed
         self._recorded: set[str] = set()
 
@@ -152,7 +151,7 @@ class StepAnalyst:
         return kinds
 
     def _analysed(self, recording: Recording) -> StepCosts:
-        costs = step_costs(recording, accountings=self.accountings)
+        costs = reading_costs(recording, *self.reading) if self.reading else step_costs(recording)
         return self.further(costs, recording) if self.further else costs
 
 
@@ -226,10 +225,10 @@ def measured_kinds(
     algorithms: Sequence[str],
     work: Workload,
     further: Further | None = None,
-    accountings: Sequence[str] = ACCOUNTINGS,
+    reading: tuple[str, str] | None = None,
 ) -> list[PricedKind]:
-    """The kinds of `price_steps`, analysed; ``further`` as for `run_kinds`."""
-    analyst = StepAnalyst(work, further=further, accountings=accountings)
+    """The kinds of `price_steps`, analysed; ``further`` and ``reading`` as for `StepAnalyst`."""
+    analyst = StepAnalyst(work, further=further, reading=reading)
     return analyst.priced([kind for algorithm in algorithms for kind in analyst.of_step(algorithm)])
 
 

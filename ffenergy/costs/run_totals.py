@@ -75,11 +75,16 @@ class RunTotals:
         return table[(table["algorithm"] == algorithm) & (table["accounting"] == accounting)]
 
     def added(self, places: pd.DataFrame) -> dict[str, Any]:
-        """Add up rows of ``by_place``; with the ratio and the share of phase ``normalize``."""
+        """Add up rows of ``by_place``; with the ratio and the share of phase ``normalize``.
+
+        None for ByteDMD at a grain that was not analysed.
+        """
         compute, movement, energy = (
             f"energy_{w}{self.unit}" for w in ("compute_", "movement_", "")
         )
-        sums = {name: exact_total(places[name].tolist()) for name in (*COUNTS, compute, movement)}
+        sums: dict[str, Any] = dict.fromkeys(COUNTS)
+        for name in places.columns.intersection([*COUNTS, compute, movement]):
+            sums[name] = exact_total(places[name].tolist())
         sums[energy] = exact_total(places[energy].tolist())
         normalize = exact_total(places.loc[places["phase"] == "normalize", energy].tolist())
         ratio = float(commute_to_compute(sums[movement], sums[compute]))

@@ -12,7 +12,14 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from ffenergy.costs.prices import ACCOUNTINGS, MANAGED, MEMORIES, PLACE, PRICED_GRAIN
+from ffenergy.costs.prices import (
+    ACCOUNTINGS,
+    BYTEDMD_MEMORY,
+    CACHE,
+    PLACE,
+    PRICED_GRAIN,
+    SCRATCHPAD,
+)
 from ffenergy.costs.rehearsal import Recording
 from ffenergy.errors import PricingError
 from instrumented import Analysis, Event, InstrumentError, analyse_live
@@ -20,7 +27,6 @@ from instrumented.analysis.live import LiveMemory
 from instrumented.analysis.step import analyses, steady_step, streamed
 from instrumented.books.recorder import uncollected
 from instrumented.lowering.kinds import Grain
-from instrumented.lowering.stream import Stream
 
 WORK: Final = ("adds", "multiplies", "specials")
 MOST_THREADS: Final = 4
@@ -47,21 +53,43 @@ class StepCosts:
         return self.live[accounting].peak_bytes + int(series["data_set"].max())
 
 
-def step_costs(recording: Recording, accountings: Sequence[str] = ACCOUNTINGS) -> StepCosts:
-    """Analyse a recording at every grain, under accountings among ACCOUNTINGS, in their order."""
+def step_costs(recording: Recording) -> StepCosts:
+    """Analyse a recording at every grain, under every accounting, in cache and scratchpad."""
+    eager, fused = ACCOUNTINGS
+    one = reading_costs(recording, eager, CACHE, SCRATCHPAD)
+    if any(event.fusion for event in recording.events):
+        other = reading_costs(recording, fused, CACHE, SCRATCHPAD)
+    else:  # as it is eager
+        found = {(fused, *key[1:]): analysis for key, analysis in one.analyses.items()}
+        other = StepCosts(found, one.work, {fused: one.live[eager]})
+    return StepCosts(one.analyses | other.analyses, one.work, one.live | other.live)
+
+
+def reading_costs(recording: Recording, accounting: str, *memories: str) -> StepCosts:
+    """Analyse a recording under one accounting in some memories, none of them managed.
+
+    A cache is there for the program as it runs: eager products in it are packed, as BLAS does.
+    Operation after operation only a scratchpad is analysed, for ByteDMD.
+    """
     events, buffers = recording.events, recording.buffers
-    found: dict[tuple[str, str, str], Analysis] = {}
-    live: dict[str, LiveMemory] = {}
-    for accounting in accountings:
-        fused = accounting == "fused"
-        if found and not any(event.fusion for event in events):  # as it is eager
-            found |= {(accounting, *key[1:]): one for key, one in found.items()}
-            live[accounting] = live["eager"]
-            continue
-        whole = streamed(events, buffers, scopes=None if fused else ())
-        for (memory, grain), one in _in_memories(recording, whole, fused=fused).items():
-            found[accounting, memory, grain] = one
-        live[accounting] = analyse_live(events, buffers, fused=fused, stream=whole)
+    fused = accounting == "fused"
+    whole = streamed(events, buffers, scopes=None if fused else ())
+    packed = [CACHE] if CACHE in memories and not fused else []
+    tiled = [memory for memory in memories if memory not in packed]
+    asked = (
+        ("operation", Grain.OPERATION, [BYTEDMD_MEMORY], whole),
+        (PRICED_GRAIN, Grain.TILE, tiled, None),
+        (PRICED_GRAIN, Grain.PACKED, packed, None),
+    )
+    found = {
+        (accounting, memory, name): one
+        for name, grain, chosen, stream in asked
+        if chosen
+        for memory, one in analyses(
+            events, buffers, grain=grain, memories=chosen, fused=fused, stream=stream
+        ).items()
+    }
+    live = {accounting: analyse_live(events, buffers, fused=fused, stream=whole)}
     return StepCosts(found, _work(events), live)
 
 
@@ -95,41 +123,6 @@ def _length(recording: Recording) -> float:
     flops = sum(event.work.flops for event in recording.events)
     operands = (one for event in recording.events for one in (*event.reads, *event.writes))
     return flops / 2**11 + sum(operand.nbytes for operand in operands) / 2**10
-
-
-def reading_costs(recording: Recording, accounting: str, memory: str) -> StepCosts:
-    """Analyse a recording under one accounting in one memory alone."""
-    events, buffers = recording.events, recording.buffers
-    fused = accounting == "fused"
-    whole = streamed(events, buffers, scopes=None if fused else ())
-    found = {
-        (accounting, memory, grain): analyses(
-            events, buffers, grain=grain, memories=(memory,), fused=fused, stream=stream
-        )[memory]
-        for grain, stream in (("operation", whole), (PRICED_GRAIN, None))
-    }
-    live = {accounting: analyse_live(events, buffers, fused=fused, stream=whole)}
-    return StepCosts(found, _work(events), live)
-
-
-def _in_memories(
-    recording: Recording, whole: Stream, *, fused: bool
-) -> dict[tuple[str, str], Analysis]:
-    """Analyse one reading of a recording, ``whole`` operation after operation: by memory and grain.
-
-    A cache is there for the program as it runs: eager products in it are packed, as BLAS does.
-    """
-    recorded = recording.events, recording.buffers
-    operation = analyses(*recorded, grain=Grain.OPERATION, fused=fused, stream=whole)
-    if fused:
-        memories = [memory for memory in MEMORIES if memory != MANAGED]
-        tiled = analyses(*recorded, grain=Grain.TILE, memories=memories, fused=True)
-    else:
-        tiled = analyses(*recorded, grain=Grain.TILE)
-        tiled |= analyses(*recorded, grain=Grain.PACKED, memories=("cache",))
-    return {(memory, "operation"): one for memory, one in operation.items()} | {
-        (memory, PRICED_GRAIN): one for memory, one in tiled.items()
-    }
 
 
 def _work(events: Sequence[Event]) -> pd.DataFrame:

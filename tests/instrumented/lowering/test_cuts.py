@@ -168,3 +168,20 @@ def test_in_a_scope_what_follows_a_product_is_cut_as_it_is() -> None:
     # a is the larger one: cut at rows 16 and 32, the 13th and 29th of the slice
     assert [rows for rows, _ in cuts(program)[2:]] == [(0, 13, 29, 35)]
     assert [rows for rows, _ in cuts(program, scopes=None)[2:]] == [(0, 16, 32, 35)]
+
+
+def test_in_a_scope_like_loops_are_cut_as_the_one_on_a_matrix_whatever_comes_first() -> None:
+    """As an optimiser's block that begins with a moment: m is no matrix, w one that a product cuts.
+
+    Sixteen rows of w are 320 elements. Alone, m would be cut at every 256th.
+    """
+
+    def program(make: Make) -> None:
+        m, w = make(800), make(40, 20)
+        make(16, 40) @ w
+        doubled(m)
+        flat = w.reshape(800)
+        flat -= m
+
+    assert [flat for (flat,) in cuts(program)[1:]] == [every(256, 800), every(320, 800)]
+    assert [flat for (flat,) in cuts(program, scopes=None)[1:]] == [every(320, 800)] * 2
