@@ -205,7 +205,8 @@ def _carry_out(
         )
         begins = "Going on with" if earlier else "Writing to"
         job.say(f"Data: {data.name}, {data.source}. {begins} {directory.path}.")
-        job.carry_out(algorithms)
+        with flags_named():
+            job.carry_out(algorithms)
     asked = Answering(quiet, verbose, as_json, conditions, scenario)
     after = where_it_is(directory.path)
     asked.tell(job.book, about_run(job.book), after, str(directory.path), everything)

@@ -67,6 +67,7 @@ REMEDIES = {
         "; change its permissions, or work in a copy of the folder",
     ),
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "; make room and try again"),
+    errno.EFBIG: "; allow larger files (ulimit -f), or work on another disk",
 }
 
 

@@ -89,8 +89,11 @@ class Job:
         except KeyboardInterrupt as stop:
             if isinstance(stop, Interrupted):
                 self.run = self.run.with_history(current, stop.partial.history)
-            where = _named(current) if current not in self.run.results else "the report"
-            raise RunInterruptedError(self._keep("interrupted", f"during {where}")) from None
+            where = f"during {_named(current)}"
+            if current in self.run.results:
+                done = set(algorithms) <= set(self.run.results)
+                where = "during the report" if done else f"after {_named(current)}"
+            raise RunInterruptedError(self._keep("interrupted", where)) from None
         except Diverged as stop:
             self.run = self.run.with_history(current, stop.partial.history)
             raise TrainingError(self._keep("failed", stop.message)) from None

@@ -171,11 +171,13 @@ def measure(
     directory = RunDirectory(outdir, "measure.json") if outdir is not None else None
     if directory is not None:
         directory.check(force=force)
-    if len(cells) > 1:
-        with directory.locked() if directory is not None else nullcontext():
-            _sweep(cells, names, profiles, directory, asked, met or MEMORIES[0], force=force)
-    else:
-        _step(cells[0], names, steps, profiles, directory, asked, met or MEMORIES[0], force=force)
+    memory = met or MEMORIES[0]
+    with flags_named():
+        if len(cells) > 1:
+            with directory.locked() if directory is not None else nullcontext():
+                _sweep(cells, names, profiles, directory, asked, memory, force=force)
+        else:
+            _step(cells[0], names, steps, profiles, directory, asked, memory, force=force)
 
 
 def _step(

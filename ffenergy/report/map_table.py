@@ -17,6 +17,7 @@ from ffenergy.report.numbers import MISSING, fixed, prefixed
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 OPTIMIZERS: Final = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
+TITLES: Final = OPTIMIZERS | {"adamw": "AdamW"}  # a run may have it; the whole map does not
 SHORT: Final = {
     Verdict.RULE_PROVEN: "FF *",
     Verdict.RULE_MEASURED: "FF m",
@@ -43,7 +44,7 @@ def where_cheaper(table: pd.DataFrame, layer_sizes: str, profile: Profile) -> Ta
     for optimizer, own in found.groupby("optimizer", sort=False):
         name = str(optimizer)
         shown += [
-            Column(f"{name} proven", OPTIMIZERS[name]),
+            Column(f"{name} proven", TITLES[name]),
             Column(f"{name} least", "least ratio at"),
         ]
         batches = [one for _, one in own.groupby("batch_size")]

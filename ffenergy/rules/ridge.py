@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 
+from ffenergy.errors import SettingsError
 from ffenergy.network import Array
 from ffenergy.network.dense import DenseLayer
 from ffenergy.network.head import CLASSES
@@ -67,11 +68,22 @@ class Ridge:
         return found
 
     def solve(self) -> None:
-        """Solve the normal equations; FᵀF keeps what is added to its diagonal."""
+        """Solve the normal equations; FᵀF keeps what is added to its diagonal.
+
+        Raises SingularError where that is too little for one solution.
+        """
         with self.trace.step("solve"), self.scope:
             diagonal = self.gram.reshape(-1)[:: self.network.n_features + 1]
             diagonal += self.host.settings.ridge_strength * self.host.train.count
-            self.layer.weights[...] = np.linalg.solve(self.gram, self.moments)
+            try:
+                solution = np.linalg.solve(self.gram, self.moments)
+            except np.linalg.LinAlgError:
+                raise SingularError(
+                    f"ridge_strength is {self.host.settings.ridge_strength:g}, too little for the "
+                    f"features of {self.host.train.count} images, whose equations have many "
+                    "solutions; raise it"
+                ) from None
+            self.layer.weights[...] = solution
             fit = self.trace.escape(np.vdot(self.layer.weights, self.moments))
             self.explained = float(fit) / self.host.train.count
 
@@ -87,6 +99,10 @@ class Ridge:
             total = float(self.trace.escape(self.squares))
             self.squares[...] = 0
         return total
+
+
+class SingularError(SettingsError, np.linalg.LinAlgError):
+    """The equations have many solutions, or none; one of NumPy's errors too, as of all values."""
 
 
 @rule("ridge", title="closed-form control", short_title="ridge", colour="#4D4D4D", order=8)

@@ -28,7 +28,8 @@ from ffenergy.files.documents import SEAL, check, check_seal, parse_json, read_t
 from ffenergy.files.folder import FILES, ChangedError, Folder, StrangerError
 from ffenergy.files.locks import LOCK, HeldError
 from ffenergy.runs import progress_file, results
-from ffenergy.runs.run import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run, contradiction, fault_of_weights
+from ffenergy.runs.faults import contradiction, fault_of_examples, fault_of_weights
+from ffenergy.runs.run import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run
 from ffenergy.runs.run_document import CHECKPOINT, CHECKPOINT_HISTORY, DOCUMENT, FORMAT
 from ffenergy.settings import Settings
 
@@ -238,9 +239,10 @@ class RunDirectory:
             weights=self._read_weights(document, recorded),
             examples=self._arrays("examples.npz", recorded),
         )
-        problem = contradiction(run.results, run.traffic)
-        if problem:
+        if problem := contradiction(run.results, run.traffic):
             raise self._damaged("traffic.csv", problem)
+        if problem := fault_of_examples(run.examples):
+            raise self._faulty("examples.npz", problem)
         return run
 
     def _read_document(self) -> dict[str, Any]:
@@ -372,13 +374,13 @@ class RunDirectory:
         for algorithm in dict.fromkeys(name.split("/")[0] for name in weights):
             head = f"{algorithm}/"
             own = {k.removeprefix(head): w for k, w in weights.items() if k.startswith(head)}
-            problem = fault_of_weights(own, sizes)
-            if problem:
-                raise RunDirectoryError(
-                    f"{self.path / 'weights.npz'}: {head}{problem}; train the run again, or "
-                    "remove the file to do without its pictures"
-                )
+            if problem := fault_of_weights(own, sizes):
+                raise self._faulty("weights.npz", f"{head}{problem}")
         return weights
+
+    def _faulty(self, name: str, problem: str) -> RunDirectoryError:
+        remedy = "train the run again, or remove the file to do without its pictures"
+        return RunDirectoryError(f"{self.path / name}: {problem}; {remedy}")
 
 
 def is_checkpoint(path: Path) -> bool:

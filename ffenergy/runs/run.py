@@ -1,11 +1,10 @@
-"""A run: what was asked, what was measured, how far it came, and what may be wrong with it."""
+"""A run: what was asked, what was measured, how far it came."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -105,48 +104,3 @@ def _joined(table: pd.DataFrame, algorithm: str, rows: pd.DataFrame) -> pd.DataF
     rows = rows.copy()
     rows.insert(0, "algorithm", algorithm)
     return rows if table.empty else pd.concat([table, rows], ignore_index=True)
-
-
-TOTALS: Final = ("bytes_read", "bytes_written", "flops")
-
-
-def contradiction(results: Mapping[str, Mapping[str, Any]], traffic: pd.DataFrame) -> str:
-    """Say in one line where the table is not the sum of the steps; empty if it is.
-
-    Args:
-        results: per algorithm a row with its ``signatures``: every distinct step with ``steps``,
-            how many of it there were, and what one of them moved and computed.
-        traffic: the counts of the whole run, as in `traffic.csv`.
-    """
-    strangers = sorted(set(traffic["algorithm"]) - set(results))
-    if strangers:
-        return f"it has rows of {strangers[0]}, which run.json does not have"
-    for algorithm, row in results.items():
-        rows = traffic[traffic["algorithm"] == algorithm]
-        for name in TOTALS:
-            if any(name not in signature for signature in row["signatures"]):
-                continue  # of an earlier version
-            told = sum(s["steps"] * s[name] for s in row["signatures"])
-            total = sum(map(int, rows[name]))  # Python's integers, which do not overflow
-            if total != told:
-                return f"{algorithm} has {total:,} {name} in it, but {told:,} in its steps"
-    return ""
-
-
-def fault_of_weights(weights: Mapping[str, np.ndarray], layer_sizes: Sequence[int]) -> str:
-    """Say in one line what is wrong with the hidden layers in ``weights``; empty if nothing is.
-
-    A network of ``layer_sizes`` (pixels, then the hidden widths) has ``layer1/W`` (fan_in, width)
-    and ``layer1/b`` (width,) and so on, all of finite floats. Other arrays are not looked at.
-    """
-    for k, (fan_in, width) in enumerate(pairwise(layer_sizes), start=1):
-        for name, shape in ((f"layer{k}/W", (fan_in, width)), (f"layer{k}/b", (width,))):
-            array = weights.get(name)
-            if array is None:
-                return f"{name} is missing"
-            if array.shape != shape or array.dtype.kind != "f":
-                found = f"{array.dtype} of shape {array.shape}"
-                return f"{name} is {found}; it must be floats of shape {shape}"
-            if not np.isfinite(array).all():
-                return f"{name} has values that are not finite"
-    return ""

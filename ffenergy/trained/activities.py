@@ -37,10 +37,11 @@ def activities(
     """
     below = pixels.astype(settings.dtype)
     for k in range(1, settings.n_layers + 1):
-        if normalized:
-            length = target_length(settings.normalization, below.shape[1])
-            below = normalize(below, length, np.empty_like(below))
-        below = np.maximum(below @ weights[f"layer{k}/W"] + weights[f"layer{k}/b"], 0)
+        with np.errstate(all="ignore"):  # as in training
+            if normalized:
+                length = target_length(settings.normalization, below.shape[1])
+                below = normalize(below, length, np.empty_like(below))
+            below = np.maximum(below @ weights[f"layer{k}/W"] + weights[f"layer{k}/b"], 0)
         yield below
 
 
@@ -78,7 +79,8 @@ def readout_error(weights: Mapping[str, np.ndarray], settings: Settings, data: D
         for images in (data.train_images[:count], data.test_images)
     )
     gram = seen.T @ seen
-    gram += RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
+    strength = RIDGE * np.trace(gram) / len(gram)
+    gram += (strength or 1.0) * np.eye(len(gram))  # 0: no unit answers to anything
     targets = np.eye(CLASSES)[data.train_labels[:count]] - 1 / CLASSES
     guesses = unseen @ np.linalg.solve(gram, seen.T @ targets)
     return 100 * float(np.mean(guesses.argmax(axis=1) != data.test_labels))

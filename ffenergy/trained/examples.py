@@ -42,7 +42,8 @@ def goodness(
     found = {}
     for kind, x in (("real", mixed["a"]), ("hybrid", mixed["hybrid"])):
         for k, h in enumerate(activities(weights, settings, x), start=1):
-            found[f"goodness/layer{k}/{kind}"] = np.vecdot(h, h) / h.shape[1]
+            with np.errstate(over="ignore"):  # of a training about to diverge
+                found[f"goodness/layer{k}/{kind}"] = np.vecdot(h, h) / h.shape[1]
     return found
 
 

@@ -57,7 +57,8 @@ def train(
         SettingsError: unknown algorithm, or settings that do not fit the data.
         OutputError: a checkpoint cannot be written; the one before it is still there.
         RuleFailedError: a rule of another package raised, or counted something outside of steps.
-        Diverged: the loss became NaN or infinite; carries the partial result.
+        Diverged: the loss, or a weight in the last step, became NaN or infinite; carries the
+            partial result.
         Interrupted: Ctrl-C; carries the partial result.
     """
     kind = registry.find(algorithm)
@@ -115,3 +116,16 @@ def _carry_out(
         session.carry_out(plan, stage, after, done=done)
     rule.finish()
     check_inside(session.trace)
+    _check_finite(session, rule)
+
+
+def _check_finite(session: Session, rule: Rule) -> None:
+    """Look at what the last step made: no loss was taken of it. Raises NotFiniteError."""
+    with registry.answering(session.algorithm):
+        weights = rule.weights()
+    for name, array in weights.items():
+        if array.dtype.kind in "fc" and not np.isfinite(array).all():
+            raise NotFiniteError(
+                f"{session.algorithm}: {name} has values that are not finite at the end of the "
+                "training; lower the learning rate"
+            )

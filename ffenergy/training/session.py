@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Diverged(TrainingError):  # noqa: N818  # an outcome, said as one says it
-    """The loss stopped being a number; ``partial`` is the result up to there."""
+    """The loss, or a weight, stopped being a number; ``partial`` is the result up to there."""
 
     def __init__(self, message: str, partial: AlgorithmResult) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class NotFiniteError(Exception):
-    """A loss is no longer a number; becomes :class:`Diverged` once the result is at hand."""
+    """A loss or weight is not finite; becomes :class:`Diverged` once the result is at hand."""
 
 
 REPORTS: Final = 100  # looks at the loss per epoch, for the progress bar and the NaN check

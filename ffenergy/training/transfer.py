@@ -18,7 +18,7 @@ from ffenergy.network.head import CLASSES
 from ffenergy.rules import registry
 from ffenergy.rules.kit.head_stage import HeadStage
 from ffenergy.rules.kit.networks import NormalizedNetwork
-from ffenergy.runs.run import fault_of_weights
+from ffenergy.runs.faults import fault_of_weights
 from ffenergy.settings import Settings
 from ffenergy.training.bits import flushed
 from ffenergy.training.session import Progress, Session

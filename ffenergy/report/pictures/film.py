@@ -70,7 +70,8 @@ class _Scene:
 
     def _edges(self, layer: str) -> np.ndarray:
         cases = np.concatenate([self.film.goodness[f"{layer}/{kind}"].ravel() for kind in COLOURS])
-        low, high = np.quantile(cases, [0.001, 0.999])
+        finite = cases[np.isfinite(cases)]  # squares of a training about to diverge overflow
+        low, high = np.quantile(finite, [0.001, 0.999]) if finite.size else (0.0, 0.0)
         return np.linspace(min(low, self.subtitles.threshold), max(high, 1e-9), BINS + 1)
 
     def draw(self, number: int) -> Figure:

@@ -31,6 +31,8 @@ from ffenergy.trained.examples import IMAGES
 from ffenergy.trained.snapshots import FIELDS
 
 PAIRS: Final = 4  # of a mask and its hybrid, in a row
+GOODNESS_BINS: Final = 40
+NARROW: Final = 1e-4  # spread over the largest, below which goodness is one value
 
 
 def training_curves(book: Book) -> Figure | None:
@@ -256,7 +258,8 @@ def goodness_histograms(book: Book) -> Figure | None:
         ax.set_visible(False)
     for number, (ax, layer) in enumerate(zip(grid.flat, layers, strict=False)):
         kinds = {kind: book.run.examples[f"goodness/{layer}/{kind}"] for kind in ("real", "hybrid")}
-        edges = np.histogram_bin_edges(np.concatenate(list(kinds.values())), bins=40)
+        kinds = {kind: cases[np.isfinite(cases)] for kind, cases in kinds.items()}  # may overflow
+        edges = _goodness_edges(np.concatenate(list(kinds.values())))
         for kind, colour in (("real", "#0072B2"), ("hybrid", "#D55E00")):
             label = None if number else kind
             ax.hist(
@@ -273,6 +276,13 @@ def goodness_histograms(book: Book) -> Figure | None:
     if threshold is not None:
         headline(figure, _told_apart(book.run, layers, float(threshold)))
     return figure
+
+
+def _goodness_edges(cases: np.ndarray) -> np.ndarray:
+    """Edges of bins over ``cases``; from zero on where they are too close for bins between them."""
+    if np.ptp(cases) > NARROW * cases.max() if cases.size else True:
+        return np.histogram_bin_edges(cases, bins=GOODNESS_BINS)
+    return np.linspace(0, 2 * float(cases.max()) or 1.0, GOODNESS_BINS + 1)
 
 
 def _told_apart(run: Run, layers: list[str], threshold: float) -> str:

@@ -362,3 +362,11 @@ def test_measure_refuses_unknown_algorithms(invoke: Invoke, algorithms: str) -> 
     result = invoke("measure", "--algorithms", algorithms)
     assert result.exit_code == 2
     assert_one_line(result, "--algorithms")
+
+
+@pytest.mark.parametrize("batch_sizes", ["3", "3,4"])
+def test_what_a_rule_says_of_settings_names_their_flags(invoke: Invoke, batch_sizes: str) -> None:
+    rule = ["--algorithms", "bp-hybrid", "--normalize-as", "deferred"]
+    result = invoke("measure", "--layer-sizes", "784,7", "--batch-size", batch_sizes, *rule)
+    assert result.exit_code == 2
+    assert_one_line(result, "--normalize-as is 'deferred', which bp-hybrid does not do")

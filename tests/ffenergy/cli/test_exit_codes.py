@@ -49,6 +49,7 @@ def test_a_kind_without_a_code_has_the_one_above(error: FfenergyError, code: int
         (errors.DataError("a.gz:\n  bad;\treplace it"), 3, "a.gz: bad; replace it"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (PermissionError(13, "Permission denied", "out"), 4, "out: Permission denied; change its"),
+        (OSError(27, "File too large", "out"), 4, "out: File too large; allow larger files"),
         (MemoryError("8 GiB"), 1, "out of memory (8 GiB); lower"),
         (EscapeError("float(x)"), 1, "the trace refused an operation: float(x)"),
     ],

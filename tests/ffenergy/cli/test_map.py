@@ -179,3 +179,16 @@ def test_pictures_are_the_same_bytes_every_time():
 def test_a_map_says_where_the_rule_is_cheaper(verdicts, told):
     sizes = [2**20, 2**21, 2**22, 2**23]
     assert map_regions._where([Verdict[name] for name in verdicts], sizes).endswith(told)
+
+
+def test_a_run_with_an_optimizer_that_the_whole_map_leaves_out_has_its_column(
+    run, invoke, tmp_path
+):
+    tiny = ["--layer-sizes", "784,7", "--n-train", "20", "--batch-size", "10", "--offline"]
+    tiny += ["--head-batch-size", "10", "--n-epochs", "0", "--no-trace", "--optimizer", "adamw"]
+    assert invoke("train", "bp", *tiny, "--outdir", tmp_path / "run").exit_code == 0
+    result = run(tmp_path / "run", "--on-chip", "1MiB", "--batch-size", "10")
+    assert result.exit_code == 0, result.output
+    heading = next(line for line in result.output.splitlines() if line.startswith("batch  SGD"))
+    names = [word for word in heading.split() if word not in ("batch", "least", "ratio", "at")]
+    assert names == ["SGD", "momentum", "Adam", "AdamW"]

@@ -162,6 +162,23 @@ def test_a_file_that_may_not_be_written_is_named_with_what_to_do(
     assert "step.perfetto.json: Permission denied; change its permissions" in result.output
 
 
+def test_a_stop_between_two_algorithms_is_told_as_that(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, stopped = RunDirectory.write, []
+
+    def stop(self: RunDirectory, run: Run, *derived: Any) -> None:
+        write(self, run, *derived)
+        if run.algorithms == ["bp"] and not stopped:
+            stopped.append(run)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunDirectory, "write", stop)
+    result = invoke("train", "bp,random", *TINY, "--no-trace", "--outdir", tmp_path / "run")
+    assert result.exit_code == 130
+    assert "Error: interrupted after backprop; kept: backprop (in " in result.stderr
+
+
 def test_an_unknown_algorithm_is_refused(invoke: Invoke, tmp_path: Path) -> None:
     result = invoke("compare", "--algorithms", "ff,hebb", "--outdir", tmp_path / "run")
     assert result.exit_code == 2

@@ -266,3 +266,20 @@ def test_mistakes_end_in_one_line(invoke: Invoke, filmed: Path, tmp_path: Path) 
         assert done.exit_code == code, done.output
         assert reason in done.output
         assert len([line for line in done.output.splitlines() if "Error: " in line]) == 1
+
+
+def test_a_readout_of_units_that_answer_to_nothing_is_a_guess() -> None:
+    """All features 0: no answer is better than another, and class 0 is told for all."""
+    settings = Settings.from_preset("quick").replace(layer_sizes="4,3")
+    weights = {"layer1/W": np.zeros((4, 3), np.float32), "layer1/b": -np.ones(3, np.float32)}
+    images = np.ones((10, 2, 2), np.uint8)
+    labels = np.arange(10, dtype=np.uint8)
+    data = Dataset("made", "test", False, images, labels, images, labels)
+    assert readout_error(weights, settings, data) == 90.0
+
+
+def test_goodness_beyond_all_numbers_is_filmed_at_the_edge() -> None:
+    film = a_film()
+    film.goodness["layer1/real"][1, :3] = np.inf
+    film.goodness["layer2/real"][:] = film.goodness["layer2/hybrid"][:] = np.inf
+    assert len(list(drawing.frames(film, SUBTITLES))) == FRAMES

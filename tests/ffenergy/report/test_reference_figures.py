@@ -203,3 +203,13 @@ def test_other_data_than_the_run_had_is_refused(
     assert done.exit_code == 3
     assert "the run is of mnist; found" in done.output
     assert len(done.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize("goodness", [np.inf, 1e30, 1 + 1e-7, 0.0])
+def test_goodness_that_leaves_no_room_for_bins_is_drawn(goodness: float) -> None:
+    """Infinite, far too large, all but the same in float32, and all the same."""
+    run = a_run()
+    names = [f"goodness/layer1/{kind}" for kind in ("real", "hybrid")]
+    cases = np.array([goodness, goodness, min(goodness, 1.0)], np.float32)
+    drawn = files_of(run.with_examples({**run.examples, **dict.fromkeys(names, cases)}))
+    assert "goodness-histograms.png" in drawn

@@ -175,3 +175,12 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_it_has(digits):
         train("bp", TINY.replace(bp_lr=1e30, schedule="constant", n_epochs=5), digits)
     assert stop.value.partial.traffic is not None
     assert "\n" not in stop.value.message
+
+
+@pytest.mark.parametrize("algorithm", ["ff", "bp", "mono-forward"])
+def test_weights_that_the_last_step_made_no_numbers_are_no_result(algorithm, digits):
+    """The one step's loss, of the weights before it, is finite; 1e39 is beyond float32."""
+    one_step = {"n_epochs": 1, "batch_size": 10, "head_batch_size": 10, "n_train": 10}
+    rates = {"lr": 1e39, "bp_lr": 1e39, "schedule": "constant", "softmax_epochs": 0}
+    with pytest.raises(Diverged, match=f"{algorithm}: layer1/. has values that are not finite"):
+        train(algorithm, TINY.replace(**one_step, **rates), digits, traced=False)

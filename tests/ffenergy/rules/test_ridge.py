@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.network.head import one_hot
 from ffenergy.rules.kit.host import Examples, Host
 from ffenergy.rules.kit.networks import NormalizedNetwork
-from ffenergy.rules.ridge import Ridge, RidgeRule
+from ffenergy.rules.ridge import Ridge, RidgeRule, SingularError
 from ffenergy.settings import Settings
 from instrumented import Trace, Untraced
 
@@ -74,3 +75,13 @@ def test_a_run_is_rehearsed_kind_by_kind():
         "evaluate": 2,
         "evaluate-short": 1,
     }
+
+
+def test_equations_with_many_solutions_ask_for_more_strength():
+    """Five features of four images: rank 4 at most, and 1e-300 is nothing in float32."""
+    given = host(Untraced(), "float32", count=4)
+    given.settings = given.settings.replace(ridge_strength=1e-300)
+    ridge = Ridge(given, NormalizedNetwork(Untraced(), given.settings, given.random["init"]))
+    ridge.gram[...] = 0  # one way to be singular to the last bit
+    with pytest.raises(SingularError, match=r"ridge_strength is 1e-300, too little .* raise it"):
+        ridge.solve()

@@ -49,7 +49,7 @@ def result(algorithm: str) -> AlgorithmResult:
 
 def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
     run = Run(HEAD).with_result(result("ff")).with_result(result("bp"))
-    run = run.with_examples({"hybrid/a": np.ones(3)}).with_status("complete")
+    run = run.with_examples({"hybrid/a": np.ones((1, 2, 3))}).with_status("complete")
     directory = RunDirectory(tmp_path / "deep" / "run")
     directory.claim()
     directory.write(run)
@@ -357,3 +357,30 @@ def test_a_document_that_json_itself_chokes_on_is_named(text: str, tmp_path: Pat
 def test_no_run_at_all(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match="holds no run"):
         RunDirectory(tmp_path / "absent").read()
+
+
+EXAMPLES = {
+    "text": ({"goodness/layer1/real": np.array(["a"])}, "<U1 of shape (1,)"),
+    "no array": ({"hybrid/a": np.array(1.0)}, "hybrid/a is float64 of shape (); it must be floats"),
+    "none": ({"goodness/layer1/hybrid": np.empty(0)}, "along 1 axes, not empty"),
+    "one of two": ({"goodness/layer1/real": None}, "goodness/layer1/real is missing"),
+    "two shapes": ({"hybrid/b": np.ones((5, 2, 2))}, "of shapes (5, 2, 2) and (6, 2, 2), not of"),
+}
+
+
+@pytest.mark.parametrize(("changes", "says"), EXAMPLES.values(), ids=EXAMPLES.keys())
+def test_examples_that_cannot_be_drawn_are_named(
+    changes: dict[str, np.ndarray | None], says: str, tmp_path: Path
+) -> None:
+    directory = RunDirectory(tmp_path)
+    cases = {f"goodness/layer1/{kind}": np.array([1.0, np.inf]) for kind in ("real", "hybrid")}
+    cases |= {f"hybrid/{part}": np.ones((6, 2, 2)) for part in ("a", "b")}
+    run = Run(HEAD).with_result(result("ff")).with_examples(cases)
+    directory.write(run)
+    assert directory.read().examples.keys() == cases.keys()
+    changed = {name: array for name, array in {**cases, **changes}.items() if array is not None}
+    directory.write(run.with_examples(changed))
+    with pytest.raises(RunDirectoryError) as caught:
+        directory.read()
+    assert says in caught.value.message
+    assert caught.value.message.startswith(f"{tmp_path / 'examples.npz'}: ")
