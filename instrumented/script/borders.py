@@ -30,7 +30,13 @@ from instrumented.rules.indexing import read_scalar
 from instrumented.scalar import ScalarValues
 from instrumented.script import marks
 from instrumented.script.builtin_type import TYPE_OF_TYPES, type_handed_on
-from instrumented.script.callables import module_of, name_of_call, package_of, runs_python
+from instrumented.script.callables import (
+    constructor,
+    module_of,
+    name_of_call,
+    package_of,
+    runs_python,
+)
 from instrumented.script.callers import named_variables
 from instrumented.script.items import Items
 from instrumented.script.leaving import array_method, handed
@@ -169,13 +175,13 @@ class Borders:
             return self._numpy.stand_in(module)
         return module
 
-    def _is_for_user(self, importing: Any, frame: FrameType | None) -> bool:
+    def _is_for_user(self, importing: Any, frame: FrameType) -> bool:
         """Return whether it is the user who imports; code made of text does so for its caller."""
         file = importing.get("__file__")
-        while file is None and frame is not None:
-            name = frame.f_code.co_filename
-            file, frame = None if name.startswith("<") else name, frame.f_back
-        return file is not None and self._ownership.is_users(file)
+        if file is not None and self._ownership.is_users(file):
+            return True
+        is_text = file is None or frame.f_code.co_filename.startswith("<")
+        return is_text and self._trace.booking.callers.whose_text(frame) is Whose.USER
 
     # ---- what comes in -----------------------------------------------------------------
 
@@ -297,7 +303,8 @@ class Borders:
             if issubclass(function, (np.number, np.bool_)):
                 return conversion(self._trace, function, self._reader(function))
             reads = function in TAKE_BYTES or issubclass(function, np.generic)
-            if not reads and not self._is_librarys(function):
+            is_given = self._is_librarys(function) or self._in_library(constructor(function))
+            if not reads and not is_given:
                 return self._items.applying(function)
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
             return array_method_of(function)
