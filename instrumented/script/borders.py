@@ -49,7 +49,7 @@ from instrumented.script.numpy_functions import (
     conversion,
     itself,
 )
-from instrumented.script.numpy_modules import STOOD_IN, NumpyModules
+from instrumented.script.numpy_modules import GRID_NAMES, STOOD_IN, NumpyModules
 from instrumented.script.own import Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.script_flat import ScriptFlat
@@ -108,6 +108,9 @@ LOOK_AT_CALLERS = frozenset({sys._getframe, warnings.warn})
 
 TAKE_VARIABLES = frozenset({("numexpr", "evaluate"), ("pandas", "eval"), ("pandas", "query")})
 """Package and name of functions whose text names variables of who calls them."""
+
+FUNCTIONS = frozenset({FunctionType, BuiltinFunctionType, np.ufunc, type(np.sum)})
+"""Types of NumPy's functions, among others."""
 
 METHODS_OF_TYPES = (MethodDescriptorType, WrapperDescriptorType)
 
@@ -195,6 +198,7 @@ class Borders:
     def _item(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
         if kind not in ITEMS_OF_ALL:
+            owner = self._numpy.own(owner) if kind in GRID_NAMES else owner
             if issubclass(kind, ScalarValues):
                 self._trace.booking.look()
                 return handed(read_scalar(self._trace.booking, owner, index))
@@ -285,6 +289,9 @@ class Borders:
 
     def _called(self, function: Any) -> Any:
         kind = type(function)
+        if kind in FUNCTIONS and function.__module__ in STOOD_IN:
+            function = self._numpy.own(function)
+            kind = type(function)
         if kind is FunctionType:
             if function.__module__ not in READERS and not self._in_library(function):
                 return function

@@ -58,6 +58,10 @@ def booked(tmp_path, line):
          [("add", 3, 12, 192, 96)]),
         ("import timeit; timeit.timeit('a * 2', 'import numpy as np; a = np.ones(4)', number=2)",
          [("multiply", 2, 8, 64, 64), ("ones", 1, 0, 0, 32)]),
+        # NumPy's functions by way of a library: 3 zeros, the array of a list and 2 sines, 2 indices
+        ("from matplotlib import pylab; pylab.zeros(3), pylab.sin([1.0, 2.0]), pylab.mgrid[:2]",
+         [("array", 1, 0, 0, 16), ("mgrid", 1, 0, 0, 16), ("sin", 1, 2, 16, 16),
+          ("zeros", 1, 0, 0, 24)]),
         # 12 elements read and written
         ("rng.permuted(x, axis=1, out=x)", [("random.permuted", 1, 0, 96, 96)]),
         # what is put together is read, whatever else is in the brackets: 4 + 4 elements of 8 bytes
