@@ -30,7 +30,13 @@ from instrumented.rules.indexing import read_scalar
 from instrumented.scalar import ScalarValues
 from instrumented.script import marks
 from instrumented.script.builtin_type import TYPE_OF_TYPES, type_handed_on
-from instrumented.script.callables import module_of, name_of_call, package_of, runs_python
+from instrumented.script.callables import (
+    constructor,
+    module_of,
+    name_of_call,
+    package_of,
+    runs_python,
+)
 from instrumented.script.callers import named_variables
 from instrumented.script.items import Items
 from instrumented.script.leaving import array_method, handed
@@ -43,7 +49,7 @@ from instrumented.script.numpy_functions import (
     conversion,
     itself,
 )
-from instrumented.script.numpy_modules import STOOD_IN, NumpyModules
+from instrumented.script.numpy_modules import GRID_NAMES, STOOD_IN, NumpyModules
 from instrumented.script.own import Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.script_flat import ScriptFlat
@@ -102,6 +108,9 @@ LOOK_AT_CALLERS = frozenset({sys._getframe, warnings.warn})
 
 TAKE_VARIABLES = frozenset({("numexpr", "evaluate"), ("pandas", "eval"), ("pandas", "query")})
 """Package and name of functions whose text names variables of who calls them."""
+
+FUNCTIONS = frozenset({FunctionType, BuiltinFunctionType, np.ufunc, type(np.sum)})
+"""Types of NumPy's functions, among others."""
 
 METHODS_OF_TYPES = (MethodDescriptorType, WrapperDescriptorType)
 
@@ -169,13 +178,13 @@ class Borders:
             return self._numpy.stand_in(module)
         return module
 
-    def _is_for_user(self, importing: Any, frame: FrameType | None) -> bool:
+    def _is_for_user(self, importing: Any, frame: FrameType) -> bool:
         """Return whether it is the user who imports; code made of text does so for its caller."""
         file = importing.get("__file__")
-        while file is None and frame is not None:
-            name = frame.f_code.co_filename
-            file, frame = None if name.startswith("<") else name, frame.f_back
-        return file is not None and self._ownership.is_users(file)
+        if file is not None and self._ownership.is_users(file):
+            return True
+        is_text = file is None or frame.f_code.co_filename.startswith("<")
+        return is_text and self._trace.booking.callers.whose_text(frame) is Whose.USER
 
     # ---- what comes in -----------------------------------------------------------------
 
@@ -189,6 +198,7 @@ class Borders:
     def _item(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
         if kind not in ITEMS_OF_ALL:
+            owner = self._numpy.own(owner) if kind in GRID_NAMES else owner
             if issubclass(kind, ScalarValues):
                 self._trace.booking.look()
                 return handed(read_scalar(self._trace.booking, owner, index))
@@ -279,6 +289,9 @@ class Borders:
 
     def _called(self, function: Any) -> Any:
         kind = type(function)
+        if kind in FUNCTIONS and function.__module__ in STOOD_IN:
+            function = self._numpy.own(function)
+            kind = type(function)
         if kind is FunctionType:
             if function.__module__ not in READERS and not self._in_library(function):
                 return function
@@ -297,7 +310,8 @@ class Borders:
             if issubclass(function, (np.number, np.bool_)):
                 return conversion(self._trace, function, self._reader(function))
             reads = function in TAKE_BYTES or issubclass(function, np.generic)
-            if not reads and not self._is_librarys(function):
+            is_given = self._is_librarys(function) or self._in_library(constructor(function))
+            if not reads and not is_given:
                 return self._items.applying(function)
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
             return array_method_of(function)

@@ -11,6 +11,11 @@ def runs_python(kind: type) -> bool:
     return any(isinstance(base.__dict__.get("__call__"), FunctionType) for base in kind.__mro__)
 
 
+def constructor(kind: Any) -> Any:
+    """Return what gets the arguments that a class is called with: its first method in Python."""
+    return kind.__init__ if type(kind.__init__) is FunctionType else kind.__new__
+
+
 def package_of(kind: type) -> str:
     """Return the package of a class; some, which a library made as it ran, say none."""
     return str(kind.__module__).partition(".")[0]
@@ -21,9 +26,12 @@ def module_of(function: Any) -> str:
     owner = getattr(function, "__self__", None)
     if type(owner) is ModuleType:
         return owner.__name__
-    if type(function) is BuiltinFunctionType:
+    module = getattr(function, "__module__", None)
+    if type(function) is BuiltinFunctionType and module is None:
+        if owner is None:  # a function that some library made by hand, as OpenCV does
+            return ""
         return str((owner if isinstance(owner, type) else type(owner)).__module__)
-    return str(getattr(function, "__module__", None) or type(function).__module__)
+    return str(module or type(function).__module__)
 
 
 def name_of_call(function: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import IntEnum
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -20,6 +21,15 @@ class Site(NamedTuple):
     line: int
 
 
+class Asks(IntEnum):
+    """What code that is not the user's is, as far as it asks a traced value for something."""
+
+    NOT = 0  # NumPy's and the instrument's: ask who called it
+    TEXT = 1  # made of text, so the user's unless a library wrote it
+    STANDARD = 2
+    LIBRARY = 3
+
+
 class Seen(NamedTuple):
     """Code that was met, and kept, so that its id stays its own.
 
@@ -28,7 +38,10 @@ class Seen(NamedTuple):
 
     code: CodeType
     places: dict[int, int] | None
-    is_librarys: bool
+    asks: Asks
+
+
+_ASKS = {Whose.STANDARD: Asks.STANDARD, Whose.LIBRARY: Asks.LIBRARY}
 
 
 NOWHERE = Site("<elsewhere>", "<elsewhere>", 0)
@@ -49,11 +62,9 @@ class Callers:
     def seen(self, code: CodeType) -> Seen:
         """Return whose a piece of code is, in the form that looking at frames is quick with."""
         owner = self._whose.get(code.co_filename) or self._judge(code.co_filename)
-        return Seen(
-            code,
-            {} if owner is Whose.USER else None,
-            owner is Whose.LIBRARY or owner is Whose.STANDARD,
-        )
+        is_text = owner is Whose.BETWEEN and code.co_filename.startswith("<")
+        asks = Asks.TEXT if is_text else _ASKS.get(owner, Asks.NOT)
+        return Seen(code, {} if owner is Whose.USER else None, asks)
 
     def site(self, frame: FrameType) -> Site:
         """Return the line that a frame of the user's is at."""
@@ -70,6 +81,18 @@ class Callers:
             file = at.f_code.co_filename
             owner = self._whose.get(file) or self._judge(file)
             at = at.f_back if file.startswith("<") else None
+        return owner
+
+    def whose_text(self, frame: FrameType | None) -> Whose:
+        """Return whose a text is that a frame runs: who called it, or gave it to Python's library.
+
+        ``timeit.timeit("x + y", setup="import numpy as np; …")`` is the user's.
+        """
+        at, owner = frame, Whose.BETWEEN
+        while at is not None and owner in (Whose.BETWEEN, Whose.STANDARD):
+            file = at.f_code.co_filename
+            owner = self._whose.get(file) or self._judge(file)
+            at = at.f_back
         return owner
 
     def is_library_in(self, frame: FrameType) -> bool:

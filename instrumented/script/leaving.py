@@ -84,6 +84,14 @@ def stripped(value: Any, how: str) -> Any:
     return plain
 
 
+def taken_out(array: TracedArray, elements: Any, index: Any, how: str) -> Any:
+    """Return what an index takes of an array, or of its iterator, plain: that much leaves."""
+    taken = elements[stripped(index, "use as an index")]
+    nbytes = taken.nbytes if isinstance(taken, np.ndarray | np.generic) else None
+    array._booking.let_out_here(array, how, nbytes)
+    return taken
+
+
 def plainly(function: Callable[..., Any], args: Any, kwargs: Any, how: str) -> Any:
     """Run on plain values, each of them an escape."""
     return function(*stripped(args, how), **stripped(kwargs, how))

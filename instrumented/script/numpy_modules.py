@@ -159,6 +159,14 @@ class NumpyModules:
             known = self._modules[name] = _StandIn(module, self._member)
         return known
 
+    def own(self, member: Any) -> Any:
+        """Return what stands in for a member that a library handed on, as pylab does."""
+        if type(member) in GRID_NAMES:
+            return getattr(self.stand_in(np), GRID_NAMES[type(member)])
+        inside = vars(self.stand_in(sys.modules[member.__module__]))
+        found = inside.get(member.__name__)
+        return found if itself(found) is member else member
+
     def _member(self, module: ModuleType, name: str) -> Any:
         """Return a member of one of NumPy's modules as the user sees it."""
         member = getattr(module, name)
@@ -268,6 +276,7 @@ def _watched(stand_in: _StandIn) -> type[ModuleType]:
 
 JOINING = frozenset("r_ c_".split())
 GRIDS = JOINING | {"mgrid", "ogrid"}
+GRID_NAMES: dict[type, str] = {type(getattr(np, name)): name for name in GRIDS}
 
 
 class _Grid:

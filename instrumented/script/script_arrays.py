@@ -42,6 +42,7 @@ from instrumented.script.leaving import (
     operator_without_rule,
     plainly,
     stripped,
+    taken_out,
     ufunc_without_rule,
     without_rule,
 )
@@ -50,9 +51,7 @@ from instrumented.script.script_flat import ScriptFlat
 from instrumented.values import TracedValues
 
 UNARY = "neg pos abs invert".split()
-BINARY = """
-    add sub mul matmul truediv floordiv mod divmod pow lshift rshift and or xor
-""".split()
+BINARY = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and or xor".split()
 COMPARISONS = "lt le gt ge eq ne".split()
 IN_PLACE = [name for name in BINARY if name != "divmod"]
 
@@ -135,12 +134,12 @@ class ScriptArray(TracedArray):
 
     def __getitem__(self, index: Any) -> Any:
         if self._booking.look():
-            return let_out(self, "a library: indexing")[stripped(index, "use as an index")]
+            return taken_out(self, self._array, index, "a library: indexing")
         try:
             return handed(super().__getitem__(index_of(index)))
         except AGAIN:
             pass
-        return let_out(self, "indexing")[stripped(index, "use as an index")]
+        return taken_out(self, self._array, index, "indexing")
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._booking.look()

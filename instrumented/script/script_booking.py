@@ -13,7 +13,7 @@ from instrumented.books.ledger import Entry, Place
 from instrumented.books.operand import Array
 from instrumented.books.recorder import Recorder
 from instrumented.books.traced import Traced
-from instrumented.script.callers import NOWHERE, Callers, Seen, Site
+from instrumented.script.callers import NOWHERE, Asks, Callers, Seen, Site
 from instrumented.script.script_arrays import ScriptArray, look_into
 from instrumented.script.script_scalars import scalar_of
 
@@ -45,26 +45,29 @@ class ScriptBooking(Booking):
     def look(self) -> bool:
         """Put the line being run in force; return whether a library asked.
 
-        The line is the innermost of the user's; a library asked if its code lies further in.
+        The line is the innermost of the user's; a library asked if its code lies further in. A text
+        that Python's own library runs (``timeit``, a doctest) is the user's.
         Everything that the user or a library can call on a traced value begins with this.
         """
         frame: FrameType | None = sys._getframe(2)
         seen = self._seen
-        by_library = False
+        by_library = is_text = False
         while frame is not None:
             code = frame.f_code
             known = seen.get(id(code))
             if known is None:
                 known = seen[id(code)] = self.callers.seen(code)
-            _, places, is_librarys = known
+            _, places, asks = known
             if places is not None:
                 number = places.get(frame.f_lasti)
                 if number is None:
                     number = places[frame.f_lasti] = self._open(self.callers.site(frame))
                 self.place = number
                 return by_library
-            if is_librarys:
-                by_library = True
+            if asks is Asks.TEXT:
+                is_text = True
+            elif asks and not (is_text and asks is Asks.STANDARD):
+                by_library = True  # `timeit` runs the text of the user
             frame = frame.f_back
         self.place = 0
         return True

@@ -9,7 +9,15 @@ import numpy as np
 
 from instrumented.flat import TracedFlat
 from instrumented.rules.traffic_rules import Args, Kwargs
-from instrumented.script.leaving import AGAIN, handed, index_of, let_out, plainly, stripped
+from instrumented.script.leaving import (
+    AGAIN,
+    handed,
+    index_of,
+    let_out,
+    plainly,
+    stripped,
+    taken_out,
+)
 
 
 class ScriptFlat(TracedFlat):
@@ -24,8 +32,9 @@ class ScriptFlat(TracedFlat):
 
     def __next__(self) -> Any:
         if self._booking.look():
-            let_out(self.whole, "a library: flat")
-            return next(self._iterator)
+            element = next(self._iterator)
+            self._booking.let_out_here(self.whole, "a library: flat", element.nbytes)
+            return element
         return handed(super().__next__())
 
     def __getitem__(self, index: Any) -> Any:
@@ -34,8 +43,7 @@ class ScriptFlat(TracedFlat):
                 return handed(super().__getitem__(index_of(index)))
             except AGAIN:
                 pass
-        let_out(self.whole, "indexing")
-        return self._iterator[stripped(index, "use as an index")]
+        return taken_out(self.whole, self._iterator, index, "indexing")
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._booking.look()

@@ -130,6 +130,35 @@ def test_what_a_function_returns_to_a_library_is_plain(tmp_path, capsys):
     assert len(found) == 4
 
 
+def test_what_a_library_makes_an_object_of_the_scripts_of_is_plain(tmp_path, capsys):
+    """Not what the script's own method gets, nor one that was made for its class."""
+    library = installed(
+        tmp_path,
+        "models.py",
+        "class Model:\n"
+        "    def __init__(self, **fields):\n"
+        "        self.kinds = [type(field).__name__ for field in fields.values()]\n",
+    )
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, dataclasses, numpy as np\n"
+        f"sys.path.append({str(library)!r})\n"
+        "import models\n"
+        "class Left(models.Model): pass\n"
+        "class Own(models.Model):\n"
+        "    def __init__(self, w): self.w = w * 2\n"
+        "@dataclasses.dataclass\n"
+        "class Data: w: np.ndarray\n"
+        "x = np.ones(3)\n"
+        "print(Left(w=x, s=x.sum()).kinds)\n"
+        "Own(x), Data(x)\n"
+    )
+    finished = run_script(str(script), [])
+    assert capsys.readouterr().out == "['ndarray', 'float64']\n"
+    found = Tables(finished).escapes.set_index(["how", "line"])["bytes_read"]
+    assert found.to_dict() == {("__main__.Left()", 10): 24 + 8}  # 3 float64 and their sum
+
+
 def in_a_process(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *command], cwd=SCRIPTS, capture_output=True, text=True, timeout=120

@@ -8,7 +8,8 @@ from instrumented.script.running import run_script
 from instrumented.script.tables import Tables
 
 SETUP = """
-import copy, pickle
+import codecs, copy, pickle
+from contextlib import suppress
 import numpy as np
 rng = np.random.default_rng(0)
 x, v, n, f = np.arange(12.0).reshape(3, 4), np.arange(4.0), np.arange(10), np.ones(8, "f4")
@@ -52,6 +53,15 @@ def booked(tmp_path, line):
         ("np.random.ranf(3)", [("random.ranf", 1, 0, 0, 24)]),
         # an array of arrays is a list of them to what joins them: 4 + 4 elements
         ("o = np.empty(2, object); o[0] = o[1] = v; np.stack(o)", [("stack", 1, 0, 64, 64)]),
+        # a text that Python's own library runs is the script's: three sums of 4 and 4
+        ("import timeit; timeit.timeit('v + v', globals=globals(), number=3)",
+         [("add", 3, 12, 192, 96)]),
+        ("import timeit; timeit.timeit('a * 2', 'import numpy as np; a = np.ones(4)', number=2)",
+         [("multiply", 2, 8, 64, 64), ("ones", 1, 0, 0, 32)]),
+        # NumPy's functions by way of a library: 3 zeros, the array of a list and 2 sines, 2 indices
+        ("from matplotlib import pylab; pylab.zeros(3), pylab.sin([1.0, 2.0]), pylab.mgrid[:2]",
+         [("array", 1, 0, 0, 16), ("mgrid", 1, 0, 0, 16), ("sin", 1, 2, 16, 16),
+          ("zeros", 1, 0, 0, 24)]),
         # 12 elements read and written
         ("rng.permuted(x, axis=1, out=x)", [("random.permuted", 1, 0, 96, 96)]),
         # what is put together is read, whatever else is in the brackets: 4 + 4 elements of 8 bytes
@@ -127,6 +137,13 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         # NumPy's loop takes the 4 elements, and writes as many
         ("np.vectorize(lambda a, b: a * b)(v, 2)",
          ([("vectorize", 1, 0, 0, 32)], {"vectorize, which has no rule": 32})),
+        # Python's own library takes element by element: 4 of 8 bytes, and 12
+        ("from collections import Counter; Counter(v)", ([], {"a library: indexing": 32})),
+        ("from collections import Counter; Counter(x.flat)", ([], {"a library: flat": 96})),
+        # an index that is out of range takes nothing
+        ("with suppress(IndexError): v[4]", ([], {})),
+        # a function of nobody knows whose
+        ("with suppress(TypeError): codecs.strict_errors(v)", ([], {"strict_errors()": 32})),
     ],
 )  # fmt: skip
 def test_a_value_leaves_once(tmp_path, line, expected):
