@@ -56,17 +56,24 @@ class StepCosts:
 def step_costs(recording: Recording) -> StepCosts:
     """Analyse a recording at every grain, under every accounting, in cache and scratchpad."""
     eager, fused = ACCOUNTINGS
-    one = reading_costs(recording, eager, CACHE, SCRATCHPAD)
+    found, live = _read(recording, eager, (CACHE, SCRATCHPAD))
     if any(event.fusion for event in recording.events):
-        other = reading_costs(recording, fused, CACHE, SCRATCHPAD)
+        more, alive = _read(recording, fused, (CACHE, SCRATCHPAD))
     else:  # as it is eager
-        found = {(fused, *key[1:]): analysis for key, analysis in one.analyses.items()}
-        other = StepCosts(found, one.work, {fused: one.live[eager]})
-    return StepCosts(one.analyses | other.analyses, one.work, one.live | other.live)
+        more, alive = {(fused, *key[1:]): one for key, one in found.items()}, {fused: live[eager]}
+    return StepCosts(found | more, _work(recording.events), live | alive)
 
 
-def reading_costs(recording: Recording, accounting: str, *memories: str) -> StepCosts:
-    """Analyse a recording under one accounting in some memories, none of them managed.
+def reading_costs(recording: Recording, accounting: str, memory: str) -> StepCosts:
+    """Analyse a recording under one accounting in one memory, which is not managed."""
+    found, live = _read(recording, accounting, (memory,))
+    return StepCosts(found, _work(recording.events), live)
+
+
+def _read(
+    recording: Recording, accounting: str, memories: Sequence[str]
+) -> tuple[dict[tuple[str, str, str], Analysis], dict[str, LiveMemory]]:
+    """Analyse one reading of a recording in some memories; what is alive too, by accounting.
 
     A cache is there for the program as it runs: eager products in it are packed, as BLAS does.
     Operation after operation only a scratchpad is analysed, for ByteDMD.
@@ -89,8 +96,7 @@ def reading_costs(recording: Recording, accounting: str, *memories: str) -> Step
             events, buffers, grain=grain, memories=chosen, fused=fused, stream=stream
         ).items()
     }
-    live = {accounting: analyse_live(events, buffers, fused=fused, stream=whole)}
-    return StepCosts(found, _work(events), live)
+    return found, {accounting: analyse_live(events, buffers, fused=fused, stream=whole)}
 
 
 def side_by_side(

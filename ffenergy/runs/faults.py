@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 TOTALS: Final = ("bytes_read", "bytes_written", "flops")
+EXAMPLES: Final = {"goodness": 1, "hybrid": 3}
+"""Axes of the arrays that pictures are drawn of, by the first part of their names."""
 
 
 def contradiction(results: Mapping[str, Mapping[str, Any]], traffic: pd.DataFrame) -> str:
@@ -52,10 +54,6 @@ def fault_of_weights(weights: Mapping[str, np.ndarray], layer_sizes: Sequence[in
             if not np.isfinite(array).all():
                 return f"{name} has values that are not finite"
     return ""
-
-
-EXAMPLES: Final = {"goodness": 1, "hybrid": 3}
-"""Axes of the arrays that pictures are drawn of, by the first part of their names."""
 
 
 def fault_of_examples(examples: Mapping[str, np.ndarray]) -> str:

@@ -280,9 +280,9 @@ def goodness_histograms(book: Book) -> Figure | None:
 
 def _goodness_edges(cases: np.ndarray) -> np.ndarray:
     """Edges of bins over ``cases``; from zero on where they are too close for bins between them."""
-    if np.ptp(cases) > NARROW * cases.max() if cases.size else True:
-        return np.histogram_bin_edges(cases, bins=GOODNESS_BINS)
-    return np.linspace(0, 2 * float(cases.max()) or 1.0, GOODNESS_BINS + 1)
+    if cases.size and np.ptp(cases) <= NARROW * cases.max():
+        return np.linspace(0, 2 * float(cases.max()) or 1.0, GOODNESS_BINS + 1)
+    return np.histogram_bin_edges(cases, bins=GOODNESS_BINS)
 
 
 def _told_apart(run: Run, layers: list[str], threshold: float) -> str:

@@ -73,19 +73,7 @@ def test_every_number_has_unit_source_certainty_and_note(name):
 
 @pytest.mark.parametrize("name", sorted(profiles()))
 @pytest.mark.parametrize(
-    "dtype",
-    [
-        "float32",
-        "float64",
-        "float16",
-        "int32",
-        "int64",
-        "uint64",
-        "bool",
-        "uint8",
-        "int16",
-        "uint16",
-    ],
+    "dtype", "float32 float64 float16 int32 int64 uint64 bool uint8 int16 uint16".split()
 )
 def test_every_profile_prices_the_dtypes_that_training_meets(name, dtype):
     assert load_profile(name).operations(dtype).special.value > 0
