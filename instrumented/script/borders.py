@@ -21,7 +21,6 @@ from types import (
     WrapperDescriptorType,
 )
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -31,11 +30,11 @@ from instrumented.scalar import ScalarValues
 from instrumented.script import marks
 from instrumented.script.builtin_type import TYPE_OF_TYPES, type_handed_on
 from instrumented.script.callables import (
+    call_of,
     constructor,
     module_of,
     name_of_call,
     package_of,
-    runs_python,
 )
 from instrumented.script.callers import named_variables
 from instrumented.script.items import Items
@@ -47,10 +46,11 @@ from instrumented.script.numpy_functions import (
     Ufunc,
     array_method_of,
     conversion,
+    for_traced,
     itself,
 )
 from instrumented.script.numpy_modules import GRID_NAMES, STOOD_IN, NumpyModules
-from instrumented.script.own import Ownership, Whose
+from instrumented.script.own import MOVERS, Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.tracing import ScriptTrace
@@ -63,15 +63,6 @@ READERS = frozenset(
     """.split()
 )
 """Modules whose functions read numbers in ways that no number can notice."""
-
-MOVERS = frozenset(
-    """
-    builtins functools itertools operator copy collections _collections heapq _heapq bisect _bisect
-    _functools _operator types typing weakref _weakref gc inspect abc contextlib threading
-    _thread queue _queue concurrent multiprocessing asyncio _asyncio tqdm
-    """.split()
-)
-"""Modules whose functions hand values on without reading them."""
 
 MOVERS_AND_NUMPY = MOVERS | {"numpy"}
 
@@ -132,7 +123,6 @@ class Borders:
         self._numpy = NumpyModules(trace)
         self._items = Items(trace.enter)
         self._standing_in: dict[Any, Any] = {}
-        self._librarys: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
         self._plain_import = builtins.__import__
 
     def __enter__(self) -> None:
@@ -151,8 +141,9 @@ class Borders:
             marks.ITEM: self._item,
             marks.INDEX: self._index,
             marks.STORED: self._stored,
+            marks.GIVEN: self._given,
             marks.UPDATED: self._updated,
-            marks.UPDATED_FIELD: partial(UpdatedField, self._trace.enter),
+            marks.UPDATED_FIELD: partial(UpdatedField, self._trace.enter, self._given),
             marks.EACH: self._items.each,
             marks.NAMED: self._items.named,
             marks.SLICE: slice,
@@ -193,7 +184,7 @@ class Borders:
         if kind is np.ndarray:
             return self._trace.enter(value)
         is_unbound = kind is MethodDescriptorType or kind is WrapperDescriptorType
-        return _for_traced(value) if is_unbound else value
+        return for_traced(value) if is_unbound else value
 
     def _item(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
@@ -221,45 +212,34 @@ class Borders:
 
     def _stored(self, value: Any, owner: Any) -> Any:
         kind = type(owner)
-        if type(value) is ScriptArray and kind in BUFFERS:
-            return self._trace.let_out(value, f"storing into {kind.__name__}")
-        if type(value) is not list:
+        if type(value) is not list or kind in ITEMS_OF_ALL or issubclass(kind, dict | list):
+            return self._given(value, owner)
+        return [self._given(item, owner) for item in value]
+
+    def _given(self, value: Any, owner: Any) -> Any:
+        """Return what an object gets as an item or an attribute: plain values if a library's."""
+        kind = type(owner)
+        if kind in ITEMS_OF_ALL or not issubclass(type(value), Traced):
             return value
-        is_for_library = kind not in ITEMS_OF_ALL and self._is_librarys(kind)
-        if is_for_library and any(type(item) is ScriptArray for item in value):
-            how = f"storing into {kind.__name__}"
-            return [self._trace.let_out(item, how) for item in value]
-        return value
+        if not (kind in BUFFERS or self._ownership.is_librarys(owner)):
+            return value
+        how = f"storing into {getattr(owner, '__name__', kind.__name__)}"
+        return self._trace.let_out(value, how)
 
-    def _in_library(self, function: Any) -> bool:
-        """Return whether a function was written by somebody else than the user or Python."""
-        code = getattr(function, "__code__", None)
-        whose = Whose.USER if code is None else self._ownership.whose(code.co_filename)
-        if whose is Whose.USER or str(function.__module__).partition(".")[0] in MOVERS:
-            return False
-        if whose is Whose.STANDARD and hasattr(function, "__wrapped__"):  # by contextlib, say
-            return self._in_library(function.__wrapped__)
-        return whose is Whose.LIBRARY
-
-    def _is_librarys(self, kind: type) -> bool:
-        """Return whether a class was written by somebody else than the user or Python."""
-        known = self._librarys.get(kind)
-        if known is None and package_of(kind) in MOVERS:
-            known = self._librarys[kind] = False
-        if known is None:
-            module = sys.modules.get(str(kind.__module__))
-            file = getattr(module, "__file__", None)
-            known = file is not None and self._ownership.whose(file) is Whose.LIBRARY
-            self._librarys[kind] = known
-        return known
+    def _set_attribute(self, *given: Any) -> None:
+        if len(given) == 3:
+            owner, name, value = given
+            given = owner, name, self._given(value, owner)
+        setattr(*given)
 
     def _takes_plain(self, kind: type) -> bool:
         """Return whether an object of a class that is not Python's takes no traced index."""
-        return kind in UNTRACED_ARRAYS or self._is_librarys(kind)
+        return kind in UNTRACED_ARRAYS or self._ownership.is_librarys(kind)
 
     def _runs_users(self, kind: type) -> bool:
         """Return whether calling an object of this type runs Python that no library wrote."""
-        return runs_python(kind) and not self._is_librarys(kind)
+        call = call_of(kind)
+        return call is not None and not self._ownership.in_library(call)
 
     def _returned(self, value: Any) -> Any:
         kind = type(value)
@@ -270,7 +250,7 @@ class Borders:
         if issubclass(kind, ModuleType):
             return self._stand_in(value)
         if kind is MethodDescriptorType or kind is WrapperDescriptorType:
-            return _for_traced(value)
+            return for_traced(value)
         return value
 
     def _stand_in(self, module: Any) -> Any:
@@ -292,8 +272,10 @@ class Borders:
         if kind in FUNCTIONS and function.__module__ in STOOD_IN:
             function = self._numpy.own(function)
             kind = type(function)
+        if function is setattr:
+            return self._set_attribute
         if kind is FunctionType:
-            if function.__module__ not in READERS and not self._in_library(function):
+            if function.__module__ not in READERS and not self._ownership.in_library(function):
                 return function
         elif kind is Function or kind is Ufunc or kind is ArrayMethod:
             return function
@@ -304,13 +286,15 @@ class Borders:
             if type(function.__self__) in GENERATORS:
                 return self._numpy.random.method(function, inside.__name__)
             reads = type(inside).__name__ == CYTHONS or inside.__module__ in READERS
-            if not reads and not self._in_library(inside):
+            if not reads and not self._ownership.in_library(inside):
                 return function
         elif issubclass(kind, type):
             if issubclass(function, (np.number, np.bool_)):
                 return conversion(self._trace, function, self._reader(function))
             reads = function in TAKE_BYTES or issubclass(function, np.generic)
-            is_given = self._is_librarys(function) or self._in_library(constructor(function))
+            is_given = self._ownership.is_librarys(function) or self._ownership.in_library(
+                constructor(function)
+            )
             if not reads and not is_given:
                 return self._items.applying(function)
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
@@ -383,17 +367,11 @@ class Borders:
         takes_bytes = isinstance(function, type) and function in TAKE_BYTES
         if takes_bytes or type(getattr(function, "__self__", None)) in BUFFERS:
             return call_library  # which reads arrays in lists too
-        return call if package in HAND_ON and not self._in_library(function) else call_library
+        return (
+            call
+            if package in HAND_ON and not self._ownership.in_library(function)
+            else call_library
+        )
 
     def _formatted(self, value: Any) -> Any:
         return self._trace.let_out(value, "formatting")
-
-
-def _for_traced(method: Any) -> Any:
-    """Return an unbound method as the user's code hands it on: of arrays, for traced ones too.
-
-    NumPy looks for its own ``__array_ufunc__`` and the like in classes that took them over.
-    """
-    is_arrays = issubclass(method.__objclass__, np.ndarray)
-    is_looked_for = method.__name__.startswith("__array_")
-    return array_method_of(method) if is_arrays and not is_looked_for else method

@@ -6,9 +6,10 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 
-def runs_python(kind: type) -> bool:
-    """Return whether calling an object of this type runs Python code, which can notice."""
-    return any(isinstance(base.__dict__.get("__call__"), FunctionType) for base in kind.__mro__)
+def call_of(kind: type) -> Any:
+    """Return the function in Python that runs when an object of this type is called, or None."""
+    found = (base.__dict__.get("__call__") for base in kind.__mro__)
+    return next((call for call in found if isinstance(call, FunctionType)), None)
 
 
 def constructor(kind: Any) -> Any:

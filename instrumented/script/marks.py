@@ -27,11 +27,15 @@ INDEX = "__instrumented_index__"
 STORED = "__instrumented_stored__"
 """Takes a value and what it is stored into, which is looked up last; a library gets plain lists."""
 
+GIVEN = "__instrumented_given__"
+"""As above, of an attribute: a library's object gets plain values, and lists as they are."""
+
 UPDATED = "__instrumented_updated__"
 """Takes an object and an index; returns what has the item as its ``value``, to be changed there."""
 
 UPDATED_FIELD = "__instrumented_updated_field__"
-"""Takes an object and the name of an attribute; returns what has it as ``value``, as above."""
+"""Takes an object and the name of an attribute; returns what has it as ``value``, as above, or is
+given one."""
 
 EACH = "__instrumented_each__"
 """Takes what C code is about to run through; plain arrays in it come in, one at a time."""
@@ -73,6 +77,7 @@ ELSEWHERE = f"""[
         "{ITEM}": lambda owner, index: owner[index],
         "{INDEX}": lambda owner, index: index,
         "{STORED}": lambda value, owner: value,
+        "{GIVEN}": lambda value, owner: value,
         "{UPDATED}": type("Updated", (), {{
             "__init__": lambda self, owner, index: vars(self).update(owner=owner, index=index),
             "value": property(

@@ -182,3 +182,13 @@ def itself(value: Any) -> Any:
     if kind is Function or kind is Ufunc or kind is ArrayMethod:
         return value._function
     return type if kind is TYPE_OF_TYPES else value
+
+
+def for_traced(method: Any) -> Any:
+    """Return an unbound method as the user's code hands it on: of arrays, for traced ones too.
+
+    NumPy looks for its own ``__array_ufunc__`` and the like in classes that took them over.
+    """
+    is_arrays = issubclass(method.__objclass__, np.ndarray)
+    is_looked_for = method.__name__.startswith("__array_")
+    return array_method_of(method) if is_arrays and not is_looked_for else method

@@ -8,8 +8,13 @@ import site
 import sys
 import sysconfig
 from pathlib import Path
+from types import ModuleType
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+
+from instrumented.script.callables import package_of
 
 
 class Whose(enum.Enum):
@@ -27,6 +32,16 @@ PARTS_FOR_PEOPLE = ("ma", "testing", "polynomial", "matrixlib", "f2py", "ctypesl
 """Packages inside NumPy that are written like a library, on top of its arrays."""
 
 
+MOVERS = frozenset(
+    """
+    builtins functools itertools operator copy collections _collections heapq _heapq bisect _bisect
+    _functools _operator types typing weakref _weakref gc inspect abc contextlib threading
+    _thread queue _queue concurrent multiprocessing asyncio _asyncio tqdm
+    """.split()
+)
+"""Modules whose functions hand values on without reading them."""
+
+
 class Ownership:
     """Tells the user's files from those of libraries.
 
@@ -41,6 +56,7 @@ class Ownership:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self._known: dict[str, Whose] = {}
+        self._librarys: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
         self._numpy = Path(np.__file__).resolve().parent
         self._instrument = Path(__file__).resolve().parent.parent
         self._libraries = tuple(sorted(_installation_folders()))
@@ -55,6 +71,27 @@ class Ownership:
     def is_users(self, file: str) -> bool:
         """Return whether a source file is the user's."""
         return self.whose(file) is Whose.USER
+
+    def in_library(self, function: Any) -> bool:
+        """Return whether a function was written by somebody else than the user or Python."""
+        code = getattr(function, "__code__", None)
+        whose = Whose.USER if code is None else self.whose(code.co_filename)
+        if whose is Whose.USER or str(function.__module__).partition(".")[0] in MOVERS:
+            return False
+        if whose is Whose.STANDARD and hasattr(function, "__wrapped__"):  # by contextlib, say
+            return self.in_library(function.__wrapped__)
+        return whose is Whose.LIBRARY
+
+    def is_librarys(self, owner: Any) -> bool:
+        """Return whether a library wrote a module, a class, or the class of any other object."""
+        written = owner if isinstance(owner, type | ModuleType) else type(owner)
+        known = self._librarys.get(written)
+        if known is None:
+            module = written if isinstance(written, ModuleType) else _module_of(written)
+            file = getattr(module, "__file__", None)
+            known = file is not None and self.whose(file) is Whose.LIBRARY
+            self._librarys[written] = known
+        return known
 
     def shown(self, file: str) -> str:
         """Return a file as the tables name it: from the script's folder, where that is shorter."""
@@ -100,6 +137,12 @@ class Ownership:
                 top = path.relative_to(folder).parts[0]
                 return top in OWN_LIBRARIES or any(folder.glob("*.dist-info"))
         return False
+
+
+def _module_of(kind: type) -> ModuleType | None:
+    """Return the module that holds a class; none of one whose objects are only handed on."""
+    is_mover = package_of(kind) in MOVERS
+    return None if is_mover else sys.modules.get(str(kind.__module__))
 
 
 def printable(name: str) -> str:

@@ -29,6 +29,7 @@ from instrumented.script.marks import (
     EACH,
     FORMATTED,
     FOUND,
+    GIVEN,
     INDEX,
     ITEM,
     ITSELF,
@@ -42,27 +43,18 @@ from instrumented.script.marks import (
     UPDATED,
     UPDATED_FIELD,
 )
+from instrumented.script.module_names import (
+    RUN_THROUGH_ITEMS,
+    UNTOUCHED,
+    assigned_names,
+    compiled_names,
+    compiles,
+    types_handed_on,
+)
 
 INDEXERS = frozenset("at iat iloc loc".split())
 
-UNTOUCHED = frozenset(
-    """
-    abs all any bool callable classmethod complex delattr dict dir divmod enumerate eval exec
-    filter float format frozenset getattr globals hasattr hash id input int isinstance
-    issubclass iter len list locals map max min next object open ord pow print property range
-    repr reversed round set setattr slice sorted staticmethod str sum super tuple vars zip
-    """.split()
-)
-"""Builtins that call the methods of traced values, which note by themselves what leaves."""
-
-ASK_OF_TYPES = UNTOUCHED - {"filter", "map"} | {"help"}
-"""Builtins that ask about a type, or hold it, but call none that they are given."""
-
-COMPILING = frozenset("cfunc guvectorize jit njit stencil vectorize".split())
-"""Decorators, such as numba's, that compile a function from its code."""
-
 MAY_RETURN_ARRAYS = frozenset("eval getattr max min next pow sum".split())
-RUN_THROUGH_ITEMS = frozenset("filter map max min sorted sum".split())
 
 
 def rewrite(source: str | bytes, file: str) -> ast.Module:
@@ -72,60 +64,11 @@ def rewrite(source: str | bytes, file: str) -> ast.Module:
         SyntaxError: as Python itself would for this source.
     """
     tree = ast.parse(source, file)
-    assigned = _assigned_names(tree)
-    types = set() if "type" in assigned else _types_handed_on(tree)
-    marked = _Marks(assigned, _compiled_names(tree), types).visit(tree)
+    assigned = assigned_names(tree)
+    types = set() if "type" in assigned else types_handed_on(tree)
+    marked = _Marks(assigned, compiled_names(tree), types).visit(tree)
     module: ast.Module = ast.fix_missing_locations(marked)
     return module
-
-
-def _assigned_names(tree: ast.Module) -> set[str]:
-    """Names that the module binds anywhere: builtins of these names are not the builtins."""
-    names = {
-        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.ctx.__class__ != ast.Load
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.arg):
-            names.add(node.arg)
-        elif isinstance(node, ast.alias):
-            names |= RUN_THROUGH_ITEMS if node.name == "*" else {node.asname or node.name}
-    return names  # by ``*`` comes, say, the sum of NumPy's
-
-
-def _compiled_names(tree: ast.Module) -> set[str]:
-    """Names of functions that the module gives to a decorator of ``COMPILING``: ``njit(slow)``."""
-    return {
-        argument.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and _compiles(node.func)
-        for argument in node.args
-        if isinstance(argument, ast.Name)
-    }
-
-
-def _types_handed_on(tree: ast.Module) -> set[int]:
-    """Names ``type`` that are given to somebody or kept: ids of their nodes.
-
-    Not what is compared, subscripted, made a base, or asked for by ``isinstance`` and the like.
-    """
-    given: list[ast.expr | None] = []
-    for node in ast.walk(tree):
-        match node:
-            case ast.Call(func=ast.Name(id=name)) if name in ASK_OF_TYPES:
-                given += [keyword.value for keyword in node.keywords]
-            case ast.Call():
-                given += [*node.args, *(keyword.value for keyword in node.keywords)]
-            case ast.Assign() | ast.AnnAssign() | ast.NamedExpr() | ast.Return():
-                given.append(node.value)
-            case ast.arguments():
-                given += [*node.defaults, *node.kw_defaults]
-            case ast.Dict():
-                given += node.values
-            case ast.List():
-                given += node.elts
-    return {id(node) for node in given if isinstance(node, ast.Name) and node.id == "type"}
 
 
 class _Marks(ast.NodeTransformer):
@@ -139,7 +82,7 @@ class _Marks(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else None
-        if not _compiles(node.func):
+        if not compiles(node.func):
             node.args = [self.visit(argument) for argument in node.args]
         node.keywords = [self.visit(keyword) for keyword in node.keywords]
         if name is not None and name not in self._assigned:
@@ -182,7 +125,16 @@ class _Marks(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return _name(TYPE_HANDED_ON, node) if id(node) in self._types else node
 
+    def _field(self, target: ast.Attribute) -> ast.Attribute:
+        """``field(owner, "name").value`` for an attribute that is given or changed."""
+        name = ast.copy_location(ast.Constant(self._mangled(target.attr)), target)
+        held = ast.Call(_name(UPDATED_FIELD, target), [self.visit(target.value), name], [])
+        field = ast.Attribute(ast.copy_location(held, target), "value", ast.Store())
+        return ast.copy_location(field, target)
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        if isinstance(node.ctx, ast.Store):
+            return self._field(node)
         node.value = self.visit(node.value)
         return marked(FOUND, node) if isinstance(node.ctx, ast.Load) else node
 
@@ -200,13 +152,23 @@ class _Marks(ast.NodeTransformer):
 
     def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
         named = [name for target in node.targets for name in named_by(target, node.value)]
-        self.generic_visit(node)
-        for target in node.targets:
-            if isinstance(target, ast.Subscript) and _is_plain(target.value):
-                stored = [node.value, copy.deepcopy(target.value)]
-                call = ast.Call(_name(STORED, node), stored, [])
-                node.value = ast.copy_location(call, node.value)
+        match node.targets:
+            case [ast.Attribute(value=ast.Name() as owner)]:
+                node.value = self._given(GIVEN, self.visit(node.value), owner)
+            case [ast.Subscript(value=owner)] if _is_plain(owner):
+                self.generic_visit(node)
+                node.value = self._given(STORED, node.value, owner)
+            case _:
+                self.generic_visit(node)
         return [node, *entries(named, node)]
+
+    @staticmethod
+    def _given(mark: str, value: ast.expr, owner: ast.expr) -> ast.expr:
+        """What an owner, a name, is given; what gives itself something is the user's."""
+        if isinstance(owner, ast.Name) and owner.id in ("self", "cls"):
+            return value
+        given = ast.Call(_name(mark, value), [value, copy.deepcopy(owner)], [])
+        return ast.copy_location(given, value)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         target, index = node.target, None
@@ -218,10 +180,7 @@ class _Marks(ast.NodeTransformer):
                 node.target = ast.Attribute(ast.copy_location(held, target), "value", ast.Store())
                 ast.copy_location(node.target, target)
         elif isinstance(target, ast.Attribute):
-            name = ast.copy_location(ast.Constant(self._mangled(target.attr)), target)
-            held = ast.Call(_name(UPDATED_FIELD, target), [self.visit(target.value), name], [])
-            node.target = ast.Attribute(ast.copy_location(held, target), "value", ast.Store())
-            ast.copy_location(node.target, target)
+            node.target = self._field(target)
         node.value = self.visit(node.value)
         return node
 
@@ -321,7 +280,7 @@ class _Marks(ast.NodeTransformer):
         return self._function(node)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        is_compiled = any(map(_compiles, node.decorator_list))
+        is_compiled = any(map(compiles, node.decorator_list))
         if is_compiled or node.name in self._compiled:
             return node  # who compiles it knows no marks; what it is given leaves
         node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
@@ -382,16 +341,6 @@ def _is_plain(owner: ast.expr) -> bool:
 
 def _name(name: str, at: ast.AST) -> ast.Name:
     return ast.copy_location(ast.Name(name, ast.Load()), at)
-
-
-def _compiles(node: ast.expr) -> bool:
-    """Return whether ``numba.njit(cache=True)``, say, compiles; ``np.vectorize`` does not."""
-    while isinstance(node, ast.Call):
-        node = node.func
-    if isinstance(node, ast.Attribute):
-        is_numpys = isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy")
-        return node.attr in COMPILING and not is_numpys
-    return isinstance(node, ast.Name) and node.id in COMPILING
 
 
 def _is_text(node: ast.expr) -> bool:

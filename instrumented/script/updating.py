@@ -1,4 +1,4 @@
-"""``owner[index] += value``, ``owner.name += value``: what is changed in place comes in first."""
+"""``owner[index] += value``, ``owner.name = value``: what is changed in place comes in first."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Updated:
         self._enter = enter
         self._owner = owner
         self._key = key
+        self._found = self._shown = None
 
     @property
     def value(self) -> Any:
@@ -41,9 +42,28 @@ class Updated:
 
 
 class UpdatedField(Updated):
-    """An attribute of an object, by its name as the compiler makes it of a private one."""
+    """An attribute of an object, which may be given without having been taken.
 
-    __slots__ = ()
+    Args:
+        enter: as above.
+        give: takes a value and who gets it; returns what it gets.
+        owner: what has the attribute.
+        name: its name, as the compiler makes it of a private one.
+    """
+
+    __slots__ = ("_give",)
 
     _take = staticmethod(getattr)
-    _store = staticmethod(setattr)
+
+    def __init__(
+        self,
+        enter: Callable[[Any], Any],
+        give: Callable[[Any, Any], Any],
+        owner: Any,
+        name: str,
+    ) -> None:
+        super().__init__(enter, owner, name)
+        self._give = give
+
+    def _store(self, owner: Any, name: str, value: Any) -> None:
+        setattr(owner, name, self._give(value, owner))

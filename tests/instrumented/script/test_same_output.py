@@ -137,7 +137,9 @@ def test_what_a_library_makes_an_object_of_the_scripts_of_is_plain(tmp_path, cap
         "models.py",
         "class Model:\n"
         "    def __init__(self, **fields):\n"
-        "        self.kinds = [type(field).__name__ for field in fields.values()]\n",
+        "        self.kinds = [type(field).__name__ for field in fields.values()]\n"
+        "    def __call__(self, given):\n"
+        "        return [type(item).__name__ for item in [given, *vars(self).values()]]\n",
     )
     script = tmp_path / "script.py"
     script.write_text(
@@ -152,11 +154,27 @@ def test_what_a_library_makes_an_object_of_the_scripts_of_is_plain(tmp_path, cap
         "x = np.ones(3)\n"
         "print(Left(w=x, s=x.sum()).kinds)\n"
         "Own(x), Data(x)\n"
+        "model = models.Model()\n"
+        "model.w = model.kinds = x[1:]\n"
+        "print(Left()(x), model(0), model.w is model.kinds)\n"
+        "setattr(model, 'w', x[2:])\n"
+        "model.kinds = kept = [x]\n"
+        "models.Model.shared, models.given = x[:1], x[:1]\n"
+        "found = [models.Model.__dict__['shared'], vars(models)['given']]\n"
+        "print(model(0), model.kinds is kept, [type(item) is np.ndarray for item in found])\n"
     )
     finished = run_script(str(script), [])
-    assert capsys.readouterr().out == "['ndarray', 'float64']\n"
+    assert capsys.readouterr().out == (
+        "['ndarray', 'float64']\n['ndarray', 'list'] ['int', 'ndarray', 'ndarray'] True\n"
+        "['int', 'list', 'ndarray'] True [True, True]\n"
+    )
     found = Tables(finished).escapes.set_index(["how", "line"])["bytes_read"]
-    assert found.to_dict() == {("__main__.Left()", 10): 24 + 8}  # 3 float64 and their sum
+    # 3 float64 and their sum; two of them, into two attributes; 3 to a method; one, one and one
+    assert found.to_dict() == {
+        ("__main__.Left()", 10): 24 + 8, ("storing into Model", 13): 16 + 16,
+        ("__main__.Left()", 14): 24, ("storing into Model", 15): 8,
+        ("storing into Model", 17): 8, ("storing into models", 17): 8,
+    }  # fmt: skip
 
 
 def in_a_process(*command: str) -> subprocess.CompletedProcess[str]:
