@@ -14,8 +14,6 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-import pooch
-
 from ffenergy.data import download
 from ffenergy.data.catalogue import CatalogueEntry, DebianPackage
 from ffenergy.data.dataset import Bytes
@@ -35,11 +33,10 @@ def fetch(
     """
     if not download.answering([package.url]):
         raise DataError("the mirror does not answer")
-    fetcher = pooch.HTTPDownloader(progressbar=progress, chunk_size=2**16, timeout=download.TIMEOUT)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "package.deb"
         try:
-            fetcher(package.url, str(path), None)
+            download.save(package.url, path, progress=progress)
         except download.NETWORK_ERRORS as error:
             raise DataError(f"the mirror broke off ({type(error).__name__})") from None
         return read(path.read_bytes(), entry, package)

@@ -10,8 +10,6 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
-import pooch
-
 from ffenergy.data.catalogue import CatalogueEntry
 from ffenergy.data.dataset import Bytes
 from ffenergy.errors import DataError
@@ -41,15 +39,22 @@ def fetch(entry: CatalogueEntry, *, progress: bool = True) -> tuple[str, dict[st
 
 
 def _from_mirror(mirror: str, entry: CatalogueEntry, *, progress: bool) -> dict[str, Bytes]:
-    download = pooch.HTTPDownloader(progressbar=progress, chunk_size=2**16, timeout=TIMEOUT)
     arrays: dict[str, Bytes] = {}
     with tempfile.TemporaryDirectory() as folder:
         for array, file in entry.files.items():
             url = f"{mirror}{file.file}.gz"
             path = Path(folder) / f"{file.file}.gz"
-            download(url, str(path), None)
+            save(url, path, progress=progress)
             arrays[array] = file.read(path.read_bytes(), url)
     return arrays
+
+
+def save(url: str, path: Path, *, progress: bool) -> None:
+    """Download a file, and raise one of ``NETWORK_ERRORS`` where it breaks off."""
+    import pooch  # takes as long to import as all of this package, and is seldom needed
+
+    fetch_file = pooch.HTTPDownloader(progressbar=progress, chunk_size=2**16, timeout=TIMEOUT)
+    fetch_file(url, str(path), None)
 
 
 def _answering_mirrors(entry: CatalogueEntry) -> list[str]:
