@@ -269,7 +269,7 @@ class Borders:
 
     def _called(self, function: Any) -> Any:
         kind = type(function)
-        if kind in FUNCTIONS and function.__module__ in STOOD_IN:
+        if kind in FUNCTIONS and getattr(function, "__module__", "numpy") in STOOD_IN:
             function = self._numpy.own(function)
             kind = type(function)
         if function is setattr:

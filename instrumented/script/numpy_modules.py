@@ -163,7 +163,8 @@ class NumpyModules:
         """Return what stands in for a member that a library handed on, as pylab does."""
         if type(member) in GRID_NAMES:
             return getattr(self.stand_in(np), GRID_NAMES[type(member)])
-        inside = vars(self.stand_in(sys.modules[member.__module__]))
+        module = getattr(member, "__module__", "numpy")  # before NumPy 2.2 ufuncs have none
+        inside = vars(self.stand_in(sys.modules[module]))
         found = inside.get(member.__name__)
         return found if itself(found) is member else member
 

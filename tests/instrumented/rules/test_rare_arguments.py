@@ -310,6 +310,7 @@ def test_what_numpy_refuses_moves_nothing(call):
     assert trace.traffic == Traffic()
 
 
+@pytest.mark.filterwarnings("error")
 def test_dates_have_no_conjugate():
     dates = Trace().array(np.zeros(2, "m8[s]"))
     for value in (dates, dates[0]):
