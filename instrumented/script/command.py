@@ -31,7 +31,23 @@ LEVEL_NAMES = ("32 KiB", "1 MiB", "32 MiB", "beyond")
 USAGE_ERROR = 2
 
 
-@click.group()
+class _Interrupted(SystemExit):
+    """The script was interrupted, and did not see to it."""
+
+
+class _Program(click.Group):
+    """Ends as the script did: interrupted, Python dies of the signal when all else is done."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except _Interrupted:
+            sys.excepthook = lambda *_: None  # the script's traceback has been shown
+            raise KeyboardInterrupt from None
+
+
+@click.group(cls=_Program)
 @click.version_option(package_name="ffenergy")
 def main() -> None:
     """NumPy arrays that write down every byte they move."""
@@ -96,11 +112,15 @@ def run(
     except InstrumentError as error:
         _stop(str(error))
     if os.getpid() != here:  # a child process that the script left running to its end
-        sys.exit(finished.exit_code)
+        _end(finished)
     sys.stdout.flush()
     with uncollected():
         _tell(finished, scope, files, levels=levels, price=price)
-    sys.exit(finished.exit_code)
+    _end(finished)
+
+
+def _end(finished: Finished) -> NoReturn:
+    raise (_Interrupted if finished.interrupted else SystemExit)(finished.exit_code)
 
 
 def _tell(

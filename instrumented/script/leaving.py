@@ -12,6 +12,7 @@ from instrumented.array import TracedArray
 from instrumented.books.traced import Traced
 from instrumented.errors import InstrumentError
 from instrumented.rules.traffic_rules import RULES, Fate
+from instrumented.rules.ufuncs import NO_LOOP
 from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.scalar import ScalarValues, TracedScalar
 
@@ -47,6 +48,11 @@ def answered(function: Callable[..., Any], answer: Any) -> Any:
     """Give the user what a function of NumPy gives: of some, a truth value of Python's own."""
     told = handed(answer)
     return bool(told) if function in SAY_YES_OR_NO else told
+
+
+def again(function: Any, error: Exception) -> bool:
+    """Whether a call is to be repeated: not if it ran on plain values already, which decided."""
+    return function in RULES or isinstance(error, InstrumentError)
 
 
 def let_out(value: Any, how: str) -> Any:
@@ -107,12 +113,23 @@ def without_rule(function: Callable[..., Any], name: str, args: Any, kwargs: Any
     why = "has no rule"
     try:
         return function(*plain, **named)
+    except NO_LOOP:
+        inside.clear()  # types alone decided
+        raise
     except Exception as error:
         why = f"raised {type(error).__name__}"
         raise
     finally:
         for operand in inside:  # the function may have called the user's own lines meanwhile
             operand._booking.let_out(operand, f"{name}, which {why}")
+
+
+def ran_plainly(error: Exception) -> bool:
+    """Return whether a call raised on plain values, which is noted: not to be repeated."""
+    at = error.__traceback__
+    while at is not None and at.tb_frame.f_code is not without_rule.__code__:
+        at = at.tb_next
+    return at is not None
 
 
 def ufunc_without_rule(

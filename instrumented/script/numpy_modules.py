@@ -16,7 +16,7 @@ import numpy as np
 
 from instrumented.rules.traffic_rules import Args, Kwargs
 from instrumented.script.callers import named_variables
-from instrumented.script.leaving import index_of
+from instrumented.script.leaving import index_of, without_rule
 from instrumented.script.numpy_functions import Function, Ufunc, itself
 from instrumented.script.tracing import ScriptTrace
 
@@ -191,7 +191,16 @@ class NumpyModules:
             run = self._trace.allocated
         elif name == "bmat":
             run = self._blocks
+        elif name == "asarray_chkfinite":
+            run = self._checked
         return Function(run, function, f"{module}.{name}".removeprefix("numpy."))
+
+    def _checked(
+        self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs
+    ) -> Any:
+        """Run ``asarray_chkfinite``, which looks at all values and answers as ``asarray``."""
+        without_rule(function, operation, args, kwargs)
+        return self._trace.call(np.asarray, operation, args, kwargs)
 
     def _blocks(
         self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs

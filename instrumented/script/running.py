@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType, TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from instrumented.books.recorder import Recorder
@@ -38,6 +38,7 @@ class Finished:
     trace: ScriptTrace
     ownership: Ownership
     exit_code: int
+    interrupted: bool = False
     processes: bool = False
 
 
@@ -47,13 +48,13 @@ class MissingModuleError(InstrumentError):
 
 @dataclass(frozen=True)
 class _Program:
-    """What is to run as ``__main__``; ``load`` gives a module its names and returns its code."""
+    """What is to run as ``__main__``; ``execute`` gives the module its names and runs it."""
 
     name: str
     folder: Path
     argv: list[str]
     first_path: str
-    load: Callable[[ModuleType], CodeType]
+    execute: Callable[[ModuleType], object]
 
 
 def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None = None) -> Finished:
@@ -73,11 +74,12 @@ def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None 
         raise InstrumentError(f"there is no script {script}; give the path of a Python file")
     file, folder = str(path.absolute()), path.resolve().parent
 
-    def load(main: ModuleType) -> CodeType:
-        _name(main, file, None, SourceFileLoader("__main__", file))
-        return compile_marked(Path(file).read_bytes(), file)
+    def execute(main: ModuleType) -> None:
+        names = {"__file__": file, "__loader__": SourceFileLoader("__main__", file)}
+        main.__dict__.update(names, __cached__=None)
+        exec(compile_marked(Path(file).read_bytes(), file), main.__dict__)  # noqa: S102 - as asked
 
-    program = _Program(path.name, folder, [script, *arguments], str(folder), load)
+    program = _Program(path.name, folder, [script, *arguments], str(folder), execute)
     return _run(program, recorder)
 
 
@@ -89,15 +91,12 @@ def run_module(module: str, arguments: Sequence[str], recorder: Recorder | None 
     """
     here = str(Path.cwd())
 
-    def load(main: ModuleType) -> CodeType:
-        details: Any = vars(runpy)["_get_module_details"]  # what ``python -m`` looks with
-        _, spec, code = details(module, MissingModuleError)
-        _name(main, spec.origin, spec, spec.loader)
-        sys.argv[0] = spec.origin
-        found: CodeType = code
-        return found
+    def execute(main: ModuleType) -> None:
+        del main  # which runpy finds in sys.modules
+        run: Any = vars(runpy)["_run_module_as_main"]  # what ``python -m`` is: in tracebacks too
+        run(module)
 
-    program = _Program(module, folder_of(module, here), ["-m", *arguments], here, load)
+    program = _Program(module, folder_of(module, here), ["-m", *arguments], here, execute)
     return _run(program, recorder)
 
 
@@ -122,22 +121,11 @@ def folder_of(module: str, here: str) -> Path:
     return Path(here) if owner is Whose.STANDARD else found.parent
 
 
-def _name(main: ModuleType, file: str, spec: Any, loader: Any) -> None:
-    main.__dict__.update(
-        __package__=spec and spec.parent,
-        __loader__=loader,
-        __spec__=spec,
-        __annotations__={},
-        __builtins__=builtins,
-        __file__=file,
-        __cached__=spec and spec.cached,
-    )
-
-
 def _run(program: _Program, recorder: Recorder | None) -> Finished:
     ownership = Ownership(program.folder)
     trace = ScriptTrace(Callers(ownership), recorder)
     main = ModuleType("__main__")
+    main.__dict__.update(__annotations__={}, __builtins__=builtins)
     with ExitStack() as stack:
         stack.enter_context(Borders(trace, ownership))
         stack.enter_context(UserFinder(ownership))
@@ -146,9 +134,10 @@ def _run(program: _Program, recorder: Recorder | None) -> Finished:
         stack.enter_context(replaced(sys, "path", [program.first_path, *sys.path[1:]]))
         stack.enter_context(told_as_the_scripts())
         stack.enter_context(unions_of_plain_types())
-        code = _exit_code(_exec, program, main)
+        code, interrupted = _ending(program, main)
     atexit.register(id, _Held(main, ownership))  # let go when all that was registered was called
-    return Finished(printable(program.name), trace, ownership, code, _started_processes())
+    name = printable(program.name)
+    return Finished(name, trace, ownership, code, interrupted, _started_processes())
 
 
 class _Held:
@@ -178,7 +167,7 @@ def _started_processes() -> bool:
 
 
 def _exec(program: _Program, main: ModuleType) -> None:
-    exec(program.load(main), main.__dict__)  # noqa: S102 - running it is the point
+    program.execute(main)
     _end_pools()
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
@@ -195,21 +184,22 @@ def _end_pools() -> None:
             setattr(module, flag, False)
 
 
-def _exit_code(run: Any, program: _Program, main: ModuleType) -> int:
-    """Run, and return the exit code that Python would end with; errors are shown as it would."""
+def _ending(program: _Program, main: ModuleType) -> tuple[int, bool]:
+    """Run; return Python's exit code, and whether it was interrupted. Errors are shown as ever."""
     try:
-        run(program, main)
-    except MissingModuleError:
-        raise
+        _exec(program, main)
     except SystemExit as stop:
+        if isinstance(stop.__context__, vars(runpy)["_Error"]):
+            raise MissingModuleError(str(stop.__context__)) from None
         if stop.code is None or isinstance(stop.code, int):
-            return int(stop.code or 0)
+            return int(stop.code or 0), False
         print(stop.code, file=sys.stderr)  # noqa: T201
-        return 1
+        return 1, False
     except BaseException as error:  # noqa: BLE001 - what Python does at the top
         _show(error, main)
-        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
-    return 0
+        interrupted = isinstance(error, KeyboardInterrupt)
+        return INTERRUPTED if interrupted else 1, interrupted
+    return 0, False
 
 
 def _show(error: BaseException, main: ModuleType) -> None:
@@ -222,8 +212,9 @@ def _show(error: BaseException, main: ModuleType) -> None:
 
 
 def _mains_part(shown: TracebackType | None, main: ModuleType) -> TracebackType | None:
-    """Drop what stands above the first line of what runs as ``__main__``."""
-    while shown is not None and shown.tb_frame.f_globals is not main.__dict__:
+    """Drop what stands above the first line of what runs as ``__main__``, and above runpy's."""
+    tops = (main.__dict__, vars(runpy))
+    while shown is not None and not any(shown.tb_frame.f_globals is top for top in tops):
         shown = shown.tb_next
     return shown
 

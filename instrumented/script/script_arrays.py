@@ -26,11 +26,12 @@ from instrumented.errors import InstrumentError
 from instrumented.flat import store_flat
 from instrumented.rules.indexing import store_item
 from instrumented.rules.known import METHODS, call_function
-from instrumented.rules.traffic_rules import RULES, Args, Kwargs
+from instrumented.rules.traffic_rules import Args, Kwargs
 from instrumented.rules.unwrap import IMMEDIATES
 from instrumented.script.leaving import (
     AGAIN,
     TRACED_KINDS,
+    again,
     answered,
     array_of,
     defers,
@@ -41,6 +42,7 @@ from instrumented.script.leaving import (
     let_out,
     operator_without_rule,
     plainly,
+    ran_plainly,
     stripped,
     taken_out,
     ufunc_without_rule,
@@ -62,11 +64,6 @@ SHOWN_TO_ALL = frozenset(
     """.split()
 )
 """Attributes of NumPy's arrays that look like Python's own but hold values."""
-
-
-def again(function: Any, error: Exception) -> bool:
-    """Whether a call is to be repeated: not if it ran on plain values already, which decided."""
-    return function in RULES or isinstance(error, InstrumentError)
 
 
 def counted_ufunc(
@@ -355,7 +352,9 @@ def _array_operator(
             other = array_of(other)
         try:
             answer = counted(self, other)
-        except AGAIN:
+        except AGAIN as error:
+            if ran_plainly(error):
+                raise
             answer = NotImplemented
         if answer is not NotImplemented:
             return handed(answer)
@@ -374,8 +373,9 @@ def _sign(name: str) -> Callable[..., Any]:
             return getattr(let_out(self, "a library: arithmetic"), name)()
         try:
             return handed(counted(self))
-        except AGAIN:
-            pass
+        except AGAIN as error:
+            if ran_plainly(error):
+                raise
         return operator_without_rule(name, self)
 
     method.__name__ = name

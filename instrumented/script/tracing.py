@@ -24,13 +24,14 @@ from instrumented.script.leaving import (
     DEEPEST,
     TRACED_KINDS,
     Asked,
+    again,
     answered,
     array_of,
     becomes_array,
     without_rule,
     wraps_answers,
 )
-from instrumented.script.script_arrays import ScriptArray, again, counted_ufunc, owned
+from instrumented.script.script_arrays import ScriptArray, counted_ufunc, owned
 from instrumented.script.script_booking import ScriptBooking
 from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.script_scalars import plain_kind
@@ -152,6 +153,8 @@ class ScriptTrace(Trace):
     def call(self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs) -> Any:
         """Run a function of NumPy's: counted on traced values, else what it makes is new."""
         self.booking.look()
+        if type(kwargs.get("like")) is ScriptArray:  # asked for its type, no value
+            kwargs = {name: value for name, value in kwargs.items() if name != "like"}
         first: Any = type(args[0]) if args else None
         if first is not None and _is_asked(first) and function in CONVERSIONS:
             args, kwargs = self._asked(function, args, kwargs)

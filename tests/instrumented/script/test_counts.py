@@ -97,6 +97,62 @@ def test_a_call_that_raises_does_not_pass_for_one_without_a_rule(tmp_path):
     assert added["bytes_read"].sum() == 56
 
 
+def test_an_operator_that_raises_leaves_once_and_not_at_all_for_types(tmp_path):
+    file = tmp_path / "one.py"
+    file.write_text(
+        "import numpy as np\n"
+        "x = np.ones(5)\n"
+        "for f in (\n"
+        "    lambda: x + None,\n"
+        "    lambda: x == [1, 2],\n"
+        "    lambda: x == 'a',\n"
+        "    lambda: -(x > 0),\n"
+        "    lambda: x + 'a',\n"
+        "    lambda: 'a' * x,\n"
+        "):\n"
+        "    try: f()\n"
+        "    except (TypeError, ValueError): pass\n"
+    )
+    found = Tables(run_script(str(file), [])).escapes.sort_values("line")
+    # 5 float64; of line 6, which answers; 5 truth values of line 7; 8 and 9 have no loop
+    assert found["line"].tolist() == [4, 5, 6, 7]
+    assert found["calls"].tolist() == [1, 1, 1, 1]
+    assert found["bytes_read"].tolist() == [40, 40, 40, 5]
+
+
+def test_a_ufunc_of_no_module_takes_plain_values(tmp_path):
+    file = tmp_path / "one.py"
+    file.write_text(
+        "import numpy as np\n"
+        "half = np.frompyfunc(lambda x: x / 2, 1, 1)\n"  # such are scipy.special's
+        "x = np.ones(5)\n"
+        "y = half(x).astype(float) + x\n"
+        "assert y.tolist() == [1.5] * 5\n"
+    )
+    found = Tables(run_script(str(file), [])).escapes
+    left = found[found["line"] == 4]
+    assert left["calls"].tolist() == [1]
+    assert left["bytes_read"].tolist() == [40]
+
+
+def test_like_and_a_check_of_all_values(tmp_path):
+    file = tmp_path / "one.py"
+    file.write_text(
+        "import numpy as np\n"
+        "x = np.ones(5)\n"
+        "z = np.zeros(3, like=x)\n"  # of x only the type is asked
+        "assert np.asarray_chkfinite(x) is x\n"  # 40 B looked at, none written
+        "y = np.asarray_chkfinite(x, np.float32)\n"  # 40 B looked at, 40 read and 20 written
+    )
+    tables = Tables(run_script(str(file), []))
+    assert tables.escapes["line"].tolist() == [4, 5]
+    assert tables.escapes["bytes_read"].tolist() == [40, 40]
+    rows = tables.counts[tables.counts["operation"] != "escape"].set_index("line")
+    assert rows.loc[3, ["bytes_read", "bytes_written"]].tolist() == [0, 24]
+    assert 4 not in rows.index
+    assert rows.loc[5, ["bytes_read", "bytes_written"]].tolist() == [40, 20]
+
+
 def operations(tmp_path, line):
     """Run a line; return (operation, calls, flops, bytes read, bytes written) of all it books."""
     file = tmp_path / "one.py"

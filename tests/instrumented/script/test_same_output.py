@@ -219,15 +219,47 @@ def test_errors_that_came_of_others_are_marked_where_python_marks_them(tmp_path)
     assert found.stderr.startswith(expected.stderr)
 
 
-def test_an_error_in_the_standard_library_shows_its_lines_under_python_m(tmp_path):
-    (tmp_path / "broken.py").write_text("def f():\n    x = 1\n      y = 2\n")
-    arguments = ("-m", "doctest", str(tmp_path / "broken.py"))
-    expected = in_a_process(*arguments).stderr
-    found = in_a_process("-m", "instrumented", "run", *arguments).stderr
-    runpys = "Traceback (most recent call last):\n"
-    assert found.startswith(
-        runpys + expected[expected.index('  File "', expected.index("_run_code")) :]
+@pytest.mark.parametrize(
+    ("module", "code"),
+    [
+        ("doctest", "def f():\n    x = 1\n      y = 2\n"),  # fails in the standard library
+        ("broken", "def f():\n    x = 1\n      y = 2\n"),
+        ("broken", "import numpy as np\nprint(__spec__.name, __package__)\nnp.ones(3)[7]\n"),
+        ("broken.no", "print('imported')\n"),
+    ],
+)
+def test_an_error_under_python_m_shows_what_python_shows(tmp_path, module, code):
+    (tmp_path / "broken.py").write_text(code)
+    command = ("-m", module, str(tmp_path / "broken.py"))
+    expected, found = (
+        subprocess.run(
+            [sys.executable, *before, *command], cwd=tmp_path, capture_output=True, text=True
+        )
+        for before in ([], ["-m", "instrumented", "run"])
     )
+    assert (found.stdout, found.returncode) == (expected.stdout, 1)
+    assert found.stderr.startswith(expected.stderr)
+
+
+def test_a_script_that_is_interrupted_dies_of_the_signal_when_all_else_is_done(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import atexit, os, signal, sys\n"
+        "class Last:\n    def __del__(self): os.write(1, b'finalized\\n')\n"
+        "last = Last()\n"
+        "atexit.register(print, 'registered')\n"
+        "if len(sys.argv) > 1: sys.exit(130)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "while True: pass\n"
+    )
+    for given, code in (([], -2), (["x"], 130)):
+        expected = in_a_process(str(script), *given)
+        found = in_a_process("-m", "instrumented", "run", str(script), *given)
+        assert expected.stdout == "registered\nfinalized\n"
+        assert (found.stdout, found.returncode) == (expected.stdout, code)
+        assert expected.returncode == code
+        assert found.stderr.startswith(expected.stderr)
+        assert found.stderr.count("Traceback") == (not given)
 
 
 def test_a_module_that_does_not_compile_fails_as_python_has_it(tmp_path):
