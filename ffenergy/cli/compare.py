@@ -173,6 +173,7 @@ def _carry_out(
             directory.check(force=force)  # makes the folder
         data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
         with flags_named():
+            registry.check_rules(algorithms, settings)
             data = held_out(data, settings.n_validation)
             used = settings.check_data(data.train_images[0].size, len(data.train_images))
         if auto and not earlier:

@@ -44,7 +44,7 @@ from ffenergy.report import files, grids, headline, text
 from ffenergy.report import steps as step_tables
 from ffenergy.report.as_json import FORMAT
 from ffenergy.rules.kit.stages import Rule
-from ffenergy.rules.registry import rules
+from ffenergy.rules.registry import check_rules, rules
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import CHOICES, Settings
 from ffenergy.sweeps.step_grids import AXES, grid, sweep
@@ -155,6 +155,7 @@ def measure(
         images = cell.n_train or MEASURED_IMAGES
         with flags_named():
             no_head.check_data(cell.layer_sizes[0], images)
+            check_rules(names, cell)
         check_memory(cell, names, images)
     # in a sweep a dtype without a price leaves energies empty; a single step must be priced
     profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
