@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
@@ -125,8 +126,8 @@ def measure(
 
     Flags that take lists sweep: every combination of --batch-size, --width, --depth, --optimizer
     and --dtype (values with commas) and of --layer-sizes (networks with semicolons) becomes rows
-    of one table. With --outdir they are sweep.csv, and where Forward-Forward costs less than
-    backprop is drawn in sweep.png and sweep.svg.
+    of one table. With --outdir they are sweep.csv, which grows as they are done, and where
+    Forward-Forward costs less than backprop is drawn in sweep.png and sweep.svg.
 
     \b
     Examples:
@@ -243,9 +244,27 @@ def _sweep(
     table = pd.DataFrame()
     stopped = False
 
+    def keep(status: str, pictures: Mapping[str, bytes]) -> None:
+        """Write what there is, whole or not at all."""
+        if directory is None:
+            return
+        document = {
+            "per": "training step",
+            "status": status,
+            "memory": met,
+            "settings": [settings.to_dict() for settings in cells[: count()]],
+            "versions": versions(),
+            "profiles": [chosen.record() for chosen in profiles],
+        }
+        directory.change(document, {"sweep.csv": as_csv(table), **pictures})
+
+    def count() -> int:
+        return len(table) // (len(names) * len(ACCOUNTINGS))
+
     def done(so_far: pd.DataFrame) -> None:
         nonlocal table
         table = so_far
+        keep("running", {})
         if bar is not None:
             bar.advance(1)
 
@@ -259,20 +278,12 @@ def _sweep(
     finally:
         if bar is not None:
             bar.close()
-    priced = len(table) // (len(names) * len(ACCOUNTINGS))
+    priced = count()
     if directory is not None and priced:
         from ffenergy.report.pictures import step_grid  # matplotlib takes a second to import
 
-        written = {"sweep.csv": as_csv(table)}
-        written |= {f"sweep.{kind}": drawn for kind, drawn in step_grid.render(table).items()}
-        document = {
-            "per": "training step",
-            "memory": met,
-            "settings": [settings.to_dict() for settings in cells[:priced]],
-            "versions": versions(),
-            "profiles": [chosen.record() for chosen in profiles],
-        }
-        directory.change(document, written)
+        drawn = {f"sweep.{kind}": content for kind, content in step_grid.render(table).items()}
+        keep("interrupted" if stopped else "complete", drawn)
     if priced and asked.as_json:
         print_json({"format": FORMAT, "base": TRAINING_STEP, "rows": table.to_dict("records")})
     elif priced and not asked.quiet:
