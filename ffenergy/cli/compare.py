@@ -29,6 +29,7 @@ from ffenergy.cli.provenance import configuration
 from ffenergy.cli.resuming import checkpoints_of, same_bits, same_origin, same_rules, same_settings
 from ffenergy.cli.rule_flags import known, named, rule_flags
 from ffenergy.costs.fitting import with_best_order
+from ffenergy.costs.measuring import check_memory
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.report import headline
@@ -180,6 +181,8 @@ def _carry_out(
             with flags_named():
                 settings = with_best_order(settings, algorithms, profiles[0].profile, used)
         settings.check_memory(used)
+        if traced:
+            check_memory(settings, algorithms, used)
         records = [chosen.record() for chosen in profiles]
         begun = {**configuration(ctx, preset, settings, data, used), "traced": traced}
         if origins := registry.origins(algorithms):

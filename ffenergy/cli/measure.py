@@ -22,13 +22,13 @@ from ffenergy.cli.flags import (
     settings_flags,
 )
 from ffenergy.cli.help import Command, Grouped
-from ffenergy.cli.progress import progress
+from ffenergy.cli.progress import progress, warn
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.cli.rule_flags import known, named, rule_flags
 from ffenergy.costs.decomposition import TRAINING_STEP
 from ffenergy.costs.fitting import with_best_order
 from ffenergy.costs.further import further_analysis
-from ffenergy.costs.measuring import check_memory
+from ffenergy.costs.measuring import analysis_seconds, check_memory
 from ffenergy.costs.measuring import measure as measure_algorithm
 from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES
 from ffenergy.costs.run_costs import (
@@ -44,6 +44,7 @@ from ffenergy.files.contents import as_csv
 from ffenergy.report import files, grids, headline, text
 from ffenergy.report import steps as step_tables
 from ffenergy.report.as_json import FORMAT
+from ffenergy.report.numbers import number_of
 from ffenergy.rules.kit.stages import Rule
 from ffenergy.rules.registry import check_rules, rules
 from ffenergy.runs.directory import RunDirectory
@@ -51,6 +52,7 @@ from ffenergy.settings import CHOICES, Settings
 from ffenergy.sweeps.step_grids import AXES, grid, sweep
 
 STEPS: Final = 2
+LONG_SECONDS: Final = 45.0  # from here on it is said how long it takes
 LISTED: Final = {
     "batch_size": "With commas: a sweep.",
     "layer_sizes": "Several networks, with semicolons: a sweep.",
@@ -195,6 +197,10 @@ def _step(
 ) -> None:
     """One combination in every detail."""
     found = [measure_algorithm(name, settings, steps) for name in names]
+    seconds = analysis_seconds(found, settings)
+    if seconds > LONG_SECONDS and not asked.quiet:
+        long = number_of(round(seconds / 60), "minute")
+        warn(f"Pricing a step of {settings.network}: about {long} …")
     hardware = [chosen.profile for chosen in profiles]
     work = measured_work(settings)
     reading = SCENARIOS[AS_IT_RUNS]

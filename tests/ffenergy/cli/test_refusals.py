@@ -56,3 +56,42 @@ def test_pictures_are_not_written_among_those_of_a_run(invoke: Invoke, finished_
 def test_a_profile_without_a_name(invoke: Invoke, command: str) -> None:
     result = invoke(*command.split(), "")
     refused(result, 2, "the name of a profile is empty; choose one of horowitz-45nm")
+
+
+MAJOR = [*TINY, "--batch-size", "100", "--order", "layer-major", "--in-flight"]
+
+
+@pytest.mark.parametrize("command", ["measure", "compare"])
+def test_more_batches_in_flight_than_an_epoch_has(
+    invoke: Invoke, tmp_path: Path, command: str
+) -> None:
+    out = ["--outdir", tmp_path / "run"]
+    flags = [flag for flag in MAJOR if command == "compare" or flag != "--offline"]
+    result = invoke(command, *flags, "4", *out)
+    refused(result, 2, "--in-flight is 4, more than the 3 batches of an epoch; lower it")
+
+
+def test_more_batches_in_flight_than_a_recording_has_room_for(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    flags = [*TINY, "--batch-size", "1", "--order", "layer-major", "--max-memory", "100MB"]
+    result = invoke("compare", *flags, "--in-flight", "300", "--outdir", tmp_path / "run")
+    refused(result, 2, "of memory, and 100 MB may be used; lower --layer-sizes, --batch-size, --in")
+    few = invoke("compare", *flags, "--in-flight", "2", "--outdir", tmp_path / "run", "-q")
+    assert few.exit_code == 0, few.output
+
+
+def test_what_an_analysis_has_no_room_for(invoke: Invoke) -> None:
+    flags = ["--layer-sizes", "784,20000", "--algorithms", "bp", "--max-memory", "1GB"]
+    refused(invoke("measure", *flags), 2, "784-20000 needs at least 1.1 GB")
+
+
+def test_a_long_measurement_says_how_long(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = ["measure", "--layer-sizes", "16,8", "--algorithms", "bp", "--batch-size", "4"]
+    assert invoke(*flags).stderr == ""
+    monkeypatch.setattr("ffenergy.costs.measuring.ACCESSES_A_SECOND", 0.1)
+    result = invoke(*flags)
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Pricing a step of a network of 16-8: about ")
+    assert invoke(*flags, "--quiet").stderr == ""
