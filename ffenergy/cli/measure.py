@@ -228,8 +228,9 @@ def _step(
         with directory.locked():
             directory.claim(force=force)
             directory.change(document, tables | files.priced(prices))
-    after = ["All tables  --verbose, or --outdir for CSV files"]
     where = None if directory is None else str(directory.path)
+    rest = "--outdir for CSV files" if where is None else f"the CSV files in {where}"
+    after = [f"All tables  --verbose, or {rest}"]
     asked.tell(book, step_tables.about(settings), after, where, step_tables.everything)
 
 

@@ -22,7 +22,7 @@ from ffenergy.settings import Settings
 EVENT_BYTES: Final = 2000
 """Of an operation in a recording and its analysis, at least."""
 NUMBER_BYTES: Final = 16
-"""Of a weight, a gradient or a state of the optimiser in an analysis, at least; two at a time: 25 up."""
+"""Of a weight, a gradient or a state of the optimiser in analyses, at least."""
 VISIT: Final = 40
 """Operations of a batch at a layer, at least."""
 ACCESSES_A_SECOND: Final = 100_000
