@@ -53,6 +53,7 @@ def test_a_grid_is_every_combination_and_width_by_depth_gives_the_network() -> N
         ({"width": "10,ten"}, "--width has 'ten'; write whole numbers"),
         ({"depth": "0"}, "--depth has '0'"),
         ({"batch_size": "5,5"}, "--batch-size names 5 twice"),
+        ({"layer_sizes": "16,5;16, 05"}, "--layer-sizes names 16,5 twice"),
         ({"width": "5", "layer_sizes": "16,5"}, "--layer-sizes stands beside --width"),
         ({"optimizer": "adam,magic"}, "magic"),
         ({"dtype": "float16"}, "float16"),
