@@ -209,6 +209,12 @@ class Settings:
                     f"{name} is {getattr(self, name)}, larger than the {used} training images; "
                     f"lower it or raise n_train"
                 )
+        batches = math.ceil(used / self.batch_size)
+        if self.batches_in_flight > batches:
+            raise SettingsError(
+                f"in_flight is {self.in_flight}, more than the {batches} batches of an epoch; "
+                "lower it to that or less"
+            )
         return used
 
     def training_bytes(self, images: int) -> int:

@@ -29,6 +29,7 @@ from ffenergy.cli.provenance import configuration
 from ffenergy.cli.resuming import checkpoints_of, same_bits, same_origin, same_rules, same_settings
 from ffenergy.cli.rule_flags import known, named, rule_flags
 from ffenergy.costs.fitting import with_best_order
+from ffenergy.costs.measuring import check_memory
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.report import headline
@@ -173,12 +174,15 @@ def _carry_out(
             directory.check(force=force)  # makes the folder
         data = load(data_dir, offline=offline, progress=not quiet, name=settings.dataset)
         with flags_named():
+            registry.check_rules(algorithms, settings)
             data = held_out(data, settings.n_validation)
             used = settings.check_data(data.train_images[0].size, len(data.train_images))
         if auto and not earlier:
             with flags_named():
                 settings = with_best_order(settings, algorithms, profiles[0].profile, used)
         settings.check_memory(used)
+        if traced:
+            check_memory(settings, algorithms, used)
         records = [chosen.record() for chosen in profiles]
         begun = {**configuration(ctx, preset, settings, data, used), "traced": traced}
         if origins := registry.origins(algorithms):

@@ -45,6 +45,11 @@ def figures(
     from ffenergy.report.pictures.report import REFERENCE
 
     directory, target = RunDirectory(run), RunDirectory(outdir or run / PICTURES, PICTURES_FILE)
+    if outdir is not None and RunDirectory(outdir).holds_run():
+        raise OutputError(
+            f"--outdir {outdir} holds a run, which has pictures of the same names; name another "
+            "folder, or leave --outdir out to write to RUN/figures"
+        )
     with ExitStack() as stack:
         if outdir is None:  # what is drawn into the run is drawn of what is there then
             stack.enter_context(directory.locked_run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
@@ -21,13 +22,13 @@ from ffenergy.cli.flags import (
     settings_flags,
 )
 from ffenergy.cli.help import Command, Grouped
-from ffenergy.cli.progress import progress
+from ffenergy.cli.progress import progress, warn
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.cli.rule_flags import known, named, rule_flags
 from ffenergy.costs.decomposition import TRAINING_STEP
 from ffenergy.costs.fitting import with_best_order
 from ffenergy.costs.further import further_analysis
-from ffenergy.costs.measuring import check_memory
+from ffenergy.costs.measuring import analysis_seconds, check_memory
 from ffenergy.costs.measuring import measure as measure_algorithm
 from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES
 from ffenergy.costs.run_costs import (
@@ -43,13 +44,15 @@ from ffenergy.files.contents import as_csv
 from ffenergy.report import files, grids, headline, text
 from ffenergy.report import steps as step_tables
 from ffenergy.report.as_json import FORMAT
+from ffenergy.report.numbers import number_of
 from ffenergy.rules.kit.stages import Rule
-from ffenergy.rules.registry import rules
+from ffenergy.rules.registry import check_rules, rules
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import CHOICES, Settings
 from ffenergy.sweeps.step_grids import AXES, grid, sweep
 
 STEPS: Final = 2
+LONG_SECONDS: Final = 45.0  # from here on it is said how long it takes
 LISTED: Final = {
     "batch_size": "With commas: a sweep.",
     "layer_sizes": "Several networks, with semicolons: a sweep.",
@@ -125,8 +128,8 @@ def measure(
 
     Flags that take lists sweep: every combination of --batch-size, --width, --depth, --optimizer
     and --dtype (values with commas) and of --layer-sizes (networks with semicolons) becomes rows
-    of one table. With --outdir they are sweep.csv, and where Forward-Forward costs less than
-    backprop is drawn in sweep.png and sweep.svg.
+    of one table. With --outdir they are sweep.csv, which grows as they are done, and where
+    Forward-Forward costs less than backprop is drawn in sweep.png and sweep.svg.
 
     \b
     Examples:
@@ -155,6 +158,7 @@ def measure(
         images = cell.n_train or MEASURED_IMAGES
         with flags_named():
             no_head.check_data(cell.layer_sizes[0], images)
+            check_rules(names, cell)
         check_memory(cell, names, images)
     # in a sweep a dtype without a price leaves energies empty; a single step must be priced
     profiles = choose_profiles(profile, cells[0].dtype if len(cells) == 1 else None)
@@ -193,6 +197,10 @@ def _step(
 ) -> None:
     """One combination in every detail."""
     found = [measure_algorithm(name, settings, steps) for name in names]
+    seconds = analysis_seconds(found, settings)
+    if seconds > LONG_SECONDS and not asked.quiet:
+        long = number_of(round(seconds / 60), "minute")
+        warn(f"Pricing a step of {settings.network}: about {long} …")
     hardware = [chosen.profile for chosen in profiles]
     work = measured_work(settings)
     reading = SCENARIOS[AS_IT_RUNS]
@@ -220,8 +228,9 @@ def _step(
         with directory.locked():
             directory.claim(force=force)
             directory.change(document, tables | files.priced(prices))
-    after = ["All tables  --verbose, or --outdir for CSV files"]
     where = None if directory is None else str(directory.path)
+    rest = "--outdir for CSV files" if where is None else f"the CSV files in {where}"
+    after = [f"All tables  --verbose, or {rest}"]
     asked.tell(book, step_tables.about(settings), after, where, step_tables.everything)
 
 
@@ -242,9 +251,27 @@ def _sweep(
     table = pd.DataFrame()
     stopped = False
 
+    def keep(status: str, pictures: Mapping[str, bytes]) -> None:
+        """Write what there is, whole or not at all."""
+        if directory is None:
+            return
+        document = {
+            "per": "training step",
+            "status": status,
+            "memory": met,
+            "settings": [settings.to_dict() for settings in cells[: count()]],
+            "versions": versions(),
+            "profiles": [chosen.record() for chosen in profiles],
+        }
+        directory.change(document, {"sweep.csv": as_csv(table), **pictures})
+
+    def count() -> int:
+        return len(table) // (len(names) * len(ACCOUNTINGS))
+
     def done(so_far: pd.DataFrame) -> None:
         nonlocal table
         table = so_far
+        keep("running", {})
         if bar is not None:
             bar.advance(1)
 
@@ -258,20 +285,12 @@ def _sweep(
     finally:
         if bar is not None:
             bar.close()
-    priced = len(table) // (len(names) * len(ACCOUNTINGS))
+    priced = count()
     if directory is not None and priced:
         from ffenergy.report.pictures import step_grid  # matplotlib takes a second to import
 
-        written = {"sweep.csv": as_csv(table)}
-        written |= {f"sweep.{kind}": drawn for kind, drawn in step_grid.render(table).items()}
-        document = {
-            "per": "training step",
-            "memory": met,
-            "settings": [settings.to_dict() for settings in cells[:priced]],
-            "versions": versions(),
-            "profiles": [chosen.record() for chosen in profiles],
-        }
-        directory.change(document, written)
+        drawn = {f"sweep.{kind}": content for kind, content in step_grid.render(table).items()}
+        keep("interrupted" if stopped else "complete", drawn)
     if priced and asked.as_json:
         print_json({"format": FORMAT, "base": TRAINING_STEP, "rows": table.to_dict("records")})
     elif priced and not asked.quiet:

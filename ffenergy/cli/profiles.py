@@ -26,7 +26,7 @@ def profiles(name: str | None, *, as_json: bool) -> None:
     certainty: confirmed (read in the primary text), secondary (read in a transcription that names
     its source), memory (recalled, not confirmed) or assumed (no source gives it; see the note).
     """
-    chosen = [load_profile(name)] if name else list(bundled_profiles().values())
+    chosen = [load_profile(name)] if name is not None else list(bundled_profiles().values())
     if as_json:
         print_json({"format": FORMAT, "profiles": [_document(profile) for profile in chosen]})
         return

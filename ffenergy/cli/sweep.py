@@ -20,7 +20,7 @@ from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
 from ffenergy.report.numbers import number_of
-from ffenergy.rules.registry import find
+from ffenergy.rules.registry import check_rules, find
 from ffenergy.runs.directory import ELSEWHERE, SWEEP_FILE, RunDirectory, RunDirectoryError
 from ffenergy.sweeps import paired, pool, specification, tables, targets, two_by_two
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
@@ -112,7 +112,7 @@ def sweep(
       ffenergy sweep mine.toml --scheduler tcp://10.0.0.1:8786
     """
     asked = specification.read(spec)
-    chosen = choose_profiles([profile]) if profile else []
+    chosen = choose_profiles([profile]) if profile is not None else []
     directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}", SWEEP_FILE)
     place = DataPlace(data_dir.resolve() if data_dir else None, offline)
     try:
@@ -166,6 +166,7 @@ def _cells(
     for algorithm, settings in asked.trainings:
         data = place.load(settings, progress=progress)
         used = settings.check_data(data.train_images[0].size, len(data.train_images))
+        check_rules([algorithm], settings)
         if (algorithm, settings) in asked.ordered and find(algorithm).local:
             settings = with_best_order(settings, [algorithm], chip.profile, used)
         settings.check_memory(used)

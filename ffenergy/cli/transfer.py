@@ -113,8 +113,10 @@ def transfer(
     sources = [_read(path) for path in runs]
     _same_but_seeds(sources)
     own = sources[0].settings.dataset
-    parsed = map(Task.parse, tasks or (own, f"{own}:5-9"))
-    asked = list(dict.fromkeys(parsed))  # a task given twice is no second seed
+    asked = list(map(Task.parse, tasks or (own, f"{own}:5-9")))
+    for task in asked:
+        if asked.count(task) > 1:
+            raise SettingsError(f"--to has {task.name} twice; name each task once")
     directory = RunDirectory(outdir, "transfer.json")
     directory.check(force=force, remedy=REMEDY)
     data = {task.dataset: _data(task, sources[0], data_dir, offline, quiet) for task in asked}

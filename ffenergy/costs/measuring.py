@@ -14,13 +14,20 @@ from ffenergy.costs.step_kinds import StepKind, What
 from ffenergy.data import Dataset
 from ffenergy.network.head import CLASSES
 from ffenergy.network.negatives import image_shape
-from ffenergy.network.optimizers import BLOCK
+from ffenergy.network.optimizers import BLOCK, STATES
 from ffenergy.rules import registry
 from ffenergy.runs.results import Measurement, signature_row
 from ffenergy.settings import Settings
 
-EVENT_BYTES: Final = 1000
-"""Of an operation in a recording, at least."""
+EVENT_BYTES: Final = 2000
+"""Of an operation in a recording and its analysis, at least."""
+NUMBER_BYTES: Final = 16
+"""Of a weight, a gradient or a state of the optimiser in analyses, at least."""
+VISIT: Final = 40
+"""Operations of a batch at a layer, at least."""
+ACCESSES_A_SECOND: Final = 100_000
+OPERATIONS_A_SECOND: Final = 1000
+"""How fast one step is analysed, roughly: the slower of several networks on two cores of 2026."""
 UPDATES: Final = {"adam": 10, "adamw": 11, "momentum": 4, "sgd": 2}
 """Operations by which an optimiser updates a block of parameters."""
 
@@ -29,18 +36,40 @@ def check_memory(settings: Settings, algorithms: Sequence[str], images: int) -> 
     """Raise SettingsError if steps with `settings` on so many images cannot be counted and priced.
 
     No values of large arrays are computed, so that they take no memory; but systems set none aside
-    that is larger than theirs. Of large networks nearly all operations update parameters. A rule
-    that has a head makes room for the features of all images.
+    that is larger than theirs. Of large networks nearly all operations update parameters, with many
+    batches in flight they train a batch. A rule that has a head makes room for the features of all
+    images.
     """
+    kinds = [registry.find(name) for name in algorithms]
     blocks = sum(math.ceil(count / BLOCK) for count in settings.parameters)
-    events = STEPS * UPDATES[settings.optimizer] * blocks * EVENT_BYTES
+    operations = UPDATES[settings.optimizer] * blocks
+    if any(kind.local for kind in kinds):
+        operations += VISIT * settings.n_layers * settings.batches_in_flight
+    numbers = (2 + STATES[settings.optimizer]) * sum(settings.parameters)
+    analysis = STEPS * operations * EVENT_BYTES + numbers * NUMBER_BYTES
     largest = max(*settings.parameters, settings.batch_size * max(settings.layer_sizes))
-    if any(registry.find(name).has_head for name in algorithms):
+    if any(kind.has_head for kind in kinds):
         features = sum(settings.layer_sizes[1:][-settings.head_layers :])
         largest = max(largest, images * features)
-    need = max(largest * np.dtype(settings.dtype).itemsize, events)
-    remedy = "lower --layer-sizes, --batch-size or --n-train"
+    need = max(largest * np.dtype(settings.dtype).itemsize, analysis)
+    many = ", --in-flight" if settings.batches_in_flight > 1 else ""
+    remedy = f"lower --layer-sizes, --batch-size{many} or --n-train"
     machine_memory.check(need, settings.network, remedy)
+
+
+def analysis_seconds(found: Sequence[Measurement], settings: Settings) -> float:
+    """Estimate how long it takes to price what was counted: seconds, to a factor of two or three.
+
+    An analysis goes through micro-tiles of 16³ and blocks of 1 KiB, operation after operation.
+    """
+    seconds = 0.0
+    for one in found:
+        batches = settings.batches_in_flight if registry.find(one.algorithm).local else 1
+        moved = one.traffic[["flops", "bytes_read", "bytes_written", "calls"]].sum()
+        accesses = moved["flops"] / 2**11 + (moved["bytes_read"] + moved["bytes_written"]) / 2**10
+        took = accesses / ACCESSES_A_SECOND + moved["calls"] / OPERATIONS_A_SECOND
+        seconds += batches * took / one.steps
+    return seconds
 
 
 def random_dataset(settings: Settings, count: int) -> Dataset:

@@ -43,6 +43,7 @@ COMPUTED: Final = 2**14
 """Bytes of memory up to which values are computed; larger arrays stay untouched, which saves the
 time of most products too, and take no memory."""
 RATE: Final = 1e-4  # nothing is learned, costs do not depend on it
+RIDGE: Final = 1.0  # nor on this; equations of random pixels have one solution with it
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ class _Stand(Host):
         self._times = 1
         self._before_stages = self._before_stage = 0  # buffers met
         super().__init__(
-            work.settings,
+            work.settings.replace(ridge_strength=RIDGE),
             trace,
             _examples(trace, work, "train", work.train_images),
             _examples(trace, work, "test", work.test_images),

@@ -121,7 +121,11 @@ def side_by_side(
             one.digest: pool.submit(copy_context().run, analysed, algorithm, one)
             for algorithm, one in sorted(recorded, key=lambda pair: _length(pair[1]), reverse=True)
         }
-        return {one.digest: waiting[one.digest].result() for _, one in recorded}
+        try:
+            return {one.digest: waiting[one.digest].result() for _, one in recorded}
+        except BaseException:  # Ctrl-C too: what has not begun is not waited for
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _length(recording: Recording) -> float:

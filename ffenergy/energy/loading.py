@@ -43,10 +43,10 @@ def load_profile(name_or_path: str | Path) -> Profile:
         return _bundled()[str(name_or_path)]
     path = Path(name_or_path)
     if not path.is_file():
-        raise ProfileError(
-            f"{name_or_path}: neither a profile nor a file; choose one of"
-            f" {', '.join(_bundled())}, or name a TOML file"
-        )
+        what = f"{name_or_path}: neither a profile nor a file"
+        if not str(name_or_path):
+            what = "the name of a profile is empty"
+        raise ProfileError(f"{what}; choose one of {', '.join(_bundled())}, or name a TOML file")
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

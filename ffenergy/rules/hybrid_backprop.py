@@ -20,7 +20,7 @@ import numpy as np
 
 from ffenergy.errors import SettingsError
 from ffenergy.network import Array, Tracer
-from ffenergy.network.normalization import row_scales
+from ffenergy.network.normalization import DEFERRED, row_scales
 from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.passes import Pass
@@ -53,10 +53,6 @@ class HybridBackprop(ForwardForward):
         negatives_rng: np.random.Generator,
     ) -> None:
         super().__init__(trace, settings, images, init_rng, negatives_rng)
-        if self.deferred:
-            raise SettingsError(
-                "normalize_as is 'deferred', which bp-hybrid does not do; choose eager"
-            )
         self.fuse_back = trace.fuse("normalize_relu_backward")
         self.ways_back: dict[int, WayBack] = {}  # by number of rows
         first = len(self.layers) - 1 if settings.hybrid_loss == TOP else 0
@@ -149,6 +145,14 @@ class HybridBackpropRule(ForwardForwardRule):
     baseline = ""
     local = False
     shapes: ClassVar = {}
+
+    @classmethod
+    def check(cls, settings: Settings) -> None:
+        """Refuse what its way back does not go through."""
+        if settings.normalize_as == DEFERRED:
+            raise SettingsError(
+                "normalize_as is 'deferred', which bp-hybrid does not do; choose eager"
+            )
 
     def make_network(self, host: Host) -> HybridBackprop:
         """Return the network to be trained."""

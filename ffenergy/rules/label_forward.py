@@ -26,6 +26,7 @@ from ffenergy.rules.kit.host import Examples, Host
 from ffenergy.rules.kit.passes import Batch
 from ffenergy.rules.kit.stages import Plan, Shape, Values
 from ffenergy.rules.registry import rule
+from ffenergy.settings import Settings
 
 NEUTRAL: Final = 1 / CLASSES  # in each of the ten pixels: no label rather than another
 
@@ -34,12 +35,6 @@ class LabelForwardForward(ForwardForward):
     """Trains every layer to tell right labels from wrong ones."""
 
     def __init__(self, host: Host) -> None:
-        pixels = host.settings.layer_sizes[0]
-        if pixels < CLASSES:
-            raise SettingsError(
-                f"layer_sizes starts at {pixels}, but ff-label writes the label into {CLASSES} "
-                "pixels; give as many or more, or leave ff-label out"
-            )
         self.targets, self.labels = host.train.targets, host.train.labels
         streams = (host.random[name] for name in ("init", "negatives"))
         super().__init__(host.trace, host.settings, host.train.images, *streams)
@@ -112,6 +107,16 @@ class LabelForwardRule(ForwardForwardRule):
     shapes: ClassVar = {"": Shape(rows=2, images=1)}
     tells_hybrids = False
     network: LabelForwardForward
+
+    @classmethod
+    def check(cls, settings: Settings) -> None:
+        """Refuse images without room for a label."""
+        pixels = settings.layer_sizes[0]
+        if pixels < CLASSES:
+            raise SettingsError(
+                f"layer_sizes starts at {pixels}, but ff-label writes the label into {CLASSES} "
+                "pixels; give as many or more, or leave ff-label out"
+            )
 
     def make_network(self, host: Host) -> LabelForwardForward:
         """Return the network to be trained."""

@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 
 from ffenergy.errors import FfenergyError, SettingsError
 from ffenergy.rules.kit.stages import Rule, Shape
+from ffenergy.settings import Settings
 
 GROUP: Final = "ffenergy.rules"
 """The entry point group; an entry is ``name = "module:Class"``, or a module that has several."""
@@ -103,6 +104,18 @@ def find(name: str) -> type[Rule]:
     if name in _broken:
         raise RuleError(f"rule {name} cannot be read: {_broken[name]}; repair or uninstall it")
     raise RuleError(f"unknown algorithm {name!r}; choose one of {', '.join(known)}, {YOUR_OWN}")
+
+
+def check_rules(names: Iterable[str], settings: Settings) -> None:
+    """Ask the rules ``names`` whether they can train with ``settings``.
+
+    Raises:
+        SettingsError: one cannot.
+        RuleFailedError: one of another package raised something else.
+    """
+    for name in names:
+        with answering(name):
+            find(name).check(settings)
 
 
 def pair(names: Iterable[str]) -> tuple[str, str] | None:

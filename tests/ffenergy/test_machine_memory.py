@@ -51,11 +51,11 @@ def test_the_least_that_a_training_needs_by_hand() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["measure", "--layer-sizes", "784,1000000,1000000"], "needs at least 4 TB of memory"),
+        (["measure", "--layer-sizes", "784,1000000,1000000"], "needs at least 70.2 TB of memory"),
         (["compare", "--layer-sizes", "784,1000000,1000000"], "needs at least 16 TB of memory"),
         (["measure", "--max-memory", "1MB"], "needs at least"),
         (["measure", "--layer-sizes", "784,9000,9000", "--max-memory", "200MB"],
-         "a network of 784-9000-9000 needs at least 4.32 GB of memory"),
+         "a network of 784-9000-9000 needs at least 6.18 GB of memory"),
         (["measure", "--width", "30", "--depth", "100000", "--max-memory", "200MB"],
          "a network of 784-30-30-30-30-30-30-30-…-30 (100,000 layers) needs at least"),
         (["train", "ff", "--max-memory", "1MB"], "and 1 MB may be used; lower --layer-sizes"),
@@ -127,4 +127,4 @@ def test_measuring_beyond_the_memory_ends_at_once_without_it(tmp_path: Path) -> 
         check=False,
     )
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith("Error: a network of 784-200000-200000 needs at least 160 GB")
+    assert done.stderr.startswith("Error: a network of 784-200000-200000 needs at least 2.82 TB")

@@ -16,6 +16,7 @@ import numpy as np
 from ffenergy.network import Array, Tracer
 from ffenergy.network.dense import DenseLayer, parameters
 from ffenergy.rules.kit.host import Host
+from ffenergy.settings import Settings
 from instrumented import InstrumentError, Trace
 from instrumented.books.counters import NO_TRAFFIC
 
@@ -141,7 +142,15 @@ class Rule(ABC):
     shapes: ClassVar[Mapping[str, Shape]] = {}
 
     def __init__(self, host: Host) -> None:
+        self.check(host.settings)
         self.host = host
+
+    @classmethod  # noqa: B027  # most rules take all settings
+    def check(cls, settings: Settings) -> None:
+        """Raise SettingsError for settings with which the rule cannot train.
+
+        Commands ask before any rule is trained.
+        """
 
     @abstractmethod
     def plans(self) -> Sequence[Plan]:

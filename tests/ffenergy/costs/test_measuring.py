@@ -121,7 +121,7 @@ def test_arrays_that_are_large_take_no_memory() -> None:
 
 def test_room_for_the_features_of_a_head_is_asked_for_first() -> None:
     wide = SETTINGS.replace(layer_sizes="784,50000")
-    with machine_memory.limited(10**9):
+    with machine_memory.limited(3 * 10**9):
         check_memory(wide, ["bp"], 60_000)
         with pytest.raises(SettingsError, match="12 GB of memory"):
             check_memory(wide, ["bp", "ff"], 60_000)

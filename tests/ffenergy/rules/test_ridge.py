@@ -77,6 +77,17 @@ def test_a_run_is_rehearsed_kind_by_kind():
     }
 
 
+def test_the_price_does_not_hang_on_the_strength():
+    """Units that answer to no random pixel made the rehearsal's equations singular."""
+    usual = Settings.from_preset("quick").replace(layer_sizes=(784, 64, 64))
+    found = [
+        [(one.kind.label, one.signature.digest) for one in rehearse("ridge", work).kinds]
+        for strength in (0.1, 1e-300)
+        for work in [Workload(usual.replace(ridge_strength=strength), 2000, 300)]
+    ]
+    assert found[0] == found[1]
+
+
 def test_equations_with_many_solutions_ask_for_more_strength():
     """Five features of four images: rank 4 at most, and 1e-300 is nothing in float32."""
     given = host(Untraced(), "float32", count=4)

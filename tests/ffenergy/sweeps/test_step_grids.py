@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from ffenergy.costs.run_costs import price_steps
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import SettingsError
+from ffenergy.files.atomic import write_bytes
 from ffenergy.report.pictures.step_grid import render
 from ffenergy.settings import Settings
 from ffenergy.sweeps.step_grids import grid, sweep, swept
@@ -51,6 +53,7 @@ def test_a_grid_is_every_combination_and_width_by_depth_gives_the_network() -> N
         ({"width": "10,ten"}, "--width has 'ten'; write whole numbers"),
         ({"depth": "0"}, "--depth has '0'"),
         ({"batch_size": "5,5"}, "--batch-size names 5 twice"),
+        ({"layer_sizes": "16,5;16, 05"}, "--layer-sizes names 16,5 twice"),
         ({"width": "5", "layer_sizes": "16,5"}, "--layer-sizes stands beside --width"),
         ({"optimizer": "adam,magic"}, "magic"),
         ({"dtype": "float16"}, "float16"),
@@ -221,3 +224,49 @@ def test_an_interrupted_sweep_keeps_the_combinations_it_has(
     assert set(table["layer_sizes"]) == {"16-8"}
     assert set(table["memory"]) == {"cache"}
     assert json.loads((out / "measure.json").read_text("utf-8"))["memory"] == "cache"
+
+
+class KilledError(Exception):
+    """Stands for what leaves no time to write anything."""
+
+
+def test_a_killed_sweep_has_written_what_it_had(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed_in_the_third(*arguments: Any) -> Prices:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KilledError
+        return price_steps(*arguments)
+
+    calls: list[Any] = []
+    monkeypatch.setattr(sweep, "__defaults__", (sweep.__defaults__[0], killed_in_the_third))
+    out = tmp_path / "sweep"
+    flags = ["--layer-sizes", "16,8;16,6;16,4", "--batch-size", "4", "--n-train", "40"]
+    result = invoke("measure", *flags, "--outdir", str(out))
+    assert isinstance(result.exception, KilledError)
+    assert list(pd.read_csv(out / "sweep.csv")["layer_sizes"].unique()) == ["16-8", "16-6"]
+    document = json.loads((out / "measure.json").read_text("utf-8"))
+    assert document["status"] == "running"
+    assert [one["layer_sizes"] for one in document["settings"]] == [[16, 8], [16, 6]]
+
+
+def test_a_full_disk_costs_no_combination_that_was_written(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_from_the_second_on(path: Path, data: bytes) -> None:
+        if path.name.startswith(".sweep.csv") and written:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        written.append(path)
+        write_bytes(path, data)
+
+    written: list[Path] = []
+    monkeypatch.setattr("ffenergy.files.folder.write_bytes", full_from_the_second_on)
+    out = tmp_path / "sweep"
+    flags = ["--layer-sizes", "16,8;16,6", "--batch-size", "4", "--n-train", "40"]
+    result = invoke("measure", *flags, "--outdir", str(out), "-q")
+    assert result.exit_code == 4
+    assert result.output == (
+        f"Error: {out / 'sweep.csv'}: No space left on device; make room and try again\n"
+    )
+    assert set(pd.read_csv(out / "sweep.csv")["layer_sizes"]) == {"16-8"}

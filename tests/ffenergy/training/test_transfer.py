@@ -157,13 +157,13 @@ def test_forward_forward_layers_come_from_the_weights(base: Path) -> None:
         train_head("ff", settings, weights, task, data)
 
 
-def test_a_task_written_twice_is_one_task(offline: Invoke, base: Path) -> None:
-    tasks = ["--to", "mnist:5-9", "--to", "mnist:5,6-9", "--to", "mnist:9,5-8"]
-    told = offline("transfer", base / "seed0", *tasks, "--outdir", base / "once", "-q")
-    assert told.exit_code == 0, told.output
-    summary = pd.read_csv(base / "once" / "summary.csv")
-    assert summary["n"].tolist() == [1, 1, 1]  # three algorithms
-    assert summary["test_error_std"].isna().all()
+@pytest.mark.parametrize("again", ["mnist:5-9", "mnist:5,6-9", "mnist:9,5-8"])
+def test_a_task_written_twice_is_refused(offline: Invoke, base: Path, again: str) -> None:
+    tasks = ["--to", "mnist:5-9", "--to", again]
+    told = offline("transfer", base / "seed0", *tasks, "--outdir", base / "twice", "-q")
+    assert told.exit_code == 2, told.output
+    assert "Error: --to has mnist:5-9 twice; name each task once" in told.output
+    assert not (base / "twice").exists()
 
 
 def test_seeds_become_mean_and_spread(offline: Invoke, base: Path) -> None:

@@ -1,0 +1,97 @@
+"""What cannot be done is refused before anything is done, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+Invoke = Callable[..., Result]
+
+TINY = "--layer-sizes 784,8 --n-train 300 --n-epochs 1 --softmax-epochs 1 --offline".split()
+SPEC = """
+preset = "quick"
+algorithms = ["ff", "bp-hybrid"]
+[fixed]
+layer_sizes = [784, 8]
+n_train = 300
+normalize_as = "deferred"
+"""
+
+
+def refused(result: Result, code: int, says: str) -> None:
+    """Hold that a command ended in one line."""
+    assert result.exit_code == code, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert says in line
+
+
+def test_a_rule_that_cannot_train_so_is_refused_before_another_trains(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    rules = ["--algorithms", "ff,bp-hybrid", "--normalize-as", "deferred"]
+    result = invoke("compare", *TINY, *rules, "--outdir", out)
+    refused(result, 2, "--normalize-as is 'deferred', which bp-hybrid does not do; choose eager")
+    assert not (out / "run.json").exists()
+
+
+def test_so_is_a_cell_of_a_sweep(invoke: Invoke, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.toml"
+    spec.write_text(SPEC, encoding="utf-8")
+    result = invoke("sweep", spec, "--offline", "--outdir", tmp_path / "out")
+    refused(result, 2, "spec.toml: normalize_as is 'deferred', which bp-hybrid does not do")
+
+
+def test_pictures_are_not_written_among_those_of_a_run(invoke: Invoke, finished_run: Any) -> None:
+    result = invoke("figures", finished_run.path, "--outdir", finished_run.path)
+    refused(result, 4, f"--outdir {finished_run.path} holds a run, which has pictures of the same")
+
+
+@pytest.mark.parametrize("command", ["measure --profile", "profiles", "map --profile"])
+def test_a_profile_without_a_name(invoke: Invoke, command: str) -> None:
+    result = invoke(*command.split(), "")
+    refused(result, 2, "the name of a profile is empty; choose one of horowitz-45nm")
+
+
+MAJOR = [*TINY, "--batch-size", "100", "--order", "layer-major", "--in-flight"]
+
+
+@pytest.mark.parametrize("command", ["measure", "compare"])
+def test_more_batches_in_flight_than_an_epoch_has(
+    invoke: Invoke, tmp_path: Path, command: str
+) -> None:
+    out = ["--outdir", tmp_path / "run"]
+    flags = [flag for flag in MAJOR if command == "compare" or flag != "--offline"]
+    result = invoke(command, *flags, "4", *out)
+    refused(result, 2, "--in-flight is 4, more than the 3 batches of an epoch; lower it")
+
+
+def test_more_batches_in_flight_than_a_recording_has_room_for(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    flags = [*TINY, "--batch-size", "1", "--order", "layer-major", "--max-memory", "100MB"]
+    result = invoke("compare", *flags, "--in-flight", "300", "--outdir", tmp_path / "run")
+    refused(result, 2, "of memory, and 100 MB may be used; lower --layer-sizes, --batch-size, --in")
+    few = invoke("compare", *flags, "--in-flight", "2", "--outdir", tmp_path / "run", "-q")
+    assert few.exit_code == 0, few.output
+
+
+def test_what_an_analysis_has_no_room_for(invoke: Invoke) -> None:
+    flags = ["--layer-sizes", "784,20000", "--algorithms", "bp", "--max-memory", "1GB"]
+    refused(invoke("measure", *flags), 2, "784-20000 needs at least 1.1 GB")
+
+
+def test_a_long_measurement_says_how_long(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = ["measure", "--layer-sizes", "16,8", "--algorithms", "bp", "--batch-size", "4"]
+    assert invoke(*flags).stderr == ""
+    monkeypatch.setattr("ffenergy.costs.measuring.ACCESSES_A_SECOND", 0.1)
+    result = invoke(*flags)
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Pricing a step of a network of 16-8: about ")
+    assert invoke(*flags, "--quiet").stderr == ""
