@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from multiprocessing.pool import ThreadPool
 from typing import Final
 
 import joblib
@@ -104,7 +104,8 @@ def side_by_side(
 ) -> dict[str, StepCosts]:
     """Analyse recordings of algorithms in threads, by digest: compiled loops let others run.
 
-    Long ones begin first, so that no thread waits for the last of them alone.
+    Long ones begin first, so that no thread waits for the last of them alone. Whoever is stopped or
+    fails waits for none: threads of such a pool do not keep Python from ending.
 
     Raises:
         PricingError: a step that cannot be analysed.
@@ -116,16 +117,12 @@ def side_by_side(
         except InstrumentError as error:
             raise PricingError(f"{algorithm}, step {recording.kind.label}: {error}") from error
 
-    with uncollected(), ThreadPoolExecutor(min(joblib.cpu_count(), MOST_THREADS)) as pool:
+    with uncollected(), ThreadPool(min(joblib.cpu_count(), MOST_THREADS)) as pool:
         waiting = {
-            one.digest: pool.submit(copy_context().run, analysed, algorithm, one)
+            one.digest: pool.apply_async(copy_context().run, (analysed, algorithm, one))
             for algorithm, one in sorted(recorded, key=lambda pair: _length(pair[1]), reverse=True)
         }
-        try:
-            return {one.digest: waiting[one.digest].result() for _, one in recorded}
-        except BaseException:  # Ctrl-C too: what has not begun is not waited for
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        return {one.digest: waiting[one.digest].get() for _, one in recorded}
 
 
 def _length(recording: Recording) -> float:

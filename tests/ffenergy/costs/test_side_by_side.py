@@ -1,7 +1,8 @@
-"""Analyses in threads: what fails, or is stopped, keeps nobody waiting for the rest."""
+"""Analyses in threads: what fails, or is stopped, waits neither for the rest nor for what runs."""
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
@@ -9,23 +10,39 @@ import pytest
 from ffenergy.costs.rehearsal import Recording
 from ffenergy.costs.step_costs import StepCosts, side_by_side
 from ffenergy.costs.step_kinds import StepKind, What
+from ffenergy.errors import PricingError
+from instrumented import InstrumentError
 
 KIND = StepKind("train", What.TRAIN, "layers", "", "train", False, 1)
+RECORDED = [("ff", Recording(KIND, str(number), 0, [], {})) for number in range(40)]
 
 
-def test_what_has_not_begun_when_one_is_stopped_is_left_out() -> None:
+def test_whoever_is_stopped_waits_for_nothing() -> None:
     begun: list[str] = []
-    stopped = threading.Event()
+    over = threading.Event()
 
     def analyse(recording: Recording) -> StepCosts:
         begun.append(recording.digest)
         if recording.digest == "0":
-            raise KeyboardInterrupt
-        stopped.wait(0.2)
-        raise KeyboardInterrupt
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        assert over.wait(60)
+        raise InstrumentError("nobody asks any more")
 
-    recorded = [("ff", Recording(KIND, str(number), 0, [], {})) for number in range(40)]
     with pytest.raises(KeyboardInterrupt):
-        side_by_side(analyse, recorded)
-    assert "0" in begun
-    assert len(begun) < 40
+        side_by_side(analyse, RECORDED)
+    assert len(begun) < len(RECORDED)  # and those that did begin still wait
+    over.set()
+
+
+def test_of_what_fails_the_rule_and_the_step_are_told() -> None:
+    over = threading.Event()
+
+    def analyse(recording: Recording) -> StepCosts:
+        if recording.digest == "0":
+            raise InstrumentError("it moves nothing")
+        assert over.wait(60)
+        raise InstrumentError("nobody asks any more")
+
+    with pytest.raises(PricingError, match=r"^ff, step train.*: it moves nothing"):
+        side_by_side(analyse, RECORDED)
+    over.set()
