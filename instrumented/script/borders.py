@@ -292,9 +292,8 @@ class Borders:
             if issubclass(function, (np.number, np.bool_)):
                 return conversion(self._trace, function, self._reader(function))
             reads = function in TAKE_BYTES or issubclass(function, np.generic)
-            is_given = self._ownership.is_librarys(function) or self._ownership.in_library(
-                constructor(function)
-            )
+            whose = self._ownership
+            is_given = whose.is_librarys(function) or whose.in_library(constructor(function))
             if not reads and not is_given:
                 return self._items.applying(function)
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
@@ -367,11 +366,8 @@ class Borders:
         takes_bytes = isinstance(function, type) and function in TAKE_BYTES
         if takes_bytes or type(getattr(function, "__self__", None)) in BUFFERS:
             return call_library  # which reads arrays in lists too
-        return (
-            call
-            if package in HAND_ON and not self._ownership.in_library(function)
-            else call_library
-        )
+        hands_on = package in HAND_ON and not self._ownership.in_library(function)
+        return call if hands_on else call_library
 
     def _formatted(self, value: Any) -> Any:
         return self._trace.let_out(value, "formatting")
