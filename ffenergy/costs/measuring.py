@@ -10,6 +10,7 @@ import numpy as np
 
 from ffenergy import machine_memory
 from ffenergy.costs.rehearsal import STEPS, Workload, rehearse
+from ffenergy.costs.step_costs import about_accesses
 from ffenergy.costs.step_kinds import StepKind, What
 from ffenergy.data import Dataset
 from ffenergy.network.head import CLASSES
@@ -60,13 +61,13 @@ def check_memory(settings: Settings, algorithms: Sequence[str], images: int) -> 
 def analysis_seconds(found: Sequence[Measurement], settings: Settings) -> float:
     """Estimate how long it takes to price what was counted: seconds, to a factor of two or three.
 
-    An analysis goes through micro-tiles of 16³ and blocks of 1 KiB, operation after operation.
+    An analysis goes through accesses, operation after operation.
     """
     seconds = 0.0
     for one in found:
         batches = settings.batches_in_flight if registry.find(one.algorithm).local else 1
         moved = one.traffic[["flops", "bytes_read", "bytes_written", "calls"]].sum()
-        accesses = moved["flops"] / 2**11 + (moved["bytes_read"] + moved["bytes_written"]) / 2**10
+        accesses = about_accesses(moved["flops"], moved["bytes_read"] + moved["bytes_written"])
         took = accesses / ACCESSES_A_SECOND + moved["calls"] / OPERATIONS_A_SECOND
         seconds += batches * took / one.steps
     return seconds

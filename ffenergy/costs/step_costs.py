@@ -125,11 +125,15 @@ def side_by_side(
         return {one.digest: waiting[one.digest].get() for _, one in recorded}
 
 
+def about_accesses(flops: float, nbytes: float) -> float:
+    """Estimate how many accesses a program has: of micro-tiles of 16³, and of blocks of 1 KiB."""
+    return flops / 2**11 + nbytes / 2**10
+
+
 def _length(recording: Recording) -> float:
-    """Estimate how many accesses a recording has: of micro-tiles of 16³, and of blocks of 1 KiB."""
     flops = sum(event.work.flops for event in recording.events)
     operands = (one for event in recording.events for one in (*event.reads, *event.writes))
-    return flops / 2**11 + sum(operand.nbytes for operand in operands) / 2**10
+    return about_accesses(flops, sum(operand.nbytes for operand in operands))
 
 
 def _work(events: Sequence[Event]) -> pd.DataFrame:
