@@ -18,6 +18,11 @@ from ffenergy.errors import PricingError
 
 FloatArray = npt.NDArray[np.float64]
 GRID_WORD_BYTES: Final = 4
+REAL_PARTS: Final = {"complex64": "float32", "complex128": "float64"}
+IN_REALS: Final = np.array([[2, 0, 0], [2, 4, 0], [3, 6, 2]])
+"""Additions, multiplications and specials of reals in one complex addition, multiplication and
+special: the textbook's (a + bi)(c + di), and (a + bi) / (c + di), which stands for every special.
+"""
 Access = Literal["read", "written"]
 
 
@@ -27,17 +32,22 @@ def compute_energy(profile: Profile, work: pd.DataFrame) -> pd.Series[float]:
     Columns read: ``dtype`` (NumPy name of the type computed in), ``adds``, ``multiplies``,
     ``specials`` (scalar operations, integers ≥ 0). Returns a float series on the same index
     named ``energy_compute_joules`` (or ``…_macs``). A row with operations in a dtype that the
-    profile does not price raises :class:`PricingError`; a row with none costs nothing.
+    profile does not price raises :class:`PricingError`; a row with none costs nothing. Complex
+    operations that it does not price cost those on their parts, an estimate: ``IN_REALS``.
     """
     _require(work, "dtype", "adds", "multiplies", "specials")
     counts = _counts(work, "adds", "multiplies", "specials")
     energy = np.zeros(len(work))
     dtypes = work["dtype"].astype(str).to_numpy()
     for dtype in sorted(set(dtypes[counts.any(axis=1)])):
-        price = profile.operations(dtype)
+        own = dtype in profile.compute or dtype in profile.compute_as
+        parts = None if own else REAL_PARTS.get(dtype)
+        price = profile.operations(parts or dtype)
         per_operation = np.array(
             [c.energy(profile.energy_unit) for c in (price.add, price.multiply, price.special)]
         )
+        if parts:
+            per_operation = IN_REALS @ per_operation
         rows = dtypes == dtype
         energy[rows] = counts[rows] @ per_operation
     return pd.Series(

@@ -63,10 +63,12 @@ class Operation:
         """NumPy's name of the type the arithmetic is done in: a mask times floats is floats.
 
         The common type of what is read, widened by an inexact result (integers divided, a sum
-        with a wider ``dtype``); of Booleans that are added up, the result's.
+        with a wider ``dtype``); of Booleans that are added up, the result's. The flops of a
+        Fourier transform are those on the parts of complex numbers.
         """
         read = tuple(layout.dtype for layout, _ in self.reads)
-        return _arithmetic_type(read, self.writes[0][0].dtype if self.writes else None)
+        made = self.writes[0][0].dtype if self.writes else None
+        return _arithmetic_type(read, made, in_parts=self.name.startswith("fft."))
 
     @property
     def result_role(self) -> str:
@@ -76,7 +78,9 @@ class Operation:
 
 
 @lru_cache
-def _arithmetic_type(read: tuple[np.dtype[Any], ...], made: np.dtype[Any] | None) -> str:
+def _arithmetic_type(
+    read: tuple[np.dtype[Any], ...], made: np.dtype[Any] | None, *, in_parts: bool
+) -> str:
     numbers = [dtype for dtype in read if dtype.kind in "biufc"]
     if not numbers:
         first = read[0] if read else made
@@ -84,7 +88,7 @@ def _arithmetic_type(read: tuple[np.dtype[Any], ...], made: np.dtype[Any] | None
     common = np.result_type(*numbers)
     if made is not None and made.kind in ("biufc" if common.kind == "b" else "fc"):
         common = np.result_type(common, made)
-    return common.name
+    return common.type(0).real.dtype.name if in_parts else common.name
 
 
 @dataclass(slots=True)

@@ -145,12 +145,14 @@ def levels_text(levels: pd.DataFrame, names: Sequence[str]) -> str:
 
 
 def energy_text(energy: pd.DataFrame) -> str:
-    """Return the energy of a script by component as a few lines, with its total."""
+    """Return the energy of a script as a few lines: the whole, arithmetic, levels fastest first."""
     column = next(name for name in energy.columns if name.startswith("energy_"))
     unit = column.removeprefix("energy_")
     whole = float(energy[column].sum())
     lines = [f"\n  {'energy (estimate)':<16} {whole:>12.3g} {unit}"]
-    for name, joules in energy.groupby("level", sort=False)[column].sum().items():
+    outward = energy["capacity_bytes"].where(energy["level"] != "compute", 0)
+    ordered = energy.loc[outward.sort_values(kind="stable").index]
+    for name, joules in ordered.groupby("level", sort=False)[column].sum().items():
         lines.append(f"    {name!s:<14} {joules:>12.3g}  {_percent(joules / (whole or 1)):>5}")
     return "\n".join(lines)
 

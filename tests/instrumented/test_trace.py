@@ -281,6 +281,8 @@ def test_elements_stored_and_read_again_are_events_again():
         (lambda x, mask, i: x.argmax(), "float32"),
         (lambda x, mask, i: x @ x, "float32"),
         (lambda x, mask, i: np.zeros_like(x), "float32"),
+        (lambda x, mask, i: np.abs(x * 1j), "complex64"),
+        (lambda x, mask, i: np.fft.fft(i), "float64"),  # counted on real parts
         (lambda x, mask, i: i.view("datetime64[s]").copy(), "datetime64[s]"),
     ],
 )

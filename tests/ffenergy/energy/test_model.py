@@ -58,15 +58,23 @@ def test_compute_energy_of_a_relative_profile_is_in_macs():
 
 
 def test_compute_energy_keeps_the_index_and_takes_rows_without_work():
-    rows = work(("float32", 1, 0, 0), ("complex64", 0, 0, 0)).set_axis([7, 3])
+    rows = work(("float32", 1, 0, 0), ("complex256", 0, 0, 0)).set_axis([7, 3])
     energy = compute_energy(HOROWITZ, rows)
     assert energy.to_dict() == {7: pytest.approx(0.9e-12), 3: 0.0}
     assert compute_energy(HOROWITZ, rows.iloc[:0]).empty
 
 
 def test_an_unpriced_dtype_is_refused():
-    with pytest.raises(PricingError, match="no energies for dtype 'complex64'"):
-        compute_energy(HOROWITZ, work(("complex64", 1, 0, 0)))
+    with pytest.raises(PricingError, match="no energies for dtype 'complex256'"):
+        compute_energy(HOROWITZ, work(("complex256", 1, 0, 0)))
+
+
+def test_complex_operations_cost_those_on_their_parts():
+    # 3 additions 6; 2 multiplications 8 and 4 additions; 1 special 2 specials, 6 and 3 additions
+    rows = work(("complex64", 3, 2, 1), ("float32", 6 + 4 + 3, 8 + 6, 2))
+    of_complex, of_reals = compute_energy(HOROWITZ, rows)
+    assert of_complex == pytest.approx((13 * 0.9 + 14 * 3.7 + 2 * 26.27) * 1e-12)
+    assert of_complex == of_reals
 
 
 def test_movement_energy_per_level_reads_and_writes_apart():

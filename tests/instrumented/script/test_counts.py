@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -305,11 +306,16 @@ def test_what_the_levels_leave_out_is_told(monkeypatch, tmp_path):
     assert "came later" not in nothing_asked.stderr
 
 
-def test_joules_come_from_whoever_offers_them(monkeypatch):
+def test_joules_come_from_whoever_offers_them(monkeypatch, tmp_path):
     offer = EntryPoint("ffenergy", "ffenergy.energy.price:offer", command.PRICING_GROUP)
     monkeypatch.setattr(command, "entry_points", lambda group: [offer])
     found = invoke("--profile", "jouppi-7nm-hbm2", STEPS)
     assert "joules" in found.stderr
+    transforming = tmp_path / "transforming.py"  # its first line computes nothing
+    transforming.write_text("import numpy as np\nx = np.ones(999)\nx = np.fft.fft(x)\n(x * x) / 2j")
+    found = invoke("--profile", "jouppi-7nm-hbm2", "--scope", "line", str(transforming))
+    levels = re.findall(r"^    (compute|sram\S+) ", found.stderr, re.MULTILINE)
+    assert levels == ["compute", "sram-8k", "sram-32k"]
     wrong = invoke("--profile", "no-such-chip", STEPS)
     assert wrong.exit_code == 2
     assert "no-such-chip" in wrong.stderr
