@@ -23,7 +23,8 @@ def find(folder: Path, files: Mapping[str, IdxFile]) -> dict[str, Path]:
         DataError: the folder or one of the files is not there.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; name the folder that holds the IDX files")
+        what = "a file, not a folder" if folder.exists() else "no such folder"
+        raise DataError(f"{folder}: {what}; name the folder that holds the IDX files")
     found: dict[str, Path] = {}
     for array, file in files.items():
         present = (folder / name for name in file.names())

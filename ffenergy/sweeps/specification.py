@@ -189,6 +189,7 @@ def _grids(
             if not isinstance(values, list) or not values:
                 what = "it must be a list with at least one value"
                 raise SpecificationError(f"{place}: {name} is {values!r}; {what}")
+            _check_once(f"{place}: {name}", values)
             for value in values:
                 _check_sizes(place, name, value)
         count = math.prod(map(len, lists.values())) * len(own) * n_seeds
@@ -242,6 +243,7 @@ def _algorithms(place: str, names: Any) -> list[str]:
             raise SpecificationError(
                 f"{place}: unknown algorithm {name!r}; choose from {', '.join(rules())}, {YOUR_OWN}"
             )
+    _check_once(place, names)
     return names
 
 
@@ -251,4 +253,11 @@ def _numbers(place: str, values: list[Any]) -> list[int]:
     for value in values:
         if type(value) is not int or value < 0:
             raise SpecificationError(f"{place} has {value!r}; it must be {KINDS[place][1]}")
+    _check_once(place, values)
     return values
+
+
+def _check_once(place: str, values: list[Any]) -> None:
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            raise SpecificationError(f"{place} has {value!r} twice; name each value once")

@@ -86,6 +86,9 @@ def test_an_uncompressed_file_that_keeps_the_gz_name_is_read(tmp_path: Path) -> 
 def test_missing_folder_and_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         idx_folder.read(tmp_path / "nowhere", {"train_labels": FILE})
+    (tmp_path / "labels.gz").write_bytes(PLAIN)
+    with pytest.raises(DataError, match="a file, not a folder"):
+        idx_folder.read(tmp_path / "labels.gz", {"train_labels": FILE})
     with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\[\.gz\] is missing"):
         idx_folder.read(tmp_path, {"train_labels": FILE})
 

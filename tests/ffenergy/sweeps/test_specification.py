@@ -40,7 +40,7 @@ def test_a_grid_is_every_combination_in_the_order_of_the_file() -> None:
 
 
 def test_equal_cells_are_one() -> None:
-    text = 'preset = "quick"\nalgorithms = ["ff"]\n[grid]\nlr = [1e-3, 1e-3]\n[[cells]]\nlr = 1e-3'
+    text = 'preset = "quick"\nalgorithms = ["ff"]\n[grid]\nlr = [1e-3]\n[[cells]]\nlr = 1e-3'
     assert len(parse(tomllib.loads(text)).trainings) == 1
 
 
@@ -78,6 +78,9 @@ BAD = {
     "a seed too large": (HEAD + f"seeds = [{2**63}]", ": seeds: seed is 9223372036854775808; it"),
     "more held out than counts": (HEAD + f"validation = {2**63}", ": validation: n_validation is "),
     "less than none held out": (HEAD + "validation = -5", "validation is -5; it must be at least"),
+    "a seed twice": (HEAD + "seeds = [1, 2, 1]", "seeds has 1 twice; name each value once"),
+    "a value twice": (HEAD + "[grid]\nlr = [0.1, 0.10]", "[grid]: lr has 0.1 twice"),
+    "an algorithm twice": ('preset = "quick"\nalgorithms = ["bp", "bp"]', "algorithms has 'bp' tw"),
     "trace as a number": (HEAD + "trace = 1", "true or false"),
     "unknown data set": (HEAD + '[fixed]\ndataset = "cats"', "[fixed]: dataset is 'cats'"),
     "not TOML": ("preset = ", "not TOML"),
