@@ -181,7 +181,8 @@ def map_command(
             in_regimes = map_table.by_regime(tables["regimes"], shown, hardware[0])
             click.echo("\n" + text.table(in_regimes))
         if directory is not None:
-            click.echo(f"Written to {directory.path}: map.csv, map.png, energy.png, map.json.")
+            csvs = ", ".join(f"{name}.csv" for name in tables)
+            click.echo(f"Written to {directory.path}: {csvs}, map.png, energy.png, map.json.")
         else:
             click.echo("All places: --csv, --json; pictures: --outdir DIR.")
 

@@ -87,6 +87,7 @@ def test_programs_are_counted_beside_the_closed_forms(run, tmp_path):
     result = run(*network, "--profile", "eyeriss-relative", "--measure", "--outdir", tmp_path)
     assert result.exit_code == 0, result.output
     assert "well built" in result.output
+    assert ": map.csv, measured.csv, regimes.csv, map.png" in result.output
     what = json.loads((tmp_path / "map.json").read_text(encoding="utf-8"))["what"]
     assert "counted" in what
     regimes, measured, whole = (
