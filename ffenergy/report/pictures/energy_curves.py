@@ -108,19 +108,16 @@ def _lines(ax: Axes, table: pd.DataFrame, is_measured: bool) -> None:
             linewidth=0,
         )
         ax.plot(places, table[BOUND[rule]], color=colour, linewidth=0.8)
-    names = {
-        **(
-            {AS_IT_RUNS[BACKPROP]: ("backprop, as it runs", blue, (0, (5, 2)))}
-            if is_measured
-            else {}
-        ),
-        BACKPROP: ("backprop, best order" if is_measured else "backprop", blue, "-"),
-        AS_IT_RUNS[FORWARD_FORWARD]: (
-            f"Forward-Forward, {'as it runs' if is_measured else 'batch after batch'}",
-            orange,
-            (0, (5, 2)),
-        ),
-        FORWARD_FORWARD: ("Forward-Forward, best order", orange, "-"),
+    usual, best = "batch after batch (closed form)", "best order (closed form)"
+    dashes = (0, (5, 2))
+    names: dict[str, tuple[str, str, object]] = {}
+    if is_measured:
+        usual = "as it runs (counted)"
+        names[AS_IT_RUNS[BACKPROP]] = f"backprop, {usual}", blue, dashes
+    names |= {
+        BACKPROP: (f"backprop, {best}", blue, "-"),
+        AS_IT_RUNS[FORWARD_FORWARD]: (f"Forward-Forward, {usual}", orange, dashes),
+        FORWARD_FORWARD: (f"Forward-Forward, {best}", orange, "-"),
     }
     for name, (label, colour, style) in names.items():
         ax.plot(places, table[name], color=colour, linestyle=style, linewidth=2.2, label=label)
