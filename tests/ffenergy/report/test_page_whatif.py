@@ -176,7 +176,7 @@ def test_other_sizes_are_named_in_the_answer(finished_run: Any) -> None:
 def test_the_page_offers_every_profile_that_can_price_the_run(finished_run: Any) -> None:
     offered = whatif.payload(finished_run.prices, profiles().values())["profiles"]
     assert {p["name"] for p in offered} == {n for n, p in profiles().items() if p.levels}
-    work = finished_run.prices.work.assign(dtype="complex64")
+    work = finished_run.prices.work.assign(dtype="complex256")
     assert whatif.payload(replace(finished_run.prices, work=work), profiles().values()) == {}
 
 
