@@ -47,6 +47,8 @@ CONDITION: Final = re.compile(r"\s*([a-z][\w.-]*?)\s*(<=|>=|==|!=|<|>)\s*(\S+)\s
 
 Condition = tuple[str, str, float]
 """A figure, a comparison, a number."""
+AN_OCTAVE: Final = 8
+"""Sizes tried in each doubling of the chip's memory."""
 
 
 def of_algorithms(book: Book, scenario: str = "") -> dict[str, dict[str, float | None]]:
@@ -163,13 +165,13 @@ def _well_built(book: Book) -> str:
     between = _between(one, every)
     if one <= here < every:
         return f"{told}, where one layer fits on the chip but not all ({between} here)."
-    sizes = [one, *(size for size in on_chip_sizes() if one < size < every)]
-    best = rows([network], sizes, [profile], [FORWARD_FORWARD])
-    best = best[best["rule"] == FORWARD_FORWARD]
-    most = 1 - float(best["ratio_to_backprop"].min())
+    best = rows([network], on_chip_sizes(one, every, AN_OCTAVE), [profile], [FORWARD_FORWARD])
+    best = best[best["rule"] == FORWARD_FORWARD].set_index("on_chip_bytes")["ratio_to_backprop"]
+    most, size = 1 - float(best.min()), int(best.idxmin())
     if most < max(0.01, 1 - ratio):
         return f"{told}, where {'no layer fits' if here < one else 'all layers fit'} on the chip."
-    return f"{told} and can save {100 * most:.0f} % on {between}, where one layer fits."
+    saving = f"up to {100 * most:.0f} % less, at {memory_size(size)}"
+    return f"{told}; where one layer fits (closed form) {saving}."
 
 
 def _between(smallest: int, largest: int) -> str:

@@ -129,8 +129,8 @@ def test_where_one_layer_fits_is_told_of_other_chips_too(built: Book) -> None:
     shown.__dict__["scenarios"] = dear
     sentence = headline.sentences(shown)[1]
     assert sentence.startswith("Well built it costs ")
-    # 12 bytes x 1001 x 1000, and three of them with 12 bytes x 785 x 1000
-    assert "on 11.5 to 43.4 MiB, where one layer fits." in sentence
+    # of the sizes tried from 12 bytes x 1001 x 1000 on, eight in each doubling, the second
+    assert "; where one layer fits (closed form) up to 50 % less, at 12.5 MiB." in sentence
     assert len(sentence.split()) <= 25
 
 
