@@ -15,6 +15,7 @@ rng = np.random.default_rng(0)
 x, v, n, f = np.arange(12.0).reshape(3, 4), np.arange(4.0), np.arange(10), np.ones(8, "f4")
 class Own(np.ndarray): pass
 own = np.arange(4.0).view(Own)
+w, k = v[2], n[3]
 days, masked = n.astype("M8[D]"), np.ma.masked_greater(np.arange(4.0), 2)
 """
 LINE = SETUP.count("\n") + 1
@@ -142,6 +143,12 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("from collections import Counter; Counter(x.flat)", ([], {"a library: flat": 96})),
         # an index that is out of range takes nothing
         ("with suppress(IndexError): v[4]", ([], {})),
+        # what a number inherits in C has its value in it; 8 bytes of one taken out before
+        ("w.hex(), w.is_integer(), w.as_integer_ratio()",
+         ([], {"hex()": 8, "is_integer()": 8, "as_integer_ratio()": 8})),
+        ("w.__array_interface__, k.numerator, k.bit_count()",
+         ([], {"__array_interface__": 8, "numerator": 8, "bit_count()": 8})),
+        ("np.format_float_positional(w)", ([], {"numpy.format_float_positional": 8})),
         # a function of nobody knows whose
         ("with suppress(TypeError): codecs.strict_errors(v)", ([], {"strict_errors()": 32})),
     ],
