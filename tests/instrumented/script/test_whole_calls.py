@@ -149,6 +149,15 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("w.__array_interface__, k.numerator, k.bit_count()",
          ([], {"__array_interface__": 8, "numerator": 8, "bit_count()": 8})),
         ("np.format_float_positional(w)", ([], {"numpy.format_float_positional": 8})),
+        # Python's own library reads numbers and bytes in C, in constructors too, and by methods of
+        # types: the number's 8 bytes, the 4 elements' 32
+        ("import array; array.array('d', v), array.array('d', [w])", ([], {"array.array()": 40})),
+        ("from datetime import timedelta; timedelta(seconds=w)", ([], {"datetime.timedelta()": 8})),
+        ("from ctypes import c_double; c_double(w), (c_double * 1)(w)",
+         ([], {"ctypes.c_double()": 8, "__main__.c_double_Array_1()": 8})),
+        ("float.__add__(w, 1.0)", ([], {"__add__()": 8})),
+        # an array of records takes numbers: 8 and 8 bytes
+        ("r = np.zeros(2, 'f8,i8'); r[0] = (w, k)", ([], {"storing": 16})),
         # a function of nobody knows whose
         ("with suppress(TypeError): codecs.strict_errors(v)", ([], {"strict_errors()": 32})),
     ],
