@@ -58,11 +58,12 @@ from instrumented.script.updating import Updated, UpdatedField
 
 READERS = frozenset(
     """
-    array base64 binascii bz2 cmath csv gzip hashlib hmac io json json.encoder lzma marshal math
-    multiprocessing.connection pickle random re shelve socket statistics struct wave zipfile zlib
+    array base64 binascii bz2 cmath csv ctypes datetime decimal fractions gzip hashlib hmac io json
+    json.encoder locale lzma marshal math multiprocessing.connection pathlib pickle random re shelve
+    socket statistics struct tempfile uuid wave zipfile zlib
     """.split()
 )
-"""Modules whose functions read numbers in ways that no number can notice."""
+"""Modules whose functions and types read numbers in ways that no number can notice."""
 
 MOVERS_AND_NUMPY = MOVERS | {"numpy"}
 
@@ -104,6 +105,9 @@ FUNCTIONS = frozenset({FunctionType, BuiltinFunctionType, np.ufunc, type(np.sum)
 """Types of NumPy's functions, among others."""
 
 METHODS_OF_TYPES = (MethodDescriptorType, WrapperDescriptorType)
+
+READ_BY_METHODS = (float, int, complex, np.generic, bytes, bytearray, memoryview)
+"""Types whose methods, taken from the type, read the number or the bytes that they are given."""
 
 CYTHONS = "cython_function_or_method"
 """Type of functions that Cython compiled: each library has its own of this name."""
@@ -219,6 +223,8 @@ class Borders:
     def _given(self, value: Any, owner: Any) -> Any:
         """Return what an object gets as an item or an attribute: plain values if a library's."""
         kind = type(owner)
+        if kind in UNTRACED_ARRAYS and isinstance(value, np.generic | tuple):
+            return value if owner.dtype.hasobject else self._trace.let_out(value, "storing")
         if kind in ITEMS_OF_ALL or not issubclass(type(value), Traced):
             return value
         if not (kind in BUFFERS or self._ownership.is_librarys(owner)):
@@ -240,6 +246,12 @@ class Borders:
         """Return whether calling an object of this type runs Python that no library wrote."""
         call = call_of(kind)
         return call is not None and not self._ownership.in_library(call)
+
+    def _wraps_c(self, function: Any) -> bool:
+        """Return whether Python's own library wrapped code in C: a temporary file its ``write``."""
+        if type(getattr(function, "__wrapped__", None)) is not BuiltinFunctionType:
+            return False
+        return self._ownership.whose(function.__code__.co_filename) is Whose.STANDARD
 
     def _returned(self, value: Any) -> Any:
         kind = type(value)
@@ -275,7 +287,8 @@ class Borders:
         if function is setattr:
             return self._set_attribute
         if kind is FunctionType:
-            if function.__module__ not in READERS and not self._ownership.in_library(function):
+            reads = function.__module__ in READERS or self._wraps_c(function)
+            if not reads and not self._ownership.in_library(function):
                 return function
         elif kind is Function or kind is Ufunc or kind is ArrayMethod:
             return function
@@ -291,13 +304,14 @@ class Borders:
         elif issubclass(kind, type):
             if issubclass(function, (np.number, np.bool_)):
                 return conversion(self._trace, function, self._reader(function))
-            reads = function in TAKE_BYTES or issubclass(function, np.generic)
-            whose = self._ownership
-            is_given = whose.is_librarys(function) or whose.in_library(constructor(function))
-            if not reads and not is_given:
+            made_by, whose = constructor(function), self._ownership
+            is_given = whose.is_librarys(function) or whose.in_library(made_by)
+            if not is_given and not _reads_what_it_is_made_of(function, made_by):
                 return self._items.applying(function)
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
             return array_method_of(function)
+        elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, READ_BY_METHODS):
+            return self._reader(function)
         elif kind is BuiltinFunctionType:
             owner = function.__self__
             if type(owner) is np.ndarray and function.__name__ in COUNTED_METHODS:
@@ -364,10 +378,18 @@ class Borders:
         if (package, getattr(function, "__name__", "")) in TAKE_VARIABLES:
             return call_with_variables
         takes_bytes = isinstance(function, type) and function in TAKE_BYTES
-        if takes_bytes or type(getattr(function, "__self__", None)) in BUFFERS:
+        owner = getattr(function, "__objclass__", type(getattr(function, "__self__", None)))
+        if takes_bytes or owner in BUFFERS:
             return call_library  # which reads arrays in lists too
         hands_on = package in HAND_ON and not self._ownership.in_library(function)
         return call if hands_on else call_library
 
     def _formatted(self, value: Any) -> Any:
         return self._trace.let_out(value, "formatting")
+
+
+def _reads_what_it_is_made_of(kind: type, made_by: Any) -> bool:
+    """Return whether a type, or the C types of the script's own, takes numbers or bytes."""
+    if kind.__module__ in READERS or kind in TAKE_BYTES or issubclass(kind, np.generic):
+        return True
+    return type(kind).__module__ == "_ctypes" and type(made_by) is not FunctionType

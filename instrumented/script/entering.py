@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable
 from typing import Any
 
+from instrumented.script.items import AFTER_FIRST, FIRST
 from instrumented.script.marks import CALLED, EACH, FOUND, KIND, PLAIN_ARRAY, RETURNED
 
 OPERATE = frozenset({*"abs divmod max min pow round sum".split(), EACH})
@@ -41,10 +42,20 @@ def _located(made: Any, at: ast.AST) -> Any:
     return made
 
 
-def items_come_in(argument: ast.expr) -> ast.expr:
-    """Bring the items of an argument in; what the module's own expressions make has come in."""
-    has_come_in = isinstance(argument, ast.Starred | ast.GeneratorExp | ast.ListComp | ast.Lambda)
-    return argument if has_come_in else marked(EACH, argument)
+def items_come_in(name: str, arguments: list[ast.expr]) -> list[ast.expr]:
+    """Bring the items in that a builtin runs through: not its function, nor what a sum starts with.
+
+    What the module's own expressions make has come in.
+    """
+    through = AFTER_FIRST if name in ("filter", "map") else FIRST
+    marked_ones = list(arguments)
+    marked_ones[through] = [
+        argument
+        if isinstance(argument, ast.Starred | ast.GeneratorExp | ast.ListComp)
+        else marked(EACH, argument)
+        for argument in arguments[through]
+    ]
+    return marked_ones
 
 
 def number_of_text(operand: ast.expr) -> ast.expr:

@@ -18,8 +18,17 @@ HOLD_ITEMS = frozenset({list, tuple, deque, type({}.values())})
 
 DICTS = frozenset({dict, OrderedDict, defaultdict})
 
-APPLY = (sum, max, min, sorted, map, filter, functools.reduce, itertools.accumulate)
-"""What applies operators, or functions that may be operators, to the items it is given."""
+FIRST, SECOND, AFTER_FIRST = slice(1), slice(1, 2), slice(1, None)
+
+APPLY: dict[Any, slice] = {
+    **dict.fromkeys((sum, max, min, sorted, itertools.accumulate), FIRST),
+    **dict.fromkeys((map, filter), AFTER_FIRST),
+    functools.reduce: SECOND,
+}
+"""What applies operators, or functions that may be operators, to items: which arguments hold them.
+
+The others, a start, a function, are taken as they are, even if one can run through them too.
+"""
 
 
 class Items:
@@ -32,9 +41,10 @@ class Items:
     def __init__(self, enter: Callable[[Any], Any]) -> None:
         self._enter = enter
         self._applying: dict[Any, Any] = {
-            function: self._apply(function, self.each) for function in APPLY
+            function: self._apply(function, through, self.each)
+            for function, through in APPLY.items()
         }
-        self._applying[itertools.starmap] = self._apply(itertools.starmap, self._rows)
+        self._applying[itertools.starmap] = self._apply(itertools.starmap, SECOND, self._rows)
 
     def each(self, value: Any) -> Any:
         """Return a list, a tuple or an iterator such that arrays in it come in."""
@@ -57,11 +67,15 @@ class Items:
         kind: Any = type(value)
         return map(self.each, value) if kind in HOLD_ITEMS or _gives_items(kind) else value
 
-    @staticmethod
-    def _apply(function: Callable[..., Any], come_in: Callable[[Any], Any]) -> Callable[..., Any]:
+    def _apply(
+        self, function: Callable[..., Any], through: slice, come_in: Callable[[Any], Any]
+    ) -> Callable[..., Any]:
         @functools.wraps(function, updated=())
         def call(*args: Any, **kwargs: Any) -> Any:
-            return function(*map(come_in, args), **kwargs)
+            given = list(map(self._enter, args))
+            if len(args) == 1 or function not in (max, min):
+                given[through] = map(come_in, args[through])
+            return function(*given, **kwargs)
 
         return call
 

@@ -42,8 +42,7 @@ LEFT_ALONE = frozenset(
     errstate geterr seterr seterrcall geterrcall get_printoptions set_printoptions printoptions
     get_include show_config show_runtime info test dtype promote_types issubdtype iinfo finfo
     setbufsize getbufsize broadcast_shapes ndindex index_exp s_ typename
-    isfortran isscalar iterable
-    format_float_positional format_float_scientific base_repr binary_repr isdtype
+    isfortran isscalar iterable base_repr binary_repr isdtype
     """.split()
 )
 """Functions that take and make no arrays, or ask of what type they are."""

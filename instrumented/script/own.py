@@ -21,7 +21,7 @@ class Whose(enum.Enum):
     """Who wrote a file, as far as a traced array is concerned."""
 
     USER = "user"  # sees traced arrays
-    STANDARD = "standard"  # Python's own library: as others, but told that arrays are NumPy's
+    STANDARD = "standard"  # Python's own library: told that arrays are NumPy's; CHECKERS too
     LIBRARY = "library"  # gets plain ones, and each way there is an escape
     BETWEEN = "between"  # NumPy, the instrument, code without a file: ask who called it
 
@@ -40,6 +40,10 @@ MOVERS = frozenset(
     """.split()
 )
 """Modules whose functions hand values on without reading them."""
+
+
+CHECKERS = frozenset("attr attrs jaxtyping param traitlets typeguard".split())
+"""Installed packages that ask what type a value is and hand it on, as Python's own library does."""
 
 
 class Ownership:
@@ -110,6 +114,8 @@ class Ownership:
         if path.is_relative_to(self._numpy):
             part = path.relative_to(self._numpy).parts[0]
             return Whose.LIBRARY if part in PARTS_FOR_PEOPLE else Whose.BETWEEN
+        if _package_installed(path) in CHECKERS:
+            return Whose.STANDARD
         if path.is_relative_to(self.folder):
             inside = path.relative_to(self.folder).parts
             return Whose.LIBRARY if self._is_installed(self.folder, inside) else Whose.USER
@@ -143,6 +149,13 @@ def _module_of(kind: type) -> ModuleType | None:
     """Return the module that holds a class; none of one whose objects are only handed on."""
     is_mover = package_of(kind) in MOVERS
     return None if is_mover else sys.modules.get(str(kind.__module__))
+
+
+def _package_installed(path: Path) -> str | None:
+    """Return the package that a file of a folder of installed packages belongs to."""
+    parts = path.parts
+    found = (parts[at + 1] for at, part in enumerate(parts[:-1]) if part in LIBRARY_FOLDERS)
+    return next((name.partition(".")[0] for name in found), None)
 
 
 def printable(name: str) -> str:

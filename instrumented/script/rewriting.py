@@ -91,7 +91,7 @@ class _Marks(ast.NodeTransformer):
                 node.func = _name(TYPE if takes_one else TYPE_HANDED_ON, node.func)
                 return node
             if name in RUN_THROUGH_ITEMS and (len(node.args) == 1 or name not in ("max", "min")):
-                node.args = list(map(items_come_in, node.args))
+                node.args = items_come_in(name, node.args)
             if name in UNTOUCHED:
                 return marked(RETURNED, node) if name in MAY_RETURN_ARRAYS else node
         if isinstance(node.func, ast.Attribute):

@@ -95,6 +95,35 @@ def test_what_a_library_keeps_of_a_call_stays_plain_and_all_else_is_put_right(tm
     assert set(Tables(finished).counts["operation"]) > {"add", "stack", "matmul"}
 
 
+def test_a_package_that_checks_types_hands_traced_arrays_on(tmp_path, capsys):
+    library = installed(
+        tmp_path,
+        "param.py",
+        "class Instance:\n"
+        "    def __init__(self, kind):\n"
+        "        self.kind = kind\n"
+        "    def __set__(self, owner, value):\n"
+        "        if not isinstance(value, self.kind):\n"
+        "            raise TypeError(value)\n"
+        "        owner.held = value\n"
+        "    def __get__(self, owner, kind):\n"
+        "        return owner.held\n",
+    )
+    script = tmp_path / "asks.py"
+    script.write_text(
+        f"import sys; sys.path.insert(0, {str(library)!r})\n"
+        "import numpy as np, param\n"
+        "class Layer:\n"
+        "    weights = param.Instance(np.ndarray)\n"
+        "    def __init__(self, weights): self.weights = weights\n"
+        "print((Layer(np.ones(4)).weights * 2).sum())\n"
+    )
+    finished = run_script(str(script), [])
+    assert capsys.readouterr().out == "8.0\n"
+    counts = Tables(finished).counts.set_index("operation")
+    assert counts.loc["escape", "bytes_read"] == 8  # the sum that is printed
+
+
 def test_what_a_function_returns_to_a_library_is_plain(tmp_path, capsys):
     """Also what a lambda does, and parts of a tuple; not what Python's own library hands on."""
     library = installed(

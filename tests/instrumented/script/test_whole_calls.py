@@ -15,6 +15,7 @@ rng = np.random.default_rng(0)
 x, v, n, f = np.arange(12.0).reshape(3, 4), np.arange(4.0), np.arange(10), np.ones(8, "f4")
 class Own(np.ndarray): pass
 own = np.arange(4.0).view(Own)
+w, k = v[2], n[3]
 days, masked = n.astype("M8[D]"), np.ma.masked_greater(np.arange(4.0), 2)
 """
 LINE = SETUP.count("\n") + 1
@@ -142,6 +143,21 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("from collections import Counter; Counter(x.flat)", ([], {"a library: flat": 96})),
         # an index that is out of range takes nothing
         ("with suppress(IndexError): v[4]", ([], {})),
+        # what a number inherits in C has its value in it; 8 bytes of one taken out before
+        ("w.hex(), w.is_integer(), w.as_integer_ratio()",
+         ([], {"hex()": 8, "is_integer()": 8, "as_integer_ratio()": 8})),
+        ("w.__array_interface__, k.numerator, k.bit_count()",
+         ([], {"__array_interface__": 8, "numerator": 8, "bit_count()": 8})),
+        ("np.format_float_positional(w)", ([], {"numpy.format_float_positional": 8})),
+        # Python's own library reads numbers and bytes in C, in constructors too, and by methods of
+        # types: the number's 8 bytes, the 4 elements' 32
+        ("import array; array.array('d', v), array.array('d', [w])", ([], {"array.array()": 40})),
+        ("from datetime import timedelta; timedelta(seconds=w)", ([], {"datetime.timedelta()": 8})),
+        ("from ctypes import c_double; c_double(w), (c_double * 1)(w)",
+         ([], {"ctypes.c_double()": 8, "__main__.c_double_Array_1()": 8})),
+        ("float.__add__(w, 1.0)", ([], {"__add__()": 8})),
+        # an array of records takes numbers: 8 and 8 bytes
+        ("r = np.zeros(2, 'f8,i8'); r[0] = (w, k)", ([], {"storing": 16})),
         # a function of nobody knows whose
         ("with suppress(TypeError): codecs.strict_errors(v)", ([], {"strict_errors()": 32})),
     ],

@@ -1,5 +1,5 @@
 """Pickling, saving, csv, json, loadtxt, relative files, buffers."""
-import csv, io, json, multiprocessing, os, pickle, struct, sys, hashlib, math, statistics, copy, collections, re
+import csv, io, json, multiprocessing, os, pickle, struct, sys, tempfile, hashlib, math, statistics, copy, collections, re
 from pathlib import Path
 import numpy as np
 
@@ -63,3 +63,9 @@ sender, receiver = multiprocessing.Pipe()
 sender.send_bytes(letters)
 print(receiver.recv_bytes())
 sender.close(); receiver.close()
+Path("bytes").write_bytes(np.arange(3.0))
+print(np.fromfile("bytes"), bytes.join(b"-", [np.zeros(2, "u1"), b"a"]))
+with tempfile.NamedTemporaryFile() as kept:
+    kept.write(np.arange(2.0))
+    kept.flush()
+    print(np.fromfile(kept.name))

@@ -1,7 +1,9 @@
 """Arrays in lists, tuples and dicts that libraries are called with."""
 
 import copy
+import functools
 import heapq
+import itertools
 import pickle
 import random
 from collections import deque
@@ -65,3 +67,20 @@ held.setdefault("l", []).append(np.zeros(2))
 held.get("l").append(sum(held.get("l")))
 next(iter(held.values())).append(len(list(held.values())[0]))
 print(held, held.get("l") is held["l"], held.get("t") is held["t"])
+
+
+class Vector:  # whose items can be run through, but which is itself a start, or a function
+    def __init__(self, values): self.values = np.asarray(values, float)
+    def __iter__(self): return iter(self.values)
+    def __add__(self, other): return Vector(self.values + other.values)
+    def __gt__(self, other): return self.values.sum() > other.values.sum()
+    def __call__(self, x): return self.values * x
+    def __repr__(self): return f"Vector{self.values}"
+
+
+u, w = Vector([1, 2]), Vector([3, 4])
+print(sum([u, w], Vector([0, 0])), max(u, w), sum(u), max(w), list(map(u, [1, 2])))
+total, largest, run = sum, max, map
+print(total([u, w], Vector([5, 5])), largest(u, w), largest(w), list(run(u, [np.ones(2)])))
+print(functools.reduce(Vector.__add__, [u, w], Vector([1, 1])), list(itertools.starmap(w, [(2,)])))
+print(sum([[u], [w]], [np.ones(1)]), sum([np.ones(2)], np.ones(2)))
