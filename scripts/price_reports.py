@@ -44,7 +44,7 @@ DOCUMENT = "sweep.json"
 WRITTEN = (".csv", ".png", ".svg", ".toml")
 """Endings of what a sweep writes beside its document."""
 REPORTS = Path(__file__).parents[1] / "reports"
-ALWAYS = ("scenarios.csv", "ratios.csv")
+ALWAYS = ("scenarios.csv", "ratios.csv", "well-built.csv")
 BYTES = ["bytes_read", "bytes_written"]
 PLACE = ["layer", "phase"]
 

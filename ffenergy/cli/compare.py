@@ -85,6 +85,7 @@ def compare(ctx: click.Context, /, *, algorithms: str, **flags: Any) -> None:
       normalize.csv  what L2 normalisation costs, per layer, eager and fused
       targets.csv    bytes and joules up to 5, 3, 2 and 1.5 % test error
       decomposition.csv  from backprop to Forward-Forward in signed parts
+      well-built.csv     the same where both are well built; the order is a part
       energy.csv, levels.csv, reuse.csv, misses.csv, live.csv, peak.csv, alive.csv, work.csv,
       steps.csv      one step of every kind, priced under each --profile
       history.csv    losses, separation, errors and cumulative bytes per epoch

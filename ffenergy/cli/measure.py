@@ -225,6 +225,8 @@ def _step(
             "summary.csv": as_csv(step_tables.summary(book)),
             "scenarios.csv": as_csv(book.scenarios),
         }
+        if not ways.parts.empty:
+            tables["well-built.csv"] = as_csv(ways.parts)
         with directory.locked():
             directory.claim(force=force)
             directory.change(document, tables | files.priced(prices))

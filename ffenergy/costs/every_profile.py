@@ -97,5 +97,5 @@ def _best_order(ways: Scenarios, profile: Profile) -> dict[str, Any]:
         "ratio_best_order": row["ratio_to_backprop"],
         "ratio_best_order_low": row["ratio_low"],
         "ratio_best_order_high": row["ratio_high"],
-        "energy_winner": row["energy_winner"],
+        "energy_winner": str(row["energy_winner"]).replace("rule,", "Forward-Forward,"),
     }

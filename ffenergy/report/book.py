@@ -135,6 +135,7 @@ class Book:
         """Every table of the run directory that is derived, by name; file names add ``.csv``."""
         found = {"summary": self.summary, "normalize": self.normalize, "targets": self.targets}
         found |= {"scenarios": self.scenarios} if self.ways else {}
+        found |= {"well-built": self.ways.parts} if self.ways and not self.ways.parts.empty else {}
         found |= {} if self.every_profile.empty else {"ratios": self.every_profile}
         return found | (dict(self.prices.tables()) if self.prices else {})
 

@@ -117,7 +117,7 @@ def well_built_parts(book: Book) -> Table | None:
     if rows.empty:
         return None
     caption = f"{SCOPE_NAMES[book.base]}, well built"
-    return _parts_table(rows, "parts-well-built", caption, UNITS[book.unit], "")
+    return _parts_table(rows, "parts-well-built", caption, UNITS[book.unit], "well-built.csv")
 
 
 def counted_places(book: Book) -> list[Table]:

@@ -165,9 +165,10 @@ def _well_built(book: Book) -> str:
     between = _between(one, every)
     if one <= here < every:
         return f"{told}, where one layer fits on the chip but not all ({between} here)."
-    best = rows([network], on_chip_sizes(one, every, AN_OCTAVE), [profile], [FORWARD_FORWARD])
-    best = best[best["rule"] == FORWARD_FORWARD].set_index("on_chip_bytes")["ratio_to_backprop"]
-    most, size = 1 - float(best.min()), int(best.idxmin())
+    table = rows([network], on_chip_sizes(one, every, AN_OCTAVE), [profile], [FORWARD_FORWARD])
+    table = table[table["rule"] == FORWARD_FORWARD]
+    best = table["ratio_to_backprop"].to_numpy(float)
+    most, size = 1 - float(best.min()), int(table["on_chip_bytes"].iloc[int(best.argmin())])
     if most < max(0.01, 1 - ratio):
         return f"{told}, where {'no layer fits' if here < one else 'all layers fit'} on the chip."
     saving = f"up to {100 * most:.0f} % less, at {memory_size(size)}"

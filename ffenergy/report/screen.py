@@ -12,8 +12,9 @@ import pandas as pd
 from ffenergy.costs.decomposition import RUN
 from ffenergy.costs.map import MARGIN
 from ffenergy.costs.network import Network
-from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT
+from ffenergy.costs.scenarios import AS_IT_RUNS, THE_LEAST, WELL_BUILT
 from ffenergy.energy import Profile
+from ffenergy.network.orders import STEP_MAJOR
 from ffenergy.report import headline, map_table
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Column, Table, TableCell, table
@@ -28,8 +29,12 @@ LINES: Final = 24
 """Of a terminal."""
 TERMS: Final = (
     "Commute ÷ compute: energy of moving bytes over that of arithmetic. Peak live: most bytes "
-    "alive at once. As it runs: NumPy's own operations and order; well built: the best known order."
+    "alive at once."
 )
+BESIDE: Final = {
+    WELL_BUILT: "well built: the best known order",
+    THE_LEAST: "the least: proven bounds, in a managed memory",
+}
 
 
 def screen(book: Book, about: str, after: Sequence[str]) -> str:
@@ -40,7 +45,7 @@ def screen(book: Book, about: str, after: Sequence[str]) -> str:
     shown = comparison(book)
     body = [f"  {line}".rstrip() for line in grid(shown)] if shown is not None else []
     told = [wrapped(one) for one in (*headline.sentences(book), *headline.warnings(book))]
-    terms = [wrapped(f"{TERMS} {_priced(book)}")] if book.prices else []
+    terms = [wrapped(f"{TERMS} {_scenarios(book)} {_priced(book)}")] if book.prices else []
     parts = ["\n".join(part) for part in ([about], body, told, terms, after) if part]
     for gap in ("\n\n", "\n"):
         lines = gap.join(parts)
@@ -112,6 +117,14 @@ def _name(algorithm: str) -> str:
 
 def _ratio(value: float) -> TableCell:
     return TableCell(MISSING, "") if math.isnan(value) else TableCell(f"{value:.2f}", repr(value))
+
+
+def _scenarios(book: Book) -> str:
+    """What the two scenarios of the table are; as it runs in the order that was asked for."""
+    order, in_flight = book.run.settings.order, book.run.settings.in_flight
+    asked = "and order" if order == STEP_MAJOR else f"in {order} order, {in_flight} in flight"
+    other = WELL_BUILT if book.scenario == AS_IT_RUNS else book.scenario
+    return f"As it runs: NumPy's own operations {asked}; {BESIDE[other]}."
 
 
 def _priced(book: Book) -> str:

@@ -25,7 +25,7 @@ FILES = ["examples.npz", "goodness.png", "history.csv", "hybrids.png", "normaliz
 FILES += ["receptive-fields.png", "report.html", "report.md", "run.json"]
 FILES += ["summary.csv", "traffic.csv", "traffic.png", "training-curves.png", "weights.npz"]
 PRICED = "alive decomposition energy levels live misses peak reuse steps targets work".split()
-PRICED += ["ratios", "scenarios", "tuned"]
+PRICED += ["ratios", "scenarios", "tuned", "well-built"]
 
 
 def eager(path: Path) -> pd.DataFrame:

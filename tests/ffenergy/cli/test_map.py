@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from ffenergy.costs.network import Network
 from ffenergy.energy import load_profile, profiles
 from ffenergy.report.pictures import energy_curves, map_regions
 
+ROOT = Path(__file__).parents[3]
 SMALL = ["--width", "100", "--depth", "2", "--batch-size", "10,100", "--on-chip", "64KiB-1MiB"]
 
 COLUMNS = ["chip", "MiB", "FF÷BP", "cheaper"]
@@ -63,6 +66,29 @@ def test_the_table_comes_as_csv_and_as_json(run):
     for name in table.select_dtypes("float"):  # joules of a batch begin at the sixth decimal
         told = [record[name] for record in records]
         assert told == [None if pd.isna(value) else value for value in table[name]], name
+
+
+def test_the_findings_have_the_map_as_it_is(run):
+    text = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    told = re.search(
+        r"^\| optimiser \| batch (\| \d+ MiB )+.*?\n\n", text, re.MULTILINE | re.DOTALL
+    )
+    heading, _, *lines = (
+        [cell.strip() for cell in row.split("|")[1:-1]] for row in told[0].split("\n")[:-2]
+    )
+    network = ["--width", "1000", "--depth", "4", "--profile", "jouppi-7nm-hbm2"]
+    sizes = ",".join(size.replace(" ", "") for size in heading[2:])
+    table = pd.read_csv(io.StringIO(run(*network, "--on-chip", sizes, "--csv").output))
+    table = table[table["rule"] == "ff"].set_index(["optimizer", "batch_size"])
+    names = {"rule": "FF", "backprop": "BP"}
+    for optimizer, batch, *cells in lines:
+        found = table.loc[(optimizer.lower(), int(batch))]
+        for cell, row in zip(cells, found.itertuples(), strict=True):
+            winner = row.energy_winner.replace(", best known orders", "").replace(",", "")
+            who, *proven = winner.split()
+            assert (
+                cell == f"{row.ratio_to_backprop:.2f}, {' '.join([names.get(who, who), *proven])}"
+            )
 
 
 def test_a_directory_holds_table_pictures_and_how_they_were_made(run, tmp_path):
