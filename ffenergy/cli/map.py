@@ -11,19 +11,21 @@ import pandas as pd
 from click.core import ParameterSource
 
 from ffenergy.cli.answering import print_json
-from ffenergy.cli.flags import NamedFolder, Several, fitting_profiles
+from ffenergy.cli.flags import NamedFolder, Several, fitting_profiles, memory_flag
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import warn
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.costs import as_it_runs, regimes
 from ffenergy.costs import map as whole_map
+from ffenergy.costs.measuring import analysis_seconds, check_memory, measure
 from ffenergy.costs.network import Network, network_of, shapes
-from ffenergy.costs.run_costs import measured_kinds, measured_work, tabulate
+from ffenergy.costs.run_costs import MEASURED_IMAGES, measured_kinds, measured_work, tabulate
 from ffenergy.energy import DEFAULT_PROFILES, Profile, choose_profiles, profiles
 from ffenergy.errors import SettingsError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import map_table, screen, text
+from ffenergy.report.numbers import number_of
 from ffenergy.rules import registry
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
@@ -35,6 +37,7 @@ CLOSED_FORMS: Final = "map.csv: closed forms, bytes and energy of a batch"
 COUNTED: Final = "; measured.csv, regimes.csv: programs that the instrument counted"
 HEADLINE: Final = ("adam", 100)
 """Of the line of chips, where no run says otherwise."""
+LONG_SECONDS: Final = 60.0  # from here on it is said how long a program takes
 
 
 @click.command("map", cls=Grouped)
@@ -91,6 +94,7 @@ HEADLINE: Final = ("adam", 100)
 @click.option("--force", is_flag=True, help="Replace an older map in the output directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole table as JSON.")
 @click.option("--csv", "as_table", is_flag=True, help="Print the whole table as CSV.")
+@memory_flag
 @click.option("--quiet", "-q", is_flag=True, help="Write the files, print nothing.")
 def map_command(
     run: Path | None,
@@ -150,6 +154,8 @@ def map_command(
     directory = RunDirectory(outdir, "map.json") if outdir is not None else None
     if directory is not None:
         directory.check(force=force)
+    if measured:
+        _check_countable(shown, quiet=quiet)
     table = whole_map.rows(found, sizes, hardware, asked)
     tables = {"map": table}
     if directory is not None:
@@ -211,15 +217,31 @@ def every_profile() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*DEFAULT_PROFILES, *profiles()]))
 
 
-def _counted(network: Network, profile: Profile) -> dict[str, pd.DataFrame]:
-    """A step of Forward-Forward and backprop that the instrument counts: tables by name."""
-    settings = Settings.from_preset("quick").replace(
+def _settings_of(network: Network) -> Settings:
+    """Settings whose steps are those of the network."""
+    return Settings.from_preset("quick").replace(
         layer_sizes=",".join(map(str, network.layer_sizes)),
         batch_size=network.batch_size,
         optimizer=network.optimizer,
         dtype="float64" if network.itemsize == 8 else "float32",
         negative_pairs="shared" if network.shared_halves else "independent",
     )
+
+
+def _check_countable(network: Network, *, quiet: bool) -> None:
+    """Raise SettingsError if its programs do not fit into memory; say it if they take long."""
+    settings = _settings_of(network)
+    remedy = "--measure wants a smaller --width or --batch-size, or a smaller RUN"
+    check_memory(settings, regimes.RULES, MEASURED_IMAGES, remedy)
+    seconds = analysis_seconds([measure(name, settings) for name in regimes.RULES], settings)
+    if seconds > LONG_SECONDS and not quiet:
+        long = number_of(round(seconds / 60), "minute")
+        warn(f"Counting programs of {settings.network}: about {long} each, and they are several …")
+
+
+def _counted(network: Network, profile: Profile) -> dict[str, pd.DataFrame]:
+    """A step of Forward-Forward and backprop that the instrument counts: tables by name."""
+    settings = _settings_of(network)
     work = measured_work(settings)
     kinds = measured_kinds(regimes.RULES, work, regimes.managed_analysis(network))
     prices = tabulate(kinds, [profile], whole_run=False)

@@ -55,7 +55,7 @@ def report(
         saved = directory.read(warn).in_memory(met)
         profiles = asked_for or saved_profiles(saved)
         book = Book.of(saved, profiles, warn)
-        build = files.page_alone if html else files.report
-        directory.add(saved, build(book))
+        built = files.page_alone(book) if html else files.report(book)
+        directory.add(saved, built, gone=files.without_prices(built, pictures=not html))
     asked = Answering(quiet, verbose, as_json, conditions, scenario)
     asked.tell(book, about_run(book), where_it_is(run), str(run), everything)

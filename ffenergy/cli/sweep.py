@@ -15,7 +15,7 @@ from ffenergy.cli.progress import progress
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.costs.fitting import with_best_order
-from ffenergy.energy import ChosenProfile, choose_profiles
+from ffenergy.energy import ChosenProfile, choose_profiles, restore_profiles
 from ffenergy.errors import RunInterruptedError, SettingsError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
@@ -54,7 +54,8 @@ from ffenergy.trained import examples
     "--profile",
     metavar="NAME|FILE",
     shell_complete=fitting_profiles,
-    help="Price every traced cell under this hardware profile (see `ffenergy profiles`); "
+    help="Price every traced cell under this hardware profile (see `ffenergy profiles`), by "
+    "default under that of the sweep that is there; "
     'in_flight = "auto" chooses orders for its memory on the chip.',
 )
 @data_flags
@@ -112,8 +113,8 @@ def sweep(
       ffenergy sweep mine.toml --scheduler tcp://10.0.0.1:8786
     """
     asked = specification.read(spec)
-    chosen = choose_profiles([profile]) if profile is not None else []
     directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}", SWEEP_FILE)
+    chosen = choose_profiles([profile]) if profile is not None else _priced_before(directory)
     place = DataPlace(data_dir.resolve() if data_dir else None, offline)
     try:
         cells = _cells(asked, place, (chosen or choose_profiles())[0], progress=not quiet)
@@ -152,6 +153,13 @@ def sweep(
                 told = f"{cell.algorithm}, {label}: {outcome.status}: {outcome.message}"
                 click.echo(text.wrapped(told))
         click.echo(f"\nWritten to {directory.path}: cells.csv, summary.csv, sweep.png and more.")
+
+
+def _priced_before(directory: RunDirectory) -> list[ChosenProfile]:
+    """The profile of the sweep that is there: going on must not lose its energies."""
+    if not directory.holds_run():
+        return []
+    return restore_profiles(directory.read_document().get("profiles", ()))
 
 
 def _cells(

@@ -33,13 +33,15 @@ UPDATES: Final = {"adam": 10, "adamw": 11, "momentum": 4, "sgd": 2}
 """Operations by which an optimiser updates a block of parameters."""
 
 
-def check_memory(settings: Settings, algorithms: Sequence[str], images: int) -> None:
+def check_memory(
+    settings: Settings, algorithms: Sequence[str], images: int, remedy: str | None = None
+) -> None:
     """Raise SettingsError if steps with `settings` on so many images cannot be counted and priced.
 
     No values of large arrays are computed, so that they take no memory; but systems set none aside
     that is larger than theirs. Of large networks nearly all operations update parameters, with many
     batches in flight they train a batch. A rule that has a head makes room for the features of all
-    images.
+    images. The message ends with ``remedy``, by default the flags of a command that has settings.
     """
     kinds = [registry.find(name) for name in algorithms]
     blocks = sum(math.ceil(count / BLOCK) for count in settings.parameters)
@@ -54,8 +56,8 @@ def check_memory(settings: Settings, algorithms: Sequence[str], images: int) -> 
         largest = max(largest, images * features)
     need = max(largest * np.dtype(settings.dtype).itemsize, analysis)
     many = ", --in-flight" if settings.batches_in_flight > 1 else ""
-    remedy = f"lower --layer-sizes, --batch-size{many} or --n-train"
-    machine_memory.check(need, settings.network, remedy)
+    usual = f"lower --layer-sizes, --batch-size{many} or --n-train"
+    machine_memory.check(need, settings.network, remedy or usual)
 
 
 def analysis_seconds(found: Sequence[Measurement], settings: Settings) -> float:

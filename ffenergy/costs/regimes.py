@@ -42,16 +42,21 @@ where a program has too many accesses for that."""
 
 
 def sizes(network: Network, rule: str = FORWARD_FORWARD) -> dict[str, int]:
-    """A power of two of on-chip bytes in each regime: below one layer, between, above all."""
+    """A power of two of on-chip bytes in each regime: below one layer, between, above all.
+
+    All are larger than the inner buffer. A regime that has no such size is left out: a small layer
+    always fits, and where one layer has nearly all of the state, all fit as soon as it does.
+    """
     one, every = whole_map.regimes(network, rule)
     layers = layers_of(rule, network)
     room = 4 * layers.largest_boundary
+    least = 2 * as_it_runs.INNER_BYTES
+    below = max(power_below(max(one // 2, 1)), least)
     between = 2 * power_below(one + room - 1)
-    return {
-        "no layer fits": max(power_below(one // 2), 2 * as_it_runs.INNER_BYTES),
-        "one layer fits": between,
-        "all fit": max(2 * power_below(every + room - 1), 2 * between),
-    }
+    found = {"no layer fits": below} if below < one else {}
+    if least <= between < every:
+        found["one layer fits"] = between
+    return found | {"all fit": max(2 * power_below(every + room - 1), 2 * between, least)}
 
 
 def managed_sizes(network: Network) -> tuple[int, ...]:

@@ -77,8 +77,15 @@ class Folder:
         check_names(names or ())
         return names
 
-    def change(self, document: Mapping[str, Any], contents: Mapping[str, bytes]) -> None:
+    def change(
+        self,
+        document: Mapping[str, Any],
+        contents: Mapping[str, bytes],
+        gone: Collection[str] = (),
+    ) -> None:
         """Write `contents` by name and the document, all or nothing; other files stay recorded.
+
+        Those called `gone` are removed before, so that none is ever there unrecorded.
 
         Raises:
             StrangerError: one of the names is taken by a file that was not written here.
@@ -92,7 +99,10 @@ class Folder:
         try:
             for name, content in contents.items():
                 self._stage(name, digests[name], content)
-            written = {**document, FILES: {**(recorded or {}), **digests}}
+            for name in (kept := dict(recorded or {})).keys() & set(gone):
+                (self.path / name).unlink(missing_ok=True)
+                del kept[name]
+            written = {**document, FILES: {**kept, **digests}}
             write_text(self.path / self.document, sealed(written))
         except BaseException:
             with suppress(OSError):

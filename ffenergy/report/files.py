@@ -5,7 +5,9 @@ Pure functions: they return the contents of files by name, which are then writte
 
 from __future__ import annotations
 
-from ffenergy.costs.prices import Prices
+from collections.abc import Collection
+
+from ffenergy.costs.prices import COLUMNS, Prices
 from ffenergy.files.atomic import encoded
 from ffenergy.files.contents import as_csv
 from ffenergy.report import markdown
@@ -21,6 +23,19 @@ def tables(book: Book) -> dict[str, bytes]:
 def priced(prices: Prices) -> dict[str, bytes]:
     """Return every table of `prices` under its own name."""
     return {f"{name}.csv": as_csv(table) for name, table in prices.tables()}
+
+
+def without_prices(built: Collection[str], *, pictures: bool) -> set[str]:
+    """Names that a report has where steps have prices, and that are not among those `built`.
+
+    Those of an earlier report are not to stand beside it. With ``pictures`` they are meant too.
+    """
+    from ffenergy.report.pictures.report import PICTURES  # matplotlib takes a second to import
+
+    names = {f"{name}.csv" for name in (*COLUMNS, "scenarios", "ratios")}
+    if pictures:
+        names |= {f"{one.name}.{kind}" for one in PICTURES for kind in ("png", "svg")}
+    return names - set(built)
 
 
 def report(book: Book) -> dict[str, bytes]:

@@ -187,7 +187,7 @@ def answering(name: str) -> Iterator[None]:
         raise passed.error from passed.error.__cause__
     except (FfenergyError, MemoryError, OSError):
         raise
-    except Exception as error:  # a stranger's rule may raise anything
+    except (Exception, SystemExit) as error:  # a stranger's rule may raise anything
         if is_own(find(name)):
             raise
         what = f"{type(error).__name__}: {error}"
@@ -214,7 +214,7 @@ class _PassedError(Exception):
         self.error = error
 
 
-def _theirs(error: Exception) -> str:
+def _theirs(error: BaseException) -> str:
     """Where a stranger's code raised, `` (file.py, line 7)``; empty if none of it was at work."""
     found = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
@@ -243,7 +243,7 @@ def _read_all() -> None:
                 _load(entry.value, entry.load)
             else:
                 entry.load()
-        except Exception as error:  # noqa: BLE001  # a stranger's module may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's may raise anything
             _broken[entry.name] = f"{entry.value}: {error}"
         if entry.dist is not None:
             package = f"{entry.dist.name} {entry.dist.version}"
@@ -255,7 +255,7 @@ def _load(text: str, load: Callable[[], object]) -> type[Rule]:
         kind = load()
     except RuleError:
         raise
-    except Exception as error:  # a stranger's module may raise anything
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything
         raise RuleError(f"rule {text}: {type(error).__name__}: {error}") from error
     if not (isinstance(kind, type) and issubclass(kind, Rule) and kind.name):
         raise RuleError(

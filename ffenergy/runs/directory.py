@@ -182,8 +182,8 @@ class RunDirectory:
                 contents[name] = as_npz(arrays)
         self.change({**run.configuration, "results": run.results}, {**contents, **(derived or {})})
 
-    def add(self, run: Run, derived: Mapping[str, bytes]) -> None:
-        """Write files derived from `run`, which is here, all of them or none.
+    def add(self, run: Run, derived: Mapping[str, bytes], gone: Collection[str] = ()) -> None:
+        """Write files derived from `run`, which is here, all of them or none; remove those `gone`.
 
         The measurement stays as it is; one that an earlier version wrote is recorded from now on.
         """
@@ -192,12 +192,14 @@ class RunDirectory:
             paths = [self.path / name for name in MEASURED]
             earlier = {path.name: path.read_bytes() for path in paths if path.exists()}
         document = {**run.configuration, "results": run.results}
-        self.change(document, {**earlier, **derived})
+        self.change(document, {**earlier, **derived}, gone)
 
-    def change(self, document: Mapping[str, Any], contents: Mapping[str, bytes]) -> None:
+    def change(
+        self, document: Mapping[str, Any], contents: Mapping[str, bytes], gone: Collection[str] = ()
+    ) -> None:
         """Write `contents` and the document, all or nothing. Raises RunDirectoryError, OSError."""
         try:
-            self.folder.change(document, contents)
+            self.folder.change(document, contents, gone)
         except StrangerError as stranger:
             raise RunDirectoryError(
                 f"{self.path / str(stranger)} is there and was not written by this program; move "

@@ -14,6 +14,8 @@ import pytest
 from click.testing import Result
 
 from ffenergy.cli.flags import HELP
+from ffenergy.report.book import Book
+from ffenergy.report.files import without_prices
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings
 
@@ -151,6 +153,23 @@ def test_report_rebuilds_what_is_missing_as_it_was(invoke: Invoke, tmp_path: Pat
     again = invoke("report", tmp_path, "-q")
     assert again.exit_code == 0, again.output
     assert {name: (tmp_path / name).read_bytes() for name in derived} == before
+
+
+def test_a_report_that_prices_nothing_leaves_no_older_prices(
+    invoke: Invoke, copied_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a run whose rule is not here: summary.csv has no energies then."""
+    (copied_run / "mine.csv").write_text("not ours")
+    monkeypatch.setattr(Book, "of", staticmethod(lambda run, profiles, say: Book(run)))
+    assert invoke("report", copied_run, "--html", "-q").exit_code == 0
+    there = {path.name for path in copied_run.iterdir()}
+    assert not there & {f"{name}.csv" for name in PRICED if name != "targets"}
+    assert {"energy-waterfall.png", "mine.csv", "traffic.csv", "weights.npz"} <= there
+    gone = without_prices(["traffic.png", "summary.csv"], pictures=True)
+    assert {"energy-waterfall.png", "map.svg", "energy.csv"} <= gone
+    assert not {"traffic.png", "summary.csv"} & gone
+    recorded = json.loads((copied_run / "run.json").read_text())["files"]
+    assert recorded.keys() <= there
 
 
 def test_training_untraced_gives_the_same_weights_and_no_counts(

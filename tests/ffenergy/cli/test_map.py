@@ -127,6 +127,26 @@ def test_programs_are_counted_beside_the_closed_forms(run, tmp_path):
     assert places["ratio_scratchpad"].dropna().tolist() == ratios.tolist()
 
 
+def test_programs_that_do_not_fit_into_memory_are_refused_first(run, tmp_path):
+    network = ["--width", "20", "--depth", "2", "--batch-size", "1000000"]
+    result = run(*network, "--measure", "--outdir", tmp_path, "--max-memory", "1GB")
+    assert result.exit_code == 2
+    assert "784-20-20 needs at least 3.14 GB of memory" in result.output
+    assert "--measure wants a smaller --width or --batch-size" in result.output
+    assert not (tmp_path / "map.json").exists()
+
+
+def test_programs_that_take_long_are_announced(run, tmp_path, monkeypatch):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ffenergy.cli.map.measured_kinds", stop)
+    network = ["--width", "20", "--depth", "2", "--batch-size", "100000", "--on-chip", "4MiB"]
+    result = run(*network, "--measure", "--outdir", tmp_path)
+    assert result.exit_code == 130
+    assert "Counting programs of a network of 784-20-20: about 4 minutes each" in result.output
+
+
 def test_a_saved_run_has_its_own_layers(run, finished_run):
     for flag in ("--width", "--depth"):
         result = run(finished_run.path, flag, "2")
@@ -159,6 +179,7 @@ def test_quiet_leaves_what_programs_read_and_no_empty_folder_is_taken(run):
         (["--json", "--csv"], "give one of the two"),
         (["--measure"], "--measure writes measured.csv and energy.png; name --outdir"),
         (["--profile", "nowhere"], "nowhere: neither a profile nor a file"),
+        (["--max-memory", "much"], "--max-memory is 'much'; write a number of bytes"),
     ],
 )
 def test_a_bad_flag_is_one_line(run, arguments, message):

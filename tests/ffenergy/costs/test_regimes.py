@@ -18,9 +18,9 @@ SETTINGS = Settings.from_preset("quick").replace(layer_sizes="64,96,96,96", batc
 KIB = 2**10
 
 
-def measured() -> pd.DataFrame:
-    work = Workload(SETTINGS, 4000, 0)  # 1 MB of images: more than any of these chips keeps
-    network = network_of(SETTINGS)
+def measured(settings: Settings = SETTINGS) -> pd.DataFrame:
+    work = Workload(settings, 4000, 0)  # 1 MB of images: more than any of these chips keeps
+    network = network_of(settings)
     assert network is not None
     kinds = measured_kinds(regimes.RULES, work, regimes.managed_analysis(network))
     usual = tabulate(kinds, [JOUPPI], whole_run=False)
@@ -44,6 +44,29 @@ def test_sizes_lie_below_between_and_above() -> None:
     # Adam: a layer of 1000 has 11.5 MiB with its state, all four 43.5
     found = regimes.sizes(Network((784, 1000, 1000, 1000, 1000), 100))
     assert [size // 2**20 for size in found.values()] == [4, 16, 64]
+
+
+@pytest.mark.parametrize(
+    ("layer_sizes", "found"),
+    [
+        ((784, 1), {"all fit": 64 * KIB}),  # 9 KiB with its state: no memory is too small for it
+        # 184 KiB, and 5 in the second layer: where one fits, both do
+        ((784, 20, 20), {"no layer fits": 64 * KIB, "all fit": 512 * KIB}),
+    ],
+)
+def test_a_regime_that_a_small_network_has_not_is_left_out(
+    layer_sizes: tuple[int, ...], found: dict[str, int]
+) -> None:
+    assert regimes.sizes(Network(layer_sizes, 100 if len(layer_sizes) > 2 else 1)) == found
+
+
+def test_a_network_that_fits_into_the_inner_buffer_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(further, "MOST_BYTES", 1)
+    table = measured(SETTINGS.replace(layer_sizes="64,1", batch_size=1))
+    assert set(table["regime"]) == {"all fit"}
+    assert (table["energy"] > 0).all()
 
 
 def test_every_regime_has_every_scenario(table: pd.DataFrame) -> None:

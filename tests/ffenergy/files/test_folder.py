@@ -25,6 +25,16 @@ OLD = {"a.csv": b"old a", "b.csv": b"old b"}
 NEW = {"a.csv": b"new a", "b.csv": b"new b", "c.csv": b"new c"}
 
 
+def test_what_is_gone_is_removed_if_it_was_recorded(tmp_path: Path) -> None:
+    place = Folder(tmp_path, "run.json")
+    with place.locked():
+        place.change({}, OLD)
+        (tmp_path / "d.csv").write_bytes(b"not ours")
+        place.change({}, {"c.csv": b"new c"}, gone=["a.csv", "d.csv", "e.csv"])
+    assert contents(place) == {"b.csv": b"old b", "c.csv": b"new c"}
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["b.csv", "c.csv", "d.csv"]
+
+
 @pytest.mark.parametrize("settles", [False, True])
 def test_dying_at_any_rename_leaves_the_old_or_the_new_and_no_mixture(
     settles: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -231,6 +231,16 @@ def test_what_is_no_rule_is_said_in_one_line(text: str, said: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_module_that_leaves_python_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its exit code would be taken for one of ours: 3 is bad data."""
+    (tmp_path / "a_script.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SettingsError, match=r"^rule a_script:Rule: SystemExit: 3$"):
+        registry.add("a_script:Rule")
+
+
 def test_two_rules_of_one_name_are_refused() -> None:
     another = type("Another", (registry.find("ff"),), {})
     with pytest.raises(SettingsError, match="two rules are named ff"):
@@ -274,9 +284,14 @@ def divide(rule: BackpropRule) -> Values:
     return {"loss": 1 / 0}
 
 
+def leave(rule: BackpropRule) -> Values:
+    raise SystemExit(3)
+
+
 @pytest.mark.parametrize(
     ("method", "wrong", "said"),
     [
+        ("read", leave, r"^rule guest \(test_third_party.py, line \d+\): SystemExit: 3$"),
         ("read", divide, r"^rule guest \(test_third_party.py, line \d+\): ZeroDivisionError: "),
         ("read", lambda rule: {}, "stage network reads nothing, no loss; let"),
         ("read", count_outside, "store in layer head, phase evaluate was counted outside of all"),

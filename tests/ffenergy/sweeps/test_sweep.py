@@ -38,10 +38,28 @@ softmax_epochs = 1
 pytestmark = pytest.mark.usefixtures("only_the_sample")
 UNTRACED = HEAD.replace("trace = true\n", "")
 GRID = HEAD + "[grid]\nlr = [1e-3, 3e-3]\n"
+OWN_PROFILE = '[profiles.own]\nbased_on = "jouppi-7nm-hbm2"\ntitle = "Own"\n'
 
 
 def table(folder: Path, name: str = "cells.csv") -> pd.DataFrame:
     return pd.read_csv(folder / "out" / name)
+
+
+def test_a_sweep_that_goes_on_keeps_its_profile(sweep: Sweep, tmp_path: Path) -> None:
+    """Without the flag energies would be gone, and old tables of them stay."""
+    own = tmp_path / "own.toml"
+    own.write_text(OWN_PROFILE)
+    assert sweep(UNTRACED, tmp_path, "--profile", str(own)).exit_code == 0
+    own.unlink()
+    more = UNTRACED.replace("seeds = [0, 1]", "seeds = [0, 1, 2]")
+    assert sweep(more, tmp_path).exit_code == 0
+    cells = table(tmp_path)
+    assert (len(cells), set(cells["profile"])) == (6, {"own"})
+    assert (cells["energy_joules"] > 0).all()
+    assert set(table(tmp_path, "targets.csv")["n"]) == {3}
+    priced_anew = sweep(more, tmp_path, "--profile", "dally-wire")
+    assert priced_anew.exit_code == 0
+    assert set(table(tmp_path)["profile"]) == {"dally-wire"}
 
 
 def test_tables_pictures_and_settings(sweep: Sweep, tmp_path: Path) -> None:
