@@ -23,6 +23,7 @@ from instrumented.script.borders import Borders
 from instrumented.script.callers import Callers
 from instrumented.script.importing import UserFinder, compile_marked
 from instrumented.script.own import Ownership, Whose, printable
+from instrumented.script.shadowing import own_modules_found
 from instrumented.script.tracebacks import leave_out_own_lines, replaced, told_as_the_scripts
 from instrumented.script.tracing import ScriptTrace
 from instrumented.script.unions import unions_of_plain_types
@@ -129,6 +130,7 @@ def _run(program: _Program, recorder: Recorder | None) -> Finished:
     with ExitStack() as stack:
         stack.enter_context(Borders(trace, ownership))
         stack.enter_context(UserFinder(ownership))
+        stack.enter_context(own_modules_found(Path(program.first_path)))
         stack.enter_context(_Replaced(sys.modules, "__main__", main))
         stack.enter_context(replaced(sys, "argv", program.argv))
         stack.enter_context(replaced(sys, "path", [program.first_path, *sys.path[1:]]))
