@@ -9,6 +9,7 @@ import importlib.util
 import runpy
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None 
     """Run a script file with its arrays traced.
 
     Raises:
-        InstrumentError: there is no such file.
+        InstrumentError: there is no such file, or it is no source.
     """
     path = Path(script)
     try:
@@ -73,6 +74,11 @@ def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None 
         is_there = False
     if not is_there:
         raise InstrumentError(f"there is no script {script}; give the path of a Python file")
+    if _is_no_source(path):
+        raise InstrumentError(
+            f"{script} is compiled, or an archive, and source alone is traced; give the file or the"
+            " folder that it was made from"
+        )
     file, folder = str(path.absolute()), path.resolve().parent
 
     def execute(main: ModuleType) -> None:
@@ -82,6 +88,13 @@ def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None 
 
     program = _Program(path.name, folder, [script, *arguments], str(folder), execute)
     return _run(program, recorder)
+
+
+def _is_no_source(path: Path) -> bool:
+    """Return whether a file is one of Python's programs, but no text: a ``.pyc``, a ``.pyz``."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(4) == importlib.util.MAGIC_NUMBER or zipfile.is_zipfile(file)
+    return False  # Python itself says why it cannot be read
 
 
 def run_module(module: str, arguments: Sequence[str], recorder: Recorder | None = None) -> Finished:
