@@ -95,9 +95,9 @@ class Ownership:
             return self.in_library(function.__wrapped__)
         return whose is Whose.LIBRARY
 
-    def is_reader(self, module: str) -> bool:
+    def is_reader(self, module: Any) -> bool:
         """Return whether a module is one of ``READERS``, not one of the user's of that name."""
-        if module not in READERS:
+        if type(module) is not str or module not in READERS:  # a class may say anything
             return False
         file = getattr(sys.modules.get(module), "__file__", None)
         return file is None or not self.is_users(file)
