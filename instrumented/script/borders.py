@@ -50,20 +50,11 @@ from instrumented.script.numpy_functions import (
     itself,
 )
 from instrumented.script.numpy_modules import GRID_NAMES, STOOD_IN, NumpyModules
-from instrumented.script.own import MOVERS, Ownership, Whose
+from instrumented.script.own import MOVERS, READERS, Ownership, Whose
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.tracing import ScriptTrace
 from instrumented.script.updating import Updated, UpdatedField
-
-READERS = frozenset(
-    """
-    array base64 binascii bz2 cmath csv ctypes datetime decimal fractions gzip hashlib hmac io json
-    json.encoder locale lzma marshal math multiprocessing.connection pathlib pickle random re shelve
-    socket statistics struct tempfile uuid wave zipfile zlib
-    """.split()
-)
-"""Modules whose functions and types read numbers in ways that no number can notice."""
 
 MOVERS_AND_NUMPY = MOVERS | {"numpy"}
 
@@ -287,7 +278,7 @@ class Borders:
         if function is setattr:
             return self._set_attribute
         if kind is FunctionType:
-            reads = function.__module__ in READERS or self._wraps_c(function)
+            reads = self._ownership.is_reader(function.__module__) or self._wraps_c(function)
             if not reads and not self._ownership.in_library(function):
                 return function
         elif kind is Function or kind is Ufunc or kind is ArrayMethod:
@@ -298,7 +289,7 @@ class Borders:
             inside = function.__func__
             if type(function.__self__) in GENERATORS:
                 return self._numpy.random.method(function, inside.__name__)
-            reads = type(inside).__name__ == CYTHONS or inside.__module__ in READERS
+            reads = type(inside).__name__ == CYTHONS or self._ownership.is_reader(inside.__module__)
             if not reads and not self._ownership.in_library(inside):
                 return function
         elif issubclass(kind, type):
@@ -306,7 +297,10 @@ class Borders:
                 return conversion(self._trace, function, self._reader(function))
             made_by, whose = constructor(function), self._ownership
             is_given = whose.is_librarys(function) or whose.in_library(made_by)
-            if not is_given and not _reads_what_it_is_made_of(function, made_by):
+            reads = self._ownership.is_reader(function.__module__) or _takes_plain(
+                function, made_by
+            )
+            if not reads and not is_given:
                 return self._items.applying(function)
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
             return array_method_of(function)
@@ -388,8 +382,8 @@ class Borders:
         return self._trace.let_out(value, "formatting")
 
 
-def _reads_what_it_is_made_of(kind: type, made_by: Any) -> bool:
-    """Return whether a type, or the C types of the script's own, takes numbers or bytes."""
-    if kind.__module__ in READERS or kind in TAKE_BYTES or issubclass(kind, np.generic):
+def _takes_plain(kind: type, made_by: Any) -> bool:
+    """Return whether what makes a type, or a C type of the script's, takes numbers or bytes."""
+    if kind in TAKE_BYTES or issubclass(kind, np.generic):
         return True
     return type(kind).__module__ == "_ctypes" and type(made_by) is not FunctionType

@@ -42,6 +42,15 @@ MOVERS = frozenset(
 """Modules whose functions hand values on without reading them."""
 
 
+READERS = frozenset(
+    """
+    array base64 binascii bz2 cmath csv ctypes datetime decimal fractions gzip hashlib hmac io json
+    json.encoder locale lzma marshal math multiprocessing.connection pathlib pickle random re shelve
+    socket statistics struct tempfile uuid wave zipfile zlib
+    """.split()
+)
+"""Modules whose functions and types read numbers in ways that no number can notice."""
+
 CHECKERS = frozenset("attr attrs jaxtyping param traitlets typeguard".split())
 """Installed packages that ask what type a value is and hand it on, as Python's own library does."""
 
@@ -85,6 +94,13 @@ class Ownership:
         if whose is Whose.STANDARD and hasattr(function, "__wrapped__"):  # by contextlib, say
             return self.in_library(function.__wrapped__)
         return whose is Whose.LIBRARY
+
+    def is_reader(self, module: Any) -> bool:
+        """Return whether a module is one of ``READERS``, not one of the user's of that name."""
+        if type(module) is not str or module not in READERS:  # a class may say anything
+            return False
+        file = getattr(sys.modules.get(module), "__file__", None)
+        return file is None or not self.is_users(file)
 
     def is_librarys(self, owner: Any) -> bool:
         """Return whether a library wrote a module, a class, or the class of any other object."""

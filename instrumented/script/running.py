@@ -9,6 +9,7 @@ import importlib.util
 import runpy
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from instrumented.script.borders import Borders
 from instrumented.script.callers import Callers
 from instrumented.script.importing import UserFinder, compile_marked
 from instrumented.script.own import Ownership, Whose, printable
+from instrumented.script.shadowing import own_modules_found
 from instrumented.script.tracebacks import leave_out_own_lines, replaced, told_as_the_scripts
 from instrumented.script.tracing import ScriptTrace
 from instrumented.script.unions import unions_of_plain_types
@@ -61,7 +63,7 @@ def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None 
     """Run a script file with its arrays traced.
 
     Raises:
-        InstrumentError: there is no such file.
+        InstrumentError: there is no such file, or it is no source.
     """
     path = Path(script)
     try:
@@ -72,6 +74,11 @@ def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None 
         is_there = False
     if not is_there:
         raise InstrumentError(f"there is no script {script}; give the path of a Python file")
+    if _is_no_source(path):
+        raise InstrumentError(
+            f"{script} is compiled, or an archive, and source alone is traced; give the file or the"
+            " folder that it was made from"
+        )
     file, folder = str(path.absolute()), path.resolve().parent
 
     def execute(main: ModuleType) -> None:
@@ -81,6 +88,13 @@ def run_script(script: str, arguments: Sequence[str], recorder: Recorder | None 
 
     program = _Program(path.name, folder, [script, *arguments], str(folder), execute)
     return _run(program, recorder)
+
+
+def _is_no_source(path: Path) -> bool:
+    """Return whether a file is one of Python's programs, but no text: a ``.pyc``, a ``.pyz``."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(4) == importlib.util.MAGIC_NUMBER or zipfile.is_zipfile(file)
+    return False  # Python itself says why it cannot be read
 
 
 def run_module(module: str, arguments: Sequence[str], recorder: Recorder | None = None) -> Finished:
@@ -129,6 +143,7 @@ def _run(program: _Program, recorder: Recorder | None) -> Finished:
     with ExitStack() as stack:
         stack.enter_context(Borders(trace, ownership))
         stack.enter_context(UserFinder(ownership))
+        stack.enter_context(own_modules_found(Path(program.first_path)))
         stack.enter_context(_Replaced(sys.modules, "__main__", main))
         stack.enter_context(replaced(sys, "argv", program.argv))
         stack.enter_context(replaced(sys, "path", [program.first_path, *sys.path[1:]]))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import py_compile
 import re
 import sys
+import zipapp
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -363,6 +365,21 @@ def test_arguments_that_make_no_sense_are_one_line(tmp_path, monkeypatch, argume
     assert found.exit_code == code, found.output
     assert says in found.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ["pyc", "pyz"])
+def test_a_program_that_is_no_source_is_refused_in_one_line(tmp_path, ending):
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__main__.py").write_text("print(1)\n")
+    program = tmp_path / f"app.{ending}"
+    if ending == "pyz":
+        zipapp.create_archive(tmp_path / "app", program)
+    else:
+        py_compile.compile(str(tmp_path / "app" / "__main__.py"), str(program))
+    answer = CliRunner().invoke(command.main, ["run", str(program)])
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert "source alone is traced" in answer.stderr
+    assert answer.stderr.count("\n") == 1
 
 
 def test_devices_and_links_stay_what_they_are(tmp_path):

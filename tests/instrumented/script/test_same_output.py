@@ -95,6 +95,24 @@ def test_what_a_library_keeps_of_a_call_stays_plain_and_all_else_is_put_right(tm
     assert set(Tables(finished).counts["operation"]) > {"add", "stack", "matmul"}
 
 
+def test_a_module_of_the_scripts_stands_for_a_loaded_one_of_its_name(tmp_path, capsys):
+    """Also for a package; not for numpy, nor what Python loads first. Afterwards all is as ever."""
+    import fractions
+
+    for name in ("fractions", "numpy", "os", "click/__init__"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.py").write_text("def twice(x): return x + x\n")
+    script = tmp_path / "asks.py"
+    script.write_text(
+        "import os, numpy as np, fractions, click\n"
+        "print(fractions.twice(np.ones(2)), click.twice(1), os.sep, hasattr(os, 'twice'))\n"
+    )
+    finished = run_script(str(script), [])
+    assert capsys.readouterr().out == "[2. 2.] 2 / False\n"
+    assert sys.modules["fractions"] is fractions
+    assert Tables(finished).escapes["how"].tolist() == ["printing"]  # no module of Python's reads
+
+
 def test_a_package_that_checks_types_hands_traced_arrays_on(tmp_path, capsys):
     library = installed(
         tmp_path,

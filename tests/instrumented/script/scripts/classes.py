@@ -85,3 +85,11 @@ if __name__ == "__main__":
     t = a[0, 0]; t += 1
     a[0, 0], a[0, 1] = a[0, 1], a[0, 0]
     print(t, a[0], {a[1, 0]: "key"}[2], hash(a[1, 0]) == hash(2))
+
+
+class Nowhere:
+    __module__ = ["no", "name"]
+    def twice(self, x): return x * 2
+
+
+print(Nowhere().twice(np.ones(2)))
