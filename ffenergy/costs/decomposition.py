@@ -263,8 +263,11 @@ def with_order(usual: pd.DataFrame, best: pd.DataFrame) -> pd.DataFrame:
     for key, rows in usual.groupby(keys, sort=False):
         named = dict(zip(keys, key, strict=True))
         total = totals[(totals[keys] == pd.Series(named)).all(axis=1)].iloc[0]
+        before = rows[rows["part"] == TOTAL].iloc[0]
         added = {
             name: exact_total([total[name], *(-n for n in rows.loc[rows["part"] != TOTAL, name])])
+            if total[name] != before[name]
+            else 0  # and not the rounding of a sum
             for name in numbers
         }
         base = total["backprop"]
