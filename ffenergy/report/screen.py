@@ -141,6 +141,6 @@ def of_map(table: pd.DataFrame, network: Network, profiles: Sequence[Profile]) -
     yield ""
     yield printed(map_table.chips(network, profiles, WIDTH))
     yield wrapped(
-        f"* proven, ? undecided or within {100 * MARGIN:.0f} %. Closed forms, nothing measured; "
-        "each value computed once, managed memory."
+        f"* proven, ? undecided or within {100 * MARGIN:.0f} %. Closed forms, in a managed memory; "
+        "bounds hold if each value is computed once and gradients are added up before momentum."
     )
