@@ -57,6 +57,8 @@ def test_the_reference_is_that_of_the_program(site: Path) -> None:
     instrument = (reference / "api-instrumented" / "index.html").read_text(encoding="utf-8")
     assert 'id="instrumented.Trace"' in instrument
     assert "Counts bytes read, bytes written and flops" in instrument
+    for name in ("explicit.explicit_cost", "explicit.parse", "grid.grid_energy_fj"):
+        assert f'id="instrumented.distances.{name}"' in instrument
     for page in reference.glob("*/index.html"):
         html = page.read_text(encoding="utf-8")
         assert ":::" not in html

@@ -20,6 +20,7 @@ COMPUTE: Final = "compute"
 DISTANCE: Final = "distance"
 PLACE: Final = ["layer", "phase"]
 BYTES: Final = ["bytes_read", "bytes_written"]
+READING: Final = ["accounting", "memory", "grain", "profile"]
 
 
 def price(
@@ -32,6 +33,9 @@ def price(
 ) -> pd.DataFrame:
     """Price one step of a recorded trace under a hardware profile.
 
+    Its memory is a scratchpad: an LRU stack of live bytes, which dead values leave at once
+    (docs/metric.md §8 "Levels"). A cache is another memory, and moves more.
+
     Args:
         trace: a trace made with ``record=True``: three like steps or more, of which one in the
             steady state is priced, or no steps at all, and then the whole record.
@@ -42,10 +46,12 @@ def price(
 
     Returns:
         One row per layer, phase and level, fastest first; the level of arithmetic is ``compute``,
-        that of a profile that prices distances
-        ``distance``. Columns layer, phase, level, capacity_bytes (missing where
-        there is no bound), bytes_read, bytes_written, flops and energy_joules (energy_macs under
-        a relative profile). Bytes are those that the level serves; their sums are exact.
+        that of a profile that prices distances ``distance``. A level that serves no bytes has no
+        row, nor has ``compute`` where there are no flops. Columns layer, phase, level,
+        capacity_bytes (missing where there is no bound), bytes_read, bytes_written, flops and
+        energy_joules (energy_macs under a relative profile), which is an estimate; bytes are
+        those that the level serves, their sums are exact. Then what the figures are of:
+        accounting (eager or fused), memory (scratchpad), grain, and the profile's name.
 
     Raises:
         ProfileError: the profile is unknown or broken.
@@ -74,12 +80,14 @@ def price(
     sizes = pd.array([capacity.get(level) for level in table["level"].tolist()], dtype="Int64")
     counts = [*BYTES, "flops"]
     table = table.assign(capacity_bytes=sizes).fillna(dict.fromkeys(counts, 0))
-    table = table[[*PLACE, "level", "capacity_bytes", *counts, energy]]
+    table["accounting"] = "fused" if fused else "eager"
+    table = table.assign(memory=found.memory, grain=found.grain, profile=chosen.name)
+    table = table[[*PLACE, "level", "capacity_bytes", *counts, energy, *READING]]
     return table.astype(dict.fromkeys(counts, np.int64))
 
 
 def offer(profile: str) -> Callable[[Any], pd.DataFrame]:
-    """Return what ``instrumented run --profile`` prices a script with: at operation grain.
+    """Return what ``instrumented run --profile`` prices with: a scratchpad, at operation grain.
 
     Raises:
         ProfileError: the profile is unknown or broken.

@@ -107,7 +107,7 @@ def holding(
 
     ``data_set``: data that no event writes; ``state``: weights and optimiser state. All other
     buffers (workspaces too) are alive as far as their values are. What was used before the step
-    and is not used in it or after it is dead.
+    and is not used in it or after it is dead; what the record never uses may be needed later.
     """
     written: set[int] = set()
     before: set[int] = set()

@@ -96,8 +96,10 @@ def apply_rule(
     method: Function | None = None,
 ) -> tuple[Any, KnownOutcome | None]:
     """Run the function of a rule and book it; the answer and the outcome as of a function."""
-    given = _Given(booking, rule, args, kwargs)
-    why = rule.refuses(given.call) if rule.refuses is not None else None
+    why = _misses_an_operand(rule, args, kwargs) if rule.foreign else None
+    if why is None:
+        given = _Given(booking, rule, args, kwargs)
+        why = rule.refuses(given.call) if rule.refuses is not None else None
     if why is not None:
         if booking.refuses_escapes:
             raise UncountedOperationError(f"numpy.{rule.name} {why}")
@@ -116,6 +118,17 @@ def apply_rule(
         return wrapped, None
     layouts = _layouts(wrapped, given.target, given.operands)
     return wrapped, None if layouts is NotImplemented else KnownOutcome(entry, layouts)
+
+
+def _misses_an_operand(rule: TrafficRule, args: Args, kwargs: Kwargs) -> str | None:
+    """Return why a rule from outside cannot count a call: what it calls a setting is an operand."""
+    missed = rule.parameters.undeclared(rule.name, args, kwargs)
+    if missed is None:
+        return None
+    return (
+        f"was given an array or floats for {missed}, to which its traffic rule gives no role; "
+        f'declare one: "{missed}: array" is counted, "{missed}: setting" is not'
+    )
 
 
 def change_in_place(

@@ -7,7 +7,9 @@ says of each what it is to memory::
     def _interp(call: Call) -> Moved: ...
 
 =========  ==================================================================================
-(nothing)  a setting: a shape, an axis, a type, a tolerance. A traced value in it is an escape.
+(nothing)  a setting: a shape, an axis, a type, a tolerance. A traced value in it is an escape;
+           see below for arrays and floats.
+setting    a setting, said aloud: arrays and lists of floats in it are not counted
 array      an operand; a list given for it is read like any bare array, a number is an immediate
 values     an operand that NumPy takes into ``dtype``, or else into the type of the first operand: a
            list is not made into an array of its own type first
@@ -23,11 +25,14 @@ out        the array that the result is written into
 =========  ==================================================================================
 
 ``tests/instrumented/rules/test_completeness.py`` holds the declarations against NumPy's
-signatures. A function that this version of NumPy lacks is skipped.
+signatures. Nothing holds those of other packages: their calls are refused, before they run, where
+an array, or a list or tuple with floats or arrays in it, is given for a parameter without a role.
+A function that this version of NumPy lacks is skipped.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -64,7 +69,8 @@ class Parameters:
     """Parameters of a function as NumPy declares them, each with its role.
 
     ``by_position`` has the roles of arguments given by position (of ``*name``, eight of them);
-    ``variadic`` names the parameter ``*name`` and ``rest`` the parameter ``**name``, if any.
+    ``variadic`` names the parameter ``*name`` and ``rest`` the parameter ``**name``, if any;
+    ``unsaid`` those without a role, which are settings.
     """
 
     roles: dict[str, Role]
@@ -72,12 +78,14 @@ class Parameters:
     by_position: tuple[Role, ...]
     variadic: str | None = None
     rest: str | None = None
+    unsaid: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, text: str) -> Parameters:
         """Read ``a: array, axis, *, keepdims, **kwargs``."""
         roles: dict[str, Role] = {}
         positional: list[str] = []
+        unsaid: set[str] = set()
         variadic = rest = None
         by_position = True
         for part in filter(None, (part.strip() for part in text.split(","))):
@@ -91,9 +99,11 @@ class Parameters:
             elif by_position:
                 positional.append(name)
             roles[name] = Role[role.strip().upper()] if role else Role.SETTING
+            if not role:
+                unsaid.add(name)
         by_role = [roles[name] for name in positional]
         by_role += [] if variadic is None else [roles[variadic]] * 8
-        return cls(roles, tuple(positional), tuple(by_role), variadic, rest)
+        return cls(roles, tuple(positional), tuple(by_role), variadic, rest, frozenset(unsaid))
 
     @classmethod
     def unknown(cls) -> Parameters:
@@ -127,6 +137,23 @@ class Parameters:
         if role is None:
             role = Role.MASK if name == "where" else self.roles[self.rest or ""]
         return role
+
+    def undeclared(self, name: str, args: Args, kwargs: Kwargs) -> str | None:
+        """Return the first parameter without a role that holds an operand, if there is one."""
+        for key, value in self.named(name, args, kwargs).items():
+            values = value if key == self.variadic else (value,)
+            told = key if key in self.roles else self.rest
+            said = told not in self.unsaid or self.role(key) is not Role.SETTING
+            if not said and any(map(_is_operand, values)):
+                return key
+        return None
+
+
+def _is_operand(value: Any) -> bool:
+    """Return whether a setting looks like an operand: an array, or a list that would be one."""
+    if isinstance(value, (list, tuple)):
+        return any(isinstance(v, (float, np.inexact)) or _is_operand(v) for v in value)
+    return isinstance(value, np.ndarray)
 
 
 @dataclass(slots=True)
@@ -199,6 +226,7 @@ class TrafficRule:
         overwrites: tells whether a call writes its result into its first operand.
         by_values: tells whether values, not shapes, decide what a call moves.
         refuses: returns why a call has no rule, before it runs; None if it has.
+        foreign: it was registered outside of this package, so no test holds its parameters.
     """
 
     function: Function
@@ -212,6 +240,7 @@ class TrafficRule:
     overwrites: Callable[[Call], bool] | None = None
     by_values: Callable[[Call], bool] | None = None
     refuses: Callable[[Call], str | None] | None = None
+    foreign: bool = False
 
 
 RULES: dict[Function, TrafficRule] = {}
@@ -227,6 +256,8 @@ def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Move
         traits: ``fate``, ``views``, ``keeps_scalars``, ``writes``, ``overwrites``, ``by_values``,
             ``refuses`` of :class:`TrafficRule`.
     """
+    where = sys._getframe(1).f_globals.get("__name__") or ""
+    foreign = not f"{where}.".startswith("instrumented.")
 
     def register(moved: Movement) -> Movement:
         fresh: set[Function] = set()
@@ -241,7 +272,9 @@ def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Move
             if found in RULES:
                 raise ValueError(f"{name_of(found)} has two traffic rules")
             fresh.add(found)
-            RULES[found] = TrafficRule(found, operation_name(found), parameters, moved, **traits)
+            RULES[found] = TrafficRule(
+                found, operation_name(found), parameters, moved, foreign=foreign, **traits
+            )
         return moved
 
     return register

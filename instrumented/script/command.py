@@ -24,7 +24,8 @@ from instrumented.script.tables import SCOPES, Tables
 
 PRICING_GROUP = "instrumented.pricing"
 """Entry points that price traces: called with a profile's name, each returns a function from a
-trace to a table with the columns layer, phase, level and energy_joules (or another unit)."""
+trace to a table with the columns layer, phase, level and energy_joules (or another unit). The
+screen names the profile, memory and grain of columns so called."""
 
 LEVELS = (32 << 10, 1 << 20, 32 << 20)
 LEVEL_NAMES = ("32 KiB", "1 MiB", "32 MiB", "beyond")
@@ -75,7 +76,7 @@ def main() -> None:
 )
 @click.option(
     "--levels", is_flag=True,
-    help="Tell which of 32 KiB, 1 MiB, 32 MiB and beyond serves how many bytes (LRU).",
+    help="Tell which of 32 KiB, 1 MiB, 32 MiB and beyond serves how many bytes (scratchpad).",
 )  # fmt: skip
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -167,10 +168,11 @@ def _tell(
 def served_by(finished: Finished) -> pd.DataFrame:
     """Return the bytes that each of the usual memory levels serves, per layer and phase.
 
-    One LRU stack over the whole script, at operation grain.
+    One LRU stack of live bytes over the whole script, a scratchpad, at operation grain.
     """
     found = analyse(finished.trace)
-    return found.levels(LEVELS, LEVEL_NAMES)
+    served = found.levels(LEVELS, LEVEL_NAMES)
+    return served.assign(memory=found.memory, grain=found.grain)
 
 
 def _pricing(profile: str) -> Callable[[Any], pd.DataFrame]:

@@ -130,7 +130,8 @@ def _cautions(tables: Tables) -> str:
     if tables.finished.processes:
         said.append("What other processes of the script did is not counted.")
     said.append(
-        "Everything: --csv, --json, --html FILE.  Joules: --profile NAME.  Memory: --levels."
+        "Counts: eager.  All: --csv, --json, --html FILE.  Joules: --profile NAME.  "
+        "Memory: --levels."
     )
     return "\n" + "\n".join(textwrap.indent(textwrap.fill(line, WIDTH), "  ") for line in said)
 
@@ -138,7 +139,8 @@ def _cautions(tables: Tables) -> str:
 def levels_text(levels: pd.DataFrame, names: Sequence[str]) -> str:
     """Return bytes served by each memory level, in the order of ``names``, as a few lines."""
     summed = levels.groupby("level")[["bytes_read", "bytes_written"]].sum()
-    lines = [f"\n  {'served by':<16} {'read':>10} {'written':>10}"]
+    of = _named(levels, "memory", "grain")
+    lines = [f"\n  {'served by':<16} {'read':>10} {'written':>10}{of}"]
     for name, read, written in summed.reindex(list(names), fill_value=0).itertuples():
         lines.append(f"  {name!s:<16} {quantity(read, 'B'):>10} {quantity(written, 'B'):>10}")
     return "\n".join(lines)
@@ -149,12 +151,23 @@ def energy_text(energy: pd.DataFrame) -> str:
     column = next(name for name in energy.columns if name.startswith("energy_"))
     unit = column.removeprefix("energy_")
     whole = float(energy[column].sum())
-    lines = [f"\n  {'energy (estimate)':<16} {whole:>12.3g} {unit}"]
+    of = _named(energy, "profile", "memory", "grain")
+    lines = [f"\n  {'energy (estimate)':<16} {whole:>12.3g} {unit}{of}"]
     outward = energy["capacity_bytes"].where(energy["level"] != "compute", 0)
     ordered = energy.loc[outward.sort_values(kind="stable").index]
     for name, joules in ordered.groupby("level", sort=False)[column].sum().items():
         lines.append(f"    {name!s:<14} {joules:>12.3g}  {_percent(joules / (whole or 1)):>5}")
     return "\n".join(lines)
+
+
+def _named(frame: pd.DataFrame, *columns: str) -> str:
+    """Return what the figures of a table are of, where its columns say so: memory, grain."""
+    told = [
+        f"{frame[name].iloc[0]}{' grain' if name == 'grain' else ''}"
+        for name in columns
+        if name in frame and len(frame)
+    ]
+    return f"   {', '.join(told)}" if told else ""
 
 
 def quantity(number: float, unit: str) -> str:

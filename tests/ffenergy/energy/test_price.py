@@ -49,6 +49,29 @@ def test_a_record_without_steps_is_priced_whole():
     assert table["flops"].sum() == 1999
 
 
+def test_what_the_figures_are_of_stands_beside_them():
+    reading = ["accounting", "memory", "grain", "profile"]
+    table = price(recorded(3), "jouppi-7nm-hbm2")
+    assert table[reading].drop_duplicates().to_numpy().tolist() == [
+        ["eager", "scratchpad", "tile", "jouppi-7nm-hbm2"]
+    ]
+    table = price(recorded(3), "dally-wire", grain="operation", fused=True)
+    assert table[reading].drop_duplicates().to_numpy().tolist() == [
+        ["fused", "scratchpad", "operation", "dally-wire"]
+    ]
+
+
+def test_a_level_that_serves_nothing_has_no_row():
+    trace = instrumented.Trace(record=True)
+    x = trace.array(np.ones(10))
+    x.copy()
+    table = price(trace, "jouppi-7nm-hbm2")
+    # 10 float64, there from the start at distance 80, are copied; nothing else, and no flops
+    assert table[["level", "bytes_read", "bytes_written"]].to_numpy().tolist() == [
+        ["sram-8k", 80, 80]
+    ]
+
+
 @pytest.mark.parametrize("name", sorted(profiles()))
 def test_every_profile_prices_it(name):
     table = price(recorded(3), name)

@@ -69,6 +69,17 @@ def test_a_dead_preloaded_buffer_is_not_alive():
     assert analyse_live(trace.events, trace.buffers, step=0).peak_bytes == 416
 
 
+@pytest.mark.parametrize("role", ["weight", "optimizer_state"])
+def test_a_preloaded_buffer_that_no_operation_uses_may_be_needed_later(role):
+    trace = Trace(record=True)
+    trace.array(np.ones(100, f32), role=role)  # 400 bytes
+    w = trace.array(np.ones(4, f32), role="weight")
+    for _ in range(5):
+        with trace.step("s"):
+            w += 1.0
+    assert analyse_live(trace).peak_bytes == 416
+
+
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("grain", ["operation", "tile"])
 def test_five_and_thirty_steps_agree(grain, fused):

@@ -21,6 +21,7 @@ from instrumented.rules.traffic_rules import (
     Role,
     functions_named,
     name_of,
+    streaming,
     traffic_rule,
 )
 
@@ -232,6 +233,81 @@ def test_refused_ufuncs_raise_and_name_themselves(ufunc):
 def test_a_second_rule_for_a_function_raises():
     with pytest.raises(ValueError, match="two traffic rules"):
         traffic_rule(np.sort)(RULES[np.sort])
+
+
+def test_the_packages_own_rules_are_held_by_its_tests_and_no_others_are_there():
+    assert [rule.name for rule in RULES.values() if rule.foreign] == []
+
+
+@pytest.fixture
+def polydiv():
+    """Registers a rule of this module for numpy.polydiv, with the parameters given."""
+
+    def register(parameters):
+        traffic_rule(f"polydiv({parameters})")(streaming(instrumented.Kind.ELEMENTWISE))
+
+    yield register
+    del RULES[np.polydiv]
+
+
+OPERANDS = [
+    np.array([1.0, 2.0]),
+    np.array([1, 2]),
+    np.array(2.0),
+    [1.0, 2.0],
+    (1, np.float32(2)),
+    [[1], [2j, 3.0]],
+    [np.array([1])],
+]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("given", OPERANDS)
+def test_a_rule_from_outside_that_misses_an_operand_is_refused(polydiv, given, strict):
+    polydiv("u: array, v")
+    trace = instrumented.Trace(strict=strict)
+    x = trace.array(np.arange(4.0))
+    for call in (lambda: np.polydiv(x, given), lambda: np.polydiv(u=x, v=given)):
+        with pytest.raises(instrumented.UncountedOperationError) as raised:
+            call()
+        assert str(raised.value) == (
+            "numpy.polydiv was given an array or floats for v, to which its traffic rule gives no "
+            'role; declare one: "v: array" is counted, "v: setting" is not'
+        )
+    assert trace.traffic == instrumented.Traffic()
+
+
+def test_a_role_settles_what_a_rule_from_outside_counts(polydiv):
+    polydiv("u: array, v: array")
+    trace = instrumented.Trace()
+    np.polydiv(trace.array(np.arange(4.0)), np.array([1.0, 2.0]))
+    # 4 and 2 float64 in; a quotient of 3 and a remainder of 1 out
+    assert trace.traffic == instrumented.Traffic(32 + 16, 24 + 8)
+
+
+def test_a_setting_said_aloud_and_numbers_are_not_counted(polydiv):
+    polydiv("u: array, v: setting")
+    trace = instrumented.Trace()
+    x = trace.array(np.arange(4.0))
+    np.polydiv(x, [1.0, 2.0])
+    assert trace.traffic == instrumented.Traffic(32, 24 + 8)
+    del RULES[np.polydiv]
+    polydiv("u: array, v")
+    np.polydiv(x, 2.0)
+    # by a number: a quotient of 4, a remainder of 1
+    assert trace.traffic == instrumented.Traffic(64, 32 + 32 + 8)
+
+
+def test_where_escapes_are_recorded_such_a_call_runs_on_values_let_out(polydiv):
+    polydiv("u: array, *rest, **more")
+    trace = instrumented.Trace(escapes="record")
+    x = trace.array(np.arange(4.0))
+    quotient, _ = np.polydiv(x, np.array([1.0, 2.0]))
+    # x is let out, 32 bytes; what comes back is written
+    assert trace.escapes_by_line[["how", "bytes_read"]].to_numpy().tolist() == [
+        ["numpy.polydiv", 32]
+    ]
+    np.testing.assert_array_equal(quotient.escape(), np.polydiv(np.arange(4.0), [1.0, 2.0])[0])
 
 
 @np.errstate(all="ignore")

@@ -5,6 +5,9 @@ All operands are float64: n elements are 8·n bytes.
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -81,6 +84,36 @@ ROW = X[0]  # 4 elements, 32 B
 )  # fmt: skip
 def test_counts(counted, call, arrays, read, written, work):
     assert counted(call, *arrays) == (Traffic(read, written), work)
+
+
+METRIC = Path(__file__).parents[3] / "docs" / "metric.md"
+ROWS = re.findall(
+    r"^\| `(np\.[^|]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$",
+    METRIC.read_text(encoding="utf-8"),
+    flags=re.MULTILINE,
+)
+NAMED = {
+    "X": X,
+    "M": X > 2,
+    "R": ROW,
+    "S": np.arange(4.0),
+    "A": np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 5.0]]),
+    "T": np.array([[1.0, 2.0], [0.5, 1.0], [3.0, 1.0], [1.0, 1.5]]),
+}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_worked_examples_of_the_metric(row):
+    """The table of docs/metric.md §3 "Arithmetic", whose sums are worked in the tests around."""
+    call, *figures = row
+    read, written, *work = map(eval, figures)
+    trace = instrumented.Trace()
+    exec(call, {"np": np} | {name: trace.array(value) for name, value in NAMED.items()})
+    assert (trace.traffic, trace.work) == (Traffic(read, written), Work(*work))
+
+
+def test_the_metric_has_worked_examples():
+    assert len(ROWS) == 18
 
 
 def test_bins_counted_by_element(counted):

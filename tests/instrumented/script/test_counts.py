@@ -229,8 +229,10 @@ def test_screen(tables):
     assert shown.startswith("steps.py moved ")
     assert "h = x @ w" in shown
     assert "line 20: float(), once, 4 B" in shown
+    assert "Counts: eager." in shown.splitlines()[-1]
     assert len(shown.splitlines()) < 40
     assert max(map(len, shown.splitlines())) < 120
+    assert max(map(len, shown.splitlines()[1:])) <= 100
 
 
 def test_files_elsewhere_are_told_from_the_scripts_folder(tmp_path, monkeypatch):
@@ -292,6 +294,8 @@ def test_levels_serve_every_byte():
     found = invoke("--levels", STEPS)
     served = [line.split() for line in found.stderr.splitlines() if "iB" in line]
     assert served[0][:2] == ["32", "KiB"]  # some hundred bytes all fit
+    (title,) = (line for line in found.stderr.splitlines() if "served by" in line)
+    assert title.endswith("   scratchpad, operation grain")
 
 
 def test_what_the_levels_leave_out_is_told(monkeypatch, tmp_path):
@@ -312,7 +316,8 @@ def test_joules_come_from_whoever_offers_them(monkeypatch, tmp_path):
     offer = EntryPoint("ffenergy", "ffenergy.energy.price:offer", command.PRICING_GROUP)
     monkeypatch.setattr(command, "entry_points", lambda group: [offer])
     found = invoke("--profile", "jouppi-7nm-hbm2", STEPS)
-    assert "joules" in found.stderr
+    (title,) = (line for line in found.stderr.splitlines() if "energy (estimate)" in line)
+    assert title.endswith(" joules   jouppi-7nm-hbm2, scratchpad, operation grain")
     transforming = tmp_path / "transforming.py"  # its first line computes nothing
     transforming.write_text("import numpy as np\nx = np.ones(999)\nx = np.fft.fft(x)\n(x * x) / 2j")
     found = invoke("--profile", "jouppi-7nm-hbm2", "--scope", "line", str(transforming))
