@@ -8,12 +8,13 @@ a group of layers stays for all batches in flight, or nothing of it does.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum, auto
 from itertools import pairwise
 from typing import Final
 
 from ffenergy.costs.network import Layers, Network, layers_of, network_of, shapes
-from ffenergy.costs.schedules import ADDED, BATCHES, STORAGE, TILE, Groups
+from ffenergy.costs.schedules import ADDED, BATCHES, STORAGE, TILE, Groups, Schedule
 from ffenergy.energy import Profile
 from ffenergy.errors import SettingsError
 from ffenergy.network.orders import LAYER_MAJOR, STEP_MAJOR
@@ -94,6 +95,136 @@ def _swept(layers: Layers, group: tuple[int, ...], capacity: int, *, stored_grad
     if len(group) == len(layers.weights):
         room += max(held[1:]) + TILE
     return 0 if state + room <= capacity else 2 * state + sum(weights)
+
+
+class _Use(Enum):
+    """What is done with an array: it is read, made, read and changed in place, or dead."""
+
+    READ = auto()
+    MADE = auto()
+    UPDATED = auto()
+    DEAD = auto()
+
+
+_Access = tuple[tuple[str, int], int, _Use]
+"""An array (weights, optimiser state, activity or delta of a layer), its bytes, its use."""
+ROUNDS: Final = 3
+"""Batches that are followed: the last of them is in the steady state."""
+
+
+def lru_order(
+    rule: str, network: Network, capacity_bytes: int, *, batches: int = BATCHES
+) -> Schedule | None:
+    """The order of fewest bytes off a chip whose memory is an LRU that knows what is dead.
+
+    Of step-major order and the groups of `fitting`, each layer's arrays taken whole: one that is
+    used again later than ``capacity_bytes`` of others comes back, and goes out if it has changed.
+    Gradients are consumed at once. None for rules that train one layer after the other.
+
+    Raises:
+        SettingsError: a rule without a closed form.
+    """
+    layers = layers_of(rule, network)
+    if layers.shape.greedy:
+        return None
+    whole = (tuple(range(1, len(layers.weights) + 1)),)
+    accesses = _batch_of(layers, whole[0]) if layers.shape.local else _batch_of_backprop(layers)
+    nbytes = layers.images + _comes_and_goes(accesses, capacity_bytes)
+    usual = Schedule(rule, STEP_MAJOR, nbytes, whole, 1, ("lru",), 0)
+    groups = fitting(rule, network, capacity_bytes, stored_gradient=False)
+    if groups is None:
+        return usual
+    flying = in_flight(
+        rule, network, capacity_bytes, groups, stored_gradient=False, batches=batches
+    )
+    nbytes = layers.images + sum(2 * layers.activities[group[0] - 1] for group in groups[1:])
+    for group in groups:
+        loaded = math.ceil(2 * sum(layers.states[k - 1] for k in group) / flying)
+        nbytes += _comes_and_goes(_batch_of(layers, group), capacity_bytes) or loaded
+    ways = ("lru",) * len(groups)
+    cut = Schedule(rule, LAYER_MAJOR, nbytes, groups, flying, ways, 0)
+    return min(usual, cut, key=lambda one: one.nbytes)
+
+
+def _comes_and_goes(accesses: Iterable[_Access], capacity: int) -> int:
+    """Bytes that the last of some equal rounds of accesses moves beyond an LRU."""
+    batch = list(accesses)
+    stack: dict[tuple[str, int], int] = {}  # bytes of arrays, the last used at the end
+    changed: set[tuple[str, int]] = set()
+    moved = 0
+    for _ in range(ROUNDS):
+        moved = 0
+        for array, nbytes, use in batch:
+            if use is _Use.DEAD:
+                stack.pop(array, None)
+                changed.discard(array)
+                continue
+            if array not in stack:
+                moved += 0 if use is _Use.MADE else nbytes
+            elif _depth(stack, array) > capacity:
+                moved += 2 * nbytes if array in changed else nbytes
+                changed.discard(array)
+            stack.pop(array, None)
+            stack[array] = nbytes
+            if use is not _Use.READ:
+                changed.add(array)
+    return moved
+
+
+def _depth(stack: dict[tuple[str, int], int], array: tuple[str, int]) -> int:
+    """Bytes of an array on the stack and of all that were used after it."""
+    depth = 0
+    for one in reversed(stack):
+        depth += stack[one]
+        if one == array:
+            break
+    return depth
+
+
+def _update_of(layers: Layers, k: int) -> Iterator[_Access]:
+    """A layer's gradient, consumed by its optimiser."""
+    weights = layers.weights[k - 1]
+    yield ("weights", k), weights, _Use.UPDATED
+    yield ("state", k), layers.states[k - 1] - weights, _Use.UPDATED
+
+
+def _batch_of(layers: Layers, group: tuple[int, ...]) -> Iterator[_Access]:
+    """A batch through a group of layers that learn by themselves."""
+    yield ("activity", group[0] - 1), layers.activities[group[0] - 1], _Use.MADE
+    for k in group:
+        below, above = layers.activities[k - 1 : k + 1]
+        yield ("activity", k - 1), below, _Use.READ
+        yield ("weights", k), layers.weights[k - 1], _Use.READ
+        yield ("activity", k), above, _Use.MADE
+        yield ("delta", k), above, _Use.MADE
+        yield ("activity", k - 1), below, _Use.READ
+        yield from _update_of(layers, k)
+        yield ("delta", k), 0, _Use.DEAD
+        yield ("activity", k - 1), 0, _Use.DEAD
+    yield ("activity", group[-1]), 0, _Use.DEAD
+
+
+def _batch_of_backprop(layers: Layers) -> Iterator[_Access]:
+    """A batch forward through all layers and the head, and back."""
+    head = layers.rows * layers.network.itemsize * layers.sizes[-1]
+    held = (*layers.activities, head)
+    last = len(layers.weights)
+    yield ("activity", 0), held[0], _Use.MADE
+    for k in range(1, last + 1):
+        yield ("activity", k - 1), held[k - 1], _Use.READ
+        yield ("weights", k), layers.weights[k - 1], _Use.READ
+        yield ("activity", k), held[k], _Use.MADE
+    yield ("delta", last), head, _Use.MADE
+    for k in range(last, 0, -1):
+        if k > 1:
+            yield ("weights", k), layers.weights[k - 1], _Use.READ
+            yield ("delta", k - 1), held[k - 1], _Use.MADE
+        yield ("activity", k - 1), held[k - 1], _Use.READ
+        yield ("delta", k), held[k], _Use.READ
+        yield from _update_of(layers, k)
+        yield ("delta", k), 0, _Use.DEAD
+        yield ("activity", k), 0, _Use.DEAD
+    yield ("activity", 0), 0, _Use.DEAD
 
 
 def with_best_order(

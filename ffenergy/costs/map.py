@@ -11,7 +11,7 @@ measured programs where there are any.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ffenergy.costs import batch_energy, bounds, schedules
+from ffenergy.costs import batch_energy, bounds, fitting, schedules
 from ffenergy.costs.network import PLAIN, Network, layers_of, shape_of, shapes
 from ffenergy.energy import Profile
 from ffenergy.energy.chip import SHARE, Chip, FloatArray, interval
@@ -40,13 +40,15 @@ ORDER: Final = (
     *("order", "groups", "in_flight", "bytes_best_order"),
     *("bytes_bound", "bound", "bound_class", "bytes_winner", "holds_if_replayed"),
 )
+LRU: Final = ("order_lru", "groups_lru", "in_flight_lru", "bytes_lru", "energy_lru", "ratio_lru")
 ENERGY: Final = (
     *("profile", "energy_unit", "energy_best_order", "energy_bound"),
     *("ratio_to_backprop", "ratio_low", "ratio_high", "ratio_step_major"),
     *("ratio_to_backprop_bound", "energy_winner"),
 )
-COLUMNS: Final = (*PLACE, *ORDER, *ENERGY)
-"""Columns of the map. Bytes and energies are of a batch, energies in ``energy_unit``.
+COLUMNS: Final = (*PLACE, *ORDER, *ENERGY, *LRU)
+"""Columns of the map. Bytes and energies are of a batch, energies in ``energy_unit``. The memory is
+managed, in `LRU` it is an LRU, for both rules (`fitting.lru_order`).
 ``holds_if_replayed``: the rule moves fewer bytes even than a backprop that may compute anything
 again, weight updates too. Ratios are of energies, rule ÷ backprop, both in their best orders, with
 the interval of 90 % of the draws of the constants; ``ratio_step_major`` has the rule in step-major
@@ -136,15 +138,17 @@ class Contender:
     orders: tuple[schedules.Schedule, ...]
     bounds: tuple[bounds.Bound, ...]
     usual: tuple[schedules.Schedule, ...]
+    lru: tuple[schedules.Schedule | None, ...] = ()
 
 
 @dataclass(frozen=True)
 class Energies:
-    """Joules (or MAC) of best orders, bounds and step-major order, (networks, draws)."""
+    """Joules (or MAC) of best orders, bounds, step-major order and in an LRU, (networks, draws)."""
 
     best: FloatArray
     bound: FloatArray
     usual: FloatArray
+    lru: FloatArray
 
 
 def local_rules() -> list[str]:
@@ -209,11 +213,12 @@ class RuleWork:
         price = chip.prices(on_chip_bytes, self.behind)
         inside = self.arithmetic @ np.stack([price.multiply_add, price.multiply, price.special])
         inside = inside + self.on_chip * price.on_chip_byte
-        best, bound, usual = (
-            inside + np.array([[one.nbytes] for one in side]) * price.off_chip_byte
-            for side in (found.orders, found.bounds, found.usual)
+        best, bound, usual, lru = (
+            inside
+            + np.array([[one.nbytes if one else np.nan] for one in side]) * price.off_chip_byte
+            for side in (found.orders, found.bounds, found.usual, found.lru or found.orders)
         )
-        return Energies(best, bound, usual)
+        return Energies(best, bound, usual, lru)
 
     def parts(self, chip: Chip, on_chip_bytes: int, found: Contender) -> FloatArray:
         """Nominal energies of a side: a row per network, columns `PARTS`."""
@@ -243,7 +248,7 @@ def rows(
     work = {rule: RuleWork(rule, found) for rule in (BACKPROP, *rules)}
     parts: list[dict[str, Any]] = []
     for size in sizes:
-        sides = {rule: side(rule, found, size) for rule in work}
+        sides = {rule: _with_lru(side(rule, found, size), found, size) for rule in work}
         energies = [
             {rule: work[rule].energies(chip, size, sides[rule]) for rule in work} for chip in chips
         ]
@@ -252,8 +257,15 @@ def rows(
             for chip, spent in zip(chips, energies, strict=True):
                 parts.append(order | _energy_columns(chip.profile, rule, spent))
     table = pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})
-    table["in_flight"] = table["in_flight"].astype("Int64")
-    return table
+    return table.astype({"in_flight": "Int64", "in_flight_lru": "Int64", "bytes_lru": "Int64"})
+
+
+def _with_lru(found: Contender, networks: Sequence[Network], size: int) -> Contender:
+    lru = (
+        fitting.lru_order(found.rule, one, size, batches=max(IMAGES // one.batch_size, 1))
+        for one in networks
+    )
+    return replace(found, lru=tuple(lru))
 
 
 def winners(
@@ -303,6 +315,10 @@ def _order_columns(
             is_rule and order.nbytes < bounds.backprop_replay(network, size).nbytes
             for order, network in zip(ours.orders, found, strict=True)
         ],
+        "order_lru": [one.order if one else "" for one in ours.lru],
+        "groups_lru": [written(one.groups) if one else "" for one in ours.lru],
+        "in_flight_lru": [one.in_flight if one else pd.NA for one in ours.lru],
+        "bytes_lru": [one.nbytes if one else pd.NA for one in ours.lru],
     }
 
 
@@ -331,6 +347,8 @@ def _energy_columns(profile: Profile, rule: str, spent: Mapping[str, Energies]) 
         "ratio_step_major": ours.usual[:, 0] / theirs.best[:, 0],
         "ratio_to_backprop_bound": ours.best[:, 0] / theirs.bound[:, 0],
         "energy_winner": [str(SCALE[one]) if rule != BACKPROP else "" for one in verdicts],
+        "energy_lru": ours.lru[:, 0],
+        "ratio_lru": ours.lru[:, 0] / theirs.lru[:, 0],
     }
 
 
