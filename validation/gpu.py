@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 from ffenergy.energy import load_profile
 from ffenergy.settings import Settings
 from instrumented.lowering.kinds import Grain
-from validation.callgrind import Model
+from validation.cache_model import Model
 
 HERE: Final = Path(__file__).parent
 ENERGY, BYTES, MODEL = (HERE / f"gpu_{name}.csv" for name in ("energy", "bytes", "model"))
