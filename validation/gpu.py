@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 from ffenergy.energy import load_profile
 from ffenergy.settings import Settings
 from instrumented.lowering.kinds import Grain
-from validation.callgrind import Model
+from validation.cache_model import Model
 
 HERE: Final = Path(__file__).parent
 ENERGY, BYTES, MODEL = (HERE / f"gpu_{name}.csv" for name in ("energy", "bytes", "model"))
@@ -27,6 +27,7 @@ PROFILE: Final = "h100-l2"
 BATCH: Final = 100
 IMAGES: Final = 60_000  # rows on the device: those of the embedded sample, over and over
 COPIED: Final = 2**32  # bytes of the reference copy, which reads and writes as many
+SIDE: Final = 8192  # of the two square matrices of the reference product
 IDLE: Final = "idle"
 MARKER: Final = "erfinv"  # a kernel that no step uses stands before every profiled step
 ENERGIES: Final = "energy, idle subtracted|energy at the meter|time|bytes of its memory"
@@ -163,6 +164,17 @@ class Figures:
         copy = next(row for row in self.windows if row.what == "copy")
         return self.millijoules(copy) * 1e9 / (2 * COPIED)
 
+    def product(self) -> str:
+        """Say what the reference product takes."""
+        row = next(row for row in self.windows if row.what == "product")
+        joules, watts = self.millijoules(row) / 1e3, row.joules / row.seconds
+        flops = 2 * SIDE**3 * row.batches_done / row.seconds
+        return (
+            f"The reference product, of two {SIDE}×{SIDE} matrices in {row.precision}: "
+            f"{joules:.1f} J, {joules / SIDE**3 * 1e12:.0f} pJ a multiply-add, idle subtracted; "
+            f"{flops / 1e12:.1f} Tflop/s at {watts:.0f} W."
+        )
+
     def saved(self) -> Iterator[tuple[Case, float, float]]:
         """What batches in flight save against one at a time: millijoules and 10^6 bytes a batch."""
         for row in self.windows:
@@ -214,7 +226,7 @@ def add_up(lines: Iterable[str], card: str, cases: Sequence[Case]) -> list[Seen]
 
 
 def tables() -> str:
-    """Return the three tables of validation/README.md, in Markdown."""
+    """Return what validation/README.md shows: three tables and a sentence, in Markdown."""
     figures = Figures()
     ratios = []
     for case, net, gross, seconds in figures.ratios():
@@ -239,6 +251,7 @@ def tables() -> str:
         (
             _table("network|step of Forward-Forward|products", ENERGIES, ratios),
             _table("network|batches in flight", SAVINGS, saved),
+            figures.product(),
             _table("network|rule|batches in flight", PREDICTIONS, seen),
         )
     )

@@ -41,6 +41,7 @@ from validation.gpu import (
     ENERGY,
     IDLE,
     MARKER,
+    SIDE,
     Case,
     Seen,
     Window,
@@ -49,7 +50,6 @@ from validation.gpu import (
 from validation.gpu_networks import Data, TorchBackprop, TorchForwardForward
 
 WARM_S: Final = 1.0
-SIDE: Final = 8192  # of the reference product
 
 
 def _cases(network: str, precision: str, way: str, *in_flight: int) -> Iterator[Case]:
