@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from instrumented.array import TracedArray
 from instrumented.books.traced import Traced
 from instrumented.errors import InstrumentError
-from instrumented.rules.traffic_rules import RULES, Fate
+from instrumented.rules.traffic_rules import RULES, Args, Fate, Kwargs, Parameters, Role
 from instrumented.rules.ufuncs import NO_LOOP
 from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.scalar import ScalarValues, TracedScalar
@@ -101,6 +102,25 @@ def taken_out(array: TracedArray, elements: Any, index: Any, how: str) -> Any:
 def plainly(function: Callable[..., Any], args: Any, kwargs: Any, how: str) -> Any:
     """Run on plain values, each of them an escape."""
     return function(*stripped(args, how), **stripped(kwargs, how))
+
+
+def without_settings(
+    parameters: Parameters, name: str, args: Args, kwargs: Kwargs
+) -> tuple[Args, Kwargs]:
+    """Return the arguments of a call whose settings (a shape, a count) have left, by name.
+
+    Of ``like`` the type is asked, no value.
+    """
+
+    def plain(parameter: str | None, value: Any) -> Any:
+        role = parameters.roles.get(parameter or "")  # what is too much, NumPy refuses
+        is_count = role is Role.COUNTS and isinstance(value, Traced) and not np.ndim(value._array)
+        leaves = is_count or (role is Role.SETTING and parameter != "like")
+        return stripped(value, f"{name}: {parameter}") if leaves else value
+
+    by_position = chain(parameters.positional, repeat(parameters.variadic))
+    given = tuple(map(plain, by_position, args))
+    return given, {key: plain(key, value) for key, value in kwargs.items()}
 
 
 def without_rule(function: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:

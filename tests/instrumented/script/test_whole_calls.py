@@ -166,6 +166,39 @@ def test_a_value_leaves_once(tmp_path, line, expected):
     assert booked(tmp_path, line) == expected
 
 
+@pytest.mark.parametrize(
+    ("call", "way"),
+    [
+        ("np.empty(k)", "numpy.empty: shape"),
+        ("np.empty((k, k))", "numpy.empty: shape"),
+        ("np.empty(shape=k)", "numpy.empty: shape"),
+        ("np.empty(k, like=v)", "numpy.empty: shape"),
+        ("np.empty_like(v, shape=k)", "numpy.empty_like: shape"),
+        ("np.random.rand(k)", "numpy.random.rand: size"),
+        ("np.random.randn(k, k)", "numpy.random.randn: size"),
+        ("np.random.random(k)", "numpy.random.random: size"),
+        ("np.random.random_sample(k)", "numpy.random.random_sample: size"),
+        ("np.random.uniform(0, 1, k)", "numpy.random.uniform: size"),
+        ("np.random.choice(5, size=k)", "numpy.random.choice: size"),
+        ("np.random.randint(5, size=(k, 2))", "numpy.random.randint: size"),
+        ("np.random.RandomState(0).normal(size=k)", "numpy.random.normal: size"),
+        ("rng.random(k)", "numpy.random.random: size"),
+        ("rng.normal(size=k)", "numpy.random.normal: size"),
+        ("rng.standard_normal(k)", "numpy.random.standard_normal: size"),
+        ("rng.integers(0, 9, size=k)", "numpy.random.integers: size"),
+        ("rng.choice(5, k)", "numpy.random.choice: size"),
+        ("rng.choice(k, 2)", "numpy.random.choice: a"),
+        ("rng.permutation(k)", "numpy.random.permutation: x"),
+        ("np.random.mtrand._rand.normal(size=k)", "numpy.random.normal: size"),
+    ],
+)
+def test_a_number_as_a_size_leaves_under_its_parameters_name(tmp_path, call, way):
+    counted, left = booked(tmp_path, call)
+    assert left == {way: 16 if "k, k" in call else 8}  # an int64, or two
+    # what is drawn is written; memory without content is not
+    assert [read for _, _, _, read, _ in counted] == ([] if "empty" in call else [0])
+
+
 def test_what_a_call_makes_is_booked_on_its_own_line_whatever_it_calls(tmp_path):
     """Not on that of the user's function which ran last."""
     file = tmp_path / "one.py"
