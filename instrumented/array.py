@@ -223,6 +223,8 @@ class TracedArray(TracedValues):
         return (self[row] for row in range(len(self)))
 
     def __index__(self) -> int:
+        if self._array.ndim or self._array.dtype.kind not in "iu":
+            return operator.index(self._array)  # raises as NumPy does; no value has left
         return operator.index(self._want_out("use as an index"))
 
     def __len__(self) -> int:

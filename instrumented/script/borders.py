@@ -81,6 +81,9 @@ COUNTED_METHODS = frozenset(
 UNTRACED_ARRAYS = frozenset({np.ndarray, np.memmap, np.recarray})
 """Types of arrays, of text or dates or in a file, that NumPy finds the items of."""
 
+SEEDED = (np.random.BitGenerator, np.random.RandomState, np.random.SeedSequence)
+"""Types that take a seed, some of them asking it twice."""
+
 GENERATORS = frozenset({np.random.Generator, np.random.RandomState})
 """Types of NumPy's own generators, which come out of libraries and of pickles."""
 
@@ -389,7 +392,8 @@ class Borders:
 
 
 def _reads_what_it_is_made_of(kind: type, made_by: Any) -> bool:
-    """Return whether a type, or the C types of the script's own, takes numbers or bytes."""
+    """Return whether a type, or a type in C of the script's own, takes numbers or bytes."""
     if kind.__module__ in READERS or kind in TAKE_BYTES or issubclass(kind, np.generic):
         return True
-    return type(kind).__module__ == "_ctypes" and type(made_by) is not FunctionType
+    is_users = type(made_by) is FunctionType
+    return not is_users and (type(kind).__module__ == "_ctypes" or issubclass(kind, SEEDED))

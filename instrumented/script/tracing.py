@@ -28,11 +28,13 @@ from instrumented.script.leaving import (
     answered,
     array_of,
     becomes_array,
+    counted_ufunc,
+    settled,
     without_rule,
     without_settings,
     wraps_answers,
 )
-from instrumented.script.script_arrays import ScriptArray, counted_ufunc, owned
+from instrumented.script.script_arrays import ScriptArray, owned
 from instrumented.script.script_booking import ScriptBooking
 from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.script_scalars import plain_kind
@@ -171,6 +173,7 @@ class ScriptTrace(Trace):
         except AGAIN as error:
             if not again(function, error):
                 raise
+            args, kwargs = settled(function, error, args, kwargs)
         return self._made(without_rule(function, operation, args, kwargs), operation)
 
     def uncounted(

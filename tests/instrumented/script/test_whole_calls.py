@@ -22,11 +22,22 @@ LINE = SETUP.count("\n") + 1
 COLUMNS = ["operation", "calls", "flops", "bytes_read", "bytes_written"]
 
 
-def booked(tmp_path, line):
-    """Run a line; return (operation, calls, flops, read, written) of it, and (way, bytes) out."""
+def tables_of(tmp_path, line):
     file = tmp_path / "one.py"
     file.write_text(f"{SETUP}{line}\n")
-    found = Tables(run_script(str(file), []))
+    return Tables(run_script(str(file), []))
+
+
+def left_by(tmp_path, line):
+    """Run a line; return calls and bytes of each way out."""
+    rows = tables_of(tmp_path, line).escapes
+    rows = rows[rows["line"] == LINE]
+    return {how: (calls, nbytes) for _, _, how, calls, nbytes in rows.itertuples(index=False)}
+
+
+def booked(tmp_path, line):
+    """Run a line; return (operation, calls, flops, read, written) of it, and (way, bytes) out."""
+    found = tables_of(tmp_path, line)
     counts, escapes = (frame[frame["line"] == LINE] for frame in (found.counts, found.escapes))
     left = dict(zip(escapes["how"], escapes["bytes_read"], strict=True))
     counted = counts[counts["operation"] != "escape"]
@@ -164,6 +175,41 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
 )  # fmt: skip
 def test_a_value_leaves_once(tmp_path, line, expected):
     assert booked(tmp_path, line) == expected
+
+
+SINGULAR = "z = np.zeros((2, 2)); "
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        # a shape or an axis that NumPy refuses has left under its name, 8 bytes; what is given
+        # beside it leaves as the call is made again, once: 4 float64, twice 2·2, and 3·4
+        ("np.zeros(-k)", {"numpy.zeros: shape": (1, 8)}),
+        ("np.zeros(-k, like=v)", {"numpy.zeros: shape": (1, 8)}),
+        ("v.reshape(k)",
+         {"numpy.reshape: shape": (1, 8), "reshape, which raised ValueError": (1, 32)}),
+        ("v.sum(axis=k)", {"numpy.sum: axis": (1, 8), "sum, which raised AxisError": (1, 32)}),
+        ("np.add.reduce(v, axis=k)",
+         {"numpy.add: axis": (1, 8), "add, which raised AxisError": (1, 32)}),
+        ("np.concatenate([x, x], k)",
+         {"numpy.concatenate: axis": (1, 8), "concatenate, which raised AxisError": (1, 192)}),
+        ("v.sort(k)", {"numpy.sort: axis": (1, 8), "sort": (1, 32)}),
+        ("np.size(v, k)", {"numpy.size: axis": (1, 8), "size, which raised AxisError": (1, 32)}),
+        ("v[k + 1]", {"use as an index": (1, 8)}),
+        ("v[k + 1] = 0", {"use as an index": (1, 8)}),
+        # one error, whatever the operands: 32 bytes, or 32 and 16
+        (SINGULAR + "np.linalg.inv(z)", {"linalg.inv, which raised LinAlgError": (1, 32)}),
+        (SINGULAR + "np.linalg.solve(z, z[0])",
+         {"linalg.solve, which raised LinAlgError": (1, 48)}),
+        ("np.array2string(v, precision='a')", {"numpy.array2string": (1, 32)}),
+        # a seed is asked twice
+        ("np.random.RandomState(k)", {"numpy.random.mtrand.RandomState()": (1, 8)}),
+        ("np.random.PCG64(k)", {"numpy.random._pcg64.PCG64()": (1, 8)}),
+    ],
+)  # fmt: skip
+def test_what_is_asked_again_has_left_once(tmp_path, line, expected):
+    assert left_by(tmp_path, f"with suppress(Exception): {line}") == expected
 
 
 @pytest.mark.parametrize(
