@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,31 @@ from instrumented.books.ledger import Entry
 from instrumented.books.traced import SLOTS, Traced, booking_of, layout_of, plain_of
 from instrumented.rules.indexing import read_scalar
 from instrumented.rules.ufunc_work import element_work
-from instrumented.rules.ufuncs import equality, takes_no_ufuncs
+from instrumented.rules.ufuncs import equality, meet_object
 from instrumented.rules.unwrap import IMMEDIATES, NUMBERS
 from instrumented.values import TracedValues
 
 _TEXT = frozenset((str, bytes))
 _ON_TEXT = "arithmetic on text"
+
+LEFT_BY_ATTRIBUTE = frozenset("data denominator flat numerator".split())
+LEFT_BY_METHOD = frozenset(
+    "as_integer_ratio bit_count byteswap dumps getfield hex is_integer to_device".split()
+)
+"""What NumPy's numbers inherit in C, with their value in it."""
+
+LEAVE_NOTHING = frozenset("base device fill put resize setfield setflags sort".split())
+"""What they inherit from arrays, though they cannot be changed."""
+
+
+def leaving_method(name: str) -> Callable[..., Any]:
+    """Make a method of NumPy's that answers with the value, which leaves."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self._want_out(f"{name}()"), name)(*args, **kwargs)
+
+    method.__name__ = name
+    return method
 
 
 def _run_operator(
@@ -72,7 +93,7 @@ def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
         elif kind in IMMEDIATES:
             return _run_operator(booking, function, ufunc, self, other)[0]
         else:
-            return NotImplemented if takes_no_ufuncs(kind) else ufunc(self, other)
+            return meet_object(ufunc, self, other)
         key = (booking.place, ufunc, "pair", self._layout, part)
         known = booking.shortcuts.get(key)
         if known is None or booking.recorder is not None:
@@ -121,6 +142,11 @@ def _repeating(multiply: Callable[[Any, Any], Any]) -> Any:
     return method
 
 
+def _nothing_of(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method without the value that it is one of."""
+    return lambda *args, **kwargs: method(*args, **kwargs)
+
+
 class ScalarValues(TracedValues):
     """What traced scalars do, whatever class holds them."""
 
@@ -160,6 +186,8 @@ class ScalarValues(TracedValues):
         return hash(self._want_out("hashing"))
 
     def __round__(self, digits: Any = None) -> Any:
+        if not hasattr(self._array, "__round__"):
+            return round(self._array, digits)  # raises as NumPy does: of complex numbers
         if digits is None:
             return round(self._want_out("round()"))
         return np.round(self, digits)
@@ -205,6 +233,22 @@ class TracedScalar(ScalarValues):
 
     def __getitem__(self, index: Any) -> Any:
         return read_scalar(self._booking, self, index)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what else NumPy's own number has; where its value is in it, that leaves."""
+        if name.startswith("_"):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        found = getattr(self._array, name)  # raises as NumPy does
+        if name in LEAVE_NOTHING:
+            return _nothing_of(found) if callable(found) else found
+        if name in LEFT_BY_METHOD:
+            return partial(leaving_method(name), self)
+        return getattr(self._want_out(name), name)
+
+    def __trunc__(self) -> int:
+        has_none = not hasattr(self._array, "__trunc__")  # then it raises as NumPy does
+        whole: int = math.trunc(self._array if has_none else self._want_out("__trunc__()"))
+        return whole
 
     def __index__(self) -> int:
         return operator.index(self._want_out("use as an index"))

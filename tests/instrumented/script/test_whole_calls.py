@@ -169,6 +169,10 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("float.__add__(w, 1.0)", ([], {"__add__()": 8})),
         # an array of records takes numbers: 8 and 8 bytes
         ("r = np.zeros(2, 'f8,i8'); r[0] = (w, k)", ([], {"storing": 16})),
+        # types alone tell that a complex number has no rounding, and that nothing is a number
+        ("with suppress(TypeError): round(w * 1j, 1)", ([("multiply", 1, 1, 8, 16)], {})),
+        ("assert not (v == None).any()",
+         ([("any", 1, 3, 4, 1), ("equal", 1, 4, 32, 4)], {"a truth value": 1})),
         # a function of nobody knows whose
         ("with suppress(TypeError): codecs.strict_errors(v)", ([], {"strict_errors()": 32})),
     ],
