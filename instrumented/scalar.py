@@ -142,11 +142,6 @@ def _repeating(multiply: Callable[[Any, Any], Any]) -> Any:
     return method
 
 
-def _nothing_of(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method without the value that it is one of."""
-    return lambda *args, **kwargs: method(*args, **kwargs)
-
-
 class ScalarValues(TracedValues):
     """What traced scalars do, whatever class holds them."""
 
@@ -234,21 +229,34 @@ class TracedScalar(ScalarValues):
     def __getitem__(self, index: Any) -> Any:
         return read_scalar(self._booking, self, index)
 
-    def __getattr__(self, name: str) -> Any:
-        """Return what else NumPy's own number has; where its value is in it, that leaves."""
-        if name.startswith("_"):
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        found = getattr(self._array, name)  # raises as NumPy does
-        if name in LEAVE_NOTHING:
-            return _nothing_of(found) if callable(found) else found
-        if name in LEFT_BY_METHOD:
-            return partial(leaving_method(name), self)
-        return getattr(self._want_out(name), name)
-
     def __trunc__(self) -> int:
         has_none = not hasattr(self._array, "__trunc__")  # then it raises as NumPy does
         whole: int = math.trunc(self._array if has_none else self._want_out("__trunc__()"))
         return whole
 
     def __index__(self) -> int:
+        if self._array.dtype.kind not in "iu":
+            return operator.index(self._array)  # raises as NumPy does; no value has left
         return operator.index(self._want_out("use as an index"))
+
+
+class _NumpysOwn:
+    """What else NumPy's own numbers have; where their value is in it, that leaves."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, owner: TracedScalar | None, kind: Any = None) -> Any:
+        if owner is None:
+            return self
+        name = self._name
+        found = getattr(owner._array, name)  # raises as NumPy does: not all kinds have all
+        if name in LEFT_BY_METHOD:
+            return partial(leaving_method(name), owner)
+        if name in LEFT_BY_ATTRIBUTE:
+            return getattr(owner._want_out(name), name)
+        return (lambda *args, **kwargs: found(*args, **kwargs)) if callable(found) else found
+
+
+for _name in LEFT_BY_METHOD | LEFT_BY_ATTRIBUTE | LEAVE_NOTHING:  # `__getattr__` costs all others
+    setattr(TracedScalar, _name, _NumpysOwn(_name))

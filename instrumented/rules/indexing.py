@@ -109,13 +109,13 @@ def take_element(
 
 def read_scalar(booking: Booking, source: Traced, index: Any) -> Any:
     """Return ``source[index]`` of a scalar: itself, a field, or an array with one element."""
+    if isinstance(index, tuple) and not index:
+        return source
     inside: list[Traced] = []
-    found = plain_of(source)[index if _is_basic(index) else strip(index, inside)]
+    found = plain_of(source)[strip(index, inside)]
     if inside:
         return _gather_scalar(booking, source, index, found)
     if not isinstance(found, np.ndarray):
-        if isinstance(index, tuple) and not index:
-            return source
         found = np.asarray(found)[()]  # a field of a record, a letter of a text
     result = booking.wrap_result(found)
     booking.record("element", Kind.COPY, [(source, None)], [(result, None)], NO_WORK)
