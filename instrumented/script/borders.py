@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import builtins
-import hashlib
-import io
 import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
 from mmap import mmap
-from pickle import PickleBuffer
 from types import (
     BuiltinFunctionType,
     FrameType,
@@ -51,19 +48,17 @@ from instrumented.script.numpy_functions import (
 )
 from instrumented.script.numpy_modules import GRID_NAMES, STOOD_IN, NumpyModules
 from instrumented.script.own import MOVERS, Ownership, Whose
+from instrumented.script.readers import (
+    READ_BY_METHODS,
+    READERS,
+    READING,
+    TAKE_BYTES,
+    reads_what_it_is_made_of,
+)
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.tracing import ScriptTrace
 from instrumented.script.updating import Updated, UpdatedField
-
-READERS = frozenset(
-    """
-    array base64 binascii bz2 cmath csv ctypes datetime decimal fractions gzip hashlib hmac io json
-    json.encoder locale lzma marshal math multiprocessing.connection pathlib pickle random re shelve
-    socket statistics struct tempfile uuid wave zipfile zlib
-    """.split()
-)
-"""Modules whose functions and types read numbers in ways that no number can notice."""
 
 MOVERS_AND_NUMPY = MOVERS | {"numpy"}
 
@@ -81,19 +76,8 @@ COUNTED_METHODS = frozenset(
 UNTRACED_ARRAYS = frozenset({np.ndarray, np.memmap, np.recarray})
 """Types of arrays, of text or dates or in a file, that NumPy finds the items of."""
 
-SEEDED = (np.random.BitGenerator, np.random.RandomState, np.random.SeedSequence)
-"""Types that take a seed, some of them asking it twice."""
-
 GENERATORS = frozenset({np.random.Generator, np.random.RandomState})
 """Types of NumPy's own generators, which come out of libraries and of pickles."""
-
-TAKE_BYTES = frozenset(
-    {
-        *(memoryview, bytearray, io.BytesIO, np.ndarray, np.nditer),
-        *(hashlib.blake2b, hashlib.blake2s, PickleBuffer),
-    }
-)
-"""Types that look into the memory of what they are made of."""
 
 BUFFERS = frozenset({bytes, bytearray, memoryview, mmap})
 """Types whose methods and items take the bytes of what has any."""
@@ -108,9 +92,6 @@ FUNCTIONS = frozenset({FunctionType, BuiltinFunctionType, np.ufunc, type(np.sum)
 """Types of NumPy's functions, among others."""
 
 METHODS_OF_TYPES = (MethodDescriptorType, WrapperDescriptorType)
-
-READ_BY_METHODS = (float, int, complex, np.generic, bytes, bytearray, memoryview)
-"""Types whose methods, taken from the type, read the number or the bytes that they are given."""
 
 CYTHONS = "cython_function_or_method"
 """Type of functions that Cython compiled: each library has its own of this name."""
@@ -309,11 +290,11 @@ class Borders:
                 return conversion(self._trace, function, self._reader(function))
             made_by, whose = constructor(function), self._ownership
             is_given = whose.is_librarys(function) or whose.in_library(made_by)
-            if not is_given and not _reads_what_it_is_made_of(function, made_by):
+            if not is_given and not reads_what_it_is_made_of(function, made_by):
                 return self._items.applying(function)
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
             return array_method_of(function)
-        elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, READ_BY_METHODS):
+        elif kind in READING and issubclass(function.__objclass__, READ_BY_METHODS):
             return self._reader(function)
         elif kind is BuiltinFunctionType:
             owner = function.__self__
@@ -389,11 +370,3 @@ class Borders:
 
     def _formatted(self, value: Any) -> Any:
         return self._trace.let_out(value, "formatting")
-
-
-def _reads_what_it_is_made_of(kind: type, made_by: Any) -> bool:
-    """Return whether a type, or a type in C of the script's own, takes numbers or bytes."""
-    if kind.__module__ in READERS or kind in TAKE_BYTES or issubclass(kind, np.generic):
-        return True
-    is_users = type(made_by) is FunctionType
-    return not is_users and (type(kind).__module__ == "_ctypes" or issubclass(kind, SEEDED))

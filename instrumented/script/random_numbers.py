@@ -27,13 +27,14 @@ OTHER_NAMES = frozenset({"ranf", "sample"})
 
 SETTINGS = frozenset(
     """
-    seed get_state set_state default_rng get_bit_generator set_bit_generator spawn bytes
+    seed get_state set_state default_rng get_bit_generator set_bit_generator spawn
     __getstate__ __setstate__ __reduce__
     """.split()
 )
-"""Methods that draw no array."""
+"""Methods that draw nothing."""
 
 DRAWS = PARAMETERS | {
+    "bytes": Parameters.parse("length"),
     **dict.fromkeys(("rand", "randn"), Parameters.parse("*size")),
     **dict.fromkeys(("randint", "random_integers"), PARAMETERS["integers"]),
     **dict.fromkeys(("random_sample", "ranf", "sample", "tomaxint"), PARAMETERS["random"]),

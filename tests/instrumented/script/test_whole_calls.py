@@ -166,7 +166,10 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("from datetime import timedelta; timedelta(seconds=w)", ([], {"datetime.timedelta()": 8})),
         ("from ctypes import c_double; c_double(w), (c_double * 1)(w)",
          ([], {"ctypes.c_double()": 8, "__main__.c_double_Array_1()": 8})),
-        ("float.__add__(w, 1.0)", ([], {"__add__()": 8})),
+        ("float.__add__(w, 1.0), (1.0).__add__(w)", ([], {"__add__()": 16})),
+        # random bytes are Python's own, and what they are drawn as is nobody's
+        ("rng.bytes(k), np.random.bytes(k), np.random.RandomState(0).bytes(k)",
+         ([], {"numpy.random.bytes: length": 24})),
         # an array of records takes numbers: 8 and 8 bytes
         ("r = np.zeros(2, 'f8,i8'); r[0] = (w, k)", ([], {"storing": 16})),
         # types alone tell that a complex number has no rounding, and that nothing is a number
