@@ -22,7 +22,7 @@ from instrumented.rules.indexing import (
     reinterpret,
     store_item,
 )
-from instrumented.rules.ufuncs import equality, power, run_ufunc, takes_no_ufuncs
+from instrumented.rules.ufuncs import equality, meet_object, power, run_ufunc
 from instrumented.rules.unwrap import NUMBERS, let_settings_out, strip
 from instrumented.values import TracedValues
 
@@ -43,7 +43,7 @@ def _forward(ufunc: np.ufunc) -> Any:
             if known is not None:
                 return _counted(booking, known, ufunc(self._array, other), self)
             return _first(ufunc, (self, other), self._layout, kind)
-        return NotImplemented if takes_no_ufuncs(kind) else ufunc(self, other)
+        return meet_object(ufunc, self, other)
 
     return method
 
@@ -223,6 +223,8 @@ class TracedArray(TracedValues):
         return (self[row] for row in range(len(self)))
 
     def __index__(self) -> int:
+        if self._array.ndim or self._array.dtype.kind not in "iu":
+            return operator.index(self._array)  # raises as NumPy does; no value has left
         return operator.index(self._want_out("use as an index"))
 
     def __len__(self) -> int:

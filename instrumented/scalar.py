@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,31 @@ from instrumented.books.ledger import Entry
 from instrumented.books.traced import SLOTS, Traced, booking_of, layout_of, plain_of
 from instrumented.rules.indexing import read_scalar
 from instrumented.rules.ufunc_work import element_work
-from instrumented.rules.ufuncs import equality, takes_no_ufuncs
+from instrumented.rules.ufuncs import equality, meet_object
 from instrumented.rules.unwrap import IMMEDIATES, NUMBERS
 from instrumented.values import TracedValues
 
 _TEXT = frozenset((str, bytes))
 _ON_TEXT = "arithmetic on text"
+
+LEFT_BY_ATTRIBUTE = frozenset("data denominator flat numerator".split())
+LEFT_BY_METHOD = frozenset(
+    "as_integer_ratio bit_count byteswap dumps getfield hex is_integer to_device".split()
+)
+"""What NumPy's numbers inherit in C, with their value in it."""
+
+LEAVE_NOTHING = frozenset("base device fill put resize setfield setflags sort".split())
+"""What they inherit from arrays, though they cannot be changed."""
+
+
+def leaving_method(name: str) -> Callable[..., Any]:
+    """Make a method of NumPy's that answers with the value, which leaves."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self._want_out(f"{name}()"), name)(*args, **kwargs)
+
+    method.__name__ = name
+    return method
 
 
 def _run_operator(
@@ -72,7 +93,7 @@ def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
         elif kind in IMMEDIATES:
             return _run_operator(booking, function, ufunc, self, other)[0]
         else:
-            return NotImplemented if takes_no_ufuncs(kind) else ufunc(self, other)
+            return meet_object(ufunc, self, other)
         key = (booking.place, ufunc, "pair", self._layout, part)
         known = booking.shortcuts.get(key)
         if known is None or booking.recorder is not None:
@@ -160,6 +181,8 @@ class ScalarValues(TracedValues):
         return hash(self._want_out("hashing"))
 
     def __round__(self, digits: Any = None) -> Any:
+        if not hasattr(self._array, "__round__"):
+            return round(self._array, digits)  # raises as NumPy does: of complex numbers
         if digits is None:
             return round(self._want_out("round()"))
         return np.round(self, digits)
@@ -206,5 +229,34 @@ class TracedScalar(ScalarValues):
     def __getitem__(self, index: Any) -> Any:
         return read_scalar(self._booking, self, index)
 
+    def __trunc__(self) -> int:
+        has_none = not hasattr(self._array, "__trunc__")  # then it raises as NumPy does
+        whole: int = math.trunc(self._array if has_none else self._want_out("__trunc__()"))
+        return whole
+
     def __index__(self) -> int:
+        if self._array.dtype.kind not in "iu":
+            return operator.index(self._array)  # raises as NumPy does; no value has left
         return operator.index(self._want_out("use as an index"))
+
+
+class _NumpysOwn:
+    """What else NumPy's own numbers have; where their value is in it, that leaves."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, owner: TracedScalar | None, kind: Any = None) -> Any:
+        if owner is None:
+            return self
+        name = self._name
+        found = getattr(owner._array, name)  # raises as NumPy does: not all kinds have all
+        if name in LEFT_BY_METHOD:
+            return partial(leaving_method(name), owner)
+        if name in LEFT_BY_ATTRIBUTE:
+            return getattr(owner._want_out(name), name)
+        return (lambda *args, **kwargs: found(*args, **kwargs)) if callable(found) else found
+
+
+for _name in LEFT_BY_METHOD | LEFT_BY_ATTRIBUTE | LEAVE_NOTHING:  # `__getattr__` costs all others
+    setattr(TracedScalar, _name, _NumpysOwn(_name))

@@ -18,7 +18,7 @@ from instrumented.methods import Methods
 from instrumented.rules.known import call_function, is_axes
 from instrumented.rules.traffic_rules import RULES, Args, Function, Kwargs, function_named
 from instrumented.rules.ufuncs import COUNTED_BY_INDEX, run_ufunc
-from instrumented.rules.unwrap import NUMBERS
+from instrumented.rules.unwrap import NUMBERS, strip
 
 _DECLARED = """
     choose: choices
@@ -43,6 +43,10 @@ RUN_THROUGH: dict[Function, list[str]] = {
     if (found := function_named(name.strip())) is not None
 }
 """Parameters that the dispatcher of a function runs through, in this order."""
+
+
+LIKE_SHAPES = frozenset((np.empty, np.zeros))
+"""Functions of which NumPy takes the shape as it looks for `like`: numbers in it have left."""
 
 
 def take_back_elements(booking: Booking, function: Function, args: Args, kwargs: Kwargs) -> None:
@@ -143,6 +147,8 @@ class TracedValues(Methods):
 
     def __array_function__(self, function: Any, types: Any, args: Args, kwargs: Kwargs) -> Any:
         """Run a NumPy function and book it; where all is known of the call, only count it."""
+        if function in LIKE_SHAPES:
+            args, kwargs = strip(args, []), strip(kwargs, [])
         if function in RUN_THROUGH and self._booking.scalar_type in types:
             take_back_elements(self._booking, function, args, kwargs)
         return call_function(self._booking, function, args, kwargs, by_method=not types)

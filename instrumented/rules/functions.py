@@ -154,8 +154,9 @@ def _answered(booking: Booking, rule: TrafficRule, given: _Given, method: Functi
 def _ask(rule: TrafficRule, args: Args, kwargs: Kwargs) -> Any:
     """Run a function that asks for shapes and types alone, unless an operand has no axes."""
     for name, value in rule.parameters.named(rule.name, args, kwargs).items():
-        is_asked = rule.parameters.role(name) is Role.TYPE and isinstance(value, Traced)
-        if is_asked and np.ndim(plainly(value)) == 0:
+        role = rule.parameters.role(name)
+        is_asked = role is Role.TYPE and isinstance(value, Traced) and not np.ndim(plainly(value))
+        if is_asked or role is Role.SETTING:
             let_settings_out(value, f"numpy.{rule.name}: {name}")
     inside: list[Traced] = []
     return rule.function(*strip(args, inside), **strip(kwargs, inside))
@@ -261,6 +262,10 @@ class _Given:
         if isinstance(value, (list, tuple, range)) and not value:
             return value  # NumPy takes an empty list for an index, an empty array of floats not
         return self.bare(operand)
+
+
+ARGUMENTS_TAKEN = _Given.__init__.__code__
+"""What lets settings out, before a function runs."""
 
 
 def _has_axes(value: Any) -> bool:

@@ -109,13 +109,26 @@ def take_element(
 
 def read_scalar(booking: Booking, source: Traced, index: Any) -> Any:
     """Return ``source[index]`` of a scalar: itself, a field, or an array with one element."""
-    found = plain_of(source)[index]
+    if isinstance(index, tuple) and not index:
+        return source
+    inside: list[Traced] = []
+    found = plain_of(source)[strip(index, inside)]
+    if inside:
+        return _gather_scalar(booking, source, index, found)
     if not isinstance(found, np.ndarray):
-        if isinstance(index, tuple) and not index:
-            return source
         found = np.asarray(found)[()]  # a field of a record, a letter of a text
     result = booking.wrap_result(found)
     booking.record("element", Kind.COPY, [(source, None)], [(result, None)], NO_WORK)
+    return result
+
+
+def _gather_scalar(booking: Booking, source: Traced, index: Any, found: Array) -> Any:
+    """Trace the array that traced truth values select of a scalar: one element, or none."""
+    _, indices = unwrap_index(booking, index, "indexing")
+    result = booking.wrap_result(found)
+    reads: list[Share] = [(source, found.nbytes), *((i, None) for i in indices)]
+    entry = booking.record("gather", Kind.GATHER, reads, [(result, None)], NO_WORK)
+    booking.ledger.data_dependent.add(entry.index)
     return result
 
 

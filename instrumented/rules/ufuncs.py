@@ -15,6 +15,7 @@ from instrumented.books.events import Axes, Kind
 from instrumented.books.ledger import Entry
 from instrumented.books.operand import Array
 from instrumented.books.traced import Operand, Traced, booking_of, plainly
+from instrumented.errors import UncountedOperationError
 from instrumented.rules.indexing import has_mask, selected_elements
 from instrumented.rules.loops import of_ufunc
 from instrumented.rules.traffic_rules import Kwargs
@@ -29,6 +30,9 @@ COMPARISONS = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, n
 
 NO_LOOP: type[TypeError] = sys.modules["numpy._core._exceptions"]._UFuncNoLoopError
 """What a ufunc raises on types that it knows nothing of."""
+
+_ALONE = frozenset((type(None), str, bytes))
+"""Types of what is equal to no number, whatever its value."""
 
 Outcome = tuple[Any, Entry, Axes]
 Method = Callable[[Booking, np.ufunc, tuple[Any, ...], dict[str, Any]], Outcome]
@@ -65,15 +69,21 @@ def power(base: Any, exponent: Any, target: Any) -> Any:
     return base.__array_ufunc__(ufunc, "__call__", *inputs, **given)
 
 
-def takes_no_ufuncs(kind: type) -> bool:
-    """Return whether objects of a type tell NumPy to leave every operator to them."""
-    return getattr(kind, "__array_ufunc__", True) is None
+def meet_object(ufunc: np.ufunc, value: Traced, other: Any) -> Any:
+    """Run an operator on a traced value and what is neither traced nor a number."""
+    kind = type(other)
+    if getattr(kind, "__array_ufunc__", True) is None:
+        return NotImplemented  # its objects tell NumPy to leave every operator to them
+    if kind in _ALONE and ufunc in (np.equal, np.not_equal):
+        raise UncountedOperationError(ufunc.__name__)  # which has no loop: see `equality`
+    return ufunc(value, other)
 
 
 def equality(method: Any, ufunc: np.ufunc, compare: Callable[[Any, Any], Any]) -> Any:
     """Make ``==`` or ``!=`` of the ufunc's operator: it answers where the ufunc has no loop, too.
 
-    Of records, NumPy compares field by field; a text and a number differ. Counted as the ufunc.
+    Of records, NumPy compares field by field; a text and a number differ, and all from None.
+    Counted as the ufunc; of a single number with None no value is asked.
     """
 
     def answer(self: Traced, other: Any) -> Any:
@@ -81,9 +91,18 @@ def equality(method: Any, ufunc: np.ufunc, compare: Callable[[Any, Any], Any]) -
             return method(self, other)
         except NO_LOOP:
             pass  # out of here, so that an error is the one that NumPy raises, alone
+        except UncountedOperationError:
+            if type(other) not in _ALONE:
+                raise
         booking: Booking = booking_of(self)
         name = ufunc.__name__
-        plain, reads = _unwrap_all(booking, (self, other), name)
+        if type(other) in _ALONE:
+            if other is None and isinstance(plainly(self), np.generic):
+                return compare(plainly(self), other)
+            plain, reads = _unwrap_all(booking, (self,), name)
+            plain.append(other)
+        else:
+            plain, reads = _unwrap_all(booking, (self, other), name)
         results, _, answer = _run(booking, compare, name, plain, {})
         work = element_work(ufunc) * int(plainly(results[0]).size)
         _book(booking, name, Kind.ELEMENTWISE, reads, results, work, ())

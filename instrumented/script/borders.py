@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import builtins
-import hashlib
-import io
 import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
 from mmap import mmap
-from pickle import PickleBuffer
 from types import (
     BuiltinFunctionType,
     FrameType,
@@ -50,7 +47,14 @@ from instrumented.script.numpy_functions import (
     itself,
 )
 from instrumented.script.numpy_modules import GRID_NAMES, STOOD_IN, NumpyModules
-from instrumented.script.own import MOVERS, READERS, Ownership, Whose
+from instrumented.script.own import MOVERS, Ownership, Whose
+from instrumented.script.readers import (
+    READ_BY_METHODS,
+    READERS,
+    READING,
+    TAKE_BYTES,
+    takes_plain,
+)
 from instrumented.script.script_arrays import ScriptArray
 from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.tracing import ScriptTrace
@@ -75,14 +79,6 @@ UNTRACED_ARRAYS = frozenset({np.ndarray, np.memmap, np.recarray})
 GENERATORS = frozenset({np.random.Generator, np.random.RandomState})
 """Types of NumPy's own generators, which come out of libraries and of pickles."""
 
-TAKE_BYTES = frozenset(
-    {
-        *(memoryview, bytearray, io.BytesIO, np.ndarray, np.nditer),
-        *(hashlib.blake2b, hashlib.blake2s, PickleBuffer),
-    }
-)
-"""Types that look into the memory of what they are made of."""
-
 BUFFERS = frozenset({bytes, bytearray, memoryview, mmap})
 """Types whose methods and items take the bytes of what has any."""
 
@@ -96,9 +92,6 @@ FUNCTIONS = frozenset({FunctionType, BuiltinFunctionType, np.ufunc, type(np.sum)
 """Types of NumPy's functions, among others."""
 
 METHODS_OF_TYPES = (MethodDescriptorType, WrapperDescriptorType)
-
-READ_BY_METHODS = (float, int, complex, np.generic, bytes, bytearray, memoryview)
-"""Types whose methods, taken from the type, read the number or the bytes that they are given."""
 
 CYTHONS = "cython_function_or_method"
 """Type of functions that Cython compiled: each library has its own of this name."""
@@ -297,14 +290,12 @@ class Borders:
                 return conversion(self._trace, function, self._reader(function))
             made_by, whose = constructor(function), self._ownership
             is_given = whose.is_librarys(function) or whose.in_library(made_by)
-            reads = self._ownership.is_reader(function.__module__) or _takes_plain(
-                function, made_by
-            )
+            reads = whose.is_reader(function.__module__) or takes_plain(function, made_by)
             if not reads and not is_given:
                 return self._items.applying(function)
         elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, np.ndarray):
             return array_method_of(function)
-        elif kind in METHODS_OF_TYPES and issubclass(function.__objclass__, READ_BY_METHODS):
+        elif kind in READING and issubclass(function.__objclass__, READ_BY_METHODS):
             return self._reader(function)
         elif kind is BuiltinFunctionType:
             owner = function.__self__
@@ -380,10 +371,3 @@ class Borders:
 
     def _formatted(self, value: Any) -> Any:
         return self._trace.let_out(value, "formatting")
-
-
-def _takes_plain(kind: type, made_by: Any) -> bool:
-    """Return whether what makes a type, or a C type of the script's, takes numbers or bytes."""
-    if kind in TAKE_BYTES or issubclass(kind, np.generic):
-        return True
-    return type(kind).__module__ == "_ctypes" and type(made_by) is not FunctionType

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from itertools import chain, repeat
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from instrumented.array import TracedArray
-from instrumented.books.traced import Traced
+from instrumented.books.traced import Traced, plain_of
 from instrumented.errors import InstrumentError
-from instrumented.rules.traffic_rules import RULES, Fate
+from instrumented.rules.functions import ARGUMENTS_TAKEN
+from instrumented.rules.outside import run_outside
+from instrumented.rules.traffic_rules import RULES, Args, Fate, Kwargs, Parameters, Role
 from instrumented.rules.ufuncs import NO_LOOP
 from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.scalar import ScalarValues, TracedScalar
+from instrumented.values import TracedValues
 
 AGAIN = (InstrumentError, TypeError, ValueError, IndexError)
 """Errors before anything was written: the call is repeated on plain values, which decides."""
@@ -52,7 +57,9 @@ def answered(function: Callable[..., Any], answer: Any) -> Any:
 
 def again(function: Any, error: Exception) -> bool:
     """Whether a call is to be repeated: not if it ran on plain values already, which decided."""
-    return function in RULES or isinstance(error, InstrumentError)
+    if isinstance(error, InstrumentError):
+        return True
+    return function in RULES and not _ran(run_outside.__code__, error)
 
 
 def let_out(value: Any, how: str) -> Any:
@@ -103,37 +110,102 @@ def plainly(function: Callable[..., Any], args: Any, kwargs: Any, how: str) -> A
     return function(*stripped(args, how), **stripped(kwargs, how))
 
 
+def without_settings(
+    parameters: Parameters, name: str, args: Args, kwargs: Kwargs
+) -> tuple[Args, Kwargs]:
+    """Return the arguments of a call whose settings (a shape, a count) have left, by name.
+
+    Of ``like`` the type is asked, no value.
+    """
+
+    def plain(parameter: str | None, value: Any) -> Any:
+        leaves = parameter != "like" and _is_setting(parameters, parameter, value)
+        return stripped(value, f"{name}: {parameter}") if leaves else value
+
+    return _by_parameter(parameters, plain, args, kwargs)
+
+
+def _is_setting(parameters: Parameters, parameter: str | None, value: Any) -> bool:
+    """Return whether an argument is a shape, an axis, a count; what is too much, NumPy refuses."""
+    role = parameters.roles.get(parameter or "")
+    if role is Role.COUNTS or role is Role.TYPE:
+        return isinstance(value, Traced) and not np.ndim(plain_of(value))
+    return role is Role.SETTING
+
+
+def _by_parameter(
+    parameters: Parameters, take: Callable[[str | None, Any], Any], args: Args, kwargs: Kwargs
+) -> tuple[Args, Kwargs]:
+    """Return arguments as ``take`` gives them, which is told the parameter of each."""
+    by_position = chain(parameters.positional, repeat(parameters.variadic))
+    given = tuple(map(take, by_position, args))
+    return given, {name: take(name, value) for name, value in kwargs.items()}
+
+
+def settled(
+    function: Callable[..., Any], error: Exception, args: Args, kwargs: Kwargs
+) -> tuple[Args, Kwargs]:
+    """Return the arguments of a call that raised, for its repetition: settings have left."""
+    rule = RULES.get(function)
+    if rule is None or _ran(ARGUMENTS_TAKEN, error):
+        return args, kwargs
+
+    def plain(parameter: str | None, value: Any) -> Any:
+        return strip(value, []) if _is_setting(rule.parameters, parameter, value) else value
+
+    return _by_parameter(rule.parameters, plain, args, kwargs)
+
+
 def without_rule(function: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
     """Run a call that no rule counts on plain values, each of them an escape that says why.
 
-    It says so too if the call raises, as NumPy does on values that it refuses.
+    It says so too if the call raises, as NumPy does on values that it refuses: once.
     """
     inside: list[Traced] = []
     plain, named = strip(args, inside), strip(kwargs, inside)
-    why = "has no rule"
     try:
         return function(*plain, **named)
     except NO_LOOP:
         inside.clear()  # types alone decided
         raise
     except Exception as error:
-        why = f"raised {type(error).__name__}"
+        if inside:
+            how = f"{name}, which raised {type(error).__name__}"
+            inside[0]._booking.let_out_together(inside, how)
+            inside.clear()
         raise
     finally:
         for operand in inside:  # the function may have called the user's own lines meanwhile
-            operand._booking.let_out(operand, f"{name}, which {why}")
+            operand._booking.let_out(operand, f"{name}, which has no rule")
 
 
 def ran_plainly(error: Exception) -> bool:
     """Return whether a call raised on plain values, which is noted: not to be repeated."""
+    return _ran(without_rule.__code__, error)
+
+
+def _ran(code: CodeType, error: Exception) -> bool:
+    """Return whether an error passed through a function."""
     at = error.__traceback__
-    while at is not None and at.tb_frame.f_code is not without_rule.__code__:
+    while at is not None and at.tb_frame.f_code is not code:
         at = at.tb_next
     return at is not None
 
 
-def ufunc_without_rule(
-    booking: Any, ufunc: np.ufunc, method: str, operands: tuple[Any, ...], kwargs: Any
+def counted_ufunc(
+    value: TracedValues, ufunc: np.ufunc, method: str, inputs: Args, kwargs: Kwargs
+) -> Any:
+    """Run a ufunc for the user, on the line in force; ``value`` is one of its operands."""
+    try:
+        return handed(TracedValues.__array_ufunc__(value, ufunc, method, *inputs, **kwargs))
+    except AGAIN:
+        pass
+    given = {name: v if name in ("out", "where") else strip(v, []) for name, v in kwargs.items()}
+    return _ufunc_without_rule(value._booking, ufunc, method, inputs, given)  # settings have left
+
+
+def _ufunc_without_rule(
+    booking: Any, ufunc: np.ufunc, method: str, operands: Args, kwargs: Kwargs
 ) -> Any:
     """Run a ufunc that no rule counts; an object that it asks is named: ``multiply with Unit``."""
     kinds = (type(operand) for operand in operands)

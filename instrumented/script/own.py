@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from instrumented.script.callables import package_of
+from instrumented.script.readers import READERS
 
 
 class Whose(enum.Enum):
@@ -41,15 +42,6 @@ MOVERS = frozenset(
 )
 """Modules whose functions hand values on without reading them."""
 
-
-READERS = frozenset(
-    """
-    array base64 binascii bz2 cmath csv ctypes datetime decimal fractions gzip hashlib hmac io json
-    json.encoder locale lzma marshal math multiprocessing.connection pathlib pickle random re shelve
-    socket statistics struct tempfile uuid wave zipfile zlib
-    """.split()
-)
-"""Modules whose functions and types read numbers in ways that no number can notice."""
 
 CHECKERS = frozenset("attr attrs jaxtyping param traitlets typeguard".split())
 """Installed packages that ask what type a value is and hand it on, as Python's own library does."""

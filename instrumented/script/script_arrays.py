@@ -27,13 +27,14 @@ from instrumented.flat import store_flat
 from instrumented.rules.indexing import store_item
 from instrumented.rules.known import METHODS, call_function
 from instrumented.rules.traffic_rules import Args, Kwargs
-from instrumented.rules.unwrap import IMMEDIATES
+from instrumented.rules.unwrap import IMMEDIATES, strip
 from instrumented.script.leaving import (
     AGAIN,
     TRACED_KINDS,
     again,
     answered,
     array_of,
+    counted_ufunc,
     defers,
     handed,
     index_of,
@@ -43,14 +44,13 @@ from instrumented.script.leaving import (
     operator_without_rule,
     plainly,
     ran_plainly,
+    settled,
     stripped,
     taken_out,
-    ufunc_without_rule,
     without_rule,
 )
 from instrumented.script.own import Whose
 from instrumented.script.script_flat import ScriptFlat
-from instrumented.values import TracedValues
 
 UNARY = "neg pos abs invert".split()
 BINARY = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and or xor".split()
@@ -64,17 +64,6 @@ SHOWN_TO_ALL = frozenset(
     """.split()
 )
 """Attributes of NumPy's arrays that look like Python's own but hold values."""
-
-
-def counted_ufunc(
-    value: TracedValues, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: Kwargs
-) -> Any:
-    """Run a ufunc for the user, on the line in force; ``value`` is one of its operands."""
-    try:
-        return handed(TracedValues.__array_ufunc__(value, ufunc, method, *inputs, **kwargs))
-    except AGAIN:
-        pass
-    return ufunc_without_rule(value._booking, ufunc, method, inputs, kwargs)
 
 
 def owned(answer: Any, args: Args) -> Any:
@@ -125,6 +114,7 @@ class ScriptArray(TracedArray):
         except AGAIN as error:
             if not again(function, error):
                 raise
+            args, kwargs = settled(function, error, args, kwargs)
         if not types and type(self) is ScriptArray:
             function = METHODS.get(function, function)  # whose errors name the method
         return without_rule(function, function.__name__, args, kwargs)
@@ -132,16 +122,18 @@ class ScriptArray(TracedArray):
     def __getitem__(self, index: Any) -> Any:
         if self._booking.look():
             return taken_out(self, self._array, index, "a library: indexing")
+        index = index_of(index)
         try:
-            return handed(super().__getitem__(index_of(index)))
+            return handed(super().__getitem__(index))
         except AGAIN:
             pass
         return taken_out(self, self._array, index, "indexing")
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._booking.look()
+        index = index_of(index)
         try:
-            store_item(self._booking, self, index_of(index), value)
+            store_item(self._booking, self, index, value)
         except AGAIN:
             pass
         else:
@@ -200,7 +192,7 @@ class ScriptArray(TracedArray):
             getattr(TracedArray, name)(self, *args, **kwargs)
             return
         plain = let_out(self, name)
-        getattr(plain, name)(*stripped(args, name), **stripped(kwargs, name))
+        getattr(plain, name)(*strip(args, []), **strip(kwargs, []))  # which have left
 
     def flatten(self, order: Any = "C") -> Any:
         """Return a copy of one axis; see numpy.ndarray.flatten."""

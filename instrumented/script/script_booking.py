@@ -7,8 +7,10 @@ from types import FrameType
 from typing import Any
 from weakref import WeakValueDictionary
 
-from instrumented.books.booking import Booking
+from instrumented.books.booking import Booking, Share
+from instrumented.books.counters import NO_WORK
 from instrumented.books.escapes import Line
+from instrumented.books.events import Kind
 from instrumented.books.ledger import Entry, Place
 from instrumented.books.operand import Array
 from instrumented.books.recorder import Recorder
@@ -132,6 +134,17 @@ class ScriptBooking(Booking):
             tally[0] += 1
             tally[1] += moved
         return operand._array
+
+    def let_out_together(self, operands: list[Traced], how: str) -> None:
+        """Record that the operands of a call leave by one way, once."""
+        self.look()
+        for operand in operands:
+            if type(operand) is ScriptArray:
+                self.keep_handle(operand)
+        reads: list[Share] = [(operand, None) for operand in operands]
+        entry = self.record("escape", Kind.ESCAPE, reads, [], NO_WORK)
+        place = self._places[self.place]
+        self.escapes.note(how, place.layer, place.phase, entry.operation.traffic.bytes_read)
 
     def sites_by_place(self) -> dict[Place, Site]:
         """Return the line of source of every place that anything was booked on."""

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from instrumented.books.traced import Traced, plain_of
-from instrumented.scalar import ScalarValues, TracedScalar
+from instrumented.scalar import (
+    LEFT_BY_ATTRIBUTE,
+    LEFT_BY_METHOD,
+    ScalarValues,
+    TracedScalar,
+    leaving_method,
+)
 from instrumented.script.leaving import (
     AGAIN,
     handed,
@@ -53,13 +59,8 @@ SLOTS = ("_array", "_booking", "_layout", "_memory")
 NOT_TAKEN = ("__slots__", "__dict__", "__weakref__", "__doc__", "__module__", "__getattr__")
 
 
-LEFT_BY_ATTRIBUTE = """
-data denominator flat numerator __array_interface__ __array_struct__
-""".split()
-LEFT_BY_METHOD = """
-as_integer_ratio bit_count byteswap dumps getfield hex is_integer to_device
-__ceil__ __floor__ __getnewargs__ __trunc__
-""".split()
+ATTRIBUTES = LEFT_BY_ATTRIBUTE | {"__array_interface__", "__array_struct__"}
+METHODS = LEFT_BY_METHOD | {"__ceil__", "__floor__", "__getnewargs__", "__trunc__"}
 """What NumPy's numbers inherit in C, with their value in it."""
 
 
@@ -72,14 +73,6 @@ class _Absent:
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         named = type(owner._array).__name__
         raise AttributeError(f"'numpy.{named}' object has no attribute '{self._name}'")
-
-
-def _leaving_method(name: str) -> Callable[..., Any]:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self._want_out(f"{name}()"), name)(*args, **kwargs)
-
-    method.__name__ = name
-    return method
 
 
 def _leaving_attribute(name: str) -> Any:
@@ -100,8 +93,8 @@ def scalar_class(kind: type) -> Any:
     if hasattr(kind, "__index__"):
         members["__index__"] = TracedScalar.__index__
     members |= {name: _Absent(name) for name in ("role", "escape")}
-    members |= {name: _leaving_attribute(name) for name in LEFT_BY_ATTRIBUTE if hasattr(kind, name)}
-    members |= {name: _leaving_method(name) for name in LEFT_BY_METHOD if hasattr(kind, name)}
+    members |= {name: _leaving_attribute(name) for name in ATTRIBUTES if hasattr(kind, name)}
+    members |= {name: leaving_method(name) for name in METHODS if hasattr(kind, name)}
     members |= {"__module__": "numpy", "__class__": property(lambda _: kind)}
     made = type(f"numpy.{kind.__name__}", (kind, ScriptScalar), members)  # so errors name it
     made.__qualname__ = kind.__name__

@@ -28,10 +28,13 @@ from instrumented.script.leaving import (
     answered,
     array_of,
     becomes_array,
+    counted_ufunc,
+    settled,
     without_rule,
+    without_settings,
     wraps_answers,
 )
-from instrumented.script.script_arrays import ScriptArray, counted_ufunc, owned
+from instrumented.script.script_arrays import ScriptArray, owned
 from instrumented.script.script_booking import ScriptBooking
 from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.script_scalars import plain_kind
@@ -56,7 +59,6 @@ class ScriptTrace(Trace):
 
     def __init__(self, callers: Callers, recorder: Recorder | None = None) -> None:
         self._booking = ScriptBooking(callers, recorder)
-        self._drawing = False
 
     @property
     def booking(self) -> ScriptBooking:
@@ -171,6 +173,7 @@ class ScriptTrace(Trace):
         except AGAIN as error:
             if not again(function, error):
                 raise
+            args, kwargs = settled(function, error, args, kwargs)
         return self._made(without_rule(function, operation, args, kwargs), operation)
 
     def uncounted(
@@ -206,64 +209,14 @@ class ScriptTrace(Trace):
         self, function: Callable[..., Any], operation: str, args: Args, kwargs: Kwargs
     ) -> Any:
         """Run a function that makes memory without content: nothing moves."""
-        plain, named = strip(args, []), strip(kwargs, [])
-        made = function(*plain, **named)
+        if _holds(args) or (kwargs and _holds(kwargs.values())):
+            self.booking.look()
+            parameters = RULES[function].parameters
+            args, kwargs = without_settings(parameters, f"numpy.{operation}", args, kwargs)
+        made = function(*strip(args, []), **strip(kwargs, []))
         if type(made) is not np.ndarray or made.dtype.kind not in TRACED_KINDS:
             return made
         return self._booking.wrap(made, "temporary")
-
-    def drawn(
-        self,
-        method: Callable[..., Any],
-        operation: str,
-        args: Args,
-        kwargs: Kwargs,
-        *,
-        in_place: bool = False,
-    ) -> Any:
-        """Run a method of a random number generator; what it draws is made."""
-        if self._drawing or self.booking.look():
-            return method(*args, **kwargs)
-        if in_place and not (args and isinstance(args[0], Traced)):
-            return method(*args, **kwargs)
-        inside: list[Traced] = []
-        plain, named = strip(args, inside), strip(kwargs, inside)
-        self._drawing = True
-        try:
-            answer = method(*plain, **named)
-        finally:
-            self._drawing = False
-        source = None
-        if operation == "random.choice":  # a gather from the first operand
-            source = args[0] if args else kwargs.get("a")
-        return self._booked_draw(answer, operation, inside, source, in_place=in_place)
-
-    def _booked_draw(
-        self, answer: Any, operation: str, operands: list[Any], source: Any, *, in_place: bool
-    ) -> Any:
-        """Book a draw: its operands are read, its result written, or shuffled in place.
-
-        Of the ``source`` of a choice only what was chosen is read.
-        """
-        is_chosen = type(source) is ScriptArray and isinstance(answer, np.ndarray | np.generic)
-        reads: list[Any] = [
-            (operand, answer.nbytes if is_chosen and operand is source else None)
-            for operand in operands
-        ]
-        if in_place:
-            self._booking.record(operation, Kind.COPY, reads, [reads[0]], NO_WORK)
-            return answer
-        if type(answer) is not np.ndarray or answer.dtype.kind not in TRACED_KINDS:
-            for operand, nbytes in reads:
-                self._booking.let_out(operand, operation, nbytes)
-            return answer
-        given = [at for at, operand in enumerate(operands) if operand._array is answer]
-        made = operands[given[-1]] if given else self._booking.wrap_result(answer)
-        sources = [read for at, read in enumerate(reads) if at not in given[-1:]]  # `out` is none
-        kind = Kind.COPY if sources else Kind.CREATE
-        kind = Kind.GATHER if is_chosen else kind
-        self._booking.record(operation, kind, sources, [(made, None)], NO_WORK)
-        return made
 
     def joined(self, function: Callable[..., Any], operation: str, key: Any) -> Any:
         """Run the brackets of ``np.r_`` and ``np.c_``: what is in them is read, the whole made."""

@@ -6,6 +6,7 @@ import _thread
 import copy
 import operator
 import pickle
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -66,6 +67,45 @@ def test_a_traced_value_as_a_setting_is_an_escape(use):
     row = trace.escapes_by_line.iloc[0]
     assert (row["calls"], row["bytes_read"]) == (1, 8)
     assert row["file"] == __file__
+
+
+@pytest.mark.parametrize(
+    ("use", "nbytes"),
+    [
+        # NumPy asks an index whether it is a number first, and `zeros` takes the shape before
+        # it hands the call on; 2 int64, 4 truth values, or one of both
+        (lambda p, x, i: p[i], 16),
+        (lambda p, x, i: p[i,], 16),
+        (lambda p, x, i: p[x > 1], 4),
+        (lambda p, x, i: p[i[0] > 1], 1),
+        (lambda p, x, i: p.__setitem__(i, 1), 16),
+        (lambda p, x, i: p.__setitem__(x > 1, 1), 4),
+        (lambda p, x, i: np.zeros(i[0], like=x), 8),
+        (lambda p, x, i: np.zeros((i[0], 2), like=x), 8),
+        (lambda p, x, i: np.empty(i[0], like=x), 8),
+        (lambda p, x, i: np.size(x, i[0] - 2), 8),
+    ],
+)
+def test_a_value_leaves_once_whatever_numpy_asks_it(use, nbytes):
+    trace = instrumented.Trace(escapes="record")
+    plain, indices = np.arange(4.0), np.array([2, 1])
+    used = use(plain, trace.array(np.arange(4.0)), trace.array(indices))
+    rows = trace.escapes_by_line
+    assert rows[["calls", "bytes_read"]].to_numpy().tolist() == [[1, nbytes]]
+    expected = use(np.arange(4.0), np.arange(4.0), indices)
+    assert np.shape(used) == np.shape(expected)
+    refusing = instrumented.Trace()
+    with pytest.raises(EscapeError, match=r"call \.escape"):
+        use(plain, refusing.array(np.arange(4.0)), refusing.array(indices))
+
+
+@pytest.mark.parametrize("value", [np.array([1]), np.array(True), np.array(1.0)])
+def test_what_is_no_index_is_refused_as_by_numpy_and_stays(value):
+    trace = instrumented.Trace(escapes="record")
+    for index in (trace.array(value), trace.array(value.reshape(1).astype(bool))[0]):
+        with pytest.raises(TypeError, match="integer"):
+            operator.index(index)
+    assert trace.escapes.empty
 
 
 WAYS_OUT = [
@@ -292,7 +332,9 @@ def test_no_public_name_holds_plain_values(traced):
     for value in (x, x.sum(), x.flat):
         for name in dir(value):
             if not name.startswith("_"):
-                found = getattr(value, name)
+                found = None
+                with suppress(AttributeError, EscapeError):
+                    found = getattr(value, name)
                 assert not isinstance(found, (np.ndarray, np.generic, np.flatiter)), name
 
 

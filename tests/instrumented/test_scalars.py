@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from typing import Any
 
 import numpy as np
@@ -276,6 +277,87 @@ def test_a_scalar_without_axes_stays_one():
     # 8 bytes read thrice; 8, 1 and 8 written
     assert trace.traffic.bytes_read - before.bytes_read == 24
     assert trace.traffic.bytes_written - before.bytes_written == 17
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: s.is_integer(),
+        lambda s: s.hex(),
+        lambda s: s.as_integer_ratio(),
+        lambda s: s.bit_count(),
+        lambda s: s.numerator,
+        lambda s: s.denominator,
+        lambda s: list(s.flat),
+        lambda s: s.getfield(np.int16),
+        lambda s: s.byteswap(),
+        lambda s: s.data.tobytes(),
+        lambda s: s.dumps(),
+        lambda s: math.trunc(s),
+        lambda s: round(s),
+    ],
+)
+@pytest.mark.parametrize("kind", [np.float64, np.int64, np.complex128])
+def test_what_else_numpys_numbers_have_lets_their_value_out(call, kind):
+    plain = np.array([2.0], kind)
+    trace = instrumented.Trace(escapes="record")
+    error = expected = None
+    try:
+        expected = call(plain[0])
+    except (AttributeError, TypeError) as raised:  # not all kinds have all of them
+        error = raised
+    if error is not None:
+        for one in (trace, instrumented.Trace()):
+            with pytest.raises(type(error), match=re.escape(str(error))):
+                call(one.array(plain)[0])
+        assert trace.escapes.empty
+        return
+    assert call(trace.array(plain)[0]) == expected
+    assert trace.escapes["bytes_read"].tolist() == [plain.itemsize]
+    with pytest.raises(instrumented.EscapeError, match=r"call \.escape"):
+        call(instrumented.Trace().array(plain)[0])
+
+
+def test_what_cannot_change_a_number_does_as_little_as_with_numpys():
+    trace = instrumented.Trace()
+    s: Any = trace.array(np.array([2.5]))[0]
+    assert (s.fill(1.0), s.put(0, 1.0), s.base, s.device) == (None, None, None, "cpu")
+    with pytest.raises(np.exceptions.AxisError):
+        s.sort()
+    with pytest.raises(TypeError, match="complex128 doesn't define __round__"):
+        round(trace.array(np.array([1j]))[0], 1)
+    assert s.escape() == 2.5
+
+
+@pytest.mark.parametrize("above", [2.0, 3.0])
+def test_a_truth_value_selects_a_scalar_or_nothing(above):
+    plain = np.array([2.5])
+    trace = instrumented.Trace()
+    s = trace.array(plain)[0]
+    mask = s > above
+    before = trace.traffic
+    made = s[mask]
+    assert same(made, plain[0][plain[0] > above])
+    # the 8 bytes that are selected, or none, and the truth value; as much is written
+    nbytes = 8 if above < 2.5 else 0
+    assert trace.traffic.bytes_read - before.bytes_read == nbytes + 1
+    assert trace.traffic.bytes_written - before.bytes_written == nbytes
+    assert trace.data_dependent["operation"].tolist() == ["gather"]
+
+
+@pytest.mark.parametrize("other", [None, "a", b"a"])
+@pytest.mark.parametrize("compare", [operator.eq, operator.ne])
+def test_nothing_and_a_text_are_compared_as_by_numpy(compare, other):
+    plain = np.arange(3.0)
+    trace = instrumented.Trace(strict=True)
+    x = trace.array(plain)
+    # 3 float64 read, 3 truth values written, 3 comparisons
+    assert same(compare(x, other), compare(plain, other))
+    assert (trace.traffic, trace.work) == (Traffic(24, 3), Work(add=3))
+    s = x[0]
+    before = trace.traffic
+    assert compare(s, None) is compare(plain[0], None)
+    assert trace.traffic == before  # its type decides
 
 
 class TakesNoUfuncs:

@@ -117,10 +117,10 @@ def test_an_operator_that_raises_leaves_once_and_not_at_all_for_types(tmp_path):
         "    except (TypeError, ValueError): pass\n"
     )
     found = Tables(run_script(str(file), [])).escapes.sort_values("line")
-    # 5 float64; of line 6, which answers; 5 truth values of line 7; 8 and 9 have no loop
-    assert found["line"].tolist() == [4, 5, 6, 7]
-    assert found["calls"].tolist() == [1, 1, 1, 1]
-    assert found["bytes_read"].tolist() == [40, 40, 40, 5]
+    # 5 float64; line 6 answers; 5 truth values of line 7; 8 and 9 have no loop
+    assert found["line"].tolist() == [4, 5, 7]
+    assert found["calls"].tolist() == [1, 1, 1]
+    assert found["bytes_read"].tolist() == [40, 40, 5]
 
 
 def test_a_ufunc_of_no_module_takes_plain_values(tmp_path):

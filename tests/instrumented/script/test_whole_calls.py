@@ -22,11 +22,22 @@ LINE = SETUP.count("\n") + 1
 COLUMNS = ["operation", "calls", "flops", "bytes_read", "bytes_written"]
 
 
-def booked(tmp_path, line):
-    """Run a line; return (operation, calls, flops, read, written) of it, and (way, bytes) out."""
+def tables_of(tmp_path, line):
     file = tmp_path / "one.py"
     file.write_text(f"{SETUP}{line}\n")
-    found = Tables(run_script(str(file), []))
+    return Tables(run_script(str(file), []))
+
+
+def left_by(tmp_path, line):
+    """Run a line; return calls and bytes of each way out."""
+    rows = tables_of(tmp_path, line).escapes
+    rows = rows[rows["line"] == LINE]
+    return {how: (calls, nbytes) for _, _, how, calls, nbytes in rows.itertuples(index=False)}
+
+
+def booked(tmp_path, line):
+    """Run a line; return (operation, calls, flops, read, written) of it, and (way, bytes) out."""
+    found = tables_of(tmp_path, line)
     counts, escapes = (frame[frame["line"] == LINE] for frame in (found.counts, found.escapes))
     left = dict(zip(escapes["how"], escapes["bytes_read"], strict=True))
     counted = counts[counts["operation"] != "escape"]
@@ -155,15 +166,90 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("from datetime import timedelta; timedelta(seconds=w)", ([], {"datetime.timedelta()": 8})),
         ("from ctypes import c_double; c_double(w), (c_double * 1)(w)",
          ([], {"ctypes.c_double()": 8, "__main__.c_double_Array_1()": 8})),
-        ("float.__add__(w, 1.0)", ([], {"__add__()": 8})),
+        ("float.__add__(w, 1.0), (1.0).__add__(w)", ([], {"__add__()": 16})),
+        # random bytes are Python's own, and what they are drawn as is nobody's
+        ("rng.bytes(k), np.random.bytes(k), np.random.RandomState(0).bytes(k)",
+         ([], {"numpy.random.bytes: length": 24})),
         # an array of records takes numbers: 8 and 8 bytes
         ("r = np.zeros(2, 'f8,i8'); r[0] = (w, k)", ([], {"storing": 16})),
+        # types alone tell that a complex number has no rounding, and that nothing is a number
+        ("with suppress(TypeError): round(w * 1j, 1)", ([("multiply", 1, 1, 8, 16)], {})),
+        ("assert not (v == None).any()",
+         ([("any", 1, 3, 4, 1), ("equal", 1, 4, 32, 4)], {"a truth value": 1})),
         # a function of nobody knows whose
         ("with suppress(TypeError): codecs.strict_errors(v)", ([], {"strict_errors()": 32})),
     ],
 )  # fmt: skip
 def test_a_value_leaves_once(tmp_path, line, expected):
     assert booked(tmp_path, line) == expected
+
+
+SINGULAR = "z = np.zeros((2, 2)); "
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        # a shape or an axis that NumPy refuses has left under its name, 8 bytes; what is given
+        # beside it leaves as the call is made again, once: 4 float64, twice 2·2, and 3·4
+        ("np.zeros(-k)", {"numpy.zeros: shape": (1, 8)}),
+        ("np.zeros(-k, like=v)", {"numpy.zeros: shape": (1, 8)}),
+        ("v.reshape(k)",
+         {"numpy.reshape: shape": (1, 8), "reshape, which raised ValueError": (1, 32)}),
+        ("v.sum(axis=k)", {"numpy.sum: axis": (1, 8), "sum, which raised AxisError": (1, 32)}),
+        ("np.add.reduce(v, axis=k)",
+         {"numpy.add: axis": (1, 8), "add, which raised AxisError": (1, 32)}),
+        ("np.concatenate([x, x], k)",
+         {"numpy.concatenate: axis": (1, 8), "concatenate, which raised AxisError": (1, 192)}),
+        ("v.sort(k)", {"numpy.sort: axis": (1, 8), "sort": (1, 32)}),
+        ("np.size(v, k)", {"numpy.size: axis": (1, 8), "size, which raised AxisError": (1, 32)}),
+        ("v[k + 1]", {"use as an index": (1, 8)}),
+        ("v[k + 1] = 0", {"use as an index": (1, 8)}),
+        # one error, whatever the operands: 32 bytes, or 32 and 16
+        (SINGULAR + "np.linalg.inv(z)", {"linalg.inv, which raised LinAlgError": (1, 32)}),
+        (SINGULAR + "np.linalg.solve(z, z[0])",
+         {"linalg.solve, which raised LinAlgError": (1, 48)}),
+        ("np.array2string(v, precision='a')", {"numpy.array2string": (1, 32)}),
+        # a seed is asked twice
+        ("np.random.RandomState(k)", {"numpy.random.mtrand.RandomState()": (1, 8)}),
+        ("np.random.PCG64(k)", {"numpy.random._pcg64.PCG64()": (1, 8)}),
+    ],
+)  # fmt: skip
+def test_what_is_asked_again_has_left_once(tmp_path, line, expected):
+    assert left_by(tmp_path, f"with suppress(Exception): {line}") == expected
+
+
+@pytest.mark.parametrize(
+    ("call", "way"),
+    [
+        ("np.empty(k)", "numpy.empty: shape"),
+        ("np.empty((k, k))", "numpy.empty: shape"),
+        ("np.empty(shape=k)", "numpy.empty: shape"),
+        ("np.empty(k, like=v)", "numpy.empty: shape"),
+        ("np.empty_like(v, shape=k)", "numpy.empty_like: shape"),
+        ("np.random.rand(k)", "numpy.random.rand: size"),
+        ("np.random.randn(k, k)", "numpy.random.randn: size"),
+        ("np.random.random(k)", "numpy.random.random: size"),
+        ("np.random.random_sample(k)", "numpy.random.random_sample: size"),
+        ("np.random.uniform(0, 1, k)", "numpy.random.uniform: size"),
+        ("np.random.choice(5, size=k)", "numpy.random.choice: size"),
+        ("np.random.randint(5, size=(k, 2))", "numpy.random.randint: size"),
+        ("np.random.RandomState(0).normal(size=k)", "numpy.random.normal: size"),
+        ("rng.random(k)", "numpy.random.random: size"),
+        ("rng.normal(size=k)", "numpy.random.normal: size"),
+        ("rng.standard_normal(k)", "numpy.random.standard_normal: size"),
+        ("rng.integers(0, 9, size=k)", "numpy.random.integers: size"),
+        ("rng.choice(5, k)", "numpy.random.choice: size"),
+        ("rng.choice(k, 2)", "numpy.random.choice: a"),
+        ("rng.permutation(k)", "numpy.random.permutation: x"),
+        ("np.random.mtrand._rand.normal(size=k)", "numpy.random.normal: size"),
+    ],
+)
+def test_a_number_as_a_size_leaves_under_its_parameters_name(tmp_path, call, way):
+    counted, left = booked(tmp_path, call)
+    assert left == {way: 16 if "k, k" in call else 8}  # an int64, or two
+    # what is drawn is written; memory without content is not
+    assert [read for _, _, _, read, _ in counted] == ([] if "empty" in call else [0])
 
 
 def test_what_a_call_makes_is_booked_on_its_own_line_whatever_it_calls(tmp_path):
