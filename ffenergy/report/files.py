@@ -32,7 +32,7 @@ def without_prices(built: Collection[str], *, pictures: bool) -> set[str]:
     """
     from ffenergy.report.pictures.report import PICTURES  # matplotlib takes a second to import
 
-    names = {f"{name}.csv" for name in (*COLUMNS, "scenarios", "ratios")}
+    names = {f"{name}.csv" for name in (*COLUMNS, "scenarios", "well-built", "ratios")}
     if pictures:
         names |= {f"{one.name}.{kind}" for one in PICTURES for kind in ("png", "svg")}
     return names - set(built)
