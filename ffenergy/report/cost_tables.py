@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs.decomposition import RUN, TOTAL, TRAINING_STEP, exact_total
+from ffenergy.costs.decomposition import ORDER, RUN, TOTAL, TRAINING_STEP, exact_total
 from ffenergy.costs.prices import ACCOUNTINGS, MANAGED
 from ffenergy.costs.step_kinds import rows_of, trains_layers
 from ffenergy.costs.under_profile import COMPUTE, WIRE
@@ -55,10 +55,11 @@ def parts(
 
 
 def _parts_table(rows: pd.DataFrame, name: str, caption: str, unit: str, source: str) -> Table:
-    """Lay out the parts that are not nothing, and their sum."""
+    """Lay out the parts that are not nothing, the order where it is one, and their sum."""
     numbers = ["backprop", "forward_forward", "difference"]
     total = rows[rows["part"] == TOTAL].iloc[0]
-    rows = rows[(rows["part"] != TOTAL) & (rows[numbers[:2]].astype(float) != 0).any(axis=1)]
+    told = (rows["part"] == ORDER) | (rows[numbers[:2]].astype(float) != 0).any(axis=1)
+    rows = rows[(rows["part"] != TOTAL) & told]
     shown = [
         *columns(["part"]),
         amount("backprop", short_name(BACKPROP), unit),

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ffenergy.costs.decomposition import TOTAL, TRAINING_STEP
+from ffenergy.costs.decomposition import ORDER, TOTAL, TRAINING_STEP
 from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.costs.scenarios import WELL_BUILT
 from ffenergy.costs.step_kinds import full_batches
@@ -94,7 +94,8 @@ def waterfall(book: Book) -> Figure | None:
         part
         for part in PART_NAMES
         if any(
-            part in table.index and table.loc[part, ["backprop", "forward_forward"]].any()
+            part in table.index
+            and (part == ORDER or table.loc[part, ["backprop", "forward_forward"]].any())
             for table in panels.values()
         )
     ]
