@@ -295,5 +295,6 @@ def _block_side(layers: Layers, capacity: int) -> float:
 
 
 def _rows_fit(layers: Layers, capacity: int) -> bool:
-    """Whether all rows of a batch lie within one of two blocks that fill the chip."""
-    return layers.rows <= math.sqrt(capacity / (2 * layers.network.itemsize))
+    """Whether all rows of a batch, as wide as a block, take half of the chip at most."""
+    wide = layers.network.itemsize * _block_side(layers, capacity)
+    return layers.rows * wide <= capacity / 2
