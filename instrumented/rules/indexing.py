@@ -316,6 +316,7 @@ def _is_same(view: Array, values: Any) -> bool:
         and view.shape == values.shape
         and view.strides == values.strides
         and view.dtype == values.dtype
+        and np.may_share_memory(view, values)  # a tenth of the time that addresses take
         and view.__array_interface__["data"] == values.__array_interface__["data"]
         and view.flags.writeable  # else NumPy refuses
     )
