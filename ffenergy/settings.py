@@ -325,6 +325,14 @@ def _converted(name: str, value: Any) -> Any:
     return converted
 
 
+def check_once(where: str, values: Sequence[object], words: Sequence[object] | None = None) -> None:
+    """Raise SettingsError if a list has a value twice; ``words`` are the values as written."""
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            word = (words or values)[number]
+            raise SettingsError(f"{where} names {word} twice; name each value once")
+
+
 def parse_layer_sizes(text: str | Sequence[int]) -> tuple[int, ...]:
     """Parse ``"784,500,500"`` (or take the numbers); raises SettingsError naming the bad part."""
     parts = text.split(",") if isinstance(text, str) else text

@@ -28,7 +28,7 @@ from ffenergy.report import map_table, screen, text
 from ffenergy.report.numbers import number_of
 from ffenergy.rules import registry
 from ffenergy.runs.directory import RunDirectory
-from ffenergy.settings import Settings
+from ffenergy.settings import Settings, check_once
 
 UNITS: Final = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 MOST_BYTES: Final = 2**40
@@ -295,21 +295,13 @@ def network_of_run(run: Path) -> Network:
 def numbers(flag: str, given: str) -> list[int]:
     """A list of positive whole numbers. SettingsError."""
     found = []
-    for one in given.split(","):
-        if not one.strip().isascii() or not one.strip().isdigit() or not 0 < int(one) <= 10**6:
-            raise SettingsError(
-                f"{flag} has {one.strip()!r}; give whole numbers from 1 to 1,000,000"
-            )
+    written = [one.strip() for one in given.split(",")]
+    for one in written:
+        if not one.isascii() or not one.isdigit() or not 0 < int(one) <= 10**6:
+            raise SettingsError(f"{flag} has {one!r}; give whole numbers from 1 to 1,000,000")
         found.append(int(one))
-    _check_once(flag, found, given)
+    check_once(flag, found, written)
     return found
-
-
-def _check_once(flag: str, values: list[int] | list[str], given: str) -> None:
-    """Raise SettingsError if a list names a value twice, as `ffenergy measure` does."""
-    for number, word in enumerate(given.split(",")):
-        if values[number] in values[:number]:
-            raise SettingsError(f"{flag} names {word.strip()} twice; name each value once")
 
 
 def names(given: str) -> list[str]:
@@ -320,7 +312,7 @@ def names(given: str) -> list[str]:
             raise SettingsError(
                 f"--optimizer has {one!r}; choose among {', '.join(whole_map.OPTIMIZERS)}"
             )
-    _check_once("--optimizer", asked, given)
+    check_once("--optimizer", asked)
     return [one for one in whole_map.OPTIMIZERS if one in asked]
 
 
@@ -344,8 +336,9 @@ def parsed_sizes(given: str) -> list[int]:
         if smallest > largest:
             raise SettingsError(f"--on-chip {given}: {low} is larger than {high}; turn them round")
         return whole_map.on_chip_sizes(smallest, largest)
-    sizes = list(map(size, given.split(",")))
-    _check_once("--on-chip", sizes, given)
+    written = [one.strip() for one in given.split(",")]
+    sizes = list(map(size, written))
+    check_once("--on-chip", sizes, written)
     return sorted(sizes)
 
 

@@ -35,7 +35,7 @@ from ffenergy import machine_memory
 from ffenergy.errors import SettingsError
 from ffenergy.files.documents import parse_toml
 from ffenergy.rules.registry import YOUR_OWN, rules
-from ffenergy.settings import Settings
+from ffenergy.settings import Settings, check_once
 
 AUTO: Final = "auto"
 """As ``in_flight``: order, batches in flight and groups are those for the profile's chip."""
@@ -189,7 +189,7 @@ def _grids(
             if not isinstance(values, list) or not values:
                 what = "it must be a list with at least one value"
                 raise SpecificationError(f"{place}: {name} is {values!r}; {what}")
-            _check_once(f"{place}: {name}", values)
+            check_once(f"{place}: {name}", values)
             for value in values:
                 _check_sizes(place, name, value)
         count = math.prod(map(len, lists.values())) * len(own) * n_seeds
@@ -243,7 +243,7 @@ def _algorithms(place: str, names: Any) -> list[str]:
             raise SpecificationError(
                 f"{place}: unknown algorithm {name!r}; choose from {', '.join(rules())}, {YOUR_OWN}"
             )
-    _check_once(place, names)
+    check_once(place, names)
     return names
 
 
@@ -253,11 +253,5 @@ def _numbers(place: str, values: list[Any]) -> list[int]:
     for value in values:
         if type(value) is not int or value < 0:
             raise SpecificationError(f"{place} has {value!r}; it must be {KINDS[place][1]}")
-    _check_once(place, values)
+    check_once(place, values)
     return values
-
-
-def _check_once(place: str, values: list[Any]) -> None:
-    for number, value in enumerate(values):
-        if value in values[:number]:
-            raise SpecificationError(f"{place} has {value!r} twice; name each value once")

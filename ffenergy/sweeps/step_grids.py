@@ -19,7 +19,7 @@ from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import Profile, commute_to_compute
 from ffenergy.errors import PricingError, SettingsError
 from ffenergy.rules.registry import BACKPROP
-from ffenergy.settings import Settings, parse_layer_sizes
+from ffenergy.settings import Settings, check_once, parse_layer_sizes
 
 AXES: Final = ("batch_size", "width", "depth", "layer_sizes", "optimizer", "dtype")
 SEPARATORS: Final = dict.fromkeys(AXES, ",") | {"layer_sizes": ";"}
@@ -265,9 +265,7 @@ def _parsed(name: str, text: str) -> list[Any]:
         values = [_number(flag, part) for part in parts]
     elif name == "layer_sizes":  # however they are written
         values = [",".join(map(str, parse_layer_sizes(part))) for part in parts]
-    for value in values:
-        if values.count(value) > 1:
-            raise SettingsError(f"{flag} names {value} twice; name each value once")
+    check_once(flag, values)
     return values
 
 
