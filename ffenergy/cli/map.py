@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from ffenergy.cli.answering import print_json
 from ffenergy.cli.flags import NamedFolder, Several, fitting_profiles, memory_flag
 from ffenergy.cli.help import Grouped
-from ffenergy.cli.progress import warn
+from ffenergy.cli.progress import warn, warn_if_long
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.costs import as_it_runs, regimes
@@ -25,7 +25,6 @@ from ffenergy.energy import DEFAULT_PROFILES, Profile, choose_profiles, profiles
 from ffenergy.errors import SettingsError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import map_table, screen, text
-from ffenergy.report.numbers import number_of
 from ffenergy.rules import registry
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings, check_once
@@ -37,7 +36,6 @@ CLOSED_FORMS: Final = "map.csv: closed forms, bytes and energy of a batch"
 COUNTED: Final = "; measured.csv, regimes.csv: programs that the instrument counted"
 HEADLINE: Final = ("adam", 100)
 """Of the line of chips, where no run says otherwise."""
-LONG_SECONDS: Final = 60.0  # from here on it is said how long a program takes
 
 
 @click.command("map", cls=Grouped)
@@ -233,10 +231,10 @@ def _check_countable(network: Network, *, quiet: bool) -> None:
     settings = _settings_of(network)
     remedy = "--measure wants a smaller --width or --batch-size, or a smaller RUN"
     check_memory(settings, regimes.RULES, MEASURED_IMAGES, remedy)
-    seconds = analysis_seconds([measure(name, settings) for name in regimes.RULES], settings)
-    if seconds > LONG_SECONDS and not quiet:
-        long = number_of(round(seconds / 60), "minute")
-        warn(f"Counting programs of {settings.network}: about {long} each, and they are several …")
+    if not quiet:
+        seconds = analysis_seconds([measure(name, settings) for name in regimes.RULES], settings)
+        more = " each, and they are several"
+        warn_if_long(f"Counting programs of {settings.network}", seconds, more)
 
 
 def _counted(network: Network, profile: Profile) -> dict[str, pd.DataFrame]:

@@ -22,7 +22,7 @@ from ffenergy.cli.flags import (
     settings_flags,
 )
 from ffenergy.cli.help import Command, Grouped
-from ffenergy.cli.progress import progress, warn
+from ffenergy.cli.progress import progress, warn_if_long
 from ffenergy.cli.provenance import ACCOUNTING, versions
 from ffenergy.cli.rule_flags import known, named, rule_flags
 from ffenergy.costs.decomposition import TRAINING_STEP
@@ -44,7 +44,6 @@ from ffenergy.files.contents import as_csv
 from ffenergy.report import files, grids, headline, text
 from ffenergy.report import steps as step_tables
 from ffenergy.report.as_json import FORMAT
-from ffenergy.report.numbers import number_of
 from ffenergy.rules.kit.stages import Rule
 from ffenergy.rules.registry import check_rules, rules
 from ffenergy.runs.directory import RunDirectory
@@ -52,7 +51,6 @@ from ffenergy.settings import CHOICES, Settings
 from ffenergy.sweeps.step_grids import AXES, grid, sweep
 
 STEPS: Final = 2
-LONG_SECONDS: Final = 45.0  # from here on it is said how long it takes
 LISTED: Final = {
     "batch_size": "With commas: a sweep.",
     "layer_sizes": "Several networks, with semicolons: a sweep.",
@@ -197,10 +195,9 @@ def _step(
 ) -> None:
     """One combination in every detail."""
     found = [measure_algorithm(name, settings, steps) for name in names]
-    seconds = analysis_seconds(found, settings)
-    if seconds > LONG_SECONDS and not asked.quiet:
-        long = number_of(round(seconds / 60), "minute")
-        warn(f"Pricing a step of {settings.network}: about {long} …")
+    if not asked.quiet:
+        seconds = analysis_seconds(found, settings)
+        warn_if_long(f"Pricing a step of {settings.network}", seconds)
     hardware = [chosen.profile for chosen in profiles]
     work = measured_work(settings)
     reading = SCENARIOS[AS_IT_RUNS]

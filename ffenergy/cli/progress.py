@@ -14,6 +14,7 @@ from ffenergy.report.numbers import number_of
 
 PLAIN_EVERY_SECONDS = 20.0
 WIDTH = 100
+LONG_SECONDS = 45.0  # from here on it is said how long a thing takes
 
 
 class Bar:
@@ -104,3 +105,9 @@ def progress(name: str, *, quiet: bool, stream: TextIO | None = None) -> Bar | P
 def warn(line: str) -> None:
     """Say a line on standard error."""
     click.echo(line, err=True)
+
+
+def warn_if_long(what: str, seconds: float, more: str = "") -> None:
+    """Say how long a thing will take, roughly, where that is long."""
+    if seconds > LONG_SECONDS:
+        warn(f"{what}: about {number_of(round(seconds / 60), 'minute')}{more} …")
