@@ -139,11 +139,15 @@ class Contender:
     bounds: tuple[bounds.Bound, ...]
     usual: tuple[schedules.Schedule, ...]
     lru: tuple[schedules.Schedule | None, ...] = ()
+    """Best orders in an LRU, if they are asked for; None for a rule that has none there."""
 
 
 @dataclass(frozen=True)
 class Energies:
-    """Joules (or MAC) of best orders, bounds, step-major order and in an LRU, (networks, draws)."""
+    """Joules (or MAC) of best orders, bounds, step-major order and in an LRU, (networks, draws).
+
+    NaN in an LRU where no order is known.
+    """
 
     best: FloatArray
     bound: FloatArray
@@ -185,7 +189,7 @@ def side(rule: str, found: Iterable[Network], on_chip_bytes: int) -> Contender:
     orders, least, usual = [], [], []
     shape = shape_of(rule)
     for network in found:
-        batches = max(IMAGES // network.batch_size, 1)
+        batches = _batches(network)
         orders.append(schedules.best_order(rule, network, on_chip_bytes, batches=batches))
         least.append(bounds.least(rule, network, on_chip_bytes))
         if shape.local and not shape.greedy:
@@ -210,13 +214,13 @@ class RuleWork:
 
     def energies(self, chip: Chip, on_chip_bytes: int, found: Contender) -> Energies:
         """Energies of a side on a chip."""
-        price = chip.prices(on_chip_bytes, self.behind)
+        price, n = chip.prices(on_chip_bytes, self.behind), len(found.orders)
         inside = self.arithmetic @ np.stack([price.multiply_add, price.multiply, price.special])
         inside = inside + self.on_chip * price.on_chip_byte
         best, bound, usual, lru = (
             inside
             + np.array([[one.nbytes if one else np.nan] for one in side]) * price.off_chip_byte
-            for side in (found.orders, found.bounds, found.usual, found.lru or found.orders)
+            for side in (found.orders, found.bounds, found.usual, found.lru or [None] * n)
         )
         return Energies(best, bound, usual, lru)
 
@@ -261,11 +265,13 @@ def rows(
 
 
 def _with_lru(found: Contender, networks: Sequence[Network], size: int) -> Contender:
-    lru = (
-        fitting.lru_order(found.rule, one, size, batches=max(IMAGES // one.batch_size, 1))
-        for one in networks
-    )
+    lru = (fitting.lru_order(found.rule, one, size, batches=_batches(one)) for one in networks)
     return replace(found, lru=tuple(lru))
+
+
+def _batches(network: Network) -> int:
+    """Full batches of an epoch, the most that can be in flight."""
+    return max(IMAGES // network.batch_size, 1)
 
 
 def winners(
