@@ -30,7 +30,7 @@ from ffenergy.files.contents import as_csv
 from ffenergy.files.documents import SEAL, parse_json, read_text
 from ffenergy.files.folder import FILES, Folder
 from ffenergy.report import files
-from ffenergy.report.book import Book, saved_profiles
+from ffenergy.report.book import OF_SCENARIOS, Book, saved_profiles
 from ffenergy.report.pictures import sweep_costs, sweep_errors
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.runs.results import signature_row
@@ -44,7 +44,7 @@ DOCUMENT = "sweep.json"
 WRITTEN = (".csv", ".png", ".svg", ".toml")
 """Endings of what a sweep writes beside its document."""
 REPORTS = Path(__file__).parents[1] / "reports"
-ALWAYS = ("scenarios.csv", "ratios.csv", "well-built.csv")
+ALWAYS = tuple(f"{name}.csv" for name in OF_SCENARIOS)
 BYTES = ["bytes_read", "bytes_written"]
 PLACE = ["layer", "phase"]
 

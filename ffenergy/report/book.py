@@ -35,6 +35,8 @@ from ffenergy.runs.run import Run
 
 SCOPES: Final = {TRAINING_STEP: "Per training step", RUN: "Over the whole run"}
 """How a sentence about each scope of the decomposition begins."""
+OF_SCENARIOS: Final = ("scenarios", "well-built", "ratios")
+"""Derived tables beside those of one step, there only where steps have prices."""
 
 Say = Callable[[str], object]
 
@@ -134,9 +136,13 @@ class Book:
     def files(self) -> dict[str, pd.DataFrame]:
         """Every table of the run directory that is derived, by name; file names add ``.csv``."""
         found = {"summary": self.summary, "normalize": self.normalize, "targets": self.targets}
-        found |= {"scenarios": self.scenarios} if self.ways else {}
-        found |= {"well-built": self.ways.parts} if self.ways and not self.ways.parts.empty else {}
-        found |= {} if self.every_profile.empty else {"ratios": self.every_profile}
+        if self.ways:
+            more = (self.scenarios, self.ways.parts, self.every_profile)
+            found |= {
+                name: table
+                for name, table in zip(OF_SCENARIOS, more, strict=True)
+                if not table.empty
+            }
         return found | (dict(self.prices.tables()) if self.prices else {})
 
     # ---- what was priced -------------------------------------------------------------------------

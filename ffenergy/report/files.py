@@ -11,7 +11,7 @@ from ffenergy.costs.prices import COLUMNS, Prices
 from ffenergy.files.atomic import encoded
 from ffenergy.files.contents import as_csv
 from ffenergy.report import markdown
-from ffenergy.report.book import Book
+from ffenergy.report.book import OF_SCENARIOS, Book
 from ffenergy.report.sections import sections
 
 
@@ -32,7 +32,7 @@ def without_prices(built: Collection[str], *, pictures: bool) -> set[str]:
     """
     from ffenergy.report.pictures.report import PICTURES  # matplotlib takes a second to import
 
-    names = {f"{name}.csv" for name in (*COLUMNS, "scenarios", "well-built", "ratios")}
+    names = {f"{name}.csv" for name in (*COLUMNS, *OF_SCENARIOS)}
     if pictures:
         names |= {f"{one.name}.{kind}" for one in PICTURES for kind in ("png", "svg")}
     return names - set(built)
