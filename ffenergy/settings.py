@@ -17,6 +17,7 @@ from ffenergy import machine_memory
 from ffenergy.data.catalogue import CATALOGUE
 from ffenergy.errors import SettingsError
 from ffenergy.files.documents import LARGEST
+from ffenergy.network.dense import GRADIENTS, STORED
 from ffenergy.network.fields import Fields, local_layers
 from ffenergy.network.negatives import NEGATIVE_PAIRS, image_shape
 from ffenergy.network.normalization import NORMALIZATIONS, WAYS
@@ -71,7 +72,7 @@ class Settings:
     order: str  # step-major or layer-major, of rules whose layers do not wait for each other
     in_flight: int  # batches that go through a group of layers before the next group sees any
     layer_groups: str  # layers in each group, such as 2,1,1; empty: one layer a group
-    gradient: str  # of a layer's weights: stored whole, or consumed at-once, block by block
+    gradient: str  # of a layer's weights: stored whole, or consumed by block, at-once or one-visit
     bp_activations: str  # of backprop: stored, or recomputed on the way back
     bp_lr: float  # of backprop and Mono-Forward
     bp_weight_decay: float  # of backprop and Mono-Forward; -1: that of weight_decay
@@ -129,9 +130,9 @@ class Settings:
                 f"order is {STEP_MAJOR}, with in_flight {self.in_flight} and {len(groups)} groups "
                 f"of layers; choose order {LAYER_MAJOR}, or leave in_flight and layer_groups out"
             )
-        if self.gradient == "at-once" and self.passes == "separate":
+        if self.gradient != STORED and self.passes == "separate":
             raise SettingsError(
-                "gradient is 'at-once', but with separate passes it is the sum of two; "
+                f"gradient is {self.gradient!r}, but with separate passes it is the sum of two; "
                 "choose passes joined, or gradient stored"
             )
 
@@ -263,7 +264,7 @@ CHOICES: Final = {
     "label_answer": ("head", "goodness"),
     "passes": ("joined", "separate"),
     "order": ORDERS,
-    "gradient": ("stored", "at-once"),
+    "gradient": GRADIENTS,
     "bp_activations": ("stored", "recomputed"),
     "head_feature_scale": NORMALIZATIONS,
     "head_optimizer": tuple(STATES),

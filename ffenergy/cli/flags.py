@@ -59,8 +59,9 @@ HELP = {
     "in_flight": "Batches in flight in layer-major order, or auto. It chooses order, batches and "
     "groups for the on-chip memory of the first --profile.",
     "layer_groups": "Layers in each group of layer-major order, such as 2,1,1; empty: one each.",
-    "gradient": "Gradient of a layer's weights: stored whole, or consumed at-once, block by block, "
-    "by the optimiser.",
+    "gradient": "Gradient of a layer's weights. stored: whole; at-once: consumed by the optimiser, "
+    "block by block; one-visit: as at-once, and each block of weights also passes back (backprop) "
+    "or takes the next of the batches in flight forward (Forward-Forward).",
     "bp_activations": "Backprop's activations: stored, or recomputed on the way back.",
     "bp_lr": "Learning rate of backprop and of Mono-Forward.",
     "bp_weight_decay": "L2 decay of the weights of backprop and of Mono-Forward; -1: as "

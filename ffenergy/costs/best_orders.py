@@ -2,8 +2,10 @@
 
 Normalisation is deferred, declared scopes are one kernel, memory is a scratchpad. Gradients are
 stored, or consumed at once by the optimiser. Rules whose layers do not wait for each other take a
-batch after the other, or several in flight through one group of layers after the next, in the
-groups that `schedules.fitting` finds for the chip; others store activations or compute them again.
+batch after the other, or several in flight through one group of layers after the next: in the
+groups that `fitting.fitting` finds for the chip; where it finds none, layer after layer if half of
+one fits, and with the step put off to the next batch's visit if there is room for its inputs.
+Others store activations or compute them again, and pass back and update in one visit or in two.
 Each is a program that runs: its own steps are recorded on random pixels and priced.
 """
 
@@ -15,9 +17,9 @@ from typing import Final
 
 from ffenergy.costs.decomposition import energies, exact_total
 from ffenergy.costs.distances import distances
-from ffenergy.costs.fitting import fitting
+from ffenergy.costs.fitting import fitting, visit_room
 from ffenergy.costs.further import bearable, with_managed
-from ffenergy.costs.network import network_of, shape_name
+from ffenergy.costs.network import layers_of, network_of, shape_name
 from ffenergy.costs.rehearsal import Recording, Rehearsal, Rehearsed, Workload, rehearse
 from ffenergy.costs.run_costs import PricedKind, of_a_batch
 from ffenergy.costs.step_costs import StepCosts, reading_costs, side_by_side
@@ -25,6 +27,7 @@ from ffenergy.costs.step_kinds import StepKind
 from ffenergy.costs.under_profile import energy, levels
 from ffenergy.energy import Profile
 from ffenergy.errors import SettingsError
+from ffenergy.network.dense import AT_ONCE, GRADIENTS, ONE_VISIT, STORED
 from ffenergy.network.normalization import DEFERRED
 from ffenergy.network.orders import LAYER_MAJOR, STEP_MAJOR
 from ffenergy.rules import registry
@@ -177,19 +180,28 @@ def _orders(algorithm: str, work: Workload, on_chip_bytes: int) -> Iterator[Sett
     )
     local = registry.find(algorithm).local
     for activations in ("stored",) if local else ("stored", "recomputed"):
-        for gradient in ("stored", "at-once"):
+        for gradient in (STORED, AT_ONCE) if local else GRADIENTS:
             yield plain.replace(bp_activations=activations, gradient=gradient)
     network, shape = network_of(plain), shape_name(algorithm, plain.greedy_input)
     in_flight = even(MOST_IN_FLIGHT, max(work.train_images // plain.batch_size, 1))
     if not local or network is None or shape is None or in_flight == 1:
         return
-    for gradient in ("stored", "at-once"):
-        stored = gradient == "stored"
-        groups = fitting(shape, network, on_chip_bytes, stored_gradient=stored)
+    major = plain.replace(order=LAYER_MAJOR, in_flight=in_flight)
+    cuts = {
+        gradient: fitting(shape, network, on_chip_bytes, stored_gradient=gradient == STORED)
+        for gradient in (STORED, AT_ONCE)
+    }
+    for gradient, groups in cuts.items():
         if groups is not None:
             sizes = ",".join(str(len(group)) for group in groups)
-            major = plain.replace(order=LAYER_MAJOR, in_flight=in_flight, layer_groups=sizes)
-            yield major.replace(gradient=gradient)
+            yield major.replace(gradient=gradient, layer_groups=sizes)
+    layers = layers_of(shape, network)
+    if any(cuts.values()) or sum(layers.states) <= on_chip_bytes:
+        return
+    if min(layers.states) / 2 <= on_chip_bytes:  # much of a layer may stay
+        yield major.replace(gradient=AT_ONCE)
+    if visit_room(layers) <= on_chip_bytes:
+        yield major.replace(gradient=ONE_VISIT)
 
 
 def even(wanted: int, batches: int) -> int:

@@ -97,6 +97,10 @@ def _swept(layers: Layers, group: tuple[int, ...], capacity: int, *, stored_grad
     return 0 if state + room <= capacity else 2 * state + sum(weights)
 
 
+PUT_OFF: Final = 8
+"""Batches in flight where steps are put off: more would save an eighth of a read of the weights."""
+
+
 class _Use(Enum):
     """What is done with an array: it is read, made, read and changed in place, or dead."""
 
@@ -119,7 +123,9 @@ def lru_order(
 
     Of step-major order and the groups of `fitting`, each layer's arrays taken whole: one that is
     used again later than ``capacity_bytes`` of others comes back, and goes out if it has changed.
-    Gradients are consumed at once. None for rules that train one layer after the other.
+    Gradients are consumed at once, backprop's in the visit that passes back. Where no layers fit
+    together but there is `visit_room`, a step may also wait for the layer's next batch in flight.
+    None for rules that train one layer after the other.
 
     Raises:
         SettingsError: a rule without a closed form.
@@ -133,7 +139,8 @@ def lru_order(
     usual = Schedule(rule, STEP_MAJOR, nbytes, whole, 1, ("lru",), 0)
     groups = fitting(rule, network, capacity_bytes, stored_gradient=False)
     if groups is None:
-        return usual
+        put_off = _put_off(layers, capacity_bytes, batches) if layers.shape.local else None
+        return min(filter(None, (usual, put_off)), key=lambda one: one.nbytes)
     flying = in_flight(
         rule, network, capacity_bytes, groups, stored_gradient=False, batches=batches
     )
@@ -144,6 +151,23 @@ def lru_order(
     ways = ("lru",) * len(groups)
     cut = Schedule(rule, LAYER_MAJOR, nbytes, groups, flying, ways, 0)
     return min(usual, cut, key=lambda one: one.nbytes)
+
+
+def visit_room(layers: Layers) -> int:
+    """Bytes of a visit that updates for one batch and goes forward with the next: their rows."""
+    return max(2 * below + above for below, above in pairwise(layers.activities)) + TILE
+
+
+def _put_off(layers: Layers, capacity: int, batches: int) -> Schedule | None:
+    """Layer after layer, with a step in the next batch's visit: images + cuts + 2T + W / K."""
+    if visit_room(layers) > capacity:
+        return None
+    whole = tuple((k,) for k in range(1, len(layers.weights) + 1))
+    flying = min(PUT_OFF, batches)
+    nbytes = layers.images + 2 * sum(layers.activities[1:-1]) + 2 * sum(layers.states)
+    nbytes += math.ceil(sum(layers.weights) / flying)
+    ways = ("visit",) * len(whole)
+    return Schedule(layers.rule, LAYER_MAJOR, nbytes, whole, flying, ways, visit_room(layers))
 
 
 def _comes_and_goes(accesses: Iterable[_Access], capacity: int) -> int:
@@ -205,7 +229,7 @@ def _batch_of(layers: Layers, group: tuple[int, ...]) -> Iterator[_Access]:
 
 
 def _batch_of_backprop(layers: Layers) -> Iterator[_Access]:
-    """A batch forward through all layers and the head, and back."""
+    """A batch forward through all layers and the head, and back: a visit of weights updates too."""
     head = layers.rows * layers.network.itemsize * layers.sizes[-1]
     held = (*layers.activities, head)
     last = len(layers.weights)
@@ -217,7 +241,6 @@ def _batch_of_backprop(layers: Layers) -> Iterator[_Access]:
     yield ("delta", last), head, _Use.MADE
     for k in range(last, 0, -1):
         if k > 1:
-            yield ("weights", k), layers.weights[k - 1], _Use.READ
             yield ("delta", k - 1), held[k - 1], _Use.MADE
         yield ("activity", k - 1), held[k - 1], _Use.READ
         yield ("delta", k), held[k], _Use.READ

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -19,8 +19,18 @@ INIT_STD: dict[str, Callable[[int], float]] = {
     "he": lambda fan_in: math.sqrt(2 / fan_in),  # He et al. 2015, for ReLU
 }
 
-AT_ONCE = 262_144
+STORED: Final = "stored"
+AT_ONCE: Final = "at-once"
+ONE_VISIT: Final = "one-visit"
+GRADIENTS: Final = (STORED, AT_ONCE, ONE_VISIT)
+"""What becomes of the gradient of a layer's weights."""
+BACK: Final = "back"
+FORWARD: Final = "forward"
+CONSUMED = 262_144
 """Elements of a gradient that are found and consumed at once: a product of few rows is slow."""
+VISITED = 32_768
+"""Elements of the weights that one visit holds. Chosen by the energy of a step
+(``benchmarks/one_visit.py``, docs/metric.md)."""
 
 
 class DenseLayer:
@@ -30,6 +40,7 @@ class DenseLayer:
     once, ``layer.scope["forward"]``, and entered in every step; ``phase`` books them all as one.
     """
 
+    VISITS: ClassVar[bool] = True  # a block of weights does all that some inputs or units need
     PHASES: ClassVar[dict[str, str]] = {  # phase: role of what it makes
         "normalize": "activation",
         "forward": "activation",
@@ -68,6 +79,8 @@ class DenseLayer:
             for key, makes in self.PHASES.items()
         }
         self.optimizer: Optimizer | None = None  # frozen layers do without
+        self.by_units = False
+        self.pending: tuple[Array, Array, float, Array | None] | None = None
         self.fuse_forward = trace.fuse("matmul_bias_relu")
         self.fuse_normalize = trace.fuse("l2_normalize")
         self.fuse_decay = trace.fuse("matmul_decay")
@@ -89,17 +102,28 @@ class DenseLayer:
         """Bring ``below`` into ``x``, made by :meth:`input_room`: nothing to do."""
 
     def prepare_training(
-        self, optimizer: str, weight_decay: float, gradient: str = "stored"
+        self,
+        optimizer: str,
+        weight_decay: float,
+        gradient: str = STORED,
+        *,
+        visit: str = "",
     ) -> None:
         """Make the gradient vector and the optimiser; frozen layers do without.
 
-        A gradient that is consumed ``at-once`` needs the memory of one block alone.
+        A gradient that is consumed ``at-once`` needs the memory of one block alone. So does one of
+        ``one-visit``, where each block of weights is updated together with what ``visit`` names:
+        passing ``back`` to some inputs, or going ``forward`` to some units, whose weights then lie
+        together. Without it, ``one-visit`` is ``at-once``.
         """
         self.weight_decay = decay_in_gradient(optimizer, weight_decay)
         self.spare: Array | None = None  # a second array like the gradient's, if something needs it
         self.parts: list[slice] | None = None
+        self.visit = visit if gradient == ONE_VISIT and self.VISITS else ""
+        if self.visit == FORWARD:
+            self._lay_by_units()
         sizes: list[int] = []
-        if gradient == "at-once":
+        if gradient != STORED:
             self.parts, sizes = self._parts()
         room = np.zeros(max(sizes, default=self.plain.size), self.plain.dtype)
         self.gradient = self.trace.array(room, role="gradient", name=f"{self.name} gradient")
@@ -117,14 +141,22 @@ class DenseLayer:
             self.bias_gradient = self.gradient[-self.width :]
 
     def _parts(self) -> tuple[list[slice], list[int]]:
-        """Cut the weights along their first axis into blocks; return those, and all sizes.
+        """Cut the weights along their first axis, or by units, into blocks, and return the sizes.
 
         The last block, of the bias, is in the sizes alone.
         """
-        length, each = self.weights_shape[0], math.prod(self.weights_shape[1:])
-        at_once = max(AT_ONCE // each, 1)
+        length, *others = reversed(self.weights_shape) if self.by_units else self.weights_shape
+        each = math.prod(others)
+        at_once = max((VISITED if self.visit else CONSUMED) // each, 1)
         ends = [slice(k, min(k + at_once, length)) for k in range(0, length, at_once)]
         return ends, [*((part.stop - part.start) * each for part in ends), self.width]
+
+    def _lay_by_units(self) -> None:
+        """Lay the weights of a unit together; :attr:`weights` looks as before."""
+        if self.trace.writes(self.plain):
+            self.plain[: -self.width] = self._plain_weights().T.ravel()
+        self.weights = self.values[: -self.width].reshape(self.weights_shape[::-1]).T
+        self.by_units = True
 
     def normalized(self, x: Array, length: float, out: Array) -> Array:
         """Scale the rows of ``x`` to ``length`` into ``out``; phase ``normalize``."""
@@ -153,6 +185,9 @@ class DenseLayer:
 
     def relu(self, x: Array, out: Array, scales: Array | None = None) -> Array:
         """Put max(x @ W + b, 0) into ``out`` (rows, width); ``scales`` as in :meth:`linear`."""
+        if self.pending is not None:
+            self._visit_units(x, out, scales)
+            return out
         with self.fuse_forward:
             self.linear(x, out, scales)
             np.maximum(out, 0, out=out)
@@ -188,18 +223,75 @@ class DenseLayer:
         """Whether the gradient is consumed at once, block by block."""
         return self.parts is not None
 
-    def learn(self, x: Array, delta: Array, rate: float, bias: Array | None = None) -> None:
+    def learn(
+        self,
+        x: Array,
+        delta: Array,
+        rate: float,
+        bias: Array | None = None,
+        back: Callable[[slice], None] | None = None,
+    ) -> None:
         """Take a step from the layer's input and dLoss/d(x @ W + b), however the gradient is found.
 
-        Phases ``gradient`` and ``optimizer``.
+        ``back`` passes the delta back to a part of the inputs, with weights that have not learned:
+        to all before the step, or in one visit to each block before its own. Phases ``gradient``
+        and ``optimizer``.
         """
+        if back and self.visit != BACK:
+            back(slice(None))
         if self.parts is None:
             self.find_gradient(x, delta, bias=bias)
             self.update(rate)
             return
+        take = self._begin(x, delta, rate, bias)
+        for number in range(len(self.parts) + 1):
+            if back and self.visit == BACK and number < len(self.parts):
+                back(self.parts[number])
+            take(number)
+
+    def put_off(self, x: Array, delta: Array, rate: float, bias: Array | None) -> None:
+        """Take the step of :meth:`learn` in the next visit, that of :meth:`relu`.
+
+        At the latest :meth:`settle` does. Until then ``x``, ``delta`` and ``bias`` are to stay.
+        """
+        self.pending = x, delta, rate, bias
+
+    def settle(self) -> None:
+        """Take the step that was put off, if there is one."""
+        if self.pending is not None:
+            self.learn(*self.pending)
+            self.pending = None
+
+    def _visit_units(self, x: Array, out: Array, scales: Array | None) -> None:
+        """Take the step that was put off, and go forward, block by block of the units."""
+        assert self.pending is not None  # noqa: S101
+        assert self.parts is not None  # noqa: S101
+        take, self.pending = self._begin(*self.pending), None
+        take(len(self.parts))
+        for number, part in enumerate(self.parts):
+            take(number)
+            with self.fuse_forward:
+                units = np.matmul(x, self.weights[:, part], out=out[:, part])
+                if scales is not None:
+                    units *= scales[:, None]
+                units += self.bias[part]
+                np.maximum(units, 0, out=units)
+
+    def _begin(
+        self, x: Array, delta: Array, rate: float, bias: Array | None
+    ) -> Callable[[int], None]:
+        """Begin a step whose gradient is consumed at once; return what takes it, by block."""
         assert self.optimizer is not None  # noqa: S101  # prepare_training made it
-        with self.scope["optimizer"]:
-            self.optimizer.update(rate, lambda number: self._find_block(number, x, delta, bias))
+        take = self.optimizer.begin(rate)
+
+        def find(number: int) -> None:
+            self._find_block(number, x, delta, bias)
+
+        def take_block(number: int) -> None:
+            with self.scope["optimizer"]:
+                take(number, find)
+
+        return take_block
 
     def _find_block(self, number: int, x: Array, delta: Array, bias: Array | None) -> None:
         """Put block ``number`` of the gradient, the last of which is the bias's, where it goes."""
@@ -209,9 +301,12 @@ class DenseLayer:
                 _put_bias(delta, bias, self.gradient[: self.width])
                 return
             part = self.parts[number]
-            weights = self.weights[part]
+            weights = self.weights.T[part] if self.by_units else self.weights[part]
             found = self.gradient[: weights.size].reshape(weights.shape)
-            self._products(x, delta, found, part)
+            if self.by_units:
+                np.matmul(delta.T[part], x, out=found)
+            else:
+                self._products(x, delta, found, part)
             if self.weight_decay:
                 if self.spare is None:
                     self.spare = self.trace.array(
@@ -220,9 +315,12 @@ class DenseLayer:
                 spare = self.spare[: weights.size].reshape(weights.shape)
                 found += np.multiply(weights, self.weight_decay, out=spare)
 
-    def pass_back(self, delta: Array, out: Array) -> None:
-        """Put dLoss / d inputs into ``out`` (rows, fan_in), given dLoss / d(x @ W + b)."""
-        np.matmul(delta, self.weights.T, out=out)
+    def pass_back(self, delta: Array, out: Array, part: slice = slice(None)) -> None:
+        """Put a part of dLoss / d inputs where it goes in ``out`` (rows, fan_in).
+
+        ``delta`` is dLoss / d(x @ W + b).
+        """
+        np.matmul(delta, self.weights[part].T, out=out[:, part])
 
     def spare_weights(self) -> Array:
         """Return a workspace shaped like the weights, made at first need."""
@@ -240,9 +338,8 @@ class DenseLayer:
 
     def plain_parameters(self) -> dict[str, np.ndarray]:
         """Return copies of the parameters as ``name/W`` (fan_in, width) and ``name/b``."""
-        weights = self.plain[: -self.width].reshape(self.fan_in, self.width)
         bias = self.plain[-self.width :]
-        return {f"{self.name}/W": weights.copy(), f"{self.name}/b": bias.copy()}
+        return {f"{self.name}/W": self._plain_weights().copy(), f"{self.name}/b": bias.copy()}
 
     def state(self) -> dict[str, np.ndarray]:
         """Return copies: ``name/W`` (`weights_shape`), ``name/b`` (width,), optimiser state."""
@@ -265,7 +362,10 @@ class DenseLayer:
             self.optimizer.load({name: state[f"{self.name}/{name}"] for name in names})
 
     def _plain_weights(self) -> np.ndarray:
-        return self.plain[: -self.width].reshape(self.weights_shape)
+        flat = self.plain[: -self.width]
+        if self.by_units:
+            return flat.reshape(self.weights_shape[::-1]).T
+        return flat.reshape(self.weights_shape)
 
     def _optimizer_state(self) -> dict[str, np.ndarray]:
         return self.optimizer.state() if self.optimizer else {}

@@ -30,6 +30,8 @@ class LocalLayer(DenseLayer):
     Its inputs are (rows, below), flat; its ``x`` is (locations, rows, fan_in), gathered.
     """
 
+    VISITS = False  # fields overlap
+
     def __init__(
         self,
         trace: Tracer,
@@ -74,8 +76,8 @@ class LocalLayer(DenseLayer):
     def _product(self, x: Array, out: Array) -> None:
         np.matmul(x, self.weights, out=self._by_location(out))
 
-    def pass_back(self, delta: Array, out: Array) -> None:
-        """Put dLoss / d inputs into ``out`` (rows, inputs): fields overlap, so they add up."""
+    def pass_back(self, delta: Array, out: Array, part: slice = slice(None)) -> None:
+        """Put dLoss / d inputs into ``out`` (rows, inputs): fields overlap, so all add up."""
         spread = np.matmul(self._by_location(delta), self.weights.mT)
         out[...] = 0
         for seen, field in self._fields_of(out, spread):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
@@ -55,23 +56,38 @@ def nothing_more(number: int) -> None:
     """The gradient is complete: nothing is found block by block."""
 
 
-class Optimizer(Protocol):
+Take = Callable[[int, Callable[[int], None]], None]
+"""Take the step of a block, by number, after ``find`` has put its gradient there.
+
+A gradient that is found so needs the memory of one block, the first of its array.
+"""
+
+
+class Optimizer(ABC):
     """Updates parameters in place, block by block, from a gradient, which it may overwrite."""
 
-    def update(self, rate: float, find: Callable[[int], None] = nothing_more) -> None:
-        """Take one step of size ``rate``; ``find`` puts the gradient of a block, by number, there.
+    blocks: Sequence[tuple[Array, ...]]
 
-        A gradient that is found so needs the memory of one block, the first of its array.
-        """
+    @abstractmethod
+    def begin(self, rate: float) -> Take:
+        """Begin a step of size ``rate``; every block is to be taken once."""
 
+    def update(self, rate: float) -> None:
+        """Take one step of size ``rate``; the gradient is complete."""
+        take = self.begin(rate)
+        for number in range(len(self.blocks)):
+            take(number, nothing_more)
+
+    @abstractmethod
     def state(self) -> dict[str, np.ndarray]:
         """Return copies of everything the next step depends on besides the parameters."""
 
+    @abstractmethod
     def load(self, state: Mapping[str, np.ndarray]) -> None:
         """Take over a :meth:`state`."""
 
 
-class Adam:
+class Adam(Optimizer):
     """Adam (Kingma and Ba 2015, algorithm 1) over one flat parameter vector.
 
     With m' = m / (1-b1) and v' = v / (1-b2) the moment updates lose a multiplication each::
@@ -114,17 +130,20 @@ class Adam:
         ]
         self.fusion = trace.fuse("adam")
 
-    def update(self, rate: float, find: Callable[[int], None] = nothing_more) -> None:
-        """Take one Adam step with learning rate ``rate``."""
+    def begin(self, rate: float) -> Take:
+        """Begin an Adam step with learning rate ``rate``."""
         self.steps += 1
         correction = math.sqrt((1 - self.beta2) / (1 - self.beta2**self.steps))
         step_size = rate * (1 - self.beta1) / (1 - self.beta1**self.steps) / correction
         epsilon = self.epsilon / correction
-        for number, (w, g, m, v, t) in enumerate(self.blocks):
+        shrink = 1 - rate * self.decay
+
+        def take(number: int, find: Callable[[int], None]) -> None:
+            w, g, m, v, t = self.blocks[number]
             with self.fusion:
                 find(number)
                 if number < self.decayed:
-                    w *= 1 - rate * self.decay
+                    w *= shrink
                 m *= self.beta1
                 m += g
                 g *= g
@@ -135,6 +154,8 @@ class Adam:
                 np.divide(m, t, out=t)
                 t *= step_size
                 w -= t
+
+        return take
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the moments (scaled as in the class description) and the step count."""
@@ -151,7 +172,7 @@ class Adam:
         self.steps = int(state["steps"])
 
 
-class Momentum:
+class Momentum(Optimizer):
     """Smoothed gradient descent, s = b s + (1-b) g, w -= rate s (Hinton's released code).
 
     Stored as s' = s / (1-b), which saves a multiplication. ``beta=0`` is plain gradient descent
@@ -177,9 +198,11 @@ class Momentum:
         self.blocks = list(zip(blocks(values, sizes), found, smooth, strict=True))
         self.fusion = trace.fuse("momentum")
 
-    def update(self, rate: float, find: Callable[[int], None] = nothing_more) -> None:
-        """Take one step with learning rate ``rate``."""
-        for number, (w, g, s) in enumerate(self.blocks):
+    def begin(self, rate: float) -> Take:
+        """Begin a step with learning rate ``rate``."""
+
+        def take(number: int, find: Callable[[int], None]) -> None:
+            w, g, s = self.blocks[number]
             with self.fusion:
                 find(number)
                 if self.beta:
@@ -187,6 +210,8 @@ class Momentum:
                     s += g
                 np.multiply(s, rate * (1 - self.beta), out=g)
                 w -= g
+
+        return take
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the smoothed gradient (scaled as in the class description)."""
@@ -223,7 +248,7 @@ def make_optimizer(
     """Return the optimiser named ``kind`` over flat ``values`` and ``gradient``.
 
     ``sizes`` are those of its blocks; without them they are even. A ``gradient`` with room for the
-    largest block alone is found block by block, see ``Optimizer.update``. ``decay`` is heeded by
+    largest block alone is found block by block, see ``Take``. ``decay`` is heeded by
     those of ``DECOUPLED``; the last ``biases`` values, a block of their own, do not decay.
     """
     if kind in DECOUPLED:

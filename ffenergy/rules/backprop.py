@@ -8,12 +8,13 @@ layer's input is booked as that layer's ``backward``, the ReLU mask as that of t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from ffenergy.network import Array, Tracer
-from ffenergy.network.dense import INIT_STD, DenseLayer
+from ffenergy.network.dense import BACK, INIT_STD, DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
 from ffenergy.rules.kit.host import Host
 from ffenergy.rules.kit.networks import hidden_layers
@@ -46,8 +47,9 @@ class Backprop:
         std = INIT_STD[INIT](fan_in)
         self.head = DenseLayer(trace, "head", fan_in, CLASSES, std, settings.dtype, init_rng)
         self.layers = [*self.hidden, self.head]
-        for layer in self.layers:
-            layer.prepare_training(settings.optimizer, settings.supervised_decay, settings.gradient)
+        way = settings.optimizer, settings.supervised_decay, settings.gradient
+        for k, layer in enumerate(self.layers):
+            layer.prepare_training(*way, visit=BACK if k else "")
         self.recomputes = settings.bp_activations == "recomputed"
         self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
         self.fuse_back = trace.fuse("matmul_relu_backward")
@@ -86,21 +88,29 @@ class Backprop:
     def _backward(self, room: Workspace, delta: Array, rate: float) -> None:
         """From the output down: each layer passes its delta on, then takes its own step.
 
+        With a gradient consumed in one visit it does both block by block of its inputs.
+
         Where activities are recomputed, those below a layer are made anew when its turn comes, by
         weights that have not learned yet: the same numbers, which need not be held.
         """
         for k in reversed(range(len(self.layers))):
-            layer, above = self.layers[k], delta
+            layer = self.layers[k]
             if self.recomputes and k < len(self.hidden):
                 self._activate(k, room)
-            if k:
-                delta = room.delta[k - 1]
-                with self.fuse_back:
-                    with layer.scope["backward"]:
-                        layer.pass_back(above, delta)
-                    with self.layers[k - 1].scope["backward"]:
-                        delta *= np.greater(room.h[k - 1], 0, out=room.active[k - 1])
-            layer.learn(room.x[k], above, rate)
+            if k == 0:
+                layer.learn(room.x[k], delta, rate)
+                return
+            layer.learn(room.x[k], delta, rate, back=partial(self._pass_back, k, room, delta))
+            delta = room.delta[k - 1]
+
+    def _pass_back(self, k: int, room: Workspace, above: Array, part: slice) -> None:
+        """Pass ``above``, layer k's delta, to a part of the units of the layer below."""
+        delta, h, active = (each[k - 1][:, part] for each in (room.delta, room.h, room.active))
+        with self.fuse_back:
+            with self.layers[k].scope["backward"]:
+                self.layers[k].pass_back(above, room.delta[k - 1], part)
+            with self.layers[k - 1].scope["backward"]:
+                delta *= np.greater(h, 0, out=active)
 
     def _count(self, loss: Array, right: Array) -> None:
         rows = loss.shape[0]

@@ -19,7 +19,7 @@ from typing import ClassVar, Final
 import numpy as np
 
 from ffenergy.network import Array, Tracer
-from ffenergy.network.dense import DenseLayer
+from ffenergy.network.dense import FORWARD, DenseLayer
 from ffenergy.network.negatives import HybridMaker
 from ffenergy.network.normalization import scales_of
 from ffenergy.rules.kit.head_stage import HeadStage
@@ -52,8 +52,9 @@ class ForwardForward(PassingNetwork):
         self.fuse_goodness = trace.fuse("goodness")
         self.fuse_gradient = trace.fuse("delta_gradient")
         self.make_meters()
+        way = settings.optimizer, settings.weight_decay, settings.gradient
         for layer in self.layers:
-            layer.prepare_training(settings.optimizer, settings.weight_decay, settings.gradient)
+            layer.prepare_training(*way, visit=FORWARD if self.puts_off else "")
         self.sharpness = [  # d logit / d (sum of squares), per layer
             1 / (settings.temperature * (layer.width if settings.goodness == "mean" else 1))
             for layer in self.layers
@@ -97,6 +98,8 @@ class ForwardForward(PassingNetwork):
                     self.present(own, batch)
                 for k in group:
                     self._visit(k, batch, rate)
+            for k in group:
+                self.layers[k].settle()
 
     def _visit(self, k: int, batch: Batch, rate: float) -> None:
         """Do what a batch has to do at layer ``k``."""
@@ -128,9 +131,14 @@ class ForwardForward(PassingNetwork):
         rate: float,
         bias: Array | None = None,
     ) -> None:
-        """Find the gradient from pass ``number``, or add to it; consumed at once, take the step."""
+        """Find the gradient from pass ``number``, or add to it; consumed at once, take the step.
+
+        In one visit the step waits for the next batch in flight, or for the end of them.
+        """
         layer, x = self.layers[k], batch.passes[number].x[k]
-        if layer.learns_at_once:
+        if layer.visit:
+            layer.put_off(x, delta, rate, bias)
+        elif layer.learns_at_once:
             layer.learn(x, delta, rate, bias)
         else:
             layer.find_gradient(x, delta, add=number > 0, bias=bias)

@@ -58,6 +58,11 @@ class HybridBackprop(ForwardForward):
         first = len(self.layers) - 1 if settings.hybrid_loss == TOP else 0
         self.judged = range(first, len(self.layers))  # the layers that have a loss
 
+    @property
+    def puts_off(self) -> bool:
+        """No layer does: all wait for the way back."""
+        return False
+
     def step(self, index: Array, rate: float) -> None:
         """Train every layer on the images at ``index`` (rows,) and as many fresh hybrids."""
         with self.trace.step("train"):

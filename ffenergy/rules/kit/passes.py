@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ffenergy.network import Array
-from ffenergy.network.dense import DenseLayer
+from ffenergy.network.dense import ONE_VISIT, DenseLayer
 from ffenergy.network.orders import Rooms
 from ffenergy.rules.kit.networks import NormalizedNetwork
 from ffenergy.settings import Settings
@@ -51,6 +51,11 @@ class PassingNetwork(NormalizedNetwork):
 
     settings: Settings
 
+    @property
+    def puts_off(self) -> bool:
+        """Whether a layer takes its step together with its next batch's forward pass."""
+        return self.settings.gradient == ONE_VISIT
+
     def make_meters(self) -> None:
         """Make what adds up every layer's losses and right answers over many steps."""
         self.losses = [self._meter("losses") for _ in self.layers]
@@ -82,8 +87,16 @@ class PassingNetwork(NormalizedNetwork):
         return total
 
     def _room_beside(self, rows: int, place: int) -> Batch:
-        first = self.room(rows)
+        """Room of another batch in flight.
+
+        A step that is put off still needs the inputs of the batch before: then the second batch has
+        inputs and activities of its own, and later ones take turns with the two.
+        """
+        second = self.puts_off and place == 1
+        first = self.room(rows, place % 2 if self.puts_off and not second else 0)
         kept = {group[-1] for group in self.settings.groups[:-1]}
+        if second:
+            kept = set(range(len(self.layers)))
         passes = []
         for cases in first.passes:
             h = [
@@ -102,7 +115,21 @@ class PassingNetwork(NormalizedNetwork):
                 h[k - 1] if k and room is cases.h[k - 1] else room for k, room in enumerate(cases.x)
             ]
             passes.append(replace(cases, x=x, h=h, squares=squares))
-        return replace(first, passes=passes)
+        beside = replace(first, passes=passes)
+        return self._with_inputs(beside) if second else beside
+
+    def _with_inputs(self, beside: Batch) -> Batch:
+        """Give the second batch, joined, inputs of its own: images, and what layers scale."""
+        (cases,) = beside.passes
+        inputs = self._room(cases.inputs.shape, "data", "batch 2 input")
+        x = list(cases.x)
+        for k, room in enumerate(x):
+            if room is cases.inputs:
+                x[k] = inputs
+            elif not (k and room is cases.h[k - 1]):
+                x[k] = self._room(room.shape, "activation", f"batch 2 {self.layers[k].name} x")
+        rows = beside.positives.shape[0]
+        return Batch(inputs[:rows], inputs[-rows:], [replace(cases, inputs=inputs, x=x)])
 
     def _make_room(self, rows: int) -> Batch:
         joined = self.settings.passes == "joined"

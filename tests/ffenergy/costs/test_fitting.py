@@ -163,6 +163,18 @@ def test_an_lru_moves_what_counted_programs_move(name: str) -> None:
     assert held >= 4
 
 
+def test_a_step_that_is_put_off_by_hand() -> None:
+    """784-1000-1000, SGD, one image, 128 KiB: weights of 3,140,000 and 4,004,000 B do not fit.
+
+    Three images of 3,136 B; two rows of 1,000 units out and in once, 2 · 8,000; all weights in and
+    out, 2 · 7,144,000; and of eight batches the first goes forward alone, 7,144,000 / 8.
+    """
+    found = lru_order("ff", Network((784, 1000, 1000), 1, "sgd"), 128 * KIB)
+    assert found is not None
+    assert (found.order, found.ways, found.in_flight) == ("layer-major", ("visit",) * 2, 8)
+    assert found.nbytes == 9_408 + 16_000 + 14_288_000 + 893_000
+
+
 def test_an_lru_by_hand() -> None:
     """One layer of 2x3 and biases, SGD in float64: 72 B of weights, batches of one image.
 

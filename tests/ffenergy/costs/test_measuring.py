@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,9 +88,9 @@ def test_a_rule_whose_training_looks_at_values_has_all_of_them(
     """It leaves a layer alone whose gradient is nil, which uncomputed ones may seem to be."""
     learn = DenseLayer.learn
 
-    def looks(layer: DenseLayer, below: Array, delta: Array, rate: float) -> None:
+    def looks(layer: DenseLayer, below: Array, delta: Array, rate: float, **others: Any) -> None:
         if np.any(layer.trace.escape(delta)):
-            learn(layer, below, delta, rate)
+            learn(layer, below, delta, rate, **others)
 
     monkeypatch.setattr(DenseLayer, "learn", looks)
     monkeypatch.setattr(rehearsal, "COMPUTED", 0)

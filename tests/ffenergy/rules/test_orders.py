@@ -12,8 +12,10 @@ import pytest
 import ffenergy.network.dense
 import ffenergy.network.optimizers
 from ffenergy.costs.measuring import random_dataset
+from ffenergy.costs.prices import PRICED_GRAIN
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.run_costs import price_steps
+from ffenergy.costs.step_costs import reading_costs
 from ffenergy.errors import SettingsError
 from ffenergy.rules.backprop import Backprop
 from ffenergy.rules.forward_forward import ForwardForward
@@ -100,14 +102,54 @@ def test_layer_major_order_learns_the_same_bits(
 def test_a_gradient_consumed_at_once_is_the_stored_one(
     rule: str, way: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ffenergy.network.dense, "AT_ONCE", 50)  # several blocks a layer
+    for name in ("CONSUMED", "VISITED"):  # several blocks a layer
+        monkeypatch.setattr(ffenergy.network.dense, name, 50)
     monkeypatch.setattr(ffenergy.network.optimizers, "BLOCK", 50)
     settings = SETTINGS.replace(**way)
-    expected, _ = learned(rule, settings)
-    found, _ = learned(rule, settings.replace(gradient="at-once"))
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, rtol=2e-5, atol=1e-6, err_msg=name)
+    expected, meters = learned(rule, settings)
+    groups = "1,1" if "local_fields" in way else "1,2"
+    major = {"order": "layer-major", "in_flight": 5, "layer_groups": groups}
+    tried = [{"gradient": "at-once"}, {"gradient": "one-visit"}]
+    tried += [] if rule == "bp" else [{"gradient": "one-visit", **major}]
+    for changes in tried:
+        found, read = learned(rule, settings.replace(**changes))
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            got, want = by_unit_or_input(name, found[name]), by_unit_or_input(name, value)
+            np.testing.assert_allclose(got, want, rtol=2e-5, atol=1e-6, err_msg=f"{name} {changes}")
+        np.testing.assert_allclose(np.hstack(read), np.hstack(meters), rtol=1e-5)
+
+
+def by_unit_or_input(name: str, value: np.ndarray) -> np.ndarray:
+    """A part of a state; moments, which lie unit by unit or input by input, in order of size."""
+    return np.sort(value) if name.endswith(("first", "second", "smooth")) else value
+
+
+@pytest.mark.parametrize(("rule", "batches"), [("bp", 1), ("ff", 4)])
+def test_one_visit_saves_a_read_of_weights(rule: str, batches: int) -> None:
+    """Two layers of 1 MiB each, no state, beyond a scratchpad of 224 KiB: what one visit saves.
+
+    Backprop reads the weights of its second layer once less, Forward-Forward those of both once
+    less in each of four batches but the first. What is on the chip at a turn, 224 KiB of each MiB
+    at most, is read there by either; 5 % are rows, 8 KiB a batch, and backprop's head.
+    """
+    weights = 512 * 512 * 4
+    settings = SETTINGS.replace(
+        layer_sizes="512,512,512", batch_size=4, optimizer="sgd", normalize_as="deferred"
+    )
+    if batches > 1:
+        settings = settings.replace(order="layer-major", in_flight=batches)
+    moved = {}
+    for gradient in ("at-once", "one-visit"):
+        work = Workload(settings.replace(gradient=gradient), 64, 0)
+        rehearsal = rehearse(rule, work, lambda kind: int(kind.trains_layers))
+        found = next(one for one in rehearsal.kinds if one.kind.trains_layers)
+        costs = reading_costs(rehearsal.record(found, 3), "fused", "scratchpad")
+        missed = costs.analyses["fused", "scratchpad", PRICED_GRAIN].misses([224 * 1024])
+        moved[gradient] = int(missed.sum())
+    saved = {"bp": weights, "ff": 3 * 2 * weights}[rule]
+    found_saved = moved["at-once"] - moved["one-visit"]
+    assert (1 - 224 / 1024) * saved <= found_saved <= 1.05 * saved
 
 
 def test_recomputed_activations_are_the_stored_ones() -> None:
