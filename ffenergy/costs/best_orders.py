@@ -180,7 +180,7 @@ def _orders(algorithm: str, work: Workload, on_chip_bytes: int) -> Iterator[Sett
     )
     local = registry.find(algorithm).local
     for activations in ("stored",) if local else ("stored", "recomputed"):
-        for gradient in (STORED, AT_ONCE) if local else GRADIENTS:
+        for gradient in GRADIENTS:
             yield plain.replace(bp_activations=activations, gradient=gradient)
     network, shape = network_of(plain), shape_name(algorithm, plain.greedy_input)
     in_flight = even(MOST_IN_FLIGHT, max(work.train_images // plain.batch_size, 1))
