@@ -13,14 +13,15 @@ import pandas as pd
 
 from ffenergy.costs import map as whole_map
 from ffenergy.costs.network import network_of
+from ffenergy.costs.prices import MANAGED
 from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, Scenarios, on_chip_bytes
 from ffenergy.energy import PricingError, Profile
 from ffenergy.energy.chip import ratio
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 COLUMNS: Final = (
-    *("profile", "energy_unit", "on_chip_bytes"),
-    *("ratio_as_it_runs", "ratio_as_it_runs_low", "ratio_as_it_runs_high"),
+    *("profile", "energy_unit", "on_chip_bytes", "memory_as_it_runs"),
+    *("ratio_as_it_runs", "ratio_as_it_runs_low", "ratio_as_it_runs_high", "memory_best_order"),
     *("ratio_best_order", "ratio_best_order_low", "ratio_best_order_high", "energy_winner"),
 )
 """Energy of Forward-Forward over that of backprop, with the interval of 90 % of the draws of a
@@ -49,6 +50,7 @@ def ratios(ways: Scenarios, profiles: Iterable[Profile]) -> pd.DataFrame:
                 "profile": profile.name,
                 "energy_unit": profile.result_unit,
                 "on_chip_bytes": on_chip_bytes(profile),
+                "memory_as_it_runs": memory,
                 "ratio_as_it_runs": one.value,
                 "ratio_as_it_runs_low": one.low,
                 "ratio_as_it_runs_high": one.high,
@@ -65,6 +67,7 @@ def _best_order(ways: Scenarios, profile: Profile) -> dict[str, Any]:
     size = on_chip_bytes(profile)
     row = whole_map.rows([network], [size], [profile], [FORWARD_FORWARD]).iloc[0]
     return {
+        "memory_best_order": MANAGED,
         "ratio_best_order": row["ratio_to_backprop"],
         "ratio_best_order_low": row["ratio_low"],
         "ratio_best_order_high": row["ratio_high"],
