@@ -121,7 +121,7 @@ def every_profile(book: Book) -> Table | None:
         Column("energy_winner", "cheaper in the best orders", number=False),
     ]
     what = "of the whole run" if book.base == RUN else "of a batch"
-    caption = f"Energy {what}, Forward-Forward ÷ backprop, with {DRAWN} of the constants"
+    caption = f"Energy {what}, Forward-Forward ÷ backprop, with {DRAWN}"
     return table("ratios", caption, "ratios.csv", shown, frame)
 
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import pandas as pd
 
 MISSING: Final = "–"
-DRAWN: Final = "90 % of draws"
-"""Of the constants: what an interval of a ratio of energies holds."""
+DRAWN: Final = "90 % of draws of constants"
+"""What an interval of a ratio of energies holds."""
 PREFIXES: Final = ("p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E")
 NONE: Final = PREFIXES.index("")
 PREFIXED: Final = {"B": 0, "flop": 0, "J": -4, "MAC": 0}

@@ -146,9 +146,7 @@ def _scenarios(book: Book) -> str:
 def _priced(book: Book) -> str:
     profile = next((p for p in book.hardware if p.name == book.headline), None)
     what = f"{profile.title} ({book.headline})" if profile else book.headline
-    drawn = f" Last row: the ratios in {DRAWN} of its constants."
-    known = headline.interval(book, AS_IT_RUNS) is not None
-    return f"Energies are estimates for {what}.{drawn if known else ''}"
+    return f"Energies are estimates for {what}."
 
 
 def of_map(table: pd.DataFrame, network: Network, profiles: Sequence[Profile]) -> Iterator[str]:
