@@ -74,7 +74,7 @@ def reprice(folder: Path, profile: str | None = None) -> None:
     labels = [DataLabel(**label) for label in document["data"]]
     priced_cells: dict[str, tuple[Cell, Outcome]] = {}
     if pricer:
-        cells["profile"] = pricer.energies.profile.name
+        cells = priced_in(cells, pricer.energies)
     for number, row in cells[cells["status"] == "complete"].iterrows():
         settings = Settings.from_saved(document["cells"][row["cell"]])
         data = next(one for one in labels if one.name == f"{row['dataset']}{split(row)}")
@@ -97,6 +97,16 @@ def reprice(folder: Path, profile: str | None = None) -> None:
         energy,
         lambda name: energies.beside(*priced_cells[name]) if energies else {},
     )
+
+
+def priced_in(cells: pd.DataFrame, energies: tables.CellEnergies) -> pd.DataFrame:
+    """The cells with what their energies are of; columns that were not there go before energies."""
+    place = [*cells.columns, "profile"].index("profile")
+    for name, value in energies.priced_in.items():
+        if name not in cells:
+            cells.insert(place, name, value)
+        cells[name] = value
+    return cells
 
 
 def split(row: pd.Series) -> str:

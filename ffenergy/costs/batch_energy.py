@@ -15,12 +15,11 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from ffenergy.costs import bounds
 from ffenergy.costs.network import Layers, Network, layers_of
-from ffenergy.energy import Profile, distance_movement_energy
-from ffenergy.energy.chip import FloatArray, UnitEnergies
+from ffenergy.energy import Profile
+from ffenergy.energy.chip import Chip, FloatArray, UnitEnergies
 
 INNER_ELEMENTS: Final = 8192
 """Elements of the inner buffer, 32 KiB of float32."""
@@ -135,7 +134,7 @@ def _through_buffer(rows: int, below: int, above: int, itemsize: int, *, with_we
 
 def least_movement(
     rule: str, network: Network, profile: Profile, data_bytes: float = math.inf
-) -> float:
+) -> FloatArray:
     """Joules (MAC under a relative profile) of moving what any program must move for a batch.
 
     A byte that goes beyond a memory costs at least what a byte costs behind it, a read or a write,
@@ -145,35 +144,19 @@ def least_movement(
         energy ≥ p_0 LB(c_0) + Σ (p_{k+1} − p_k) LB(c_k)
 
     A profile that prices distances has a level at every power of two. ``data_bytes`` are those of
-    the data set: beyond a memory that holds it no image is read.
+    the data set: beyond a memory that holds it no image is read. One figure per draw of the
+    constants, the first as they stand.
 
     Raises:
         SettingsError: a rule without a bound.
     """
-    if profile.levels:
-        sizes = profile.capacities_bytes
-        prices = [
-            min(level.read_per_byte, level.write_per_byte) * profile.result_scale
-            for level in profile.levels
-        ]
-    else:
-        sizes = SIZES
-        prices = _at_distances(profile)
+    chip = Chip(profile, next(iter(profile.compute)))  # its arithmetic is not asked for
+    sizes = profile.capacities_bytes if profile.levels else SIZES
+    places = profile.level_names if profile.levels else (0, *SIZES)  # beyond each of the sizes
+    prices = np.minimum(chip.bytes_at(places, "read"), chip.bytes_at(places, "write"))
     cheapest = np.minimum.accumulate(prices[::-1])[::-1]  # nothing farther away is cheaper
     moved = [bounds.least(rule, network, size, data_bytes).nbytes for size in sizes]
-    steps = np.diff(cheapest)[: len(moved)]
-    nearest = cheapest[0] * moved[0] if moved else 0.0
-    return float(nearest + steps @ np.array(moved, dtype=np.float64))
-
-
-def _at_distances(profile: Profile) -> list[float]:
-    """Price of a byte at the core, then just beyond each of SIZES."""
-    places = [0, *SIZES]
-    ones, zeros = [1] * len(places), [0] * len(places)
-    both = []
-    for read, written in ((ones, zeros), (zeros, ones)):
-        table = pd.DataFrame(
-            {"distance_bytes": places, "bytes_read": read, "bytes_written": written}
-        )
-        both.append(distance_movement_energy(profile, table)[profile.column("movement")])
-    return [min(pair) for pair in zip(*both, strict=True)]
+    steps = np.diff(cheapest, axis=0)[: len(moved)]
+    nearest = cheapest[0] * (moved[0] if moved else 0)
+    found: FloatArray = nearest + np.array(moved, dtype=np.float64) @ steps
+    return found

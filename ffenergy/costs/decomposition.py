@@ -225,8 +225,8 @@ def decomposition(
     images: of a step that has several batches in flight, the share of one.
     """
     columns = list(COLUMNS["decomposition"])
-    scopes = {TRAINING_STEP: alike(full_batches(steps))} | ({RUN: steps} if whole_run else {})
-    counts = {scope: times_of(taken) for scope, taken in scopes.items()}
+    taken = scopes(steps, whole_run=whole_run)
+    counts = {scope: times_of(table) for scope, table in taken.items()}
     rows: list[dict[str, object]] = []
     for measure in measures(reuse, energy):
         table, keys = measure.table, list(keys_of(measure.table))
@@ -249,6 +249,11 @@ def decomposition(
             split = _split(places, [value * times[key] for key, _, value in chosen])
             rows += [{**where, **row, "scope": scope} for row in split]
     return _framed(rows)[columns] if rows else pd.DataFrame(columns=columns)
+
+
+def scopes(steps: pd.DataFrame, *, whole_run: bool) -> dict[str, pd.DataFrame]:
+    """The steps of each scope of `decomposition`, and how many count."""
+    return {TRAINING_STEP: alike(full_batches(steps))} | ({RUN: steps} if whole_run else {})
 
 
 def with_order(usual: pd.DataFrame, best: pd.DataFrame) -> pd.DataFrame:

@@ -38,6 +38,11 @@ class RunTotals:
         """``joules`` or ``macs``."""
         return headline_unit(self.prices)
 
+    @property
+    def priced_in(self) -> dict[str, str]:
+        """Columns of tables with these energies: what memory and what profile they are of."""
+        return {"memory": self.prices.memory, "profile": self.prices.profiles[0]}
+
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """The measures that need no profile, and those under the headline profile."""

@@ -7,16 +7,17 @@ a batch of images.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pandas as pd
 
 from ffenergy.costs import batch_energy, best_orders, bounds
 from ffenergy.costs.best_orders import Built
 from ffenergy.costs.decomposition import exact_total, of_run, with_order
+from ffenergy.costs.intervals import Drawn, DrawnSteps, drawn_parts, with_shares
 from ffenergy.costs.network import network_of, shape_name, shapes
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.rehearsal import Workload
@@ -24,8 +25,10 @@ from ffenergy.costs.run_costs import PricedKind, tabulate
 from ffenergy.costs.run_totals import RunTotals
 from ffenergy.costs.step_costs import WORK, StepCosts
 from ffenergy.energy import Profile, commute_to_compute
+from ffenergy.energy.chip import FloatArray, Interval, ratio
 from ffenergy.network.orders import LAYER_MAJOR, STEP_MAJOR
 from ffenergy.rules import registry
+from ffenergy.rules.registry import BACKPROP
 from ffenergy.settings import Settings
 
 AS_IT_RUNS: Final = "as it runs"
@@ -45,7 +48,11 @@ KEYS: Final = ("algorithm", "scenario", "reading", "memory", "order", "in_flight
 COUNTS: Final = ("flops", "bytes", "bytes_read", "bytes_written", "off_chip_bytes")
 BYTEDMD: Final = ("bytedmd_operation", "bytedmd_tile")
 COUNTED: Final = ("bytes_read", "bytes_written", *BYTEDMD)
+RATIO: Final = ("ratio_to_backprop", "ratio_low", "ratio_high")
 REST: Final = ("commute_to_compute", "normalize_energy_share", "peak_live_bytes", "note")
+
+
+Made = TypeVar("Made")
 
 
 def columns(unit: str) -> list[str]:
@@ -54,10 +61,11 @@ def columns(unit: str) -> list[str]:
     ``order``, ``in_flight`` and ``groups`` (1|2-3: layers that a batch passes in one go) are those
     of the training steps. ``bytes`` are those that operations, or kernels, stream;
     ``off_chip_bytes`` those beyond the profile's largest memory on the chip, ``on_chip_bytes``.
-    ``note`` says what a rule does not have.
+    ``ratio_to_backprop`` is of the energies of one scenario; 90 % of the draws of the profile's
+    constants lie from ``ratio_low`` to ``ratio_high``. ``note`` says what a rule does not have.
     """
     spent = [f"energy_{what}{unit}" for what in ("compute_", "movement_", "")]
-    return [*KEYS, "profile", "on_chip_bytes", *COUNTS, *BYTEDMD, *spent, *REST]
+    return [*KEYS, "profile", "on_chip_bytes", *COUNTS, *BYTEDMD, *spent, *RATIO, *REST]
 
 
 def on_chip_bytes(profile: Profile) -> int:
@@ -107,8 +115,11 @@ class Scenarios:
     @cached_property
     def well_built(self) -> Prices:
         """The run with every rule in its best order; steps that train no layers as they are."""
-        trained = [kind for one in self.best.values() for kind in one.kinds]
-        return self._tabulated([*trained, *self._others], best_orders.MEMORY)
+        return self._tabulated(self._built_kinds, best_orders.MEMORY)
+
+    @cached_property
+    def _built_kinds(self) -> list[PricedKind]:
+        return [kind for one in self.best.values() for kind in one.kinds] + self._others
 
     @cached_property
     def _others(self) -> list[PricedKind]:
@@ -128,17 +139,24 @@ class Scenarios:
 
         Rows as in ``decomposition.csv``. All parts but one are those of step-major order;
         ``order_of_computation`` is what the best order adds to that, mostly less than nothing.
+        Shares of energy have the ends `intervals.SHARES` beside them.
         """
-        best = self.well_built.decomposition
-        best = best[best["accounting"] == best_orders.ACCOUNTING]
+        best = _in_parts(self.well_built)
         if best.empty:
             return best
-        if all(one.usual == one.kinds for one in self.best.values()):
-            return with_order(best, best)
-        usual = [kind for one in self.best.values() for kind in one.usual]
-        parts = self._tabulated([*usual, *self._others], best_orders.MEMORY).decomposition
-        parts = parts[parts["accounting"] == best_orders.ACCOUNTING]
-        return with_order(parts, best)
+        usual, drawn = best, self._drawn_parts(self._built_kinds, self.well_built)
+        drawn_usual = drawn
+        if any(one.usual != one.kinds for one in self.best.values()):
+            kinds = [kind for one in self.best.values() for kind in one.usual] + self._others
+            prices = self._tabulated(kinds, best_orders.MEMORY)
+            usual, drawn_usual = _in_parts(prices), self._drawn_parts(kinds, prices)
+        parts = with_order(usual, best)
+        return with_shares(parts, f"energy_{self.unit}", drawn_usual, drawn)
+
+    def _drawn_parts(self, kinds: Sequence[PricedKind], prices: Prices) -> Drawn:
+        return drawn_parts(
+            kinds, prices.steps, self.profile, best_orders.MEMORY, whole_run=self.whole_run
+        )
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -151,6 +169,9 @@ class Scenarios:
         return self._framed([self.row(name, scenario) for name in self.algorithms])
 
     def _framed(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
+        over = [self.ratio(row["scenario"], row["algorithm"], BACKPROP) for row in rows]
+        found = (dict(zip(RATIO, astuple(one), strict=True)) if one else {} for one in over)
+        rows = [row | ratio for row, ratio in zip(rows, found, strict=True)]
         table = pd.DataFrame(rows, columns=columns(self.unit))
         kinds = dict.fromkeys((*COUNTS, "in_flight", "on_chip_bytes", "peak_live_bytes"), "Int64")
         for name, kind in (kinds | dict.fromkeys(BYTEDMD, "object")).items():
@@ -164,18 +185,42 @@ class Scenarios:
         return self.profile.column("compute").rsplit("_", 1)[1]
 
     def row(self, algorithm: str, scenario: str) -> dict[str, Any]:
-        """The costs of an algorithm under a scenario."""
-        known: dict[tuple[str, str], dict[str, Any]] = self._rows
-        if (algorithm, scenario) not in known:
-            if scenario == THE_LEAST:
-                found = self._least(algorithm, self.row(algorithm, WELL_BUILT))
-            else:
-                found = self._measured(algorithm, scenario)
-            known[algorithm, scenario] = found
-        return known[algorithm, scenario]
+        """The costs of an algorithm under a scenario, without its ratio to backprop."""
+        if scenario == THE_LEAST:
+            return self._least(algorithm)[0]
+        return self._once(("row", algorithm, scenario), lambda: self._measured(algorithm, scenario))
+
+    def ratio(self, scenario: str, ours: str, theirs: str) -> Interval | None:
+        """Energy of one algorithm over another's; None where one of them has none."""
+        drawn = [self._drawn(name, scenario) for name in (ours, theirs)]
+        return None if drawn[0] is None or drawn[1] is None else ratio(drawn[0], drawn[1])
+
+    def _drawn(self, algorithm: str, scenario: str) -> FloatArray | None:
+        """The energy of a row under every draw of the constants."""
+        if algorithm not in self.algorithms:
+            return None
+        if scenario == THE_LEAST:
+            return self._least(algorithm)[1]
+        steps, memory = self.steps_of(algorithm, scenario), SCENARIOS[scenario][1]
+        key = "drawn", algorithm, scenario
+        return self._once(key, lambda: steps.energies(self.profile, memory))
+
+    def steps_of(self, algorithm: str, scenario: str) -> DrawnSteps:
+        """The steps of an algorithm as it runs or well built, for any profile."""
+        runs = scenario == AS_IT_RUNS
+        kinds = self.of_reading(SCENARIOS[scenario][0]) if runs else self._built_kinds
+        return self._once(("steps", algorithm, scenario), lambda: DrawnSteps(kinds, algorithm))
+
+    def _once(self, key: tuple[str, ...], make: Callable[[], Made]) -> Made:
+        """What ``make`` returned when it was first asked for."""
+        known = self._known
+        if key not in known:
+            known[key] = make()
+        found: Made = known[key]
+        return found
 
     @cached_property
-    def _rows(self) -> dict[tuple[str, str], dict[str, Any]]:
+    def _known(self) -> dict[tuple[str, ...], Any]:
         return {}
 
     def _measured(self, algorithm: str, scenario: str) -> dict[str, Any]:
@@ -222,11 +267,16 @@ class Scenarios:
             "on_chip_bytes": on_chip_bytes(self.profile),
         }
 
-    def _least(self, algorithm: str, built: dict[str, Any]) -> dict[str, Any]:
-        """The row of the bounds: training steps at the least, all others as well built.
+    def _least(self, algorithm: str) -> tuple[dict[str, Any], FloatArray | None]:
+        """The row of the bounds, and its energy under every draw of the constants.
 
-        Arithmetic is that of the program that does less of it.
+        Training steps are at the least, all others as well built; arithmetic is that of the
+        program that does less of it.
         """
+        return self._once(("least", algorithm), lambda: self._at_the_least(algorithm))
+
+    def _at_the_least(self, algorithm: str) -> tuple[dict[str, Any], FloatArray | None]:
+        built = self.row(algorithm, WELL_BUILT)
         reading, memory = SCENARIOS[THE_LEAST]
         row = {**built, "scenario": THE_LEAST, "reading": reading, "memory": memory}
         row |= dict.fromkeys(("order", "groups", "note"), "")
@@ -236,23 +286,27 @@ class Scenarios:
         network, settings = network_of(self.work.settings), self.work.settings
         shape = shape_name(algorithm, settings.greedy_input)
         if network is None or shape is None or algorithm not in self.best:
-            return row | {"note": "no bound is known"}
+            return row | {"note": "no bound is known"}, None
         data = network.image_bytes * self.work.train_images / network.batch_size
         bound = bounds.least(shape, network, on_chip_bytes(self.profile), data)
-        batches, others = self._batches(algorithm), self._of_others(algorithm)
-        compute = min(
-            one[f"energy_compute_{self.unit}"] for one in (built, self.row(algorithm, AS_IT_RUNS))
-        )
-        movement = batches * batch_energy.least_movement(shape, network, self.profile, data)
-        movement += others.get(f"energy_movement_{self.unit}", 0)
+        batches = self._batches(algorithm)
+        drawn = batches * batch_energy.least_movement(shape, network, self.profile, data)
+        others, movement = self._of_others(algorithm), float(drawn[0])
+        if others:
+            movement += others[f"energy_movement_{self.unit}"]
+            drawn += DrawnSteps(self._others, algorithm).movement(self.profile, best_orders.MEMORY)
+        energy = f"energy_compute_{self.unit}"
+        less = min((WELL_BUILT, AS_IT_RUNS), key=lambda one: self.row(algorithm, one)[energy])
+        compute = self.row(algorithm, less)[energy]
+        drawn += self.steps_of(algorithm, less).arithmetic(self.profile, SCENARIOS[less][1])
         return row | {
             "off_chip_bytes": round(batches * bound.nbytes) + others.get("off_chip_bytes", 0),
-            f"energy_compute_{self.unit}": compute,
+            energy: compute,
             f"energy_movement_{self.unit}": movement,
             f"energy_{self.unit}": compute + movement,
             "commute_to_compute": float(commute_to_compute(movement, compute)),
             "note": f"{bound.name}, {bound.schedule_class}",
-        }
+        }, drawn
 
     def _batches(self, algorithm: str) -> float:
         """Batches of images that pass all layers; a short one counts as its share."""
@@ -305,6 +359,12 @@ def order_of(algorithm: str, settings: Settings) -> tuple[str, int, str]:
         for group in settings.groups
     ]
     return LAYER_MAJOR, settings.batches_in_flight, "|".join(groups)
+
+
+def _in_parts(prices: Prices) -> pd.DataFrame:
+    """The decomposition of well built rules."""
+    table = prices.decomposition
+    return table[table["accounting"] == best_orders.ACCOUNTING]
 
 
 def off_chip(prices: Prices, algorithm: str, profile: Profile) -> int | float | None:

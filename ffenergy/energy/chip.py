@@ -203,13 +203,9 @@ class Interval:
     high: float
 
 
-def ratio(
-    profile: Profile,
-    ours: tuple[pd.DataFrame, pd.DataFrame],
-    theirs: tuple[pd.DataFrame, pd.DataFrame],
-) -> Interval:
-    """Energy of ``ours`` over that of ``theirs``; both are (work, moved) as for `energies`."""
-    drawn = energies(profile, *ours) / energies(profile, *theirs)
+def ratio(ours: FloatArray, theirs: FloatArray) -> Interval:
+    """One energy over another; both are figures per draw of the constants, as of `energies`."""
+    drawn = ours / theirs
     low, high = interval(drawn)
     return Interval(float(drawn[0]), float(low), float(high))
 

@@ -104,7 +104,7 @@ _NAMED: Final = (
     ),
     ("scenario", "scenario", "as it runs; well built; the least that any program needs"),
     ("reading", "reading", "eager, deferred (fused, normalisation carried along), or a bound"),
-    ("memory", "memory", "what the bytes meet: cache, scratchpad, managed"),
+    ("memory", "memory", "what levels and energies are of: cache, scratchpad, managed"),
     ("order", "order", "of computation: step-major, layer-major, layer by layer"),
     ("groups", "groups", "layers that a batch passes in one go, such as 1|2-3"),
     ("note", "note", "the bound, or what the rule does not have"),

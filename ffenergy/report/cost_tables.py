@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from ffenergy.costs.step_kinds import rows_of, trains_layers
 from ffenergy.costs.under_profile import COMPUTE, WIRE
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Column, Table, amount, columns, pair, table
-from ffenergy.report.numbers import MISSING, memory_size, words
+from ffenergy.report.numbers import DRAWN, MISSING, between, decimal, memory_size, words
 from ffenergy.report.per_sample import crossings, miss_curves, per_training_sample
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.style import (
@@ -54,7 +54,14 @@ def parts(
     return _parts_table(rows, name, caption, unit, "decomposition.csv")
 
 
-def _parts_table(rows: pd.DataFrame, name: str, caption: str, unit: str, source: str) -> Table:
+def _parts_table(
+    rows: pd.DataFrame,
+    name: str,
+    caption: str,
+    unit: str,
+    source: str,
+    more: Sequence[Column] = (),
+) -> Table:
     """Lay out the parts that are not nothing, the order where it is one, and their sum."""
     numbers = ["backprop", "forward_forward", "difference"]
     total = rows[rows["part"] == TOTAL].iloc[0]
@@ -65,6 +72,7 @@ def _parts_table(rows: pd.DataFrame, name: str, caption: str, unit: str, source:
         amount("backprop", short_name(BACKPROP), unit),
         amount("forward_forward", short_name(FORWARD_FORWARD), unit),
         amount("difference", _less(FORWARD_FORWARD, BACKPROP), unit, signed=True),
+        *more,
     ]
     foot = {c.name: total[c.name] for c in shown}
     return table(name, caption, source, shown, rows, foot)
@@ -76,13 +84,23 @@ def scenarios(book: Book) -> Table | None:
         return None
     names = ["algorithm", "scenario", "reading", "memory", "order", "groups", "in_flight"]
     names += ["bytes", "off_chip_bytes", f"energy_compute_{book.unit}"]
-    names += [f"energy_movement_{book.unit}", f"energy_{book.unit}", "commute_to_compute"]
-    names += ["peak_live_bytes", "note"]
+    names += [f"energy_movement_{book.unit}", f"energy_{book.unit}"]
+    rest = ["commute_to_compute", "peak_live_bytes", "note"]
     size = memory_size(int(book.scenarios["on_chip_bytes"].iloc[0]))
     what = "Whole run" if book.base == RUN else "A batch of images"
     caption = f"{what} in three scenarios, {book.headline}, {size} on the chip"
-    shown = columns(names)
-    return table("scenarios", caption, "scenarios.csv", shown, book.scenarios)
+    told = [_over_backprop(row) for row in book.scenarios.to_dict("records")]
+    over = Column("over", f"energy ÷ backprop ({DRAWN})")
+    shown = [*columns(names), over, *columns(rest)]
+    return table("scenarios", caption, "scenarios.csv", shown, book.scenarios.assign(over=told))
+
+
+def _over_backprop(row: dict[Any, Any]) -> str:
+    """A ratio and its interval; backprop's own is 1 under all constants."""
+    if row["algorithm"] == BACKPROP:
+        return "1"
+    ends = {"": "ratio_to_backprop", "_low": "ratio_low", "_high": "ratio_high"}
+    return _interval({end: row[name] for end, name in ends.items()}, "")
 
 
 def every_profile(book: Book) -> Table | None:
@@ -103,13 +121,13 @@ def every_profile(book: Book) -> Table | None:
         Column("energy_winner", "cheaper in the best orders", number=False),
     ]
     what = "of the whole run" if book.base == RUN else "of a batch"
-    caption = f"Energy {what}, Forward-Forward ÷ backprop, with 90 % of the draws of the constants"
+    caption = f"Energy {what}, Forward-Forward ÷ backprop, with {DRAWN}"
     return table("ratios", caption, "ratios.csv", shown, frame)
 
 
 def _interval(row: dict[Any, Any], name: str) -> str:
     low, value, high = (row[f"{name}{end}"] for end in ("_low", "", "_high"))
-    return MISSING if pd.isna(value) else f"{value:.2f} ({low:.2f}–{high:.2f})"
+    return MISSING if pd.isna(value) else f"{value:.2f} ({between(low, high)})"
 
 
 def well_built_parts(book: Book) -> Table | None:
@@ -118,7 +136,18 @@ def well_built_parts(book: Book) -> Table | None:
     if rows.empty:
         return None
     caption = f"{SCOPE_NAMES[book.base]}, well built"
-    return _parts_table(rows, "parts-well-built", caption, UNITS[book.unit], "well-built.csv")
+    rows = rows.assign(share=[_share(row) for row in rows.to_dict("records")])
+    share = Column("share", f"of backprop's, % ({DRAWN})")
+    unit = UNITS[book.unit]
+    return _parts_table(rows, "parts-well-built", caption, unit, "well-built.csv", [share])
+
+
+def _share(row: dict[Any, Any]) -> str:
+    """A share of backprop's energy in percent, with its interval."""
+    value, low, high = (
+        decimal(row[f"share_{end}"], 0.01, 1, signed=True) for end in ("of_backprop", "low", "high")
+    )
+    return value if low == high else f"{value} ({low} to {high})"
 
 
 def counted_places(book: Book) -> list[Table]:

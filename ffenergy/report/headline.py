@@ -12,6 +12,7 @@ import pandas as pd
 from ffenergy.costs.map import on_chip_sizes, regimes, rows
 from ffenergy.costs.network import network_of
 from ffenergy.costs.scenarios import AS_IT_RUNS, THE_LEAST, WELL_BUILT, on_chip_bytes
+from ffenergy.energy.chip import Interval
 from ffenergy.errors import SettingsError
 from ffenergy.report import findings
 from ffenergy.report.answer import Answer
@@ -87,6 +88,13 @@ def ratios(book: Book, scenario: str = "") -> dict[str, float]:
         for name in MEASURES
         if ours.get(name) is not None and theirs.get(name)
     }
+
+
+def interval(book: Book, scenario: str) -> Interval | None:
+    """The pair's ratio of energies with what the constants leave open; None where not priced."""
+    if book.ways is None or book.pair is None:
+        return None
+    return book.ways.ratio(scenario, *book.pair)
 
 
 def figures(book: Book) -> dict[str, float]:

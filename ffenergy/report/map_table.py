@@ -13,7 +13,7 @@ from ffenergy.costs.network import Network
 from ffenergy.energy import Profile
 from ffenergy.report.columns import Column, Table
 from ffenergy.report.columns import table as laid_out
-from ffenergy.report.numbers import MISSING, fixed, prefixed
+from ffenergy.report.numbers import MISSING, between, fixed, prefixed
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 OPTIMIZERS: Final = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}
@@ -71,7 +71,7 @@ def chips(network: Network, profiles: Sequence[Profile], width: float = math.inf
             [
                 profile.name,
                 _mib(own),
-                f"{one['ratio_to_backprop']:.2f} ({one['ratio_low']:.2f}–{one['ratio_high']:.2f})",
+                f"{one['ratio_to_backprop']:.2f} ({between(one['ratio_low'], one['ratio_high'])})",
                 SHORT[Verdict(one["energy_winner"])],
             ]
         )

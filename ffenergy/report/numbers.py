@@ -9,6 +9,8 @@ from typing import Any, Final
 import pandas as pd
 
 MISSING: Final = "–"
+DRAWN: Final = "90 % of draws of constants"
+"""What an interval of a ratio of energies holds."""
 PREFIXES: Final = ("p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E")
 NONE: Final = PREFIXES.index("")
 PREFIXED: Final = {"B": 0, "flop": 0, "J": -4, "MAC": 0}
@@ -63,6 +65,11 @@ def prefix_power(value: float, unit: str) -> int:
 def times(value: float) -> str:
     """A ratio: 1.82×."""
     return "an unknown multiple of" if math.isnan(value) else f"{value:.2f}×"
+
+
+def between(low: float, high: float) -> str:
+    """The ends of the interval of a ratio: 1.18–1.27."""
+    return f"{low:.2f}–{high:.2f}"
 
 
 def percent(share: float) -> str:

@@ -14,11 +14,12 @@ from ffenergy.costs.map import MARGIN
 from ffenergy.costs.network import Network
 from ffenergy.costs.scenarios import AS_IT_RUNS, THE_LEAST, WELL_BUILT
 from ffenergy.energy import Profile
+from ffenergy.energy.chip import Interval
 from ffenergy.network.orders import STEP_MAJOR
 from ffenergy.report import headline, map_table
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Column, Table, TableCell, table
-from ffenergy.report.numbers import MISSING, fixed, prefixed
+from ffenergy.report.numbers import DRAWN, MISSING, between, fixed, prefixed
 from ffenergy.report.text import WIDTH, grid, wrapped
 from ffenergy.report.text import table as printed
 from ffenergy.style import ALGORITHM_NAMES, short_name
@@ -71,7 +72,10 @@ def about_run(book: Book) -> str:
 
 
 def comparison(book: Book) -> Table | None:
-    """The table of the screen, a row per algorithm, and Forward-Forward ÷ backprop."""
+    """The table of the screen, a row per algorithm, and Forward-Forward ÷ backprop.
+
+    Its last row is where the constants leave the ratios of energies, if that is known.
+    """
     found = headline.of_algorithms(book, AS_IT_RUNS)
     if not found:
         return None
@@ -106,7 +110,13 @@ def comparison(book: Book) -> Table | None:
     ratios |= {"built_commute": well.get("commute_to_compute", math.nan)}
     name = " ÷ ".join(map(_name, book.pair))
     cells = [_ratio(ratios.get(column.name, math.nan)) for column in names[1:]]
-    return replace(shown, foot=[TableCell(name, name), *cells])
+    divided = [TableCell(name, name), *cells]
+    scenarios = {"energy": AS_IT_RUNS, "built": other}
+    drawn = {column: headline.interval(book, one) for column, one in scenarios.items()}
+    if not any(drawn.values()):
+        return replace(shown, foot=divided)
+    ends = [_ends(drawn.get(column.name)) for column in names[1:]]
+    return replace(shown, rows=[*shown.rows, divided], foot=[TableCell(DRAWN, DRAWN), *ends])
 
 
 def _name(algorithm: str) -> str:
@@ -117,6 +127,12 @@ def _name(algorithm: str) -> str:
 
 def _ratio(value: float) -> TableCell:
     return TableCell(MISSING, "") if math.isnan(value) else TableCell(f"{value:.2f}", repr(value))
+
+
+def _ends(found: Interval | None) -> TableCell:
+    if found is None:
+        return TableCell("", "")
+    return TableCell(between(found.low, found.high), f"{found.low!r} {found.high!r}")
 
 
 def _scenarios(book: Book) -> str:

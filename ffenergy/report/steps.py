@@ -95,7 +95,7 @@ def _costs(totals: RunTotals, algorithm: str, accounting: str, flops: int) -> di
         "bytes_per_flop": ratio(moved, flops),
         "normalize_bytes_share": ratio(eaten, moved),
     }
-    keys = {"accounting": accounting, "profile": totals.prices.profiles[0]}
+    keys = {"accounting": accounting, **totals.priced_in}
     return {**first, **keys, **costs, "peak_live_bytes": totals.peak_live(algorithm, accounting)}
 
 

@@ -118,7 +118,7 @@ def summary(run: Run, eager: pd.DataFrame, totals: RunTotals | None) -> pd.DataF
         bytes_moved = {name: priced.pop(name) for name in ("bytes_read", "bytes_written")}
         fused = _fused_row(run, row, places, bytes_moved) if accounting != "eager" else {}
         peak = totals.peak_live(row["algorithm"], accounting)
-        keys = {"accounting": accounting, "profile": totals.prices.profiles[0]}
+        keys = {"accounting": accounting, **totals.priced_in}
         rows.append({**row, **fused, **keys, **priced, "peak_live_bytes": peak})
     counts = [*TOTALS, "peak_live_bytes"]
     table = pd.DataFrame(rows).astype(dict.fromkeys(counts, "Int64"))
@@ -172,7 +172,7 @@ def normalize(run: Run, totals: RunTotals | None) -> pd.DataFrame:
         if places is not None:
             priced = _normalize_row(places, row["layer"], accounting, totals)
         rows.append({**row, **priced})
-    table = pd.DataFrame(rows).assign(profile=totals.prices.profiles[0])
+    table = pd.DataFrame(rows).assign(**totals.priced_in)
     return table.astype(dict.fromkeys(EXACT, object))
 
 
@@ -303,7 +303,7 @@ def targets(run: Run, table: pd.DataFrame, totals: RunTotals | None) -> pd.DataF
     priced = set(totals.prices.steps["algorithm"])
     rows: list[dict[str, Any]] = []
     for row in records(table):
-        keys = {"profile": totals.prices.profiles[0]}
+        keys = totals.priced_in
         if not row["reached"] or row["algorithm"] not in priced:
             rows += [{**row, **keys, "accounting": name} for name in ACCOUNTINGS]
             continue
@@ -315,7 +315,7 @@ def targets(run: Run, table: pd.DataFrame, totals: RunTotals | None) -> pd.DataF
             rows.append({**row, **keys, "accounting": accounting, **named})
     energy = f"training_energy_{totals.unit}"
     counts = ["training_bytes_read", "training_bytes_written"]
-    columns = ["algorithm", "accounting", *table.columns[1:], "profile", *counts, energy]
+    columns = ["algorithm", "accounting", *table.columns[1:], *totals.priced_in, *counts, energy]
     exact = dict.fromkeys(("epoch", "bytes", "flops", *counts), "Int64")
     return pd.DataFrame(rows).reindex(columns=columns).astype(exact)
 

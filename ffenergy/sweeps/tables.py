@@ -15,7 +15,7 @@ import pandas as pd
 
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.run_costs import run_kinds
-from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT, Scenarios
+from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, WELL_BUILT, Scenarios
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
 from ffenergy.runs.results import signature_row
@@ -27,6 +27,8 @@ from ffenergy.sweeps.cells import COUNTS, Cell, Outcome
 ACCOUNTING: Final = "eager"
 ERRORS: Final = ("test_error", "train_error")
 STATUSES: Final = ("complete", "diverged", "failed")
+PRICED_IN: Final = ("memory", "profile")
+"""Columns of what energies are of, in every table that has some."""
 
 
 class CellEnergies:
@@ -36,6 +38,11 @@ class CellEnergies:
         self.profile, self.say = profile, say
         self.known: dict[tuple[object, ...], Scenarios | None] = {}
         self.analysed: dict[str, StepCosts] = {}
+
+    @property
+    def priced_in(self) -> dict[str, str]:
+        """What the energies are of: the columns `PRICED_IN`."""
+        return dict(zip(PRICED_IN, (SCENARIOS[AS_IT_RUNS][1], self.profile.name), strict=True))
 
     def of(self, cell: Cell, outcome: Outcome) -> dict[str, float]:
         """Eager energy of a complete cell with counts, as `energy_joules` (or `_macs`)."""
@@ -55,7 +62,8 @@ class CellEnergies:
             return {}
         built = found.row(cell.algorithm, WELL_BUILT)
         own = found.row(cell.algorithm, AS_IT_RUNS)
-        names = ("order", "in_flight", "bytes", "flops", f"energy_{found.unit}", "peak_live_bytes")
+        names = ["memory", "order", "in_flight", "bytes", "flops"]
+        names += [f"energy_{found.unit}", "peak_live_bytes"]
         return {
             "peak_live_bytes": own["peak_live_bytes"],
             **{f"built_{name}": built[name] for name in names},
@@ -112,7 +120,7 @@ def _row(
         **{name: scores.pop(name) for name in ERRORS},
         "accounting": ACCOUNTING,
         **{name: outcome.counts.get(name) for name in COUNTS},
-        **({"profile": energies.profile.name, **energy} if energies else {}),
+        **(energies.priced_in | energy if energies else {}),
         **scores,
         "threads": outcome.threads,
         "message": outcome.message,
@@ -152,7 +160,7 @@ def _over_seeds(group: pd.DataFrame) -> dict[str, Any]:
         **spread,
         "accounting": ACCOUNTING,
         **{name: None if first is None else first[name] for name in COUNTS},
-        **({"profile": group["profile"].iloc[0]} if "profile" in group else {}),
+        **{name: group[name].iloc[0] for name in PRICED_IN if name in group},
         **{name: math.nan if first is None else first[name] for name in energies},
         "wall_seconds_mean": float(complete["wall_seconds"].astype(float).mean()),
     }

@@ -24,7 +24,7 @@ from typing import Any, Final
 import pandas as pd
 
 from ffenergy.rules.registry import BACKPROP
-from ffenergy.sweeps.tables import algorithms_of, described
+from ffenergy.sweeps.tables import PRICED_IN, algorithms_of, described
 
 TARGETS: Final = (5.0, 3.0, 2.0, 1.7, 1.5)
 """Percent."""
@@ -85,7 +85,7 @@ def targets_table(
                     "test_error_std": chosen["test_error_std"],
                     "accounting": chosen["accounting"],
                     "bytes_total": moved if met else None,
-                    "profile": chosen["profile"],
+                    **{name: chosen[name] for name in PRICED_IN},
                     energy: chosen[energy] if met else None,
                     **_crossed(curves, algorithm, target),
                 }

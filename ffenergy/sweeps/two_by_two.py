@@ -11,7 +11,7 @@ import pandas as pd
 
 from ffenergy.rules import registry
 from ffenergy.sweeps.paired import interval
-from ffenergy.sweeps.tables import algorithms_of
+from ffenergy.sweeps.tables import PRICED_IN, algorithms_of
 
 UNSUPERVISED: Final = "unsupervised (hybrids)"
 NOTHING: Final = "untrained"
@@ -89,9 +89,10 @@ def _row(
         "bytes_total": moved,
         "flops": flops,
         "bytes_per_flop": moved / flops,
-        "profile": first["profile"],
+        **{name: first[name] for name in PRICED_IN},
         energy: first[energy],
         "peak_live_bytes": more.get("peak_live_bytes"),
+        "built_memory": more.get("built_memory"),
         "built_order": more.get("built_order"),
         "built_in_flight": more.get("built_in_flight"),
         "built_bytes_total": built_bytes,

@@ -136,7 +136,7 @@ class Snapshots:
                         "test_error": error,
                         "readout": ridge if algorithm == FORWARD_FORWARD else OWN_OUTPUT,
                         "accounting": ACCOUNTING,
-                        "profile": prices.profiles[0],
+                        **totals.priced_in,
                         **_costs(totals, algorithm, history, stage, epoch),
                     }
                 )

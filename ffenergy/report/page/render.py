@@ -17,10 +17,11 @@ from markupsafe import Markup, escape
 from ffenergy.costs.network import network_of
 from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT
 from ffenergy.energy import Profile, profiles
+from ffenergy.energy.chip import Interval
 from ffenergy.report import headline
 from ffenergy.report.book import Book
 from ffenergy.report.findings import assumptions, data_line, findings
-from ffenergy.report.numbers import MISSING, error_percent, figure
+from ffenergy.report.numbers import DRAWN, MISSING, between, error_percent, figure
 from ffenergy.report.page import whatif
 from ffenergy.report.pictures.drawing import Picture
 from ffenergy.report.sections import Section
@@ -60,12 +61,13 @@ class Drawing:
 class Head:
     """The top of the page: question, ratio and figures in large, the answer in short, the rest.
 
-    ``ratios`` are figure and scenario, ``under`` names their profile where the bars below have
-    none but others; ``figures`` are name, the rule's, its baseline's.
+    ``ratios`` are figure, scenario and what 90 % of the draws of the constants leave of it;
+    ``under`` names their profile where the bars below have none but others; ``figures`` are name,
+    the rule's, its baseline's.
     """
 
     question: str
-    ratios: list[tuple[str, str]]
+    ratios: list[tuple[str, str, str]]
     under: str
     baseline: str
     figures: list[tuple[str, str, str]]
@@ -92,6 +94,7 @@ def page(book: Book, shown: Sequence[Section], pictures: Iterable[Drawn] = ()) -
     configuration = book.run.configuration
     return environment.get_template("page.html").render(
         title=title(book.run),
+        drawn=DRAWN,
         head=head(book),
         open=OPEN,
         sections=shown,
@@ -143,13 +146,21 @@ def head(book: Book) -> Head:
     if not short:
         short, told = (told[:1], told[1:]) if told else (["Nothing of this run has finished."], [])
     ratios = {one: headline.ratios(book, one).get("energy", math.nan) for one in SHOWN}
-    shown = [(f"{figure(ratio)}×", one) for one, ratio in ratios.items() if not math.isnan(ratio)]
+    shown = [
+        (f"{figure(ratio)}×", one, _ends(headline.interval(book, one)))
+        for one, ratio in ratios.items()
+        if not math.isnan(ratio)
+    ]
     question = QUESTION if shown else "What does learning move?"
     baseline = ALGORITHM_NAMES[book.pair[1]] if book.pair else ""
     figures = _figures(book)
     distances = any(one.name == book.headline and not one.levels for one in book.hardware)
     under = f", under {book.headline}" if distances else ""
     return Head(question, shown, under, baseline, figures, short, warned, told, assumptions(book))
+
+
+def _ends(found: Interval | None) -> str:
+    return "" if found is None else between(found.low, found.high)
 
 
 def _figures(book: Book) -> list[tuple[str, str, str]]:

@@ -62,6 +62,11 @@ def test_the_tables_have_the_promised_columns(finished_run: Any) -> None:
     promised = "profile bytedmd_operation bytedmd_tile energy_compute_joules energy_movement_joules"
     promised += " commute_to_compute peak_live_bytes normalize_energy_share"
     assert summary[promised.split()].notna().all(axis=None)
+    for name in ("summary", "targets", "normalize"):
+        assert set(pd.read_csv(path / f"{name}.csv")["memory"]) == {"cache"}
+    ratios = pd.read_csv(path / "ratios.csv")
+    assert set(ratios["memory_as_it_runs"]) == {"cache"}
+    assert set(ratios["memory_best_order"]) == {"managed"}
     traffic = pd.read_csv(path / "traffic.csv")
     promised = "algorithm layer phase operation role calls flops flops_special"
     assert list(traffic.columns) == [*promised.split(), "bytes_read", "bytes_written"]
@@ -115,6 +120,12 @@ def test_what_is_printed_and_the_page_name_data_units_and_accounting(
     assert max(map(len, told)) <= 100  # a path is as long as it is
     for words in ("Forward-Forward ÷ backprop", "As it runs, ", "Well built", "--verbose"):
         assert words in finished_run.output
+    row = next(line for line in screen if line.strip().startswith("90 % of draws"))
+    scenarios = pd.read_csv(path / "scenarios.csv").set_index(["algorithm", "scenario"])
+    for scenario in ("as it runs", "well built"):
+        low, high = scenarios.loc[("ff", scenario), ["ratio_low", "ratio_high"]]
+        assert f"{low:.2f}–{high:.2f}" in row
+        assert f"({low:.2f}–{high:.2f})" in page
     assert "## Training curves\n\n![Lines of the training loss" in page
     assert "(training-curves.png)" in page
 

@@ -26,6 +26,7 @@ from ffenergy.costs.scenarios import (
 )
 from ffenergy.costs.step_costs import StepCosts, reading_costs
 from ffenergy.energy import load_profile
+from ffenergy.energy.chip import factors
 from ffenergy.settings import Settings
 
 SETTINGS = Settings.from_preset("quick").replace(
@@ -157,6 +158,73 @@ def test_parts_with_the_order_add_up(ways: Scenarios) -> None:
     best = rows(ways, WELL_BUILT)["energy_joules"]
     assert total["forward_forward"] == pytest.approx(best["ff"], rel=1e-12)
     assert total["backprop"] == pytest.approx(best["bp"], rel=1e-12)
+
+
+def test_a_ratio_is_that_of_the_energies_inside_of_its_interval(ways: Scenarios) -> None:
+    for scenario in SCENARIOS:
+        found = rows(ways, scenario)
+        energy = found["energy_joules"]
+        for name, row in found.iterrows():
+            low, value, high = (row[f"ratio_{end}"] for end in ("low", "to_backprop", "high"))
+            if pd.isna(energy[name]):
+                assert np.isnan([low, value, high]).all()
+                continue
+            assert value == pytest.approx(energy[name] / energy["bp"], rel=1e-12)
+            assert low == value == high == 1 if name == "bp" else low < value < high
+        other = ways.ratio(scenario, "bp", "ff")
+        assert other is not None
+        assert other.value == pytest.approx(1 / found.loc["ff", "ratio_to_backprop"], rel=1e-12)
+
+
+def test_without_backprop_there_is_no_ratio(ways: Scenarios) -> None:
+    alone = replace(ways, kinds=[kind for kind in ways.kinds if kind.algorithm == "ff"])
+    assert alone.of(AS_IT_RUNS)["ratio_to_backprop"].isna().all()
+    assert alone.parts.empty
+
+
+def test_shares_of_energy_have_the_interval_of_the_constants(ways: Scenarios) -> None:
+    parts = ways.parts
+    energy = parts["measure"] == "energy_joules"
+    assert parts.loc[~energy, ["share_low", "share_high"]].isna().all(axis=None)
+    told = parts[energy]
+    share = told["share_of_backprop"].astype(float)
+    assert (told["share_low"] <= share + 1e-12).all()
+    assert (share <= told["share_high"] + 1e-12).all()
+    (total,) = told[(told["scope"] == "run") & (told["part"] == TOTAL)].to_dict("records")
+    ratio = rows(ways, WELL_BUILT).loc["ff"]  # the sum over backprop's is the ratio less 1
+    for end in ("low", "high"):
+        assert 1 + total[f"share_{end}"] == pytest.approx(ratio[f"ratio_{end}"], rel=1e-12)
+
+
+def test_a_draw_is_the_run_under_other_constants(ways: Scenarios) -> None:
+    """Every level's and operation's price times its factor, one after the other."""
+    number = 7
+    drawn = {key: values[number] for key, values in factors(JOUPPI).items()}
+    counts = {"add": "adds", "multiply": "multiplies", "special": "specials"}
+    prices, steps = ways.well_built, ways.well_built.steps[["algorithm", "step", "steps"]]
+    spent = {}
+    for name in ("ff", "bp"):
+        work, served = (
+            table[table["algorithm"] == name].merge(steps).to_dict("records")
+            for table in (prices.work, prices.levels)
+        )
+        spent[name] = 0.0
+        for row in served:
+            level = JOUPPI.levels[JOUPPI.level_names.index(row["level"])]
+            read = row["bytes_read"] * level.read_per_byte * drawn[f"levels.{level.name}.read"]
+            put = row["bytes_written"] * level.write_per_byte * drawn[f"levels.{level.name}.write"]
+            spent[name] += row["steps"] * (read + put)
+        for row in work:
+            operations = JOUPPI.operations(row["dtype"])
+            served_as = JOUPPI.compute_as.get(row["dtype"], row["dtype"])
+            for kind, count in counts.items():
+                price = getattr(operations, kind).energy("pJ")
+                price *= drawn[f"compute.{served_as}.{kind}"]
+                spent[name] += row["steps"] * row[count] * price
+    ours, theirs = (ways._drawn(name, WELL_BUILT) for name in ("ff", "bp"))
+    assert ours is not None
+    assert theirs is not None
+    assert ours[number] / theirs[number] == pytest.approx(spent["ff"] / spent["bp"], rel=1e-9)
 
 
 def test_a_rule_that_does_not_defer_says_so() -> None:

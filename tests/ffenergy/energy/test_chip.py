@@ -202,10 +202,11 @@ def test_the_first_draw_is_the_model(name):
 
 def test_a_ratio_of_the_same_is_certain_and_of_bytes_alone_too():
     profile = load_profile("jouppi-7nm-hbm2")
-    same = ratio(profile, (WORK, moved(profile)), (WORK, moved(profile)))
+    spent = energies(profile, WORK, moved(profile))
+    same = ratio(spent, spent)
     assert (same.value, same.low, same.high) == (1, 1, 1)
     nothing = WORK.iloc[:0]
-    twice = ratio(profile, (nothing, moved(profile, 2)), (nothing, moved(profile)))
+    twice = ratio(*(energies(profile, nothing, moved(profile, scale)) for scale in (2, 1)))
     assert twice.low == pytest.approx(2)
     assert twice.high == pytest.approx(2)
 
@@ -216,7 +217,8 @@ def test_an_interval_by_hand():
     nothing = moved(profile).assign(bytes_read=0, bytes_written=0)
     bytes_only = nothing.assign(bytes_read=[0, 0, 0, 8])
     work = pd.DataFrame({"dtype": ["float32"], "adds": 0, "multiplies": 1, "specials": 0})
-    found = ratio(profile, (WORK.iloc[:0], bytes_only), (work, nothing))
+    sides = (WORK.iloc[:0], bytes_only), (work, nothing)
+    found = ratio(*(energies(profile, *side) for side in sides))
     drawn = factors(profile)
     # 350 pJ of 8 bytes over 1.31 pJ, each with its own draws
     values = 350 / 1.31 * drawn["levels.hbm2.read"] / drawn["compute.float32.multiply"]

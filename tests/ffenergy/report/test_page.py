@@ -161,6 +161,12 @@ def test_the_answer_comes_first_and_everything_else_is_there(finished_run: Any, 
     told += [first, "Well built it"]
     places = [text.index(words) for words in (*told, "On-chip memory", "Accuracy beside cost")]
     assert places == sorted(places)
+    scenarios = pd.read_csv(finished_run.path / "scenarios.csv").set_index(
+        ["algorithm", "scenario"]
+    )
+    for scenario in ("as it runs", "well built"):
+        low, high = scenarios.loc[("ff", scenario), ["ratio_low", "ratio_high"]]
+        assert f"{scenario} ({low:.2f}–{high:.2f})" in text
     for answer in book.answers.values():
         assert answer.sentences() in text
     for words in ("SAMPLE, not the full data set", "Jouppi et al. 2021", "no cache", "seed 0"):

@@ -142,8 +142,8 @@ def grid() -> pd.DataFrame:
     numbers = [str(number) for number in range(len(table))]
     return table.assign(
         cell=numbers, status="complete", train_error=0.0, wall_seconds=1.0, dataset="mnist",
-        is_sample=False, error_on="test", accounting="eager", profile="jouppi-7nm-hbm2",
-        bytes_read=60, bytes_written=40, flops=50, flops_special=0,
+        is_sample=False, error_on="test", accounting="eager", memory="cache",
+        profile="jouppi-7nm-hbm2", bytes_read=60, bytes_written=40, flops=50, flops_special=0,
     )  # fmt: skip
 
 
@@ -163,12 +163,14 @@ def test_targets_tell_crossings_apart() -> None:
 def test_rules_stand_by_what_they_differ_in() -> None:
     cells = grid()
     known = {"0": {"peak_live_bytes": 1000, "built_bytes": 60, "built_flops": 40}}
+    known["0"] |= {"built_memory": "scratchpad"}
     found = two_by_two(cells, ["n_epochs"], "energy_joules", lambda name: known.get(name, {}))
     assert found["learning"].tolist() == ["local", "local", "backprop"]
     assert found["supervision"].tolist() == ["unsupervised (hybrids)"] * 3
     first = found.iloc[0]
     assert (first["n"], first["bytes_total"], first["bytes_per_flop"]) == (2, 100, 2.0)
     assert (first["peak_live_bytes"], first["built_bytes_per_flop"]) == (1000, 1.5)
+    assert (first["memory"], first["built_memory"]) == ("cache", "scratchpad")
     assert first["test_error_high"] == pytest.approx(4.1 + 12.706 * 0.1)
     assert np.isnan(found["peak_live_bytes"].astype(float)[1])
     assert differs(cells)

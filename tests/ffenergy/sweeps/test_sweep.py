@@ -83,6 +83,8 @@ def test_tables_pictures_and_settings(sweep: Sweep, tmp_path: Path) -> None:
         assert row[name] == alone.traffic[name].sum()
     assert (cells["energy_joules"] > 0).all()
     summary = table(tmp_path, "summary.csv")
+    for priced in (cells, summary, table(tmp_path, "targets.csv")):
+        assert set(priced["memory"]) == {"cache"}
     assert list(summary["algorithm"]) == ["ff", "bp", "ff", "bp"]
     assert list(summary["n"]) == [2] * 4
     assert list(summary["seeds"]) == ["0 1"] * 4

@@ -22,6 +22,7 @@ def summary() -> pd.DataFrame:
         is_sample=False,
         error_on="test",
         accounting="eager",
+        memory="cache",
         profile="jouppi-7nm-hbm2",
         bytes_read=[3, 5, 4, 6],
         bytes_written=[1, 1, 1, 1],
