@@ -7,18 +7,22 @@ those of `batch_energy`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
 
 from ffenergy.costs.network import Network
 from ffenergy.costs.prices import PRICED_GRAIN, Prices
-from ffenergy.energy import PricingError, Profile, compute_energy
-from ffenergy.energy.chip import Chip
+from ffenergy.costs.step_costs import WORK
+from ffenergy.energy import PricingError, Profile, chip
+from ffenergy.energy.chip import FloatArray
 
 INNER_BYTES: Final = 2**15
 READING: Final = "eager"
 MEMORY: Final = "cache"
+Drawn = Mapping[int, Mapping[str, FloatArray]]
+"""Energies by on-chip bytes and algorithm, one per draw of the constants."""
 
 
 def energies(
@@ -30,8 +34,27 @@ def energies(
 ) -> pd.DataFrame:
     """Energy of a batch of images by on-chip size, of one measured step of each algorithm.
 
-    Columns: ``on_chip_bytes``, those capacities of ``prices.misses`` that are larger than the
-    inner buffer, ``energy_unit``, and ``energy_ff`` and the like, one per algorithm.
+    Columns: ``on_chip_bytes``, ``energy_unit``, and ``energy_ff`` and the like, one per algorithm.
+    Sizes and errors are those of `drawn`.
+    """
+    found = drawn(prices, network, profile, reading, memory)
+    return pd.DataFrame(
+        {"on_chip_bytes": size, "energy_unit": profile.result_unit}
+        | {f"energy_{name}": spent[0] for name, spent in by_algorithm.items()}
+        for size, by_algorithm in found.items()
+    )
+
+
+def drawn(
+    prices: Prices,
+    network: Network,
+    profile: Profile,
+    reading: str = READING,
+    memory: str = MEMORY,
+) -> Drawn:
+    """The same under every draw of the profile's constants.
+
+    Sizes are those capacities of ``prices.misses`` that are larger than the inner buffer.
 
     Raises:
         PricingError: no bytes were counted beyond the inner buffer.
@@ -46,20 +69,22 @@ def energies(
     moved = moved.ffill().T.groupby("algorithm").sum().T  # beyond the last size nothing changes
     if INNER_BYTES not in moved.index:
         raise PricingError(f"no figure of what misses {INNER_BYTES} bytes; measure the step again")
-    spent = compute_energy(profile, prices.work) * shares(prices, prices.work)
-    work = prices.work.assign(joules=spent)
-    arithmetic = work.groupby("algorithm")["joules"].sum()
-    chip = Chip(profile)
+    done = prices.work.assign(**prices.work[[*WORK]].mul(shares(prices, prices.work), axis=0))
+    none = pd.DataFrame(columns=["level", "distance_bytes", "bytes_read", "bytes_written"])
+    arithmetic = {
+        str(name): chip.energies(profile, own, none) for name, own in done.groupby("algorithm")
+    }
+    own_chip = chip.Chip(profile)
     behind = network.itemsize * sum(network.layer_sizes) * network.batch_size
-    rows = []
+    found = {}
     for capacity, beyond in moved.loc[moved.index > INNER_BYTES].iterrows():
-        price = chip.prices(int(str(capacity)), behind)
+        price = own_chip.prices(int(str(capacity)), behind)
         inside = moved.loc[INNER_BYTES] - beyond
-        spent = arithmetic + inside * price.on_chip_byte[0] + beyond * price.off_chip_byte[0]
-        named = {f"energy_{name}": energy for name, energy in spent.items()}
-        size = {"on_chip_bytes": int(str(capacity)), "energy_unit": profile.result_unit}
-        rows.append(size | named)
-    return pd.DataFrame(rows)
+        found[int(str(capacity))] = {
+            name: spent + inside[name] * price.on_chip_byte + beyond[name] * price.off_chip_byte
+            for name, spent in arithmetic.items()
+        }
+    return found
 
 
 def shares(prices: Prices, table: pd.DataFrame) -> pd.Series[float]:

@@ -6,13 +6,13 @@ of a memory of that size, bytes beyond the memory at that of the one behind it.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from ffenergy.costs import as_it_runs, best_orders, bounds
+from ffenergy.costs import as_it_runs, best_orders
 from ffenergy.costs import map as whole_map
 from ffenergy.costs.best_orders import Built
 from ffenergy.costs.further import Further, bearable, with_managed
@@ -24,21 +24,23 @@ from ffenergy.costs.run_costs import PricedKind, tabulate
 from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, THE_LEAST, WELL_BUILT, order_of
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
+from ffenergy.energy.chip import Chip, FloatArray, ratio
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 RULES: Final = (FORWARD_FORWARD, BACKPROP)
 COLUMNS: Final = (
     *("regime", "on_chip_bytes", "scenario", "reading", "memory", "algorithm"),
     *("order", "in_flight", "groups", "off_chip_bytes"),
-    *("profile", "energy_unit", "energy", "ratio_to_backprop"),
+    *("profile", "energy_unit", "energy", "ratio_to_backprop", "ratio_low", "ratio_high"),
     *("managed_off_chip_bytes", "managed_least_bytes", "managed_energy"),
-    "managed_ratio_to_backprop",
+    *("managed_ratio_to_backprop", "managed_ratio_low", "managed_ratio_high"),
     "peak_live_bytes",
 )
 """Columns of `table`; bytes and energies are of a batch, bytes whole, energies in
-``energy_unit``. Those called managed are of the same tiled program where the memory is managed, by
-a schedule that exists (``managed_least_bytes``: off the chip, what no schedule goes below); empty
-where a program has too many accesses for that."""
+``energy_unit``; 90 % of the draws of the constants lie between low and high. Those called managed
+are of the same tiled program where the memory is managed, by a schedule that exists
+(``managed_least_bytes``: off the chip, what no schedule goes below); empty where a program has too
+many accesses for that."""
 
 
 def sizes(network: Network, rule: str = FORWARD_FORWARD) -> dict[str, int]:
@@ -92,7 +94,8 @@ def table(usual: Prices, work: Workload, network: Network, profile: Profile) -> 
             digests = tuple(kind.digest for kind in kinds)
             if digests not in tried:
                 tried[digests] = _prices(kinds, profile)
-            return sum(_energies(tried[digests], network, profile, size, WELL_BUILT).values())
+            spent = _energies(tried[digests], network, profile, size, WELL_BUILT)
+            return sum(float(one[0]) for one in spent.values())
 
         best = best_orders.built(RULES, work, size, spent_by, whole_run=False, known=known)
         again = (
@@ -105,16 +108,33 @@ def table(usual: Prices, work: Workload, network: Network, profile: Profile) -> 
         cells = [*_rows(runs, network, profile, size), *_rows(built, network, profile, size)]
         cells += _least(network, profile, size)
         rows += [{"regime": regime, "on_chip_bytes": size} | cell for cell in cells]
-    found_rows = pd.DataFrame(rows)
-    keys = ["regime", "scenario"]
-    base = found_rows[found_rows["algorithm"] == BACKPROP].set_index(keys)
-    places = pd.MultiIndex.from_frame(found_rows[keys])
-    for name in ("", "managed_"):
-        over = base[f"{name}energy"].reindex(places).to_numpy()
-        found_rows[f"{name}ratio_to_backprop"] = found_rows[f"{name}energy"] / over
-    found_rows = found_rows.assign(profile=profile.name, energy_unit=profile.result_unit)
+    found = pd.DataFrame([row for own in _by_scenario(rows) for row in _with_ratios(own)])
+    found = found.assign(profile=profile.name, energy_unit=profile.result_unit)
     whole = ["in_flight", *(name for name in COLUMNS if name.endswith("_bytes"))]
-    return found_rows.reindex(columns=list(COLUMNS)).astype(dict.fromkeys(whole, "Int64"))
+    return found.reindex(columns=list(COLUMNS)).astype(dict.fromkeys(whole, "Int64"))
+
+
+def _by_scenario(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Rows of one regime and scenario together."""
+    for _, own in groupby(rows, key=lambda row: (row["regime"], row["scenario"])):
+        yield list(own)
+
+
+def _with_ratios(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """One scenario's rows with energies as the constants stand, and ratios to backprop's."""
+    base = next((row for row in rows if row["algorithm"] == BACKPROP), {})
+    for row in rows:
+        found = dict(row)
+        for name in ("", "managed_"):
+            ours, theirs = row.get(f"{name}energy"), base.get(f"{name}energy")
+            if ours is None:
+                continue
+            found[f"{name}energy"] = ours[0]
+            if theirs is not None:
+                one = ratio(ours, theirs)
+                found[f"{name}ratio_to_backprop"] = one.value
+                found |= {f"{name}ratio_low": one.low, f"{name}ratio_high": one.high}
+        yield found
 
 
 def ratios(table: pd.DataFrame, network: Network) -> pd.DataFrame:
@@ -163,7 +183,7 @@ def _energies(
     size: int,
     scenario: str,
     memory: str | None = None,
-) -> dict[str, float]:
+) -> Mapping[str, FloatArray]:
     """Energies of a batch with ``size`` bytes on the chip, by algorithm; none if nothing is there.
 
     ``memory`` is another than the scenario's own.
@@ -171,9 +191,9 @@ def _energies(
     memory = memory or SCENARIOS[scenario][1]
     if memory not in set(prices.misses["memory"]):
         return {}
-    found = as_it_runs.energies(prices, network, profile, _accounting(scenario), memory)
-    at = found[found["on_chip_bytes"] <= size].iloc[-1]
-    return {name: float(at[f"energy_{name}"]) for name in RULES if f"energy_{name}" in found}
+    found = as_it_runs.drawn(prices, network, profile, _accounting(scenario), memory)
+    at = found[max(one for one in found if one <= size)]
+    return {name: at[name] for name in RULES if name in at}
 
 
 def _rows(own: _Priced, network: Network, profile: Profile, size: int) -> list[dict[str, Any]]:
@@ -198,7 +218,7 @@ def _rows(own: _Priced, network: Network, profile: Profile, size: int) -> list[d
             "groups": groups,
             "off_chip_bytes": round(_beyond(own.prices, name, own.accounting, memory, size)[0]),
             "energy": joules,
-            "managed_energy": managed.get(name, math.nan),
+            "managed_energy": managed.get(name),
             "peak_live_bytes": int(peak.loc[mine, "peak_live_bytes"].max()),
         }
         if name in managed:
@@ -227,19 +247,19 @@ def _beyond(
 def _least(network: Network, profile: Profile, size: int) -> list[dict[str, Any]]:
     """Rows of the bounds."""
     reading, memory = SCENARIOS[THE_LEAST]
+    own_chip = Chip(profile)
     rows = []
     for name in RULES:
-        found = whole_map.rows([network], [size], [profile], [FORWARD_FORWARD])
-        row = found[found["rule"] == name].iloc[0]
-        bound = bounds.least(name, network, size)
+        found = whole_map.side(name, [network], size)
+        spent = whole_map.RuleWork(name, [network]).energies(own_chip, size, found)
         rows.append(
             {
                 "scenario": THE_LEAST,
                 "reading": reading,
                 "memory": memory,
                 "algorithm": name,
-                "off_chip_bytes": round(bound.nbytes),
-                "energy": float(row["energy_bound"]),
+                "off_chip_bytes": round(found.bounds[0].nbytes),
+                "energy": spent.bound[0],
             }
         )
     return rows

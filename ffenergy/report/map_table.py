@@ -118,6 +118,7 @@ def by_regime(table: pd.DataFrame, network: Network, profile: Profile) -> Table:
                 "ff": ours["energy"],
                 "bp": theirs["energy"],
                 "ratio": ours["ratio_to_backprop"],
+                "ends": between(ours["ratio_low"], ours["ratio_high"]),
                 "managed": ours["managed_ratio_to_backprop"],
                 "ff off": ours["off_chip_bytes"],
                 "bp off": theirs["off_chip_bytes"],
@@ -134,6 +135,7 @@ def by_regime(table: pd.DataFrame, network: Network, profile: Profile) -> Table:
         Column("managed", "managed", form=fixed(2)),
         Column("ff off", "FF off chip", "B", prefixed(), family="off"),
         Column("bp off", "BP off chip", "B", prefixed(), family="off"),
+        Column("ends", "FF÷BP, 90 % of draws"),
     ]
     layer_sizes = "-".join(map(str, network.layer_sizes))
     caption = f"{layer_sizes}, {network.optimizer}, batch {network.batch_size}, {profile.name}: a"
