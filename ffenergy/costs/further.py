@@ -26,7 +26,7 @@ from instrumented.distances.stack import COLD
 
 SMALLEST: Final = 2**12
 """Bytes of the smallest memory that is managed: a micro-tile of a product takes 3 KiB."""
-MOST_BYTES: Final = 2**31
+MOST_BYTES: Final = 3 * 2**30
 """Of this machine's memory for managing one record."""
 KEPT_BYTES: Final = 32
 """What is remembered of an access, at most."""
