@@ -53,8 +53,8 @@ class ForwardForward(PassingNetwork):
         self.fuse_gradient = trace.fuse("delta_gradient")
         self.make_meters()
         way = settings.optimizer, settings.weight_decay, settings.gradient
-        for layer in self.layers:
-            layer.prepare_training(*way, visit=FORWARD if self.puts_off else "")
+        for k, layer in enumerate(self.layers):
+            layer.prepare_training(*way, visit=self.visit_of(k))
         self.sharpness = [  # d logit / d (sum of squares), per layer
             1 / (settings.temperature * (layer.width if settings.goodness == "mean" else 1))
             for layer in self.layers
@@ -70,6 +70,10 @@ class ForwardForward(PassingNetwork):
             trace.array(means, role="optimizer_state", name="mean activities")
             for means in self.plain_peers
         ]
+
+    def visit_of(self, k: int) -> str:
+        """What the weights of layer ``k`` do in a visit besides being updated."""
+        return FORWARD
 
     def prepare_negatives(self, rng: np.random.Generator) -> None:
         """Get ready to make negatives with ``rng``: hybrids of two images."""
@@ -136,7 +140,7 @@ class ForwardForward(PassingNetwork):
         In one visit the step waits for the next batch in flight, or for the end of them.
         """
         layer, x = self.layers[k], batch.passes[number].x[k]
-        if layer.visit:
+        if layer.visit == FORWARD:
             layer.put_off(x, delta, rate, bias)
         elif layer.learns_at_once:
             layer.learn(x, delta, rate, bias)

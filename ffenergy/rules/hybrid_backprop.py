@@ -20,6 +20,7 @@ import numpy as np
 
 from ffenergy.errors import SettingsError
 from ffenergy.network import Array, Tracer
+from ffenergy.network.dense import BACK
 from ffenergy.network.normalization import DEFERRED, row_scales
 from ffenergy.rules.forward_forward import ForwardForward, ForwardForwardRule
 from ffenergy.rules.kit.host import Host
@@ -58,10 +59,9 @@ class HybridBackprop(ForwardForward):
         first = len(self.layers) - 1 if settings.hybrid_loss == TOP else 0
         self.judged = range(first, len(self.layers))  # the layers that have a loss
 
-    @property
-    def puts_off(self) -> bool:
-        """No layer does: all wait for the way back."""
-        return False
+    def visit_of(self, k: int) -> str:
+        """Weights pass back in the visit that updates them."""
+        return BACK if k else ""
 
     def step(self, index: Array, rate: float) -> None:
         """Train every layer on the images at ``index`` (rows,) and as many fresh hybrids."""
@@ -75,10 +75,24 @@ class HybridBackprop(ForwardForward):
                 delta: Array | None = None
                 for k in reversed(range(len(self.layers))):
                     delta = self._merge(k, cases, slopes.get(k), delta, total)
+                    if self.layers[k].visit == BACK:
+                        delta = self._visit_back(k, cases, scales[k], delta, rate)
+                        continue
                     passed = self._pass_back(k, cases, scales[k], delta) if k else None
                     self._learn(k, batch, number, delta, rate)
                     self._take_step(k, batch, number, rate)
                     delta = passed
+
+    def _visit_back(self, k: int, cases: Pass, scales: Array, delta: Array, rate: float) -> Array:
+        """As :meth:`_pass_back`, and layer ``k`` learns, block by block of its inputs."""
+        layer, passed = self.layers[k], self._way_of(cases).passed[k - 1]
+
+        def back(part: slice) -> None:
+            with layer.scope["backward"]:
+                layer.pass_back(delta, passed, part)
+
+        layer.learn(cases.x[k], delta, rate, back=back)
+        return self._derive(k, cases, scales)
 
     def _ascend(self, k: int, cases: Pass) -> Array:
         """Bring layer ``k``'s activities up to date; return the scales (rows,) of its input."""
@@ -105,11 +119,15 @@ class HybridBackprop(ForwardForward):
 
     def _pass_back(self, k: int, cases: Pass, scales: Array, delta: Array) -> Array:
         """Return dLoss / d(x @ W + b) of layer ``k - 1`` by the losses from layer ``k`` up."""
+        with self.layers[k].scope["backward"]:
+            self.layers[k].pass_back(delta, self._way_of(cases).passed[k - 1])
+        return self._derive(k, cases, scales)
+
+    def _derive(self, k: int, cases: Pass, scales: Array) -> Array:
+        """Take what layer ``k`` has passed to its input through normalisation and ReLU."""
         layer, below, h = self.layers[k], self.layers[k - 1], cases.h[k - 1]
-        way = self.ways_back.get(len(h)) or self._way_back(len(h))
+        way = self._way_of(cases)
         passed, active = way.passed[k - 1], way.active[k - 1]
-        with layer.scope["backward"]:
-            layer.pass_back(delta, passed)
         with self.fuse_back:
             with layer.scope["backward"]:
                 along = np.vecdot(passed, h)
@@ -121,6 +139,10 @@ class HybridBackprop(ForwardForward):
             with below.scope["backward"]:
                 passed *= np.greater(h, 0, out=active)
         return passed
+
+    def _way_of(self, cases: Pass) -> WayBack:
+        rows = cases.signs.shape[0]
+        return self.ways_back.get(rows) or self._way_back(rows)
 
     def _way_back(self, rows: int) -> WayBack:
         """Make room for the way back of ``rows`` cases; once per number of rows."""

@@ -20,6 +20,7 @@ from ffenergy.errors import SettingsError
 from ffenergy.rules.backprop import Backprop
 from ffenergy.rules.forward_forward import ForwardForward
 from ffenergy.rules.greedy import GreedyForwardForward
+from ffenergy.rules.hybrid_backprop import HybridBackprop
 from ffenergy.rules.kit.host import chunks
 from ffenergy.rules.mono_forward import MonoForward
 from ffenergy.settings import Settings
@@ -52,8 +53,9 @@ def network(rule: str, settings: Settings) -> Any:
     images = rng.random((IMAGES, 16)).astype(settings.dtype)
     labels = rng.integers(0, 10, IMAGES)
     streams = [np.random.default_rng(k) for k in (2, 3, 4)]
-    if rule == "ff":
-        return ForwardForward(Untraced(), settings, images, *streams[:2])
+    if rule in ("ff", "bp-hybrid"):
+        one = ForwardForward if rule == "ff" else HybridBackprop
+        return one(Untraced(), settings, images, *streams[:2])
     if rule.startswith("ff-greedy"):
         settings = settings.replace(greedy_input=rule.split()[1])
         greedy = GreedyForwardForward(Untraced(), settings, images, *streams)
@@ -98,7 +100,7 @@ def test_layer_major_order_learns_the_same_bits(
 
 
 @pytest.mark.parametrize("way", [w for n, w in WAYS.items() if "peers" not in n])
-@pytest.mark.parametrize("rule", ["bp", *RULES])
+@pytest.mark.parametrize("rule", ["bp", "bp-hybrid", *RULES])
 def test_a_gradient_consumed_at_once_is_the_stored_one(
     rule: str, way: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +112,7 @@ def test_a_gradient_consumed_at_once_is_the_stored_one(
     groups = "1,1" if "local_fields" in way else "1,2"
     major = {"order": "layer-major", "in_flight": 5, "layer_groups": groups}
     tried = [{"gradient": "at-once"}, {"gradient": "one-visit"}]
-    tried += [] if rule == "bp" else [{"gradient": "one-visit", **major}]
+    tried += [] if rule.startswith("bp") else [{"gradient": "one-visit", **major}]
     for changes in tried:
         found, read = learned(rule, settings.replace(**changes))
         assert found.keys() == expected.keys()
