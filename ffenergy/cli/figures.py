@@ -12,7 +12,8 @@ from ffenergy.cli.progress import warn
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import DataError, OutputError
 from ffenergy.report.book import Book
-from ffenergy.runs.directory import PICTURES, PICTURES_FILE, RunDirectory
+from ffenergy.runs.directory import PICTURES, RunDirectory
+from ffenergy.runs.occupied import PICTURES_FILE
 from ffenergy.runs.run import Run
 from ffenergy.trained import examples
 from ffenergy.trained.examples import preferred_inputs

@@ -15,7 +15,8 @@ from ffenergy.cli.progress import warn
 from ffenergy.report.as_json import FORMAT
 from ffenergy.report.numbers import error_percent, number_of
 from ffenergy.runs import progress_file as left
-from ffenergy.runs.directory import SWEEP_FILE, RunDirectory
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.occupied import SWEEP_FILE
 from ffenergy.runs.run import Run
 from ffenergy.style import ALGORITHM_NAMES
 from ffenergy.sweeps import standing

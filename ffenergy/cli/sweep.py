@@ -21,7 +21,8 @@ from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
 from ffenergy.report.numbers import number_of
 from ffenergy.rules.registry import check_rules, find
-from ffenergy.runs.directory import ELSEWHERE, SWEEP_FILE, RunDirectory, RunDirectoryError
+from ffenergy.runs.directory import RunDirectory, RunDirectoryError
+from ffenergy.runs.occupied import ELSEWHERE, SWEEP_FILE
 from ffenergy.sweeps import paired, pool, specification, tables, targets, two_by_two
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
 from ffenergy.sweeps.specification import Specification, SpecificationError

@@ -21,7 +21,8 @@ from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, Tra
 from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
 from ffenergy.report.numbers import number_of
-from ffenergy.runs.directory import ELSEWHERE, RunDirectory
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.occupied import ELSEWHERE
 from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.style import ALGORITHM_NAMES, in_order, short_name

@@ -12,7 +12,7 @@ import math
 import os
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,22 +26,25 @@ from ffenergy.files.atomic import UNFINISHED, is_unfinished, sweep
 from ffenergy.files.contents import as_csv, as_npz, from_csv, from_npz
 from ffenergy.files.documents import SEAL, check, check_seal, parse_json, read_text
 from ffenergy.files.folder import FILES, ChangedError, Folder, StrangerError
-from ffenergy.files.locks import LOCK, HeldError
+from ffenergy.files.locks import HeldError
 from ffenergy.runs import progress_file, results
 from ffenergy.runs.faults import contradiction, fault_of_examples, fault_of_weights
+from ffenergy.runs.occupied import (
+    DOCUMENT_FILE,
+    ELSEWHERE,
+    FORCE,
+    PICTURES_FILE,
+    SWEEP_FILE,
+    obstacle,
+)
 from ffenergy.runs.run import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run
 from ffenergy.runs.run_document import CHECKPOINT, CHECKPOINT_HISTORY, DOCUMENT, FORMAT
 from ffenergy.settings import Settings
 
-DOCUMENT_FILE: Final = "run.json"
-SWEEP_FILE: Final = "sweep.json"
 MEASURED: Final = ("traffic.csv", "history.csv", "weights.npz", "examples.npz")
 CHECKPOINTS = "checkpoints"
 PICTURES: Final = "figures"
-PICTURES_FILE: Final = "figures.json"
 TRIES: Final = 3
-ELSEWHERE = "choose another --outdir"
-FORCE = f"{ELSEWHERE}, or pass --force to replace the run in it"
 Say = Callable[[str], object]
 
 
@@ -84,27 +87,8 @@ class RunDirectory:
             raise self._not_writable(error) from error
 
     def _check_contents(self, *, force: bool, remedy: str) -> None:
-        there = [p for p in self.path.iterdir() if p.name != LOCK and not is_unfinished(p)]
-        if not there:
-            return
-        if not force:
-            what = "an older run" if self.holds_run() else "other files"
-            raise RunDirectoryError(f"{self.path} already holds {what}; {remedy}")
-        try:
-            untold = self.folder.recorded() is None
-            strangers = self.folder.strangers(self._own())
-        except ValueError:
-            untold, strangers = True, []
-        if untold:
-            raise RunDirectoryError(
-                f"{self.path} holds a run that does not say which files are its own (it is "
-                f"damaged, or of an earlier version); remove it yourself, or {ELSEWHERE}"
-            )
-        if strangers:
-            raise RunDirectoryError(
-                f"{self.path} holds {strangers[0]}, which the run in it did not write, so --force "
-                f"replaces nothing there; move it away, or {ELSEWHERE}"
-            )
+        if found := obstacle(self.folder, self._own(), force=force, remedy=remedy):
+            raise RunDirectoryError(found)
 
     def _own(self) -> set[str]:
         """What a run keeps beside its files: what comes and goes, and folders in it."""
@@ -115,8 +99,9 @@ class RunDirectory:
         ):
             own.add(CHECKPOINTS)
         pictures = Folder(self.path / PICTURES, PICTURES_FILE)
-        if pictures.path.is_dir() and not pictures.strangers(()):
-            own.add(PICTURES)
+        with suppress(ValueError):  # damaged: whose they are is not known
+            if pictures.path.is_dir() and not pictures.strangers(()):
+                own.add(PICTURES)
         return own
 
     def _not_writable(self, error: OSError, remedy: str = ELSEWHERE) -> RunDirectoryError:
