@@ -13,6 +13,7 @@ from ffenergy.cli.flags import (
     chosen_settings,
     data_flags,
     flags_named,
+    is_given,
     memory_flag,
     output_flags,
     profile_flags,
@@ -88,8 +89,7 @@ def animate(
         given = [
             name
             for name in ctx.params
-            if name not in ("run", "fps", "quiet")
-            and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+            if name not in ("run", "fps", "quiet") and is_given(ctx, name)
         ]
         if given:
             flag = given[0].replace("_", "-")

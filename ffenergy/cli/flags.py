@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from ffenergy import machine_memory
@@ -165,6 +166,17 @@ def flags_named() -> Iterator[None]:
     except SettingsError as error:
         message = SETTING_NAMES.sub(lambda found: flag_of(found[0]), error.message)
         raise type(error)(message) from None
+
+
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Whether a parameter was typed, and has not its default."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def pricing_flags_given(ctx: click.Context) -> list[str]:
+    """Flags that were typed and say how steps are priced."""
+    flags = {"profile": "--profile", "met": "--memory", "scenario": "--scenario"}
+    return [flag for name, flag in flags.items() if is_given(ctx, name)]
 
 
 def flag_of(name: str) -> str:

@@ -8,10 +8,9 @@ from typing import Final
 
 import click
 import pandas as pd
-from click.core import ParameterSource
 
 from ffenergy.cli.answering import print_json
-from ffenergy.cli.flags import NamedFolder, Several, fitting_profiles, memory_flag
+from ffenergy.cli.flags import NamedFolder, Several, fitting_profiles, is_given, memory_flag
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import warn, warn_if_long
 from ffenergy.cli.provenance import versions
@@ -197,9 +196,9 @@ def _around(run: Path, batches: list[int], optimizers: list[str]) -> tuple[list[
     Raises:
         SettingsError: flags say what its layers are, too.
     """
-    given = click.get_current_context().get_parameter_source
+    ctx = click.get_current_context()
     for name in ("width", "depth"):
-        if given(name) is ParameterSource.COMMANDLINE:
+        if is_given(ctx, name):
             raise SettingsError(f"RUN has its own layers; leave --{name} or RUN out")
     shown = network_of_run(run)
     found = [

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ffenergy.cli.answering import Answering, answer_flags, where_it_is
-from ffenergy.cli.flags import NamedFolder, met_flag, profile_flags
+from ffenergy.cli.flags import NamedFolder, met_flag, pricing_flags_given, profile_flags
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import warn
 from ffenergy.cli.rule_flags import rule_flags
@@ -29,7 +29,9 @@ from ffenergy.runs.directory import RunDirectory
 )
 @answer_flags
 @click.option("--quiet", "-q", is_flag=True, help="Write the files, print nothing.")
+@click.pass_context
 def report(
+    ctx: click.Context,
     run: Path,
     *,
     profile: tuple[str, ...],
@@ -55,6 +57,8 @@ def report(
         saved = directory.read(warn).in_memory(met)
         profiles = asked_for or saved_profiles(saved)
         book = Book.of(saved, profiles, warn)
+        for flag in pricing_flags_given(ctx) if book.prices is None else ():
+            warn(f"warning: {flag} changes nothing: {run} has no counted steps that have a price")
         built = files.page_alone(book) if html else files.report(book)
         directory.add(saved, built, gone=files.without_prices(built, pictures=not html))
     asked = Answering(quiet, verbose, as_json, conditions, scenario)

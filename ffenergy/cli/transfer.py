@@ -15,6 +15,7 @@ from ffenergy.cli.flags import NamedFolder, data_flags
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import progress, warn
 from ffenergy.cli.provenance import versions
+from ffenergy.cli.resuming import check_finished
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, TrainingError
@@ -147,9 +148,7 @@ def transfer(
 
 def _read(path: Path) -> Source:
     run = RunDirectory(path).read(warn)
-    if not run.algorithms:
-        remedy = "go on with it by --resume" if run.can_resume else "train it again"
-        raise OutputError(f"{path} has no finished algorithm; {remedy}")
+    check_finished(path, run)
     source = Source(path, run, run.settings)
     for algorithm in run.algorithms:
         if not source.weights(algorithm):

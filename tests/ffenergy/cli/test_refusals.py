@@ -52,6 +52,29 @@ def test_pictures_are_not_written_among_those_of_a_run(invoke: Invoke, finished_
     refused(result, 4, f"--outdir {finished_run.path} holds a run, which has pictures of the same")
 
 
+@pytest.mark.parametrize(
+    "flags", ["--profile jouppi-7nm-ddr4", "--memory scratchpad", "--scenario well-built"]
+)
+def test_prices_where_nothing_is_counted(invoke: Invoke, tmp_path: Path, flags: str) -> None:
+    untraced = ["train", "ff", "--no-trace", *TINY, "--outdir", tmp_path / "run"]
+    flag, value = flags.split()
+    says = f"--no-trace counts nothing to price; leave it or {flag} out"
+    refused(invoke(*untraced, flag, value), 2, says)
+    assert not (tmp_path / "run").exists()
+    assert invoke(*untraced, "-q").exit_code == 0
+    told = invoke("report", tmp_path / "run", "--html", flag, value)
+    assert told.exit_code == 0
+    assert told.stderr.startswith(f"warning: {flag} changes nothing: ")
+
+
+def test_an_order_for_a_chip_is_chosen_where_nothing_is_counted(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    untraced = ["train", "ff", "--no-trace", *TINY, "--outdir", tmp_path / "run"]
+    chip = ["--in-flight", "auto", "--profile", "jouppi-7nm-ddr4"]
+    assert invoke(*untraced, *chip, "-q").exit_code == 0
+
+
 @pytest.mark.parametrize("command", ["measure --profile", "profiles", "map --profile"])
 def test_a_profile_without_a_name(invoke: Invoke, command: str) -> None:
     result = invoke(*command.split(), "")
