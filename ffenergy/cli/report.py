@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from ffenergy.report import files, headline
 from ffenergy.report.book import Book, saved_profiles
 from ffenergy.report.screen import about_run
 from ffenergy.report.text import everything
+from ffenergy.runs.beside import PARQUET
 from ffenergy.runs.directory import RunDirectory
 
 
@@ -60,6 +62,11 @@ def report(
         for flag in pricing_flags_given(ctx) if book.prices is None else ():
             warn(f"warning: {flag} changes nothing: {run} has no counted steps that have a price")
         built = files.page_alone(book) if html else files.report(book)
+        before = directory.files()
         directory.add(saved, built, gone=files.without_prices(built, pictures=not html))
+        lost = [name for name in before if name.endswith(PARQUET) and name not in directory.files()]
+    if lost:
+        again = shlex.join(["ffenergy", "export", str(run), "--parquet"])
+        warn(f"Out of date, hence removed: {', '.join(lost)}; `{again}` writes them anew")
     asked = Answering(quiet, verbose, as_json, conditions, scenario)
     asked.tell(book, about_run(book), where_it_is(run), str(run), everything)

@@ -28,6 +28,7 @@ from ffenergy.files.documents import SEAL, check, check_seal, parse_json, read_t
 from ffenergy.files.folder import FILES, ChangedError, Folder, StrangerError
 from ffenergy.files.locks import HeldError
 from ffenergy.runs import progress_file, results
+from ffenergy.runs.beside import out_of_date
 from ffenergy.runs.faults import contradiction, fault_of_examples, fault_of_weights
 from ffenergy.runs.occupied import (
     DOCUMENT_FILE,
@@ -182,8 +183,12 @@ class RunDirectory:
     def change(
         self, document: Mapping[str, Any], contents: Mapping[str, bytes], gone: Collection[str] = ()
     ) -> None:
-        """Write `contents` and the document, all or nothing. Raises RunDirectoryError, OSError."""
+        """Write `contents` and the document, all or nothing. Raises RunDirectoryError, OSError.
+
+        A table that changes loses the Parquet file beside it, unless that is written too.
+        """
         try:
+            gone = {*gone, *out_of_date(self.folder.recorded(), contents, gone)}
             self.folder.change(document, contents, gone)
         except StrangerError as stranger:
             raise RunDirectoryError(

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from ffenergy.runs.directory import RunDirectory
+
 Invoke = Callable[..., Result]
 
 TINY = "--layer-sizes 784,8 --n-train 300 --n-epochs 1 --softmax-epochs 1 --offline".split()
@@ -102,6 +104,20 @@ def test_more_batches_in_flight_than_a_recording_has_room_for(
     refused(result, 2, "of memory, and 100 MB may be used; lower --layer-sizes, --batch-size, --in")
     few = invoke("compare", *flags, "--in-flight", "2", "--outdir", tmp_path / "run", "-q")
     assert few.exit_code == 0, few.output
+
+
+def test_parquet_that_a_report_makes_wrong_is_removed_and_named(
+    invoke: Invoke, copied_run: Path
+) -> None:
+    directory = RunDirectory(copied_run)
+    directory.change(directory.read_document(), {"energy.parquet": b"", "traffic.parquet": b""})
+    told = invoke("report", copied_run, "--html", "--profile", "jouppi-7nm-ddr4", "-q")
+    assert told.stderr == (
+        "Out of date, hence removed: energy.parquet; "
+        f"`ffenergy export {copied_run} --parquet` writes them anew\n"
+    )
+    assert not (copied_run / "energy.parquet").exists()
+    assert (copied_run / "traffic.parquet").exists()
 
 
 def test_what_an_analysis_has_no_room_for(invoke: Invoke) -> None:
