@@ -167,6 +167,7 @@ def _drawn(directory: RunDirectory, fps: float) -> tuple[list[str], str]:
         network="-".join(map(str, settings.layer_sizes)),
         data=f"{data['name'].upper()}, {data['train_images']:,} training images",
         threshold=settings.threshold,
+        error_on=run.error_on,
     )
     frames = list(film.frames(_snapshots(directory), subtitles))
     videos, notes = {}, ""
