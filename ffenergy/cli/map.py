@@ -37,6 +37,11 @@ HEADLINE: Final = ("adam", 100)
 """Of the line of chips, where no run says otherwise."""
 
 
+def against_backprop() -> list[str]:
+    """Names of the closed forms that are held against backprop's."""
+    return [rule for rule in shapes() if rule != registry.BACKPROP]
+
+
 @click.command("map", cls=Grouped)
 @click.argument("run", required=False, type=NamedFolder())
 @rule_flags
@@ -67,10 +72,12 @@ HEADLINE: Final = ("adam", 100)
 )
 @click.option(
     "--rules",
-    type=Several(rule for rule in shapes() if rule != registry.BACKPROP),
+    type=Several(against_backprop()),
     metavar="NAMES",
-    show_default="every local rule whose layers learn together",
-    help="What is held against backprop, a list of rules that have closed forms.",
+    help=f"What is held against backprop, with commas, among {', '.join(against_backprop())}. "
+    "Left out by default are rules whose layers learn one after the other (greedy), and local, a "
+    "label-taught rule without heads that nobody trains.  "
+    f"[default: {','.join(whole_map.local_rules())}]",
 )
 @click.option(
     "--profile",
@@ -118,6 +125,9 @@ def map_command(
     it is in closed form: nothing is trained or measured, and the memory on the chip is managed.
     Only --measure counts programs: as they run, and with every rule in its best order where no
     layer fits on the chip, one does, all do.
+
+    Backprop keeps its activations; of one that computes them again the column holds_if_replayed
+    tells, and `ffenergy measure --bp-activations recomputed` counts its steps.
 
     RUN, a run directory, sets the network, its batch and its optimiser.
 
@@ -316,7 +326,7 @@ def names(given: str) -> list[str]:
 def parsed_rules(given: str) -> list[str]:
     """Rules held against backprop. SettingsError."""
     asked = [one.strip() for one in given.split(",")]
-    known = [rule for rule in shapes() if rule != registry.BACKPROP]
+    known = against_backprop()
     for one in asked:
         if one not in known or asked.count(one) > 1:
             raise SettingsError(
