@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ffenergy.cli.flags import NamedFolder, fitting_profiles
-from ffenergy.cli.progress import warn
+from ffenergy.cli.progress import warn, warn_if_long_to_price
 from ffenergy.cli.resuming import check_finished, how_to_finish
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.costs.rehearsal import Workload
@@ -70,6 +70,8 @@ def export(
             hardware = load_profile(profile)
             work = _workload(saved)
             names = _chosen(saved, algorithms, work)
+            if not quiet:
+                warn_if_long_to_price(names, saved.settings)
             document = perfetto.document([timeline(name, work, hardware) for name in names])
             written[perfetto.FILE] = encoded(json.dumps(document, allow_nan=False) + "\n")
         if as_parquet:

@@ -17,7 +17,7 @@ from ffenergy.cli.provenance import versions
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.costs import as_it_runs, regimes
 from ffenergy.costs import map as whole_map
-from ffenergy.costs.measuring import analysis_seconds, check_memory, measure
+from ffenergy.costs.measuring import check_memory, pricing_seconds
 from ffenergy.costs.network import Network, network_of, shapes
 from ffenergy.costs.run_costs import MEASURED_IMAGES, measured_kinds, measured_work, tabulate
 from ffenergy.energy import DEFAULT_PROFILES, Profile, choose_profiles, profiles
@@ -241,7 +241,7 @@ def _check_countable(network: Network, *, quiet: bool) -> None:
     remedy = "--measure wants a smaller --width or --batch-size, or a smaller RUN"
     check_memory(settings, regimes.RULES, MEASURED_IMAGES, remedy)
     if not quiet:
-        seconds = analysis_seconds([measure(name, settings) for name in regimes.RULES], settings)
+        seconds = pricing_seconds(regimes.RULES, settings)
         more = " each, and they are several"
         warn_if_long(f"Counting programs of {settings.network}", seconds, more)
 

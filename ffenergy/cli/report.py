@@ -10,7 +10,7 @@ import click
 from ffenergy.cli.answering import Answering, answer_flags, where_it_is
 from ffenergy.cli.flags import NamedFolder, met_flag, pricing_flags_given, profile_flags
 from ffenergy.cli.help import Grouped
-from ffenergy.cli.progress import warn
+from ffenergy.cli.progress import warn, warn_if_long_to_price
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.energy import choose_profiles
 from ffenergy.report import files, headline
@@ -58,6 +58,8 @@ def report(
     with directory.locked_run():
         saved = directory.read(warn).in_memory(met)
         profiles = asked_for or saved_profiles(saved)
+        if not (quiet or saved.traffic.empty):
+            warn_if_long_to_price(saved.results, saved.settings)
         book = Book.of(saved, profiles, warn)
         for flag in pricing_flags_given(ctx) if book.prices is None else ():
             warn(f"warning: {flag} changes nothing: {run} has no counted steps that have a price")

@@ -125,6 +125,23 @@ def test_what_an_analysis_has_no_room_for(invoke: Invoke) -> None:
     refused(invoke("measure", *flags), 2, "784-20000 needs at least 1.1 GB")
 
 
+def test_what_prices_steps_says_so_where_they_are_long(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ffenergy.costs.measuring.ACCESSES_A_SECOND", 0.1)
+    run = tmp_path / "run"
+    for command in (
+        ["train", "random", *TINY, "--outdir", run],
+        ["report", run, "--html"],
+        ["train", "bp", *TINY, "--outdir", tmp_path / "bp"],
+        ["export", tmp_path / "bp", "--perfetto"],
+    ):
+        result = invoke(*command)
+        assert result.exit_code == 0, result.output
+        assert "Pricing a step of a network of 784-8: about " in result.stderr
+        assert " minutes …" in result.stderr
+
+
 def test_a_long_measurement_says_how_long(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     flags = ["measure", "--layer-sizes", "16,8", "--algorithms", "bp", "--batch-size", "4"]
     assert invoke(*flags).stderr == ""
