@@ -160,6 +160,8 @@ def _carry_out(
     """Check everything that can be checked, then train, save after each algorithm, report."""
     directory = RunDirectory(outdir or Path("runs") / f"{name}-{preset}")
     auto = asks_for_order(overrides)
+    if resume and force:
+        raise SettingsError("--resume goes on with what --force replaces; give one of the two")
     prices = [flag for flag in pricing_flags_given(ctx) if not (auto and flag == "--profile")]
     if prices and not traced:
         raise SettingsError(f"--no-trace counts nothing to price; leave it or {prices[0]} out")

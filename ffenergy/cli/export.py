@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ffenergy.cli.flags import NamedFolder, fitting_profiles
+from ffenergy.cli.flags import NamedFolder, fitting_profiles, is_given
 from ffenergy.cli.progress import warn, warn_if_long_to_price
 from ffenergy.cli.resuming import check_finished, how_to_finish
 from ffenergy.cli.rule_flags import rule_flags
@@ -61,6 +61,10 @@ def export(
     """
     if not (as_trace or as_parquet):
         raise SettingsError("nothing to export; give --perfetto, --parquet or both")
+    ctx = click.get_current_context()
+    for name in ("algorithms", "profile"):
+        if is_given(ctx, name) and not as_trace:
+            raise SettingsError(f"--{name} is for --perfetto; give it, too, or leave --{name} out")
     directory = RunDirectory(run)
     written: dict[str, bytes] = {}
     with directory.locked_run():

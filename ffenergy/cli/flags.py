@@ -138,9 +138,12 @@ def _number_or_auto(text: str) -> int | str:
 
 
 def asks_for_order(overrides: dict[str, Any]) -> bool:
-    """Take ``auto`` out of the flags of settings; tell whether it was there."""
+    """Take ``auto`` out of the flags of settings; tell whether it was there. SettingsError."""
     asked = overrides.get("in_flight") == AUTO
     if asked:
+        for name in ("order", "layer_groups"):
+            if overrides.get(name) is not None:
+                raise SettingsError(f"--in-flight auto chooses {flag_of(name)}; leave one out")
         overrides["in_flight"] = None
     return asked
 

@@ -158,6 +158,8 @@ def map_command(
     else:
         found = whole_map.networks(numbers("--width", width), depth, batches, optimizers)
         shown = headline(found)
+    if force and outdir is None:
+        raise SettingsError("--force replaces what is in --outdir; name it, or leave --force out")
     directory = RunDirectory(outdir, "map.json") if outdir is not None else None
     if directory is not None:
         directory.check(force=force)

@@ -113,6 +113,8 @@ def sweep(
       ffenergy sweep mine.toml --workers 8 --profile jouppi-7nm-hbm2
       ffenergy sweep mine.toml --scheduler tcp://10.0.0.1:8786
     """
+    if workers is not None and scheduler is not None:
+        raise SettingsError("--workers are processes here; leave it or --scheduler out")
     asked = specification.read(spec)
     directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}", SWEEP_FILE)
     chosen = choose_profiles([profile]) if profile is not None else _priced_before(directory)

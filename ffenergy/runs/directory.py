@@ -32,11 +32,13 @@ from ffenergy.runs.beside import out_of_date
 from ffenergy.runs.faults import contradiction, fault_of_examples, fault_of_weights
 from ffenergy.runs.occupied import (
     DOCUMENT_FILE,
+    DOCUMENTS,
     ELSEWHERE,
     FORCE,
     PICTURES_FILE,
     SWEEP_FILE,
     obstacle,
+    other_document,
 )
 from ffenergy.runs.run import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run
 from ffenergy.runs.run_document import CHECKPOINT, CHECKPOINT_HISTORY, DOCUMENT, FORMAT
@@ -266,8 +268,10 @@ class RunDirectory:
                 f"{self.path} holds a sweep, not a run; `{again}` goes on with it and writes its "
                 "tables again"
             )
+        other = other_document(self.folder)
+        what = f"{DOCUMENTS[other]} ({other}) and no run" if other else "no run"
         return RunDirectoryError(
-            f"{self.path} holds no run (no {self.folder.document}); give the --outdir of an "
+            f"{self.path} holds {what} (no {self.folder.document}); give the --outdir of an "
             "earlier run"
         )
 

@@ -25,6 +25,12 @@ ELSEWHERE: Final = "choose another --outdir"
 FORCE: Final = f"{ELSEWHERE}, or pass --force to replace the run in it"
 
 
+def other_document(folder: Folder) -> str | None:
+    """Return the name of a document that another command left in a folder, None if none did."""
+    found = (name for name in DOCUMENTS if (folder.path / name).exists())
+    return next((name for name in found if name != folder.document), None)
+
+
 def obstacle(folder: Folder, own: Collection[str], *, force: bool, remedy: str) -> str | None:
     """Return one line on what is in the way, with what helps; None if nothing is.
 
@@ -34,9 +40,8 @@ def obstacle(folder: Folder, own: Collection[str], *, force: bool, remedy: str) 
     path = folder.path
     if all(one.name == LOCK or is_unfinished(one) for one in path.iterdir()):
         return None
-    for document, what in DOCUMENTS.items():
-        if document != folder.document and (path / document).exists():
-            return f"{path} already holds {what} ({document}); {ELSEWHERE}"
+    if document := other_document(folder):
+        return f"{path} already holds {DOCUMENTS[document]} ({document}); {ELSEWHERE}"
     try:
         untold = folder.recorded() is None
         strangers = folder.strangers(own)

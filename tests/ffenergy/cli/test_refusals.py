@@ -51,7 +51,7 @@ def test_so_is_a_cell_of_a_sweep(invoke: Invoke, tmp_path: Path) -> None:
 
 def test_pictures_are_not_written_among_those_of_a_run(invoke: Invoke, finished_run: Any) -> None:
     result = invoke("figures", finished_run.path, "--outdir", finished_run.path)
-    refused(result, 4, f"--outdir {finished_run.path} holds a run, which has pictures of the same")
+    refused(result, 4, f"--outdir {finished_run.path} holds a run (run.json); name another")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,39 @@ def test_an_order_for_a_chip_is_chosen_where_nothing_is_counted(
 def test_a_profile_without_a_name(invoke: Invoke, command: str) -> None:
     result = invoke(*command.split(), "")
     refused(result, 2, "the name of a profile is empty; choose one of horowitz-45nm")
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("measure --force", "--force replaces what is in --outdir; name it"),
+        ("map --force", "--force replaces what is in --outdir; name it"),
+        ("train ff --resume --force", "--resume goes on with what --force replaces"),
+        ("measure --in-flight auto --order layer-major", "--in-flight auto chooses --order;"),
+        ("compare --in-flight auto --layer-groups 4", "--in-flight auto chooses --layer-groups;"),
+        ("sweep s.toml --workers 2 --scheduler tcp://x", "leave it or --scheduler out"),
+        ("export RUN --parquet --algorithms ff", "--algorithms is for --perfetto"),
+        ("export RUN --parquet --profile tpuv4i", "--profile is for --perfetto"),
+    ],
+)
+def test_options_of_which_one_would_do_nothing(invoke: Invoke, command: str, says: str) -> None:
+    refused(invoke(*command.split()), 2, says)
+
+
+def test_a_folder_of_another_command_is_named(invoke: Invoke, tmp_path: Path) -> None:
+    RunDirectory(tmp_path, "map.json").change({}, {"map.csv": b"a\n"})
+    for command in ("report", "status", "export --parquet", "figures", "transfer", "animate"):
+        name, *flags = command.split()
+        refused(
+            invoke(name, tmp_path, *flags), 4, "holds a map (map.json) and no run (no run.json)"
+        )
+
+
+def test_pictures_are_not_written_among_those_of_another_command(
+    invoke: Invoke, finished_run: Any, tmp_path: Path
+) -> None:
+    RunDirectory(tmp_path, "map.json").change({}, {"map.csv": b"a\n"})
+    refused(invoke("figures", finished_run.path, "--outdir", tmp_path), 4, "holds a map (map.json)")
 
 
 MAJOR = [*TINY, "--batch-size", "100", "--order", "layer-major", "--in-flight"]
