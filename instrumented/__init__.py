@@ -8,6 +8,7 @@
 Traffic(bytes_read=72, bytes_written=28)
 """
 
+import instrumented.starting  # noqa: F401 - before anything else is imported
 from instrumented.analysis.step import Analysis, analyse, analyse_live, analyse_tuned
 from instrumented.array import TracedArray
 from instrumented.books.counters import Traffic, Work

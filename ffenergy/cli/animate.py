@@ -13,6 +13,7 @@ from ffenergy.cli.flags import (
     chosen_settings,
     data_flags,
     flags_named,
+    is_given,
     memory_flag,
     output_flags,
     profile_flags,
@@ -88,8 +89,7 @@ def animate(
         given = [
             name
             for name in ctx.params
-            if name not in ("run", "fps", "quiet")
-            and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+            if name not in ("run", "fps", "quiet") and is_given(ctx, name)
         ]
         if given:
             flag = given[0].replace("_", "-")
@@ -167,6 +167,7 @@ def _drawn(directory: RunDirectory, fps: float) -> tuple[list[str], str]:
         network="-".join(map(str, settings.layer_sizes)),
         data=f"{data['name'].upper()}, {data['train_images']:,} training images",
         threshold=settings.threshold,
+        error_on=run.error_on,
     )
     frames = list(film.frames(_snapshots(directory), subtitles))
     videos, notes = {}, ""

@@ -18,6 +18,7 @@ from ffenergy.cli.flags import (
     memory_flag,
     met_flag,
     output_flags,
+    pricing_flags_given,
     profile_flags,
     resume_flags,
     settings_flags,
@@ -32,6 +33,7 @@ from ffenergy.costs.fitting import with_best_order
 from ffenergy.costs.measuring import check_memory
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
+from ffenergy.errors import SettingsError
 from ffenergy.report import headline
 from ffenergy.report.book import saved_profiles
 from ffenergy.report.screen import about_run
@@ -158,6 +160,11 @@ def _carry_out(
     """Check everything that can be checked, then train, save after each algorithm, report."""
     directory = RunDirectory(outdir or Path("runs") / f"{name}-{preset}")
     auto = asks_for_order(overrides)
+    if resume and force:
+        raise SettingsError("--resume goes on with what --force replaces; give one of the two")
+    prices = [flag for flag in pricing_flags_given(ctx) if not (auto and flag == "--profile")]
+    if prices and not traced:
+        raise SettingsError(f"--no-trace counts nothing to price; leave it or {prices[0]} out")
     settings = chosen_settings(preset, overrides)
     earlier: Run | None = None
     with ExitStack() as stack:

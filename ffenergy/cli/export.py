@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from ffenergy.cli.flags import NamedFolder, fitting_profiles
-from ffenergy.cli.progress import warn
+from ffenergy.cli.flags import NamedFolder, fitting_profiles, is_given
+from ffenergy.cli.progress import warn, warn_if_long_to_price
+from ffenergy.cli.resuming import check_finished, how_to_finish
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.energy import DEFAULT_PROFILES, load_profile
@@ -60,14 +61,21 @@ def export(
     """
     if not (as_trace or as_parquet):
         raise SettingsError("nothing to export; give --perfetto, --parquet or both")
+    ctx = click.get_current_context()
+    for name in ("algorithms", "profile"):
+        if is_given(ctx, name) and not as_trace:
+            raise SettingsError(f"--{name} is for --perfetto; give it, too, or leave --{name} out")
     directory = RunDirectory(run)
     written: dict[str, bytes] = {}
     with directory.locked_run():
         saved = directory.read(warn)
         if as_trace:
+            check_finished(run, saved)
             hardware = load_profile(profile)
             work = _workload(saved)
             names = _chosen(saved, algorithms, work)
+            if not quiet:
+                warn_if_long_to_price(names, saved.settings)
             document = perfetto.document([timeline(name, work, hardware) for name in names])
             written[perfetto.FILE] = encoded(json.dumps(document, allow_nan=False) + "\n")
         if as_parquet:
@@ -86,13 +94,15 @@ def _workload(run: Run) -> Workload:
 def _chosen(run: Run, algorithms: str | None, work: Workload) -> list[str]:
     """The algorithms asked for, or all of the run that have a training step of hidden layers."""
     able = [name for name in run.algorithms if trains_all_layers_at_once(name, work)]
+    is_whole = run.configuration["status"] == "complete"
+    more = "" if is_whole else f"; it is not finished, {how_to_finish(run)}"
     asked = able if algorithms is None else [name.strip() for name in algorithms.split(",")]
     for name in asked:
         if name not in able or asked.count(name) > 1:
             raise SettingsError(
                 f"--algorithms has {name!r}; the run has training steps of "
-                f"{', '.join(able) or 'no algorithm'}; name each at most once, with commas"
+                f"{', '.join(able) or 'no algorithm'}; name each at most once, with commas{more}"
             )
     if not asked:
-        raise SettingsError("the run has no algorithm that trains hidden layers; nothing to export")
+        raise SettingsError(f"the run has finished no algorithm that trains hidden layers{more}")
     return asked

@@ -12,7 +12,8 @@ from ffenergy.cli.progress import warn
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import DataError, OutputError
 from ffenergy.report.book import Book
-from ffenergy.runs.directory import PICTURES, PICTURES_FILE, RunDirectory
+from ffenergy.runs.directory import PICTURES, RunDirectory
+from ffenergy.runs.occupied import DOCUMENTS, PICTURES_FILE, other_document
 from ffenergy.runs.run import Run
 from ffenergy.trained import examples
 from ffenergy.trained.examples import preferred_inputs
@@ -45,10 +46,10 @@ def figures(
     from ffenergy.report.pictures.report import REFERENCE
 
     directory, target = RunDirectory(run), RunDirectory(outdir or run / PICTURES, PICTURES_FILE)
-    if outdir is not None and RunDirectory(outdir).holds_run():
+    if outdir is not None and (other := other_document(target.folder)):
         raise OutputError(
-            f"--outdir {outdir} holds a run, which has pictures of the same names; name another "
-            "folder, or leave --outdir out to write to RUN/figures"
+            f"--outdir {outdir} holds {DOCUMENTS[other]} ({other}); name another folder, or leave "
+            "--outdir out to write to RUN/figures"
         )
     with ExitStack() as stack:
         if outdir is None:  # what is drawn into the run is drawn of what is there then

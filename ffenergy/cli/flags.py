@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from ffenergy import machine_memory
@@ -138,9 +139,12 @@ def _number_or_auto(text: str) -> int | str:
 
 
 def asks_for_order(overrides: dict[str, Any]) -> bool:
-    """Take ``auto`` out of the flags of settings; tell whether it was there."""
+    """Take ``auto`` out of the flags of settings; tell whether it was there. SettingsError."""
     asked = overrides.get("in_flight") == AUTO
     if asked:
+        for name in ("order", "layer_groups"):
+            if overrides.get(name) is not None:
+                raise SettingsError(f"--in-flight auto chooses {flag_of(name)}; leave one out")
         overrides["in_flight"] = None
     return asked
 
@@ -166,6 +170,17 @@ def flags_named() -> Iterator[None]:
     except SettingsError as error:
         message = SETTING_NAMES.sub(lambda found: flag_of(found[0]), error.message)
         raise type(error)(message) from None
+
+
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Whether a parameter was typed, and has not its default."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def pricing_flags_given(ctx: click.Context) -> list[str]:
+    """Flags that were typed and say how steps are priced."""
+    flags = {"profile": "--profile", "met": "--memory", "scenario": "--scenario"}
+    return [flag for name, flag in flags.items() if is_given(ctx, name)]
 
 
 def flag_of(name: str) -> str:

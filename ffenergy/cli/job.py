@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from ffenergy.cli.progress import progress
+from ffenergy.cli.progress import progress, warn_if_long_to_price
 from ffenergy.data import Dataset
 from ffenergy.energy import ChosenProfile
 from ffenergy.errors import FfenergyError, RunInterruptedError, TrainingError
@@ -83,6 +83,8 @@ class Job:
             self.directory.write(self.run, files.tables(self.book))
             if self.traced and self.profiles:
                 self.say("Pricing a step of every kind …")
+                if not self.quiet:
+                    warn_if_long_to_price(self.run.results, self.settings)
                 self.book = Book.of(self.run, self.profiles, self.say)
             self.say("Drawing the pictures …")
             self.directory.add(self.run, files.report(self.book))

@@ -8,17 +8,16 @@ from typing import Final
 
 import click
 import pandas as pd
-from click.core import ParameterSource
 
 from ffenergy.cli.answering import print_json
-from ffenergy.cli.flags import NamedFolder, Several, fitting_profiles, memory_flag
+from ffenergy.cli.flags import NamedFolder, Several, fitting_profiles, is_given, memory_flag
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import warn, warn_if_long
 from ffenergy.cli.provenance import versions
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.costs import as_it_runs, regimes
 from ffenergy.costs import map as whole_map
-from ffenergy.costs.measuring import analysis_seconds, check_memory, measure
+from ffenergy.costs.measuring import check_memory, pricing_seconds
 from ffenergy.costs.network import Network, network_of, shapes
 from ffenergy.costs.run_costs import MEASURED_IMAGES, measured_kinds, measured_work, tabulate
 from ffenergy.energy import DEFAULT_PROFILES, Profile, choose_profiles, profiles
@@ -36,6 +35,11 @@ CLOSED_FORMS: Final = "map.csv: closed forms, bytes and energy of a batch"
 COUNTED: Final = "; measured.csv, regimes.csv: programs that the instrument counted"
 HEADLINE: Final = ("adam", 100)
 """Of the line of chips, where no run says otherwise."""
+
+
+def against_backprop() -> list[str]:
+    """Names of the closed forms that are held against backprop's."""
+    return [rule for rule in shapes() if rule != registry.BACKPROP]
 
 
 @click.command("map", cls=Grouped)
@@ -68,10 +72,12 @@ HEADLINE: Final = ("adam", 100)
 )
 @click.option(
     "--rules",
-    type=Several(rule for rule in shapes() if rule != registry.BACKPROP),
+    type=Several(against_backprop()),
     metavar="NAMES",
-    show_default="every local rule whose layers learn together",
-    help="What is held against backprop, a list of rules that have closed forms.",
+    help=f"What is held against backprop, with commas, among {', '.join(against_backprop())}. "
+    "Left out by default are rules whose layers learn one after the other (greedy), and local, a "
+    "label-taught rule without heads that nobody trains.  "
+    f"[default: {','.join(whole_map.local_rules())}]",
 )
 @click.option(
     "--profile",
@@ -120,6 +126,9 @@ def map_command(
     Only --measure counts programs: as they run, and with every rule in its best order where no
     layer fits on the chip, one does, all do.
 
+    Backprop keeps its activations; of one that computes them again the column holds_if_replayed
+    tells, and `ffenergy measure --bp-activations recomputed` counts its steps.
+
     RUN, a run directory, sets the network, its batch and its optimiser.
 
     With --outdir: map.csv (every place), map.png (regions), energy.png (energy against on-chip
@@ -149,6 +158,8 @@ def map_command(
     else:
         found = whole_map.networks(numbers("--width", width), depth, batches, optimizers)
         shown = headline(found)
+    if force and outdir is None:
+        raise SettingsError("--force replaces what is in --outdir; name it, or leave --force out")
     directory = RunDirectory(outdir, "map.json") if outdir is not None else None
     if directory is not None:
         directory.check(force=force)
@@ -197,9 +208,9 @@ def _around(run: Path, batches: list[int], optimizers: list[str]) -> tuple[list[
     Raises:
         SettingsError: flags say what its layers are, too.
     """
-    given = click.get_current_context().get_parameter_source
+    ctx = click.get_current_context()
     for name in ("width", "depth"):
-        if given(name) is ParameterSource.COMMANDLINE:
+        if is_given(ctx, name):
             raise SettingsError(f"RUN has its own layers; leave --{name} or RUN out")
     shown = network_of_run(run)
     found = [
@@ -232,7 +243,7 @@ def _check_countable(network: Network, *, quiet: bool) -> None:
     remedy = "--measure wants a smaller --width or --batch-size, or a smaller RUN"
     check_memory(settings, regimes.RULES, MEASURED_IMAGES, remedy)
     if not quiet:
-        seconds = analysis_seconds([measure(name, settings) for name in regimes.RULES], settings)
+        seconds = pricing_seconds(regimes.RULES, settings)
         more = " each, and they are several"
         warn_if_long(f"Counting programs of {settings.network}", seconds, more)
 
@@ -317,7 +328,7 @@ def names(given: str) -> list[str]:
 def parsed_rules(given: str) -> list[str]:
     """Rules held against backprop. SettingsError."""
     asked = [one.strip() for one in given.split(",")]
-    known = [rule for rule in shapes() if rule != registry.BACKPROP]
+    known = against_backprop()
     for one in asked:
         if one not in known or asked.count(one) > 1:
             raise SettingsError(

@@ -170,6 +170,8 @@ def measure(
                 with_best_order(cell, names, profiles[0].profile, cell.n_train or MEASURED_IMAGES)
                 for cell in cells
             ]
+    if force and outdir is None:
+        raise SettingsError("--force replaces what is in --outdir; name it, or leave --force out")
     directory = RunDirectory(outdir, "measure.json") if outdir is not None else None
     if directory is not None:
         directory.check(force=force)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 import click
 from tqdm import tqdm
 
+from ffenergy.costs.measuring import pricing_seconds
 from ffenergy.report.numbers import number_of
+from ffenergy.settings import Settings
 
 PLAIN_EVERY_SECONDS = 20.0
 WIDTH = 100
@@ -105,6 +108,11 @@ def progress(name: str, *, quiet: bool, stream: TextIO | None = None) -> Bar | P
 def warn(line: str) -> None:
     """Say a line on standard error."""
     click.echo(line, err=True)
+
+
+def warn_if_long_to_price(algorithms: Iterable[str], settings: Settings) -> None:
+    """Say how long it will take to price a step of each rule, roughly, where that is long."""
+    warn_if_long(f"Pricing a step of {settings.network}", pricing_seconds(algorithms, settings))
 
 
 def warn_if_long(what: str, seconds: float, more: str = "") -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
 from ffenergy.cli.answering import Answering, answer_flags, where_it_is
-from ffenergy.cli.flags import NamedFolder, met_flag, profile_flags
+from ffenergy.cli.flags import NamedFolder, met_flag, pricing_flags_given, profile_flags
 from ffenergy.cli.help import Grouped
-from ffenergy.cli.progress import warn
+from ffenergy.cli.progress import warn, warn_if_long_to_price
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.energy import choose_profiles
 from ffenergy.report import files, headline
 from ffenergy.report.book import Book, saved_profiles
 from ffenergy.report.screen import about_run
 from ffenergy.report.text import everything
+from ffenergy.runs.beside import PARQUET
 from ffenergy.runs.directory import RunDirectory
 
 
@@ -29,7 +31,9 @@ from ffenergy.runs.directory import RunDirectory
 )
 @answer_flags
 @click.option("--quiet", "-q", is_flag=True, help="Write the files, print nothing.")
+@click.pass_context
 def report(
+    ctx: click.Context,
     run: Path,
     *,
     profile: tuple[str, ...],
@@ -54,8 +58,17 @@ def report(
     with directory.locked_run():
         saved = directory.read(warn).in_memory(met)
         profiles = asked_for or saved_profiles(saved)
+        if not (quiet or saved.traffic.empty):
+            warn_if_long_to_price(saved.results, saved.settings)
         book = Book.of(saved, profiles, warn)
+        for flag in pricing_flags_given(ctx) if book.prices is None else ():
+            warn(f"warning: {flag} changes nothing: {run} has no counted steps that have a price")
         built = files.page_alone(book) if html else files.report(book)
+        before = directory.files()
         directory.add(saved, built, gone=files.without_prices(built, pictures=not html))
+        lost = [name for name in before if name.endswith(PARQUET) and name not in directory.files()]
+    if lost:
+        again = shlex.join(["ffenergy", "export", str(run), "--parquet"])
+        warn(f"Out of date, hence removed: {', '.join(lost)}; `{again}` writes them anew")
     asked = Answering(quiet, verbose, as_json, conditions, scenario)
     asked.tell(book, about_run(book), where_it_is(run), str(run), everything)

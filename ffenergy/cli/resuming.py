@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
-from ffenergy.cli.flags import flag_of
+from ffenergy.cli.flags import flag_of, is_given
 from ffenergy.cli.progress import warn
-from ffenergy.errors import SettingsError
+from ffenergy.errors import OutputError, SettingsError
 from ffenergy.rules import registry
 from ffenergy.runs.directory import CHECKPOINTS, RunDirectory
 from ffenergy.runs.run import Run
@@ -27,17 +28,26 @@ def same_settings(ctx: click.Context, earlier: Run, asked: Settings) -> Settings
     began = Settings.from_saved(earlier.configuration["settings"])
     for name, value in asked.to_dict().items():
         had = began.to_dict()[name]
-        given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if given and value != had:
+        if is_given(ctx, name) and value != had:
             raise SettingsError(
                 f"--resume goes on with {flag_of(name)} {had!r}, not {value!r}; "
                 "leave the flag out, or choose another --outdir"
             )
     preset = earlier.configuration["preset"]
-    given = ctx.get_parameter_source("preset") is click.core.ParameterSource.COMMANDLINE
-    if given and ctx.params["preset"] != preset:
+    if is_given(ctx, "preset") and ctx.params["preset"] != preset:
         raise SettingsError(f"--resume goes on with preset {preset!r}; leave --preset out")
     return began
+
+
+def how_to_finish(run: Run) -> str:
+    """Say how a run comes to its end that stopped before."""
+    return "go on with it by --resume" if run.can_resume else "train it again"
+
+
+def check_finished(path: Path, run: Run) -> None:
+    """Raise OutputError if no algorithm of a run came to its end."""
+    if not run.algorithms:
+        raise OutputError(f"{path} has no finished algorithm; {how_to_finish(run)}")
 
 
 def same_origin(earlier: Run, now: Run) -> None:

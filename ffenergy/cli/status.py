@@ -15,7 +15,8 @@ from ffenergy.cli.progress import warn
 from ffenergy.report.as_json import FORMAT
 from ffenergy.report.numbers import error_percent, number_of
 from ffenergy.runs import progress_file as left
-from ffenergy.runs.directory import SWEEP_FILE, RunDirectory
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.occupied import SWEEP_FILE
 from ffenergy.runs.run import Run
 from ffenergy.style import ALGORITHM_NAMES
 from ffenergy.sweeps import standing
@@ -129,16 +130,16 @@ def told(run: Run, progress: dict[str, Any] | None, *, is_training: bool) -> lis
             state += f"; {remedy}"
     lines = [f"{run.configuration['command']}: {state}"]
     lines += [
-        f"  {_named(name)}: done, test error {error_percent(row['test_error'])}, "
+        f"  {_named(name)}: done, {run.error_on} error {error_percent(row['test_error'])}, "
         f"{row['wall_seconds']:,.0f} s"
         for name, row in run.results.items()
     ]
     if progress and progress["algorithm"] not in run.results:
-        lines += _unfinished(progress, is_training=is_training)
+        lines += _unfinished(progress, run.error_on, is_training=is_training)
     return lines
 
 
-def _unfinished(progress: dict[str, Any], *, is_training: bool) -> list[str]:
+def _unfinished(progress: dict[str, Any], error_on: str, *, is_training: bool) -> list[str]:
     history = pd.DataFrame(progress["history"])
     if history.empty:
         return [f"  {_named(progress['algorithm'])}: no epoch is done yet"]
@@ -154,7 +155,7 @@ def _unfinished(progress: dict[str, Any], *, is_training: bool) -> list[str]:
     if separation:
         parts.append(f"separation {' / '.join(separation)} %")
     if "test_error" in values:
-        parts.append(f"test error {values['test_error']:.2f} %")
+        parts.append(f"{error_on} error {values['test_error']:.2f} %")
     counted = [f"cumulative_bytes_{way}" for way in ("read", "written")]
     if set(counted) <= set(values.index):
         read, written = (int(values[name]) for name in counted)

@@ -21,7 +21,8 @@ from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
 from ffenergy.report.numbers import number_of
 from ffenergy.rules.registry import check_rules, find
-from ffenergy.runs.directory import ELSEWHERE, SWEEP_FILE, RunDirectory, RunDirectoryError
+from ffenergy.runs.directory import RunDirectory, RunDirectoryError
+from ffenergy.runs.occupied import ELSEWHERE, SWEEP_FILE
 from ffenergy.sweeps import paired, pool, specification, tables, targets, two_by_two
 from ffenergy.sweeps.cells import Cell, CellFolder, DataLabel, DataPlace, Outcome
 from ffenergy.sweeps.specification import Specification, SpecificationError
@@ -112,6 +113,8 @@ def sweep(
       ffenergy sweep mine.toml --workers 8 --profile jouppi-7nm-hbm2
       ffenergy sweep mine.toml --scheduler tcp://10.0.0.1:8786
     """
+    if workers is not None and scheduler is not None:
+        raise SettingsError("--workers are processes here; leave it or --scheduler out")
     asked = specification.read(spec)
     directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}", SWEEP_FILE)
     chosen = choose_profiles([profile]) if profile is not None else _priced_before(directory)

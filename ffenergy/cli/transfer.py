@@ -15,13 +15,15 @@ from ffenergy.cli.flags import NamedFolder, data_flags
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import progress, warn
 from ffenergy.cli.provenance import versions
+from ffenergy.cli.resuming import check_finished
 from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.data import Dataset, held_out, load
 from ffenergy.errors import OutputError, RunInterruptedError, SettingsError, TrainingError
 from ffenergy.files.contents import as_csv
 from ffenergy.report import grids, text
 from ffenergy.report.numbers import number_of
-from ffenergy.runs.directory import ELSEWHERE, RunDirectory
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.occupied import ELSEWHERE
 from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.style import ALGORITHM_NAMES, in_order, short_name
@@ -146,9 +148,7 @@ def transfer(
 
 def _read(path: Path) -> Source:
     run = RunDirectory(path).read(warn)
-    if not run.algorithms:
-        remedy = "go on with it by --resume" if run.can_resume else "train it again"
-        raise OutputError(f"{path} has no finished algorithm; {remedy}")
+    check_finished(path, run)
     source = Source(path, run, run.settings)
     for algorithm in run.algorithms:
         if not source.weights(algorithm):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -73,6 +73,12 @@ def analysis_seconds(found: Sequence[Measurement], settings: Settings) -> float:
         took = accesses / ACCESSES_A_SECOND + moved["calls"] / OPERATIONS_A_SECOND
         seconds += batches * took / one.steps
     return seconds
+
+
+def pricing_seconds(algorithms: Iterable[str], settings: Settings) -> float:
+    """Estimate how long it takes to price a step of each rule, as `analysis_seconds` does."""
+    known = [name for name in algorithms if name in registry.rules()]
+    return analysis_seconds([measure(name, settings) for name in known], settings)
 
 
 def random_dataset(settings: Settings, count: int) -> Dataset:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 from importlib.util import find_spec
-from typing import Final
 
 import pandas as pd
 
 from ffenergy.errors import FfenergyError, OutputError
+from ffenergy.runs.beside import TABLE, parquet_of
 from ffenergy.runs.directory import RunDirectory
-
-ENDING: Final = ".csv"
 
 
 def tables(directory: RunDirectory) -> dict[str, bytes]:
@@ -27,13 +25,10 @@ def tables(directory: RunDirectory) -> dict[str, bytes]:
         raise FfenergyError(
             "Parquet needs pyarrow, which is not installed; pip install 'ffenergy[parquet]'"
         )
-    names = [name for name in directory.files() if name.endswith(ENDING)]
+    names = [name for name in directory.files() if name.endswith(TABLE)]
     if not names:
         raise OutputError(f"{directory.path} holds no CSV files; give the --outdir of a run")
-    return {
-        f"{name.removesuffix(ENDING)}.parquet": _converted(directory.read_table(name, ()))
-        for name in names
-    }
+    return {parquet_of(name): _converted(directory.read_table(name, ())) for name in names}
 
 
 def _converted(table: pd.DataFrame) -> bytes:

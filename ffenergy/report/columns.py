@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pandas as pd
@@ -148,7 +148,7 @@ _ENERGIES: Final = (
 _FIXED: Final = (
     ("test_error", "test error", "%", 2, "test images told wrong"),
     ("train_error", "training error", "%", 2, "training images told wrong"),
-    ("target_error", "target", "%", 1, "test error to be reached"),
+    ("target_error", "target", "%", 1, "error to be reached"),
     ("commute_to_compute", "commute ÷ compute", "", 2, "energy of movement over that of compute"),
     ("wall_seconds", "wall time", "s", 1, "seconds that the training took on this machine"),
     ("loss", "loss", "nats", 4, "training loss, per case"),
@@ -210,6 +210,16 @@ KNOWN: Final = _known()
 def columns(names: Iterable[str]) -> list[Column]:
     """Several columns of CSV files by their names there. Raises KeyError for one without a look."""
     return [KNOWN[name] for name in names]
+
+
+def columns_of(error_on: str, names: Iterable[str]) -> list[Column]:
+    """The same of a run whose errors are on the images that ``error_on`` names."""
+    error = f"{error_on} error"
+    meaning = f"{error_on} images told wrong"
+    return [
+        replace(one, heading=error, meaning=meaning) if one.name == "test_error" else one
+        for one in columns(names)
+    ]
 
 
 def amount(name: str, heading: str, unit: str, *, signed: bool = False) -> Column:

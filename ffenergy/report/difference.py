@@ -158,11 +158,16 @@ class Difference:
         changed = (table["difference"] != 0) | (table["layer"] == "all")
         return table[changed].reset_index(drop=True)
 
+    @property
+    def error(self) -> str:
+        """What the errors of both runs are called; on different images, after both."""
+        return " and ".join(dict.fromkeys(side.run.error_on for side in self.sides))
+
     def alike(self) -> list[str]:
         """Say in sentences what does not differ, and what cannot be compared."""
         found = [] if self.settings else ["Settings are alike."]
         if not _changed(self.errors).any():
-            found.append("Test errors are alike.")
+            found.append(f"{self.error} errors are alike.".capitalize())
         if not _changed(self.bytes).any():
             found.append("Bytes are alike.")
         if self.energy.empty:
@@ -186,7 +191,9 @@ class Difference:
         found = []
         errors = _of_changed(self.errors)
         if not errors.empty:
-            found.append(table("errors", "Test error", "run.json", shown, errors))
+            found.append(
+                table("errors", f"{self.error} error".capitalize(), "run.json", shown, errors)
+            )
         unit = UNITS.get(self.before.unit, "J")
         caption = "{} of the whole run, eager: all, and where {} changed"
         for name, frame, symbol, words in (

@@ -53,10 +53,9 @@ def data_line(run: Run) -> str:
     """Name, size and source of the data, a sample marked as such."""
     data = run.configuration["data"]
     mark = " · SAMPLE, not the full data set" if data["is_sample"] else ""
-    kind = "validation" if data.get("validation_images") else "test"
     return (
-        f"{data['name']}, {data['train_images']:,} training and {data['test_images']:,} {kind} "
-        f"images, {data['source']}{mark}"
+        f"{data['name']}, {data['train_images']:,} training and {data['test_images']:,} "
+        f"{run.error_on} images, {data['source']}{mark}"
     )
 
 
@@ -93,7 +92,7 @@ def _movement(book: Book) -> str:
         f"for {times(flops['ratio'])} its flops; the whole runs, heads and evaluations "
         f"included, moved {' against '.join(_bytes(whole[n]) for n in book.pair)} "
         f"({times(tables.ratio(whole[ours], whole[theirs]))}) "
-        f"and ended at {' against '.join(errors)} test error."
+        f"and ended at {' against '.join(errors)} {book.run.error_on} error."
     )
 
 
@@ -202,9 +201,11 @@ def _targets(book: Book) -> list[str]:
         reached = rows[rows["reached"]].set_index("algorithm")["bytes"]
         if book.pair and set(book.pair) <= set(reached.index):
             parts += f"; ratio {times(tables.ratio(*(reached[name] for name in book.pair)))}"
-        sentences.append(f"Bytes moved up to {target:g} % test error: {parts}.")
+        sentences.append(f"Bytes moved up to {target:g} % {book.run.error_on} error: {parts}.")
     if missed:
-        sentences.append(f"No trained network reached {' or '.join(missed)} test error.")
+        sentences.append(
+            f"No trained network reached {' or '.join(missed)} {book.run.error_on} error."
+        )
     return sentences
 
 
@@ -221,7 +222,8 @@ def _sample(run: Run) -> str:
         return ""
     return (
         f"The data are the embedded sample ({data['train_images']:,} training and "
-        f"{data['test_images']:,} test images), so these errors are not those of full MNIST."
+        f"{data['test_images']:,} {run.error_on} images), so these errors are not those of full "
+        "MNIST."
     )
 
 
@@ -231,8 +233,8 @@ def validation(run: Run) -> str:
     if not count:
         return ""
     return (
-        f"What is called test error here is the error on {count:,} images held out from the end "
-        "of the training set, for choosing hyper-parameters; the test set was not touched."
+        f"Validation errors are those on {count:,} images held out from the end of the training "
+        "set, for choosing hyper-parameters; the test set was not touched."
     )
 
 

@@ -59,10 +59,9 @@ def about_run(book: Book) -> str:
     """What was trained on what, on one line."""
     run = book.run
     data, settings = run.configuration["data"], run.settings
-    kind = "validation" if data.get("validation_images") else "test"
     parts = [
-        f"{data['name']}, {data['train_images']:,} training + {data['test_images']:,} {kind} images"
-        + (" (SAMPLE)" if data["is_sample"] else ""),
+        f"{data['name']}, {data['train_images']:,} training + {data['test_images']:,} "
+        f"{run.error_on} images" + (" (SAMPLE)" if data["is_sample"] else ""),
         "-".join(map(str, settings.layer_sizes)),
         f"batch {settings.batch_size}",
         f"{settings.n_epochs} epoch{'s' * (settings.n_epochs != 1)}",
@@ -87,7 +86,7 @@ def comparison(book: Book) -> Table | None:
     frame["built_commute"] = [built[name]["commute_to_compute"] for name in found]
     every = [
         Column("algorithm", "", number=False),
-        Column("test_error", "test\nerror", "%", fixed(2)),
+        Column("test_error", f"{book.run.error_on}\nerror", "%", fixed(2)),
         Column("energy", "energy\nas it runs", unit, prefixed(), family="energy"),
         Column("built", beside, unit, prefixed(), family="energy"),
         Column("commute_to_compute", "commute ÷\ncompute\nas it runs", form=fixed(2)),

@@ -12,13 +12,13 @@ from ffenergy.costs.network import network_of
 from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.report import cost_tables, map_table
 from ffenergy.report.book import Book
-from ffenergy.report.columns import UNITS, Table, columns, table
+from ffenergy.report.columns import UNITS, Table, columns, columns_of, table
 from ffenergy.report.cost_tables import tuned
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 UNPRICED: Final = "The run has no priced steps (trained without counting), so this is left out."
 ONE_SIDED: Final = "The run lacks Forward-Forward or backprop, so there is nothing to compare."
-SHARED: Final = "Errors of training and test in percent, costs of the whole run."
+SHARED: Final = "Errors of training and {} in percent, costs of the whole run."
 PER_STEP: Final = ("bytes_read", "bytes_written", "bytedmd_tile")
 """Measures of a training step, beside energy, of which the parts are shown."""
 
@@ -74,12 +74,13 @@ def accuracy(book: Book) -> Section:
         "bytes-table": ("What they moved and computed", counts),
     }
     shown = [
-        table(key, caption, "summary.csv", columns(names), frame)
+        table(key, caption, "summary.csv", columns_of(book.run.error_on, names), frame)
         for key, (caption, names) in captions.items()
     ]
     scenarios = _present([cost_tables.scenarios(book)])
     more = [*_present([cost_tables.every_profile(book)]), *_targets(book)]
-    return Section("accuracy", title, SHARED, tables=[*shown, *scenarios], more=more)
+    lead = SHARED.format(book.run.error_on)
+    return Section("accuracy", title, lead, tables=[*shown, *scenarios], more=more)
 
 
 def _targets(book: Book) -> list[Table]:
@@ -93,8 +94,9 @@ def _targets(book: Book) -> list[Table]:
     if f"training_energy_{book.unit}" in frame:
         names[-1:] = ["training_bytes_read", "training_bytes_written"]
         names.append(f"training_energy_{book.unit}")
-    caption = "Training up to a test error that was reached"
-    return [table("targets-table", caption, "targets.csv", columns(names), frame)]
+    error_on = book.run.error_on
+    caption = f"Training up to a {error_on} error that was reached"
+    return [table("targets-table", caption, "targets.csv", columns_of(error_on, names), frame)]
 
 
 def waterfall(book: Book) -> Section:
@@ -244,7 +246,9 @@ def training(book: Book) -> Section:
     wanted = ["algorithm", "stage", "epoch", "loss", "train_error", "test_error"]
     wanted += ["cumulative_bytes_read", "cumulative_bytes_written"]
     names = [name for name in wanted if name in history]
-    epochs = table("history-table", "Epochs", "history.csv", columns(names), history)
+    epochs = table(
+        "history-table", "Epochs", "history.csv", columns_of(book.run.error_on, names), history
+    )
     return Section(name, title, pictures=("training-curves",), more=[epochs])
 
 

@@ -12,7 +12,7 @@ import math
 import os
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,22 +26,28 @@ from ffenergy.files.atomic import UNFINISHED, is_unfinished, sweep
 from ffenergy.files.contents import as_csv, as_npz, from_csv, from_npz
 from ffenergy.files.documents import SEAL, check, check_seal, parse_json, read_text
 from ffenergy.files.folder import FILES, ChangedError, Folder, StrangerError
-from ffenergy.files.locks import LOCK, HeldError
+from ffenergy.files.locks import HeldError
 from ffenergy.runs import progress_file, results
+from ffenergy.runs.beside import out_of_date
 from ffenergy.runs.faults import contradiction, fault_of_examples, fault_of_weights
+from ffenergy.runs.occupied import (
+    DOCUMENT_FILE,
+    DOCUMENTS,
+    ELSEWHERE,
+    FORCE,
+    PICTURES_FILE,
+    SWEEP_FILE,
+    obstacle,
+    other_document,
+)
 from ffenergy.runs.run import HISTORY_COLUMNS, TRAFFIC_COLUMNS, Run
 from ffenergy.runs.run_document import CHECKPOINT, CHECKPOINT_HISTORY, DOCUMENT, FORMAT
 from ffenergy.settings import Settings
 
-DOCUMENT_FILE: Final = "run.json"
-SWEEP_FILE: Final = "sweep.json"
 MEASURED: Final = ("traffic.csv", "history.csv", "weights.npz", "examples.npz")
 CHECKPOINTS = "checkpoints"
 PICTURES: Final = "figures"
-PICTURES_FILE: Final = "figures.json"
 TRIES: Final = 3
-ELSEWHERE = "choose another --outdir"
-FORCE = f"{ELSEWHERE}, or pass --force to replace the run in it"
 Say = Callable[[str], object]
 
 
@@ -84,27 +90,8 @@ class RunDirectory:
             raise self._not_writable(error) from error
 
     def _check_contents(self, *, force: bool, remedy: str) -> None:
-        there = [p for p in self.path.iterdir() if p.name != LOCK and not is_unfinished(p)]
-        if not there:
-            return
-        if not force:
-            what = "an older run" if self.holds_run() else "other files"
-            raise RunDirectoryError(f"{self.path} already holds {what}; {remedy}")
-        try:
-            untold = self.folder.recorded() is None
-            strangers = self.folder.strangers(self._own())
-        except ValueError:
-            untold, strangers = True, []
-        if untold:
-            raise RunDirectoryError(
-                f"{self.path} holds a run that does not say which files are its own (it is "
-                f"damaged, or of an earlier version); remove it yourself, or {ELSEWHERE}"
-            )
-        if strangers:
-            raise RunDirectoryError(
-                f"{self.path} holds {strangers[0]}, which the run in it did not write, so --force "
-                f"replaces nothing there; move it away, or {ELSEWHERE}"
-            )
+        if found := obstacle(self.folder, self._own(), force=force, remedy=remedy):
+            raise RunDirectoryError(found)
 
     def _own(self) -> set[str]:
         """What a run keeps beside its files: what comes and goes, and folders in it."""
@@ -115,8 +102,9 @@ class RunDirectory:
         ):
             own.add(CHECKPOINTS)
         pictures = Folder(self.path / PICTURES, PICTURES_FILE)
-        if pictures.path.is_dir() and not pictures.strangers(()):
-            own.add(PICTURES)
+        with suppress(ValueError):  # damaged: whose they are is not known
+            if pictures.path.is_dir() and not pictures.strangers(()):
+                own.add(PICTURES)
         return own
 
     def _not_writable(self, error: OSError, remedy: str = ELSEWHERE) -> RunDirectoryError:
@@ -197,8 +185,12 @@ class RunDirectory:
     def change(
         self, document: Mapping[str, Any], contents: Mapping[str, bytes], gone: Collection[str] = ()
     ) -> None:
-        """Write `contents` and the document, all or nothing. Raises RunDirectoryError, OSError."""
+        """Write `contents` and the document, all or nothing. Raises RunDirectoryError, OSError.
+
+        A table that changes loses the Parquet file beside it, unless that is written too.
+        """
         try:
+            gone = {*gone, *out_of_date(self.folder.recorded(), contents, gone)}
             self.folder.change(document, contents, gone)
         except StrangerError as stranger:
             raise RunDirectoryError(
@@ -276,8 +268,10 @@ class RunDirectory:
                 f"{self.path} holds a sweep, not a run; `{again}` goes on with it and writes its "
                 "tables again"
             )
+        other = other_document(self.folder)
+        what = f"{DOCUMENTS[other]} ({other}) and no run" if other else "no run"
         return RunDirectoryError(
-            f"{self.path} holds no run (no {self.folder.document}); give the --outdir of an "
+            f"{self.path} holds {what} (no {self.folder.document}); give the --outdir of an "
             "earlier run"
         )
 

@@ -50,6 +50,12 @@ class Run:
         return Settings.from_saved(self.configuration["settings"])
 
     @property
+    def error_on(self) -> str:
+        """On which images errors are, and what they are called after: validation or test."""
+        held_out = self.configuration.get("data", {}).get("validation_images")
+        return "validation" if held_out else "test"
+
+    @property
     def can_resume(self) -> bool:
         """Whether its command has --resume, which goes on with it."""
         return str(self.configuration["command"]).startswith(RESUMABLE)

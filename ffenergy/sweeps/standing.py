@@ -12,12 +12,8 @@ from ffenergy.errors import SettingsError
 from ffenergy.files.documents import check, parse_json, read_text
 from ffenergy.files.locks import LOCK, is_held
 from ffenergy.rules.registry import rules
-from ffenergy.runs.directory import (
-    CHECKPOINTS,
-    SWEEP_FILE,
-    RunDirectory,
-    RunDirectoryError,
-)
+from ffenergy.runs.directory import CHECKPOINTS, RunDirectory, RunDirectoryError
+from ffenergy.runs.occupied import SWEEP_FILE
 from ffenergy.runs.run_document import CHECKPOINT_HISTORY, EPOCH
 from ffenergy.settings import Settings
 from ffenergy.sweeps.cells import Cell, DataLabel, outcome_in

@@ -97,6 +97,11 @@ CYTHONS = "cython_function_or_method"
 """Type of functions that Cython compiled: each library has its own of this name."""
 
 
+def formatted(trace: ScriptTrace, value: Any) -> Any:
+    """Return the operand of a format string, without what is traced in it."""
+    return trace.let_out(value, "formatting")
+
+
 class Borders:
     """What stands between the user's modules and everything else.
 
@@ -138,6 +143,7 @@ class Borders:
             marks.ITSELF: itself,
             marks.ARRAY_METHOD: array_method,
             marks.FORMATTED: self._formatted,
+            marks.REMAINDER: self._remainder,
             marks.TYPE: self._type,
             marks.TYPE_HANDED_ON: type_handed_on(self._type),
             marks.KIND: type,
@@ -369,5 +375,8 @@ class Borders:
         hands_on = package in HAND_ON and not self._ownership.in_library(function)
         return call if hands_on else call_library
 
+    def _remainder(self, left: Any, right: Any) -> Any:
+        return left % (self._formatted(right) if isinstance(left, str | bytes) else right)
+
     def _formatted(self, value: Any) -> Any:
-        return self._trace.let_out(value, "formatting")
+        return formatted(self._trace, value)

@@ -98,10 +98,8 @@ def run(
     error. The exit code is the script's.
     """
     files = {"--json": json_file, "--csv": csv_file, "--html": html_file}
-    for option, file in files.items():
-        if file is not None and not os.path.isdir(file.absolute().parent):  # noqa: PTH112
-            _stop(f"{option} {file}: there is no folder {file.absolute().parent}")
     files = {option: file and file.absolute() for option, file in files.items()}
+    _check_files({option: file for option, file in files.items() if file}, script)
     price = _pricing(profile) if profile else None
     here = os.getpid()
     try:
@@ -118,6 +116,27 @@ def run(
     with uncollected():
         _tell(finished, scope, files, levels=levels, price=price)
     _end(finished)
+
+
+def _check_files(files: dict[str, Path], script: str) -> None:
+    """Stop before the script runs if a file could not be written, or is wanted for two things."""
+    written: dict[str, str] = {}
+    for option, file in files.items():
+        if not os.path.isdir(file.parent):  # noqa: PTH112 - no error for a name that none can have
+            _stop(f"{option} {file}: there is no folder {file.parent}")
+        if os.path.isdir(file):  # noqa: PTH112
+            _stop(f"{option} {file}: that is a folder; name a file in it")
+        place = os.path.realpath(file)
+        if place == os.path.realpath(script):
+            _stop(f"{option} {file}: that is the script; name another file")
+        other = written.setdefault(place, option)
+        if other != option and not _is_stream(file):
+            _stop(f"{option} {file}: {other} is written there; name another file")
+
+
+def _is_stream(file: Path) -> bool:
+    """Return whether what is written to a file goes on: a device, a pipe."""
+    return os.path.exists(file) and not os.path.isfile(file)  # noqa: PTH110, PTH113
 
 
 def _end(finished: Finished) -> NoReturn:

@@ -164,7 +164,10 @@ def without_rule(function: Callable[..., Any], name: str, args: Any, kwargs: Any
     inside: list[Traced] = []
     plain, named = strip(args, inside), strip(kwargs, inside)
     try:
-        return function(*plain, **named)
+        answer = function(*plain, **named)
+        if answer is NotImplemented:
+            inside.clear()  # nobody looked at a value; Python asks the other operand
+        return answer
     except NO_LOOP:
         inside.clear()  # types alone decided
         raise
@@ -215,9 +218,13 @@ def _ufunc_without_rule(
     return written(booking, answer, ufunc.__name__)
 
 
-def operator_without_rule(name: str, *operands: Any) -> Any:
-    """Apply an operator, by the name of its method, that no rule counts."""
-    answer = without_rule(lambda one, *others: getattr(one, name)(*others), name, operands, {})
+def operator_without_rule(name: str, *operands: Any, told: str = "") -> Any:
+    """Apply an operator, by the name of its method, that no rule counts; ``told`` says of what."""
+
+    def apply(one: Any, *others: Any) -> Any:
+        return getattr(one, name)(*others)
+
+    answer = without_rule(apply, told or name, operands, {})
     return written(operands[0]._booking, answer, name)
 
 

@@ -55,6 +55,9 @@ ARRAY_METHOD = "__instrumented_array__"
 FORMATTED = "__instrumented_formatted__"
 """Takes the operand of a format string; what is traced in it leaves."""
 
+REMAINDER = "__instrumented_remainder__"
+"""``left % right``, of which the left may be a format string."""
+
 TYPE = "__instrumented_type__"
 """``type(x)``, which knows that a traced array is an ndarray."""
 
@@ -98,6 +101,7 @@ ELSEWHERE = f"""[
         "{ITSELF}": lambda value: value,
         "{ARRAY_METHOD}": lambda function: function,
         "{FORMATTED}": lambda value: value,
+        "{REMAINDER}": lambda left, right: left % right,
         "{TYPE}": type,
         "{TYPE_HANDED_ON}": type,
         "{KIND}": type,

@@ -34,6 +34,7 @@ from instrumented.script.marks import (
     ITEM,
     ITSELF,
     NAMED,
+    REMAINDER,
     RETURNED,
     RETURNING,
     SLICE,
@@ -204,9 +205,13 @@ class _Marks(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
         node.left, node.right = number_of_text(node.left), number_of_text(node.right)
-        if isinstance(node.op, ast.Mod) and _is_text(node.left):
+        if not isinstance(node.op, ast.Mod) or _is_number(node.left) or _is_number(node.right):
+            return node
+        if _is_text(node.left):
             node.right = marked(FORMATTED, node.right)
-        return node
+            return node
+        operands = [node.left, node.right]
+        return ast.copy_location(ast.Call(_name(REMAINDER, node), operands, []), node)
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
@@ -341,6 +346,10 @@ def _is_plain(owner: ast.expr) -> bool:
 
 def _name(name: str, at: ast.AST) -> ast.Name:
     return ast.copy_location(ast.Name(name, ast.Load()), at)
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and not _is_text(node)
 
 
 def _is_text(node: ast.expr) -> bool:

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -20,9 +21,10 @@ from typing import Any
 
 from instrumented.books.recorder import Recorder
 from instrumented.errors import InstrumentError
-from instrumented.script.borders import Borders
+from instrumented.script.borders import Borders, formatted
 from instrumented.script.callers import Callers
 from instrumented.script.importing import UserFinder, compile_marked
+from instrumented.script.log_messages import log_messages_noted
 from instrumented.script.own import Ownership, Whose, printable
 from instrumented.script.shadowing import own_modules_found
 from instrumented.script.tracebacks import leave_out_own_lines, replaced, told_as_the_scripts
@@ -143,6 +145,7 @@ def _run(program: _Program, recorder: Recorder | None) -> Finished:
     with ExitStack() as stack:
         stack.enter_context(Borders(trace, ownership))
         stack.enter_context(UserFinder(ownership))
+        stack.enter_context(log_messages_noted(partial(formatted, trace)))
         stack.enter_context(own_modules_found(Path(program.first_path)))
         stack.enter_context(_Replaced(sys.modules, "__main__", main))
         stack.enter_context(replaced(sys, "argv", program.argv))

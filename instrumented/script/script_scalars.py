@@ -131,6 +131,29 @@ def plain_kind(value: Any) -> type:
 
 NUMBERS = (bool, int, float, complex, np.generic)
 OPERANDS = (Traced, np.ndarray, *NUMBERS)
+KINDS = {np.ndarray, *NUMBERS, *np.sctypeDict.values()}
+"""Types of numbers that are nobody's own."""
+
+
+REFLECTED = {f"__{name}__": f"__r{name}__" for name in BINARY}
+REFLECTED |= {"__lt__": "__gt__", "__le__": "__ge__", "__gt__": "__lt__", "__ge__": "__le__"}
+"""What Python calls of the right operand, for each operator of the left."""
+
+
+def _with_object(number: Any, name: str, other: Any) -> Any:
+    """Apply an operator of a number to what is none: a list, a fraction, an object."""
+    if other is None or isinstance(other, str | bytes):
+        return getattr(number._array, name)(other)  # types alone decide
+    told = f"{name.strip('_')} with {type(other).__name__}"
+    return operator_without_rule(name, number, other, told=told)
+
+
+def _goes_first(right: type, left: type, name: str) -> bool:
+    """Return whether Python asks the right operand first: of a subclass with its own operator."""
+    reflected = REFLECTED.get(name)
+    if reflected is None or issubclass(right, Traced) or not issubclass(right, left):
+        return False
+    return getattr(right, reflected) is not getattr(left, reflected)
 
 
 def _scalar_operator(name: str, *, decides: bool) -> Callable[..., Any]:
@@ -141,8 +164,11 @@ def _scalar_operator(name: str, *, decides: bool) -> Callable[..., Any]:
         if self._booking.look():
             plain = let_out(self, "a library: arithmetic")
             return getattr(plain, name)(*stripped(others, "a library: arithmetic"))
-        if others and not isinstance(others[0], OPERANDS):
-            return getattr(self._array, name)(*others)
+        if others and type(others[0]) not in KINDS:
+            if not isinstance(others[0], OPERANDS):
+                return _with_object(self, name, others[0])
+            if _goes_first(type(others[0]), type(self._array), name):
+                return NotImplemented
         try:
             answer = counted(self, *others)
         except AGAIN:

@@ -167,7 +167,7 @@ def _figures(book: Book) -> list[tuple[str, str, str]]:
     """What stands beside the ratio, for Forward-Forward and for backprop."""
     shown: list[tuple[str, str, str]] = []
     for measure, scenario, name, form in (
-        ("test_error", AS_IT_RUNS, "test error", error_percent),
+        ("test_error", AS_IT_RUNS, f"{book.run.error_on} error", error_percent),
         ("commute_to_compute", AS_IT_RUNS, "commute ÷ compute", figure),
         ("commute_to_compute", WELL_BUILT, "well built", figure),
     ):

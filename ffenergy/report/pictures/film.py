@@ -32,11 +32,12 @@ UNITS: Final = {"joules": "J", "macs": "MACs"}
 
 @dataclass(frozen=True)
 class Subtitles:
-    """What the film says of itself: the network, the data, the threshold per neuron."""
+    """What the film says of itself: network, data, threshold per neuron, whose errors it shows."""
 
     network: str
     data: str
     threshold: float
+    error_on: str = "test"
 
 
 def frames(film: Film, subtitles: Subtitles) -> Iterator[np.ndarray]:
@@ -90,7 +91,7 @@ class _Scene:
         errors, bytes_moved, energy = (figure.add_axes(place) for place in panels)
         table = self.film.table
         self._curves(errors, table["test_error"], number, "{:.2f}")
-        errors.set_title("Test error (%)", loc="left")
+        errors.set_title(f"{self.subtitles.error_on.capitalize()} error (%)", loc="left")
         scale, unit = _scale(float(self.moved.max()))
         self._curves(bytes_moved, self.moved / scale, number, "{:.3g}")
         bytes_moved.set_title(f"{unit} moved by training steps (eager)", loc="left")
@@ -126,7 +127,7 @@ class _Scene:
         ax.xaxis.set_major_locator(MaxNLocator(3))
         ax.set_title(layer, loc="left")
         if first:
-            ax.set_ylabel("test images")
+            ax.set_ylabel(f"{self.subtitles.error_on} images")
             handles, labels = ax.get_legend_handles_labels()
             ax.figure.legend(
                 handles, labels, loc="upper right", bbox_to_anchor=(0.985, 0.945), ncols=3

@@ -50,7 +50,7 @@ def training_curves(book: Book) -> Figure | None:
     errors = {short_name(name): float(row["test_error"]) for name, row in run.results.items()}
     if errors:
         told = ", ".join(f"{name} {error_percent(error)}" for name, error in errors.items())
-        headline(figure, f"Test error at the end: {told}")
+        headline(figure, f"{run.error_on.capitalize()} error at the end: {told}")
     return figure
 
 
@@ -101,7 +101,7 @@ def _errors_by_bytes(ax: Axes, run: Run) -> None:
             ax.plot(moved, points["test_error"], "o-", c=colour, label=short_name(name))
     ax.set_xscale("log")
     plain_numbers(ax.xaxis, lambda value: tick(value, "B"))
-    ax.set(xlabel="moved since the start of the run", ylabel="test error (%)")
+    ax.set(xlabel="moved since the start of the run", ylabel=f"{run.error_on} error (%)")
     ax.set_title("What an error costs")
     _paper_line(ax, run)
     _finish(ax, whole_epochs=False)
@@ -150,7 +150,7 @@ def classifier_curves(book: Book) -> Figure | None:
     head = history[history["stage"] == "head"]
     for column, style in (("train_error", ":"), ("test_error", "o-")):
         if column in head:
-            label = column.removesuffix("_error")
+            label = "train" if column == "train_error" else book.run.error_on
             right.plot(
                 head["epoch"],
                 head[column],
@@ -271,7 +271,7 @@ def goodness_histograms(book: Book) -> Figure | None:
         ax.set(title=layer, xlabel="goodness per neuron, mean(h²)")
         ax.tick_params(labelbottom=True)
     for row in grid:
-        row[0].set_ylabel("test images")
+        row[0].set_ylabel(f"{book.run.error_on} images")
     figure.legend(loc="outside lower center", ncols=3)
     if threshold is not None:
         headline(figure, _told_apart(book.run, layers, float(threshold)))
@@ -317,5 +317,6 @@ def preferred_inputs(book: Book) -> Figure | None:
             shown = ax.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit)
             ax.set_title(f"unit {unit}", fontsize=9)
     figure.colorbar(shown, ax=grid, shrink=0.6, label="ink above (red) or below (blue) the mean")
-    headline(figure, f"Mean of the {IMAGES} test images that excite a unit most, less the mean")
+    which = f"{IMAGES} {book.run.error_on} images"
+    headline(figure, f"Mean of the {which} that excite a unit most, less the mean")
     return figure

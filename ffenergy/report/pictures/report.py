@@ -16,8 +16,8 @@ PICTURES = (
         "training-curves",
         "Training curves",
         learning.training_curves,
-        "Lines of the training loss and of the error in percent by epoch, and of the test error "
-        "by the bytes moved so far.",
+        "Lines of the training loss and of the error in percent by epoch, and of the error "
+        "on other images by the bytes moved so far.",
     ),
     Picture(
         "hybrids",
@@ -37,7 +37,7 @@ PICTURES = (
         "goodness",
         "Goodness of real and hybrid images",
         learning.goodness_histograms,
-        "Histograms of the goodness of real and of hybrid test images, a panel per layer, with "
+        "Histograms of the goodness of real and of hybrid images, a panel per layer, with "
         "the threshold between them.",
     ),
     Picture(

@@ -47,7 +47,7 @@ def render(summary: pd.DataFrame) -> dict[str, bytes]:
             )
             ax.grid(visible=False, axis="x")
             ax.set_title(task)
-        axes[0].set_ylabel("test error of a fresh head (%)")
+        axes[0].set_ylabel(f"{summary['error_on'].iloc[0]} error of a fresh head (%)")
         trained = ", ".join(summary["trained_on"].drop_duplicates())
         n = counted(int(summary["n"].min()), int(summary["n"].max()), "seed")
         sample = " · SAMPLE, not the full data set" if summary["is_sample"].any() else ""

@@ -309,7 +309,7 @@ def test_force_replaces_the_run_and_nothing_else(invoke: Invoke, tmp_path: Path)
     arguments += ["--force", "-q"]
     refused = invoke(*arguments)
     assert refused.exit_code == 4
-    assert_one_line(refused, "holds holiday.png, which the run in it did not write")
+    assert_one_line(refused, "holds holiday.png, which no run wrote there")
     assert (tmp_path / "holiday.png").read_text() == "mine"
     assert (tmp_path / "stale.png").exists()
     (tmp_path / "holiday.png").unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,27 @@ def test_mistakes_end_in_one_line(
     assert done.exit_code == code
     assert reason in done.output
     assert len(done.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("done", "flags", "says", "code"),
+    [
+        ((), [], "has no finished algorithm; go on with it by --resume", 4),
+        (("random",), [], "finished no algorithm that trains hidden layers; it is not finished", 2),
+        (("ff",), ["--algorithms", "bp"], "with commas; it is not finished, go on with it by", 2),
+    ],
+)
+def test_of_an_unfinished_run_it_says_what_is_missing(
+    invoke: Invoke, run: Path, done: tuple[str, ...], flags: list[str], says: str, code: int
+) -> None:
+    directory = RunDirectory(run)
+    saved = directory.read().with_status("interrupted")
+    kept = {name: saved.results[name] for name in done}
+    directory.write(replace(saved, results=kept))
+    result = invoke("export", str(run), "--perfetto", *flags)
+    assert result.exit_code == code, result.output
+    (line,) = result.output.splitlines()
+    assert says in line
 
 
 def test_a_directory_without_a_run_is_refused(invoke: Invoke, tmp_path: Path) -> None:

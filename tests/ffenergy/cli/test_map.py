@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ffenergy.cli.map import against_backprop
 from ffenergy.costs.map import Verdict
 from ffenergy.costs.network import Network
 from ffenergy.energy import load_profile, profiles
@@ -187,6 +188,15 @@ def test_a_bad_flag_is_one_line(run, arguments, message):
     assert result.exit_code == 2
     assert message in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+def test_help_names_the_rules_left_out_and_how_to_have_them(run):
+    told = " ".join(run("--help").output.split())
+    names = against_backprop()
+    assert {"ff", "ff-greedy", "ff-greedy-stored", "local"} <= {*names}
+    assert f"with commas, among {', '.join(names)}." in told
+    assert "[default: ff,ff-label,mono-forward]" in told
+    assert "`ffenergy measure --bp-activations recomputed`" in told
 
 
 def test_curves_are_ordered_and_measurements_take_their_place():

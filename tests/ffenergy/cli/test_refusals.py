@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from ffenergy.runs.directory import RunDirectory
+
 Invoke = Callable[..., Result]
 
 TINY = "--layer-sizes 784,8 --n-train 300 --n-epochs 1 --softmax-epochs 1 --offline".split()
@@ -49,13 +51,69 @@ def test_so_is_a_cell_of_a_sweep(invoke: Invoke, tmp_path: Path) -> None:
 
 def test_pictures_are_not_written_among_those_of_a_run(invoke: Invoke, finished_run: Any) -> None:
     result = invoke("figures", finished_run.path, "--outdir", finished_run.path)
-    refused(result, 4, f"--outdir {finished_run.path} holds a run, which has pictures of the same")
+    refused(result, 4, f"--outdir {finished_run.path} holds a run (run.json); name another")
+
+
+@pytest.mark.parametrize(
+    "flags", ["--profile jouppi-7nm-ddr4", "--memory scratchpad", "--scenario well-built"]
+)
+def test_prices_where_nothing_is_counted(invoke: Invoke, tmp_path: Path, flags: str) -> None:
+    untraced = ["train", "ff", "--no-trace", *TINY, "--outdir", tmp_path / "run"]
+    flag, value = flags.split()
+    says = f"--no-trace counts nothing to price; leave it or {flag} out"
+    refused(invoke(*untraced, flag, value), 2, says)
+    assert not (tmp_path / "run").exists()
+    assert invoke(*untraced, "-q").exit_code == 0
+    told = invoke("report", tmp_path / "run", "--html", flag, value)
+    assert told.exit_code == 0
+    assert told.stderr.startswith(f"warning: {flag} changes nothing: ")
+
+
+def test_an_order_for_a_chip_is_chosen_where_nothing_is_counted(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    untraced = ["train", "ff", "--no-trace", *TINY, "--outdir", tmp_path / "run"]
+    chip = ["--in-flight", "auto", "--profile", "jouppi-7nm-ddr4"]
+    assert invoke(*untraced, *chip, "-q").exit_code == 0
 
 
 @pytest.mark.parametrize("command", ["measure --profile", "profiles", "map --profile"])
 def test_a_profile_without_a_name(invoke: Invoke, command: str) -> None:
     result = invoke(*command.split(), "")
     refused(result, 2, "the name of a profile is empty; choose one of horowitz-45nm")
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("measure --force", "--force replaces what is in --outdir; name it"),
+        ("map --force", "--force replaces what is in --outdir; name it"),
+        ("train ff --resume --force", "--resume goes on with what --force replaces"),
+        ("measure --in-flight auto --order layer-major", "--in-flight auto chooses --order;"),
+        ("compare --in-flight auto --layer-groups 4", "--in-flight auto chooses --layer-groups;"),
+        ("sweep s.toml --workers 2 --scheduler tcp://x", "leave it or --scheduler out"),
+        ("export RUN --parquet --algorithms ff", "--algorithms is for --perfetto"),
+        ("export RUN --parquet --profile tpuv4i", "--profile is for --perfetto"),
+    ],
+)
+def test_options_of_which_one_would_do_nothing(invoke: Invoke, command: str, says: str) -> None:
+    refused(invoke(*command.split()), 2, says)
+
+
+def test_a_folder_of_another_command_is_named(invoke: Invoke, tmp_path: Path) -> None:
+    RunDirectory(tmp_path, "map.json").change({}, {"map.csv": b"a\n"})
+    for command in ("report", "status", "export --parquet", "figures", "transfer", "animate"):
+        name, *flags = command.split()
+        refused(
+            invoke(name, tmp_path, *flags), 4, "holds a map (map.json) and no run (no run.json)"
+        )
+
+
+def test_pictures_are_not_written_among_those_of_another_command(
+    invoke: Invoke, finished_run: Any, tmp_path: Path
+) -> None:
+    RunDirectory(tmp_path, "map.json").change({}, {"map.csv": b"a\n"})
+    refused(invoke("figures", finished_run.path, "--outdir", tmp_path), 4, "holds a map (map.json)")
 
 
 MAJOR = [*TINY, "--batch-size", "100", "--order", "layer-major", "--in-flight"]
@@ -81,9 +139,40 @@ def test_more_batches_in_flight_than_a_recording_has_room_for(
     assert few.exit_code == 0, few.output
 
 
+def test_parquet_that_a_report_makes_wrong_is_removed_and_named(
+    invoke: Invoke, copied_run: Path
+) -> None:
+    directory = RunDirectory(copied_run)
+    directory.change(directory.read_document(), {"energy.parquet": b"", "traffic.parquet": b""})
+    told = invoke("report", copied_run, "--html", "--profile", "jouppi-7nm-ddr4", "-q")
+    assert told.stderr == (
+        "Out of date, hence removed: energy.parquet; "
+        f"`ffenergy export {copied_run} --parquet` writes them anew\n"
+    )
+    assert not (copied_run / "energy.parquet").exists()
+    assert (copied_run / "traffic.parquet").exists()
+
+
 def test_what_an_analysis_has_no_room_for(invoke: Invoke) -> None:
     flags = ["--layer-sizes", "784,20000", "--algorithms", "bp", "--max-memory", "1GB"]
     refused(invoke("measure", *flags), 2, "784-20000 needs at least 1.1 GB")
+
+
+def test_what_prices_steps_says_so_where_they_are_long(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ffenergy.costs.measuring.ACCESSES_A_SECOND", 0.1)
+    run = tmp_path / "run"
+    for command in (
+        ["train", "random", *TINY, "--outdir", run],
+        ["report", run, "--html"],
+        ["train", "bp", *TINY, "--outdir", tmp_path / "bp"],
+        ["export", tmp_path / "bp", "--perfetto"],
+    ):
+        result = invoke(*command)
+        assert result.exit_code == 0, result.output
+        assert "Pricing a step of a network of 784-8: about " in result.stderr
+        assert " minutes …" in result.stderr
 
 
 def test_a_long_measurement_says_how_long(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,8 +110,14 @@ def test_a_run_says_that_its_errors_are_validation_errors(
     result = invoke("train", "bp", *flags.split(), "--outdir", str(where))
     assert result.exit_code == 0, result.output
     assert "Errors are on 500 held-out training images; no test set was touched." in result.output
-    report = (where / "report.md").read_text()
-    assert "error on 500 images held out from the end of the training set" in report
+    status = invoke("status", str(where)).output
+    report, page = ((where / f"report.{kind}").read_text() for kind in ("md", "html"))
+    assert "those on 500 images held out from the end of the training set" in report
+    assert "done, validation error " in status
+    assert "| algorithm | reading | validation error, %" in report
+    for told in (result.output, status, report, page):
+        assert "test error" not in told.lower()
+        assert "validation" in told
     assert "mnist-validation, 300 training and 500 validation images" in report
     document = json.loads((where / "run.json").read_text())
     assert document["data"]["name"] == "mnist-validation"

@@ -75,6 +75,7 @@ def test_one_screen_of_24_lines_and_100_columns(built: Book, *, warned: bool) ->
     for sentence in (*headline.sentences(shown), *headline.warnings(shown)):
         assert " ".join(sentence.split()) in " ".join(text.split())
     assert ("no better than the untrained control" in text) == warned
+    assert ("validation" in " ".join(lines[1:4])) == warned
 
 
 @pytest.mark.parametrize(("epochs", "told"), [(1, "1 epoch · "), (2, "2 epochs · ")])

@@ -73,7 +73,10 @@ def test_a_run_in_progress_is_recognisable(tmp_path: Path) -> None:
 
 def test_a_directory_with_other_files_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(RunDirectoryError, match="other files"):
+    with pytest.raises(
+        RunDirectoryError,
+        match="already holds thesis",
+    ):
         RunDirectory(tmp_path).claim()
 
 
@@ -226,7 +229,7 @@ def test_force_removes_what_the_run_wrote_and_refuses_anything_else(tmp_path: Pa
         directory.claim()
         directory.write(Run(HEAD), {"goodness.png": b"a picture"})
     (tmp_path / "run" / "holiday.png").write_bytes(b"mine")
-    with pytest.raises(RunDirectoryError, match=r"holds holiday\.png, which the run in it did not"):
+    with pytest.raises(RunDirectoryError, match=r"holds holiday\.png, which no run wrote"):
         directory.check(force=True)
     assert (tmp_path / "run" / "holiday.png").read_bytes() == b"mine"
     assert (tmp_path / "run" / "goodness.png").exists()

@@ -193,7 +193,7 @@ def test_seeds_become_mean_and_spread(offline: Invoke, base: Path) -> None:
     before = {path: path.read_bytes() for path in out.iterdir()}
     refused = offline("transfer", base / "seed0", "--outdir", out, "--force", "-q")
     assert refused.exit_code == 4
-    assert "holds run.json, which the run in it did not write" in refused.output
+    assert "holds a run (run.json); choose another" in refused.output
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 

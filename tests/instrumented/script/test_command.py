@@ -86,6 +86,8 @@ def test_joules_come_from_whoever_offers_them(monkeypatch, tmp_path):
     [
         (["nowhere.py"], "there is no script nowhere.py"),
         (["--csv", "nowhere/a.csv", STEPS], "there is no folder"),
+        (["--csv", STEPS, STEPS], "that is the script; name another file"),
+        (["--csv", "a", "--html", "./a", STEPS], "a: --csv is written there; name another file"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(arguments, message):
@@ -111,7 +113,7 @@ LONG = "x" * 300
         ([LONG], "instrumented: there is no script xxx", 2),
         (["--json", f"{LONG}/a.json", STEPS], "there is no folder", 2),
         (["--csv", LONG, STEPS], "File name too long", 1),
-        (["--html", ".", STEPS], "Is a directory", 1),
+        (["--html", ".", STEPS], "that is a folder; name a file in it", 2),
         (["--csv", "/dev/full", STEPS], "cannot write /dev/full: No space left on device", 1),
     ],
 )

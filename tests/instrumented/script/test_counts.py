@@ -128,6 +128,43 @@ def test_a_ufunc_of_no_module_takes_plain_values(tmp_path):
     assert left["bytes_read"].tolist() == [40]
 
 
+READ_IN_C = [
+    ("log.warning('%.2f', s)", "formatting", 8),
+    ("log.warning('%(a).2f', {'a': s})", "formatting", 8),
+    ("log.warning('%s %d', x, k)", "formatting", 48),  # 5 float64 and an int64
+    ("log.info('%.2f', s)", None, 0),  # nobody wants it: no message is made
+    ("form % s", "formatting", 8),
+    ("day * s", "as_integer_ratio()", 8),
+    ("s * day", "mul with timedelta, which has no rule", 8),
+    ("day // k", "rfloordiv with timedelta, which has no rule", 8),
+    ("s + Fraction(1, 2)", "add with Fraction, which has no rule", 8),
+    ("s - [1.0, 2.0]", "sub with list, which has no rule", 8),
+    ("Own(1) + s", "__add__()", 8),
+    ("s + Metres(1)", "__add__()", 8),  # of a subclass, which Python asks first
+    ("s == None", None, 0),  # types alone decide
+]
+
+
+@pytest.mark.parametrize(("line", "how", "nbytes"), READ_IN_C)
+def test_a_number_that_is_read_in_c_leaves_on_its_line(tmp_path, line, how, nbytes):
+    file = tmp_path / "one.py"
+    file.write_text(
+        "import logging, numpy as np; from datetime import timedelta as T\n"
+        "from fractions import Fraction\n"
+        "x, day, form, log = np.ones(5), T(1), '%.1f', logging.getLogger('mine')\n"
+        "s, k = x[0], np.arange(5)[2]\n"
+        "log.propagate, log.handlers = False, [logging.StreamHandler()]\n"
+        "class Own(float):\n    def __add__(self, o): return super().__add__(o)\n"
+        "class Metres(np.float64):\n    def __radd__(self, o): return super().__add__(o)\n"
+        f"{line}\n"
+    )
+    finished = run_script(str(file), [])
+    assert finished.exit_code == 0
+    found = Tables(finished).escapes
+    assert set(found["how"]) == ({how} if how else set())
+    assert found["bytes_read"].sum() == nbytes
+
+
 def test_like_and_a_check_of_all_values(tmp_path):
     file = tmp_path / "one.py"
     file.write_text(

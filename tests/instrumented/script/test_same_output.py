@@ -44,7 +44,7 @@ def traced(name: str) -> tuple[str, Finished]:
     [
         "asking", "borders", "chunker", "classes", "corners", "eqprop", "errors", "files", "flat",
         "frames", "functions", "handed", "km", "layouts", "libraries", "lists", "objects",
-        "protocols", "reber", "replacing", "scalars", "text", "views",
+        "protocols", "reber", "replacing", "scalars", "strangers", "text", "views",
     ],
 )  # fmt: skip
 def test_output_is_equal(name, monkeypatch):
