@@ -18,7 +18,8 @@ from ffenergy.report.book import Book
 from ffenergy.report.pictures import learning
 from ffenergy.report.pictures.drawing import render
 from ffenergy.report.pictures.report import REFERENCE
-from ffenergy.runs.directory import PICTURES_FILE, RunDirectory
+from ffenergy.runs.directory import RunDirectory
+from ffenergy.runs.occupied import PICTURES_FILE
 from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.trained.examples import IMAGES, UNITS, preferred_inputs
