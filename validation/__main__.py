@@ -1,6 +1,6 @@
 """``python -m validation [NAME…]``: hold the instrument against its references, all or some.
 
-    xla        151 traced operations against XLA's cost analysis of each (minutes)
+    xla        371 traced operations against XLA's analyses of each (minutes)
     torch      matrix flops of a training step against PyTorch's counter (seconds)
     mutation   whether small changes of the source are noticed (an hour)
     callgrind  a cache's misses against a simulated one (committed figures: a minute)

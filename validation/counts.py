@@ -16,7 +16,7 @@ import numpy as np
 
 import instrumented
 from instrumented.rules.ufunc_work import ELEMENT_WORK
-from validation.xla import ONE_ARRAY, PRODUCTS, TWO_ARRAYS
+from validation.xla_cases import ONE_ARRAY, PRODUCTS, TWO_ARRAYS
 
 FIGURES = Path(__file__).parent / "counts.json"
 COLUMNS = ["calls", "flops_add", "flops_multiply", "flops_special", "bytes_read", "bytes_written"]
