@@ -63,9 +63,10 @@ ELEMENTWISE = [
     (lambda R: np.cumprod(R[0], axis=0), 8 + 8, 8 + 8, 0),
     # one axis in a tuple: 3 lines of 4
     (lambda X: np.cumulative_sum(X, axis=(1,)), 96, 96, 9),
-    # is any of 4 not zero, is the one: 4 comparisons and 3 folds; one
+    # is any of 4 not zero, is the one, of none: 4 comparisons and 3 folds; one; nothing
     (lambda R: np.linalg.matrix_rank(R), 32, 8, 7),
     (lambda R: np.linalg.matrix_rank(R[0]), 8 + 8, 8 + 8, 1),
+    (lambda R: np.linalg.matrix_rank(R[:0]), 0, 8, 0),
     # all axes, though its name says two: one line of 4, 2 rounds of 6·4 adds and 4·4 products / 2
     (lambda R: np.fft.fft2(R, axes=None), 32, 64, (24, 16)),
 ]
