@@ -55,6 +55,8 @@ ELEMENTWISE = [
     (lambda E: np.add.accumulate(E), 0, 0, 0),
     # a condition that is a constant takes the first of 4
     (lambda R: np.extract(1, R), 8, 8),
+    # an array given for a sequence is one array: a row shown three times is read once
+    (lambda IN: np.choose(IN, np.broadcast_to(np.arange(4.0), (3, 4))), 96 + 32, 96, 12),
     # a table of one axis: the positions are what they are
     (lambda J: np.ravel_multi_index([J], 3), 24, 24, 0),
     # no difference is taken of a number: it is copied, as it was copied out
