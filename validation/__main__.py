@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
                 open_questions += import_module("validation.mutation").main(
                     asked.since, asked.within
                 )
-            except ValueError as error:
+            except (ValueError, RuntimeError) as error:
                 print(error, file=sys.stderr)
                 return 2
             continue

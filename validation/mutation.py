@@ -269,7 +269,7 @@ def main(since: str | None = None, within: str = "") -> int:
                 continue
             if (room := _room_of(file)) not in sound:
                 if not survives(file, ast.parse((ROOT / file).read_text(encoding="utf-8"))):
-                    raise RuntimeError(f"without a change, {TESTS[room]} or the counts fail")
+                    raise RuntimeError(f"without a change, counts or tests of {room} fail already")
                 sound.add(room)
             if not survives(file, tree):
                 counted["noticed"] += 1
