@@ -2,7 +2,8 @@
 
 Each mutant differs from the source in one place: an operator, a comparison, a whole number, a
 condition. It is noticed if the counts of :mod:`validation.counts` change, or if a test of its room
-fails. Mutants run in processes of their own, compiled loops as plain Python.
+fails. Mutants run in processes of their own, compiled loops as plain Python: some ten seconds of
+processor time each, a minute where tests of distances find nothing.
 
 Survivors that were judged stand in ``survivors.csv``, each with why it changes no count. They are
 known by file, function and text, not by line.
