@@ -2,7 +2,7 @@
 
     xla        371 traced operations against XLA's analyses of each (minutes)
     torch      matrix flops of a training step against PyTorch's counter (seconds)
-    mutation   whether small changes of the source are noticed (an hour)
+    mutation   whether small changes of the source are noticed (hours)
     callgrind  a cache's misses against a simulated one (committed figures: a minute)
     gpu        the meter and the counters of a GPU, beside the model (committed figures: minutes)
 
@@ -11,6 +11,7 @@ Figures are written beside this file; the exit code is 1 if anything is left une
 
 from __future__ import annotations
 
+import argparse
 import sys
 from importlib import import_module
 
@@ -22,8 +23,15 @@ PARTS = {
 }
 
 
-def main(names: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Run the parts by name and return the exit code."""
+    parser = argparse.ArgumentParser("python -m validation", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--since", metavar="COMMIT", help="mutation: only lines changed since then")
+    parser.add_argument("--within", metavar="PATH", default="", help="mutation: only such sources")
+    asked = parser.parse_args(words)
+    names = asked.names
     known = ("mutation", *PARTS)  # mutants need a process that has not loaded the instrument
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -33,7 +41,13 @@ def main(names: list[str]) -> int:
     for name in names or known:
         print(f"== {name}")
         if name == "mutation":
-            open_questions += import_module("validation.mutation").main()
+            try:
+                open_questions += import_module("validation.mutation").main(
+                    asked.since, asked.within
+                )
+            except (ValueError, RuntimeError) as error:
+                print(error, file=sys.stderr)
+                return 2
             continue
         module, needed = PARTS[name]
         try:

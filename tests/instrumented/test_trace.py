@@ -391,3 +391,7 @@ def test_a_shuffle_that_would_lose_rows_is_refused(traced):
     x[0] = x[1]  # a line of Python may
     x[1:] = x[:-1]
     assert np.array_equal(x[0].escape(), x[2].escape())
+
+
+def test_an_array_without_axes_leaves_as_a_number():
+    assert type(instrumented.Trace().array(np.array(2.0)).escape()) is np.float64

@@ -185,3 +185,16 @@ def test_in_a_scope_like_loops_are_cut_as_the_one_on_a_matrix_whatever_comes_fir
 
     assert [flat for (flat,) in cuts(program)[1:]] == [every(256, 800), every(320, 800)]
     assert [flat for (flat,) in cuts(program, scopes=None)[1:]] == [every(320, 800)] * 2
+
+
+def test_in_a_scope_like_loops_are_cut_as_the_one_that_a_later_product_cuts() -> None:
+    """Blocks of m end at rows 16 and 32. The product takes w from row 3 on: 19 and 35."""
+
+    def program(make: Make) -> None:
+        m, w = make(40, 20), make(40, 20)
+        doubled(m)
+        doubled(w)
+        make(16, 37) @ w[3:]
+
+    assert [rows for rows, _ in cuts(program)[:2]] == [(0, 16, 32, 40), (0, 19, 35, 40)]
+    assert [rows for rows, _ in cuts(program, scopes=None)[:2]] == [(0, 19, 35, 40)] * 2

@@ -152,8 +152,13 @@ def test_a_large_number_is_no_int64_though_a_small_one_was(trace):
     plain = np.array([1, 2, 3])
     x = trace.array(plain)
     for number in (1, 2**63, 1):
-        assert np.outer(x, number).dtype == np.outer(plain, number).dtype
+        made = np.outer(x, number)
+        assert made.dtype == np.outer(plain, number).dtype
         assert np.full(2, number, like=x).dtype == np.full(2, number).dtype
+        made + made
+    # 2**63 is an uint64, which times an int64 is a float64: so is what is added after
+    sums = [entry for entry in trace.ledger.entries if entry.operation.name == "add"]
+    assert [(entry.dtype, entry.calls) for entry in sums] == [("int64", 2), ("float64", 1)]
     for call in (lambda: np.outer(x, 2**70), lambda: np.full(2, 2**70, like=x)):
         with pytest.raises(InstrumentError, match="object"):
             call()

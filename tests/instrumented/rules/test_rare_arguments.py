@@ -55,6 +55,8 @@ ELEMENTWISE = [
     (lambda E: np.add.accumulate(E), 0, 0, 0),
     # a condition that is a constant takes the first of 4
     (lambda R: np.extract(1, R), 8, 8),
+    # an array given for a sequence is one array: a row shown three times is read once
+    (lambda IN: np.choose(IN, np.broadcast_to(np.arange(4.0), (3, 4))), 96 + 32, 96, 12),
     # a table of one axis: the positions are what they are
     (lambda J: np.ravel_multi_index([J], 3), 24, 24, 0),
     # no difference is taken of a number: it is copied, as it was copied out
@@ -63,9 +65,10 @@ ELEMENTWISE = [
     (lambda R: np.cumprod(R[0], axis=0), 8 + 8, 8 + 8, 0),
     # one axis in a tuple: 3 lines of 4
     (lambda X: np.cumulative_sum(X, axis=(1,)), 96, 96, 9),
-    # is any of 4 not zero, is the one: 4 comparisons and 3 folds; one
+    # is any of 4 not zero, is the one, of none: 4 comparisons and 3 folds; one; nothing
     (lambda R: np.linalg.matrix_rank(R), 32, 8, 7),
     (lambda R: np.linalg.matrix_rank(R[0]), 8 + 8, 8 + 8, 1),
+    (lambda R: np.linalg.matrix_rank(R[:0]), 0, 8, 0),
     # all axes, though its name says two: one line of 4, 2 rounds of 6·4 adds and 4·4 products / 2
     (lambda R: np.fft.fft2(R, axes=None), 32, 64, (24, 16)),
 ]

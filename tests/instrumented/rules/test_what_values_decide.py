@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,16 @@ def test_the_largest_text_is_counted_by_its_own_letters():
     # the position is a constant; 12 bytes are read, and 3, 1 and 2 letters written
     assert trace.traffic == Traffic(3 * 12, 12 + 4 + 8)
     assert not trace.data_dependent.empty
+
+
+@pytest.mark.parametrize("add", [np.add, operator.add])
+def test_a_text_put_together_is_counted_by_its_own_letters(add):
+    trace = Trace()
+    for text in ("ab", "a", "ab"):
+        x = trace.array(np.array(text, "U5"))
+        assert add(x, x).itemsize == 2 * 4 * len(text)
+    # two operands of 5 letters are read; 4, 2 and 4 letters of 4 bytes are written
+    assert trace.traffic == Traffic(3 * 40, 16 + 8 + 16)
 
 
 @pytest.mark.parametrize("store", [np.putmask, np.place])
