@@ -71,8 +71,11 @@ def power(base: Any, exponent: Any, target: Any) -> Any:
 
 def meet_object(ufunc: np.ufunc, value: Traced, other: Any) -> Any:
     """Run an operator on a traced value and what is neither traced nor a number."""
-    if getattr(type(other), "__array_ufunc__", True) is None:
+    kind = type(other)
+    if getattr(kind, "__array_ufunc__", True) is None:
         return NotImplemented  # its objects tell NumPy to leave every operator to them
+    if kind in _ALONE and ufunc in (np.equal, np.not_equal):
+        raise UncountedOperationError(ufunc.__name__)  # which has no loop: see `equality`
     return ufunc(value, other)
 
 
