@@ -167,13 +167,19 @@ def test_recomputed_activations_are_the_stored_ones() -> None:
 MAJOR = SETTINGS.replace(order="layer-major", in_flight=3)
 
 
+@pytest.mark.parametrize("gradient", ["stored", "one-visit"])
 @pytest.mark.parametrize("rule", ["ff", "ff-greedy", "mono-forward"])
-def test_a_run_in_layer_major_order_ends_as_the_usual_one(rule: str, tmp_path: Path) -> None:
+def test_a_run_in_layer_major_order_ends_as_the_usual_one(
+    rule: str, gradient: str, tmp_path: Path
+) -> None:
+    """Bit for bit; to rounding where products are cut into blocks, and still so when resumed."""
     data = random_dataset(SETTINGS, IMAGES)
     data = dataclasses.replace(data, test_images=data.train_images, test_labels=data.train_labels)
-    usual, major = (train(rule, settings, data) for settings in (SETTINGS, MAJOR))
+    changed = MAJOR.replace(gradient=gradient)
+    usual, major = (train(rule, settings, data) for settings in (SETTINGS, changed))
+    near = {"rtol": 0, "atol": 0} if gradient == "stored" else {"rtol": 2e-5, "atol": 1e-6}
     for name, value in usual.weights.items():
-        np.testing.assert_array_equal(major.weights[name], value, err_msg=name)
+        np.testing.assert_allclose(major.weights[name], value, err_msg=name, **near)
     assert major.test_error == usual.test_error
     assert (major.samples, major.steps) == (usual.samples, usual.steps * 3 // 8)
     np.testing.assert_allclose(major.history["loss"], usual.history["loss"], rtol=1e-5)
@@ -184,8 +190,8 @@ def test_a_run_in_layer_major_order_ends_as_the_usual_one(rule: str, tmp_path: P
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):
-        train(rule, MAJOR, data, after_epoch=stop, checkpoints=kept)
-    resumed = train(rule, MAJOR, data, checkpoints=kept)
+        train(rule, changed, data, after_epoch=stop, checkpoints=kept)
+    resumed = train(rule, changed, data, checkpoints=kept)
     for name, value in major.weights.items():
         np.testing.assert_array_equal(resumed.weights[name], value, err_msg=name)
     assert resumed.traffic is not None
@@ -193,7 +199,7 @@ def test_a_run_in_layer_major_order_ends_as_the_usual_one(rule: str, tmp_path: P
     moved = ["bytes_read", "bytes_written"]
     assert resumed.traffic[moved].sum().tolist() == major.traffic[moved].sum().tolist()
     # the rehearsal knows a step of three batches, and the last one, of a full and a short batch
-    rehearsal = rehearse(rule, Workload(MAJOR, IMAGES, IMAGES))
+    rehearsal = rehearse(rule, Workload(changed, IMAGES, IMAGES))
     digests = {str(row["digest"]): row["steps"] for row in major.signatures}
     assert {one.signature.digest: one.steps for one in rehearsal.kinds} == digests
     sizes = {one.kind.samples for one in rehearsal.kinds if one.kind.trains_layers}
