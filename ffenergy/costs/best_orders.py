@@ -1,12 +1,14 @@
 """Every rule as a good engineer would build it: rehearsed in other orders, the cheapest is kept.
 
 Normalisation is deferred, declared scopes are one kernel, memory is a scratchpad. Gradients are
-stored, or consumed at once by the optimiser. Rules whose layers do not wait for each other take a
-batch after the other, or several in flight through one group of layers after the next: in the
-groups that `fitting.fitting` finds for the chip; where it finds none, layer after layer if half of
-one fits, and with the step put off to the next batch's visit if there is room for its inputs.
-Others store activations or compute them again, and pass back and update in one visit or in two.
-Each is a program that runs: its own steps are recorded on random pixels and priced.
+consumed at once by the optimiser: to store them was cheapest in 3 of 3,440 cases, by 1 % at most
+(three networks, batch 1 to 100, SGD and Adam, two profiles, 64 KiB up). Rules whose layers do not
+wait for each other take a batch after the other, or several in flight through one group of layers
+after the next: in the groups that `fitting.fitting` finds for the chip; where it finds none, layer
+after layer if half of one fits, and with the step put off to the next batch's visit if there is
+room for its inputs. Others store activations or compute them again, and pass back and update in
+one visit or in two. Each is a program that runs: its own steps are recorded on random pixels and
+priced.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from ffenergy.costs.step_kinds import StepKind
 from ffenergy.costs.under_profile import energy, levels
 from ffenergy.energy import Profile
 from ffenergy.errors import SettingsError
-from ffenergy.network.dense import AT_ONCE, GRADIENTS, ONE_VISIT, STORED
+from ffenergy.network.dense import AT_ONCE, ONE_VISIT
 from ffenergy.network.normalization import DEFERRED
 from ffenergy.network.orders import LAYER_MAJOR, STEP_MAJOR
 from ffenergy.rules import registry
@@ -180,23 +182,20 @@ def _orders(algorithm: str, work: Workload, on_chip_bytes: int) -> Iterator[Sett
     )
     local = registry.find(algorithm).local
     for activations in ("stored",) if local else ("stored", "recomputed"):
-        for gradient in GRADIENTS:
+        for gradient in (AT_ONCE, ONE_VISIT):
             yield plain.replace(bp_activations=activations, gradient=gradient)
     network, shape = network_of(plain), shape_name(algorithm, plain.greedy_input)
     in_flight = even(MOST_IN_FLIGHT, max(work.train_images // plain.batch_size, 1))
     if not local or network is None or shape is None or in_flight == 1:
         return
     major = plain.replace(order=LAYER_MAJOR, in_flight=in_flight)
-    cuts = {
-        gradient: fitting(shape, network, on_chip_bytes, stored_gradient=gradient == STORED)
-        for gradient in (STORED, AT_ONCE)
-    }
-    for gradient, groups in cuts.items():
-        if groups is not None:
-            sizes = ",".join(str(len(group)) for group in groups)
-            yield major.replace(gradient=gradient, layer_groups=sizes)
+    groups = fitting(shape, network, on_chip_bytes, stored_gradient=False)
+    if groups is not None:
+        sizes = ",".join(str(len(group)) for group in groups)
+        yield major.replace(gradient=AT_ONCE, layer_groups=sizes)
+        return
     layers = layers_of(shape, network)
-    if any(cuts.values()) or sum(layers.states) <= on_chip_bytes:
+    if sum(layers.states) <= on_chip_bytes:
         return
     if min(layers.states) / 2 <= on_chip_bytes:  # much of a layer may stay
         yield major.replace(gradient=AT_ONCE)
