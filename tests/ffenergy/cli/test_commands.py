@@ -388,18 +388,3 @@ def test_a_loss_that_is_no_number_stops_one_untraced_algorithm_too(
     rebuilt = invoke("report", out)
     assert rebuilt.exit_code == 0, rebuilt.output
     assert "not complete (failed" in " ".join(rebuilt.stdout.split())
-
-
-@pytest.mark.parametrize("algorithms", ["ff,gp", "ff,ff", ""])
-def test_measure_refuses_unknown_algorithms(invoke: Invoke, algorithms: str) -> None:
-    result = invoke("measure", "--algorithms", algorithms)
-    assert result.exit_code == 2
-    assert_one_line(result, "--algorithms")
-
-
-@pytest.mark.parametrize("batch_sizes", ["3", "3,4"])
-def test_what_a_rule_says_of_settings_names_their_flags(invoke: Invoke, batch_sizes: str) -> None:
-    rule = ["--algorithms", "bp-hybrid", "--normalize-as", "deferred"]
-    result = invoke("measure", "--layer-sizes", "784,7", "--batch-size", batch_sizes, *rule)
-    assert result.exit_code == 2
-    assert_one_line(result, "--normalize-as is 'deferred', which bp-hybrid does not do")

@@ -184,3 +184,21 @@ def test_a_long_measurement_says_how_long(invoke: Invoke, monkeypatch: pytest.Mo
     (line,) = result.stderr.splitlines()
     assert line.startswith("Pricing a step of a network of 16-8: about ")
     assert invoke(*flags, "--quiet").stderr == ""
+
+
+@pytest.mark.parametrize("algorithms", ["ff,gp", "ff,ff", ""])
+def test_measure_refuses_unknown_algorithms(invoke: Invoke, algorithms: str) -> None:
+    result = invoke("measure", "--algorithms", algorithms)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert "--algorithms" in line
+
+
+@pytest.mark.parametrize("batch_sizes", ["3", "3,4"])
+def test_what_a_rule_says_of_settings_names_their_flags(invoke: Invoke, batch_sizes: str) -> None:
+    rule = ["--algorithms", "bp-hybrid", "--normalize-as", "deferred"]
+    result = invoke("measure", "--layer-sizes", "784,7", "--batch-size", batch_sizes, *rule)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: --normalize-as is 'deferred', which bp-hybrid does not do")
