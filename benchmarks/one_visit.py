@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import argparse
 
+import pandas as pd
+
 from ffenergy.costs import as_it_runs
-from ffenergy.costs.best_orders import ACCOUNTING, MEMORY, MOST_IN_FLIGHT, RECORDED
+from ffenergy.costs.best_orders import ACCOUNTING, MEMORY, RECORDED
+from ffenergy.costs.fitting import MOST_IN_FLIGHT
 from ffenergy.costs.network import network_of
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.run_costs import PricedKind, of_a_batch, tabulate
@@ -24,8 +27,8 @@ from ffenergy.settings import Settings
 MIB = (1, 2, 4, 8, 16)
 
 
-def millijoules(algorithm: str, settings: Settings, profile: Profile) -> list[float]:
-    """Return the energy of a batch for every size of `MIB`."""
+def joules(algorithm: str, settings: Settings, profile: Profile) -> pd.Series[float]:
+    """Return the energy of a batch by bytes on the chip."""
     rehearsal = rehearse(
         algorithm,
         Workload(settings, 60_000, 0),
@@ -40,8 +43,7 @@ def millijoules(algorithm: str, settings: Settings, profile: Profile) -> list[fl
     network = network_of(settings)
     assert network is not None  # dense layers
     spent = as_it_runs.energies(prices, network, profile, ACCOUNTING, MEMORY)
-    at = spent.set_index("on_chip_bytes")[f"energy_{algorithm}"]
-    return [1000 * float(at[at.index <= size * 2**20].iloc[-1]) for size in MIB]
+    return spent.set_index("on_chip_bytes")[f"energy_{algorithm}"]
 
 
 def main() -> None:
@@ -66,7 +68,8 @@ def main() -> None:
         for block in [None, *map(int, given.blocks.split(","))]:
             dense.VISITED = block or dense.VISITED
             gradient = dense.ONE_VISIT if block else dense.AT_ONCE
-            row = millijoules(algorithm, settings.replace(gradient=gradient), profile)
+            spent = joules(algorithm, settings.replace(gradient=gradient), profile)
+            row = [1000 * spent[spent.index <= size * 2**20].iloc[-1] for size in MIB]
             name = f"{block:,}" if block else "at once"
             print(f"{algorithm:4}{name:>10}" + "".join(f"{mj:11.2f}" for mj in row), flush=True)
 

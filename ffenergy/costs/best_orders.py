@@ -2,13 +2,12 @@
 
 Normalisation is deferred, declared scopes are one kernel, memory is a scratchpad. Gradients are
 consumed at once by the optimiser: to store them was cheapest in 3 of 3,440 cases, by 1 % at most
-(three networks, batch 1 to 100, SGD and Adam, two profiles, 64 KiB up). Rules whose layers do not
-wait for each other take a batch after the other, or several in flight through one group of layers
-after the next: in the groups that `fitting.fitting` finds for the chip; where it finds none, layer
-after layer if half of one fits, and with the step put off to the next batch's visit if there is
-room for its inputs. Others store activations or compute them again, and pass back and update in
-one visit or in two. Each is a program that runs: its own steps are recorded on random pixels and
-priced.
+(``benchmarks/best_gradient.py``). Rules whose layers do not wait for each other take a batch after
+the other, or several in flight through one group of layers after the next: in the groups that
+`fitting.fitting` finds for the chip; where it finds none, layer after layer if half of one fits,
+and with the step put off to the next batch's visit if there is room for its inputs. Others store
+activations or compute them again, and pass back and update in one visit or in two. Each is a
+program that runs: its own steps are recorded on random pixels and priced.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Final
 
 from ffenergy.costs.decomposition import energies, exact_total
 from ffenergy.costs.distances import distances
-from ffenergy.costs.fitting import fitting, visit_room
+from ffenergy.costs.fitting import MOST_IN_FLIGHT, fitting, visit_room
 from ffenergy.costs.further import bearable, with_managed
 from ffenergy.costs.network import layers_of, network_of, shape_name
 from ffenergy.costs.rehearsal import Recording, Rehearsal, Rehearsed, Workload, rehearse
@@ -40,9 +39,6 @@ MEMORY: Final = "scratchpad"
 RECORDED: Final = 3
 """Steps: one warms the memory up, one is priced, one shows what comes back. A scratchpad knows what
 is dead, so more of them change what an index of a later step takes on the stack, and no more."""
-MOST_IN_FLIGHT: Final = 8
-"""Batches in flight at most: an eighth of the weights and their state is left to move a batch.
-More would leave less, but what is recorded and priced grows with them."""
 
 
 @dataclass(frozen=True)

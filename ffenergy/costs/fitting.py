@@ -97,8 +97,9 @@ def _swept(layers: Layers, group: tuple[int, ...], capacity: int, *, stored_grad
     return 0 if state + room <= capacity else 2 * state + sum(weights)
 
 
-PUT_OFF: Final = 8
-"""Batches in flight where steps are put off: more would save an eighth of a read of the weights."""
+MOST_IN_FLIGHT: Final = 8
+"""Batches in flight at most in programs that are counted: an eighth of the weights and their state
+is left to move a batch. More would leave less, but what is recorded and priced grows with them."""
 
 
 class _Use(Enum):
@@ -163,7 +164,7 @@ def _put_off(layers: Layers, capacity: int, batches: int) -> Schedule | None:
     if visit_room(layers) > capacity:
         return None
     whole = tuple((k,) for k in range(1, len(layers.weights) + 1))
-    flying = min(PUT_OFF, batches)
+    flying = min(MOST_IN_FLIGHT, batches)
     nbytes = layers.images + 2 * sum(layers.activities[1:-1]) + 2 * sum(layers.states)
     nbytes += math.ceil(sum(layers.weights) / flying)
     ways = ("visit",) * len(whole)
