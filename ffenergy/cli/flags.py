@@ -177,6 +177,12 @@ def is_given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
+def check_force(outdir: Path | None, *, force: bool) -> None:
+    """Raise SettingsError if there is nothing that ``force`` could replace."""
+    if force and outdir is None:
+        raise SettingsError("--force replaces what is in --outdir; name it, or leave --force out")
+
+
 def pricing_flags_given(ctx: click.Context) -> list[str]:
     """Flags that were typed and say how steps are priced."""
     flags = {"profile": "--profile", "met": "--memory", "scenario": "--scenario"}

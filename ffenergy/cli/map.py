@@ -10,7 +10,14 @@ import click
 import pandas as pd
 
 from ffenergy.cli.answering import print_json
-from ffenergy.cli.flags import NamedFolder, Several, fitting_profiles, is_given, memory_flag
+from ffenergy.cli.flags import (
+    NamedFolder,
+    Several,
+    check_force,
+    fitting_profiles,
+    is_given,
+    memory_flag,
+)
 from ffenergy.cli.help import Grouped
 from ffenergy.cli.progress import warn, warn_if_long
 from ffenergy.cli.provenance import versions
@@ -158,8 +165,7 @@ def map_command(
     else:
         found = whole_map.networks(numbers("--width", width), depth, batches, optimizers)
         shown = headline(found)
-    if force and outdir is None:
-        raise SettingsError("--force replaces what is in --outdir; name it, or leave --force out")
+    check_force(outdir, force=force)
     directory = RunDirectory(outdir, "map.json") if outdir is not None else None
     if directory is not None:
         directory.check(force=force)

@@ -14,6 +14,7 @@ from ffenergy.cli.answering import Answering, answer_flags, print_json
 from ffenergy.cli.flags import (
     Several,
     asks_for_order,
+    check_force,
     flags_named,
     memory_flag,
     met_flag,
@@ -170,8 +171,7 @@ def measure(
                 with_best_order(cell, names, profiles[0].profile, cell.n_train or MEASURED_IMAGES)
                 for cell in cells
             ]
-    if force and outdir is None:
-        raise SettingsError("--force replaces what is in --outdir; name it, or leave --force out")
+    check_force(outdir, force=force)
     directory = RunDirectory(outdir, "measure.json") if outdir is not None else None
     if directory is not None:
         directory.check(force=force)
