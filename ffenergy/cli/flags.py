@@ -19,6 +19,7 @@ from ffenergy.cli.help import Command, help_all_flag
 from ffenergy.costs.prices import MEMORIES
 from ffenergy.energy import DEFAULT_PROFILES, profiles
 from ffenergy.errors import SettingsError
+from ffenergy.network.normalization import WAYS
 from ffenergy.settings import CHOICES, PRESETS, Settings
 
 HELP = {
@@ -152,7 +153,18 @@ def asks_for_order(overrides: dict[str, Any]) -> bool:
 def _kind(name: str, annotation: str) -> Any:
     if name == "in_flight":
         return _number_or_auto
+    if name == "normalization":
+        return _Normalization(CHOICES[name])
     return click.Choice(CHOICES[name]) if name in CHOICES else KINDS.get(annotation, str)
+
+
+class _Normalization(click.Choice[str]):
+    """What is normalised to; whoever says how it is done is shown the flag for that."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in WAYS:
+            self.fail(f"{value!r} is a way to do it; give --normalize-as {value}.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def chosen_settings(preset: str, overrides: dict[str, Any]) -> Settings:

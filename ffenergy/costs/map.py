@@ -274,18 +274,39 @@ def _batches(network: Network) -> int:
     return max(IMAGES // network.batch_size, 1)
 
 
-def winners(
-    found: Sequence[Network], sizes: Sequence[int], profile: Profile, rule: str = FORWARD_FORWARD
-) -> npt.NDArray[np.int64]:
-    """Who spends less energy: places on `SCALE`, (networks, on-chip sizes)."""
-    chip = Chip(profile)
+@dataclass(frozen=True)
+class Contest:
+    """A rule against backprop under one profile, arrays of (networks, on-chip sizes).
+
+    ``winner`` has places on `SCALE`; ``ratio`` is of energies in best orders, rule ÷ backprop, and
+    90 % of the draws of the profile's constants lie from ``low`` to ``high``.
+    """
+
+    winner: npt.NDArray[np.int64]
+    ratio: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+def contests(
+    found: Sequence[Network],
+    sizes: Sequence[int],
+    profiles: Iterable[Profile],
+    rule: str = FORWARD_FORWARD,
+) -> list[Contest]:
+    """Who spends less energy, and how much: one per profile."""
     work, against = RuleWork(rule, found), RuleWork(BACKPROP, found)
-    columns = []
-    for size in sizes:
-        ours = work.energies(chip, size, side(rule, found, size))
-        theirs = against.energies(chip, size, side(BACKPROP, found, size))
-        columns.append(by_energy(ours.best, ours.bound, theirs.best, theirs.bound))
-    return np.stack(columns, axis=1)
+    sides = [(size, side(rule, found, size), side(BACKPROP, found, size)) for size in sizes]
+    contest = []
+    for chip in map(Chip, profiles):
+        columns = []
+        for size, ours, theirs in sides:
+            one, other = work.energies(chip, size, ours), against.energies(chip, size, theirs)
+            ratio = one.best / other.best
+            winner = by_energy(one.best, one.bound, other.best, other.bound)
+            columns.append((winner, ratio[:, 0], *interval(ratio)))
+        contest.append(Contest(*(np.stack(one, axis=1) for one in zip(*columns, strict=True))))
+    return contest
 
 
 def regimes(network: Network, rule: str = FORWARD_FORWARD) -> tuple[int, int]:

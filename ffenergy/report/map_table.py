@@ -28,6 +28,26 @@ SHORT: Final = {
     Verdict.BP_PROVEN: "BP *",
 }
 """Winners in few letters: * proven, m measured, ? undecided."""
+# Dark is proven, light is not; backprop's are hatched, so the two differ without colours too.
+COLOURS: Final = {
+    Verdict.RULE_PROVEN: "#B34700",
+    Verdict.RULE_MEASURED: "#E07B39",
+    Verdict.RULE_KNOWN: "#F6C59B",
+    Verdict.UNDECIDED: "#FFFFFF",
+    Verdict.BP_KNOWN: "#BFDDF2",
+    Verdict.BP_MEASURED: "#5FA8D8",
+    Verdict.BP_PROVEN: "#0B5C94",
+}
+HATCHED: Final = (Verdict.BP_KNOWN, Verdict.BP_MEASURED, Verdict.BP_PROVEN)
+LEGEND: Final = {
+    Verdict.RULE_PROVEN: "FF cheaper, proven",
+    Verdict.RULE_MEASURED: "FF cheaper, measured",
+    Verdict.RULE_KNOWN: "FF cheaper, best known orders",
+    Verdict.UNDECIDED: "undecided",
+    Verdict.BP_KNOWN: "BP cheaper, best known orders",
+    Verdict.BP_MEASURED: "BP cheaper, measured",
+    Verdict.BP_PROVEN: "BP cheaper, proven",
+}
 WITHOUT_SIZE: Final = MIB
 """On-chip bytes of a profile that knows only distances."""
 

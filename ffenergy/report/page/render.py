@@ -22,7 +22,7 @@ from ffenergy.report import headline
 from ffenergy.report.book import Book
 from ffenergy.report.findings import assumptions, data_line, findings
 from ffenergy.report.numbers import DRAWN, MISSING, between, error_percent, figure
-from ffenergy.report.page import whatif
+from ffenergy.report.page import whatif, who_wins
 from ffenergy.report.pictures.drawing import Picture
 from ffenergy.report.sections import Section
 from ffenergy.runs.run import Run
@@ -100,6 +100,7 @@ def page(book: Book, shown: Sequence[Section], pictures: Iterable[Drawn] = ()) -
         sections=shown,
         drawings={picture.name: drawing(picture, files) for picture, files in pictures},
         whatif=_reckoned(book, known.values()),
+        wins=_wins(book, known.values(), shown),
         run=configuration,
         settings=configuration["settings"],
         data=data_line(book.run),
@@ -115,6 +116,15 @@ def _reckoned(book: Book, known: Iterable[Profile]) -> dict[str, Any]:
     if book.prices is None:
         return {}
     return whatif.payload(book.prices, known, network_of(book.run.settings))
+
+
+def _wins(book: Book, known: Iterable[Profile], shown: Sequence[Section]) -> dict[str, Any]:
+    """What the map's script needs; empty where the page has no map."""
+    network = network_of(book.run.settings)
+    has_map = any(section.name == "map" and not section.missing for section in shown)
+    if network is None or not has_map or book.prices is None:
+        return {}
+    return who_wins.payload(network, whatif.priceable(book.prices, known))
 
 
 def kept_together(sentence: str) -> str:

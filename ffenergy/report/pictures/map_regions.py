@@ -24,15 +24,15 @@ from ffenergy.costs.map import (
     SCALE,
     SMALLEST,
     Verdict,
+    contests,
     on_chip_sizes,
     regimes,
-    winners,
 )
 from ffenergy.costs.network import Network, network_of
 from ffenergy.costs.scenarios import on_chip_bytes
 from ffenergy.energy import Profile, load_profile
 from ffenergy.report.book import Book
-from ffenergy.report.map_table import OPTIMIZERS
+from ffenergy.report.map_table import COLOURS, HATCHED, LEGEND, OPTIMIZERS
 from ffenergy.report.numbers import memory_size
 from ffenergy.report.pictures.drawing import LOOK, headline, saved
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
@@ -47,26 +47,6 @@ MARGIN: Final = 4
 TICKS: Final = {2**16: "64 KiB", 2**18: "¼ MiB", **{2**k * MIB: f"{2**k}" for k in range(0, 9, 2)}}
 BATCH_TICKS: Final = (1, 10, 32, 100, 316, 1000)
 
-# Dark is proven, light is not; backprop's are hatched, so the two differ without colours too.
-COLOURS: Final = {
-    Verdict.RULE_PROVEN: "#B34700",
-    Verdict.RULE_MEASURED: "#E07B39",
-    Verdict.RULE_KNOWN: "#F6C59B",
-    Verdict.UNDECIDED: "#FFFFFF",
-    Verdict.BP_KNOWN: "#BFDDF2",
-    Verdict.BP_MEASURED: "#5FA8D8",
-    Verdict.BP_PROVEN: "#0B5C94",
-}
-HATCHED: Final = (Verdict.BP_KNOWN, Verdict.BP_MEASURED, Verdict.BP_PROVEN)
-LEGEND: Final = {
-    Verdict.RULE_PROVEN: "FF cheaper, proven",
-    Verdict.RULE_MEASURED: "FF cheaper, measured",
-    Verdict.RULE_KNOWN: "FF cheaper, best known orders",
-    Verdict.UNDECIDED: "undecided",
-    Verdict.BP_KNOWN: "BP cheaper, best known orders",
-    Verdict.BP_MEASURED: "BP cheaper, measured",
-    Verdict.BP_PROVEN: "BP cheaper, proven",
-}
 WRITTEN: Final = {
     Verdict.RULE_PROVEN: ("FF\nproven", "#FEFEFE"),
     Verdict.UNDECIDED: ("?", "#444444"),
@@ -194,7 +174,7 @@ def _panel(
 ) -> npt.NDArray[np.int64]:
     """Regions of one optimiser, the three regimes above them; returns who wins where."""
     found = [network.replace(batch_size=batch) for batch in batches]
-    codes = winners(found, sizes, profile)
+    codes = contests(found, sizes, [profile])[0].winner
     paper = {Verdict.UNDECIDED: "none"}  # what lies below, light or dark
     colours = ListedColormap([(COLOURS | paper)[verdict] for verdict in SCALE])
     norm = BoundaryNorm(np.arange(len(SCALE) + 1) - 0.5, len(SCALE))

@@ -42,6 +42,12 @@ def test_a_rule_that_cannot_train_so_is_refused_before_another_trains(
     assert not (out / "run.json").exists()
 
 
+def test_a_way_to_normalise_is_shown_its_flag(invoke: Invoke) -> None:
+    result = invoke("measure", "--normalization", "deferred")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].endswith("give --normalize-as deferred.")
+
+
 def test_so_is_a_cell_of_a_sweep(invoke: Invoke, tmp_path: Path) -> None:
     spec = tmp_path / "spec.toml"
     spec.write_text(SPEC, encoding="utf-8")

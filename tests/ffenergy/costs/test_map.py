@@ -143,16 +143,24 @@ def test_measured_ratios_stand_beside_the_closed_forms():
     assert "measured" not in ff.loc[(10, 4 * MIB), "energy_winner"]
 
 
-def test_winners_are_those_of_the_table():
+def test_contests_are_those_of_the_table():
     found = whole_map.networks((1000,), 4, (10, 1000), ("sgd",))
     sizes = whole_map.on_chip_sizes(MIB, 64 * MIB, 1)
-    places = whole_map.winners(found, sizes, JOUPPI)
-    table = whole_map.rows(found, sizes, [JOUPPI], ["ff"])
-    expected = table[table["rule"] == "ff"].pivot_table(
-        index="batch_size", columns="on_chip_bytes", values="energy_winner", aggfunc="first"
-    )
-    found_names = [[str(SCALE[place]) for place in row] for row in places]
-    assert found_names == expected.to_numpy().tolist()
+    chips = [JOUPPI, load_profile("tpuv4i")]
+    table = whole_map.rows(found, sizes, chips, ["ff"])
+    table = table[table["rule"] == "ff"]
+    for chip, contest in zip(chips, whole_map.contests(found, sizes, chips), strict=True):
+        shape = {"index": "batch_size", "columns": "on_chip_bytes", "aggfunc": "first"}
+        own = table[table["profile"] == chip.name]
+        expected = own.pivot_table(values="energy_winner", **shape)
+        names = [[str(SCALE[place]) for place in row] for row in contest.winner]
+        assert names == expected.to_numpy().tolist()
+        for column, values in (
+            ("ratio_to_backprop", contest.ratio),
+            ("ratio_low", contest.low),
+            ("ratio_high", contest.high),
+        ):
+            assert (values == own.pivot_table(values=column, **shape).to_numpy()).all()
 
 
 def test_sizes_are_doubled_through():

@@ -17,7 +17,7 @@ from ffenergy.costs.network import network_of
 from ffenergy.costs.prices import ACCOUNTINGS
 from ffenergy.energy import profiles
 from ffenergy.report.book import Book
-from ffenergy.report.page import page, whatif
+from ffenergy.report.page import page, whatif, who_wins
 from ffenergy.report.sections import sections
 from ffenergy.runs.run import Run
 
@@ -310,3 +310,29 @@ def test_as_published_goes_back(opened: webdriver.Chrome) -> None:
     assert "the profile's own sizes" in note.text
     Select(opened.find_element(By.ID, "whatif-profile")).select_by_value("a100-measured")
     assert "192 KiB and 40 MiB are no powers of two" in note.text
+
+
+def test_the_map_follows_chip_network_and_optimiser(
+    opened: webdriver.Chrome, finished_run: Any
+) -> None:
+    network = network_of(finished_run.run.settings)
+    assert network is not None
+    data = who_wins.payload(network, [profiles()["tpuv4i"]])
+    Select(opened.find_element(By.ID, "wins-profile")).select_by_value("tpuv4i")
+    slide = """const slider = document.getElementById('wins-network');
+    slider.value = arguments[0];
+    slider.dispatchEvent(new Event('input'))"""
+    last = len(data["networks"]) - 1
+    opened.execute_script(slide, last)
+    opened.find_element(By.CSS_SELECTOR, '#wins-optimizers input[value="sgd"]').click()
+    assert opened.find_element(By.ID, "wins-network-text").text == data["networks"][last]
+    places = data["places"]["tpuv4i"][data["networks"][last]]["sgd"]
+    cells = opened.execute_script("""return [...document.querySelectorAll('#wins tbody tr')]
+        .reverse().flatMap((row) => [...row.querySelectorAll('td')].map(
+            (cell) => [Number(cell.dataset.verdict), Number(cell.dataset.value)]))""")
+    assert cells == [
+        [int(digit), one[0]] for digit, one in zip(places["winner"], places["ratio"], strict=True)
+    ]
+    told = opened.find_element(By.ID, "wins-sentence").text
+    assert data["networks"][last] in told
+    assert f"of {len(cells)} places" in told

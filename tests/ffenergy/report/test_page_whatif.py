@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 
 from ffenergy.costs import on_chip
-from ffenergy.costs.map import rows
+from ffenergy.costs.map import Verdict, rows
 from ffenergy.costs.network import Network
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import run_kinds, tabulate
 from ffenergy.energy import PricingError, Profile, load_profile, profiles
 from ffenergy.report.book import Book
-from ffenergy.report.page import whatif
+from ffenergy.report.map_table import LEGEND
+from ffenergy.report.page import whatif, who_wins
 
 KIB, MIB = 2**10, 2**20
 EVEN = ("jouppi-7nm-hbm2", "horowitz-45nm")
@@ -192,3 +193,28 @@ def test_the_closed_forms_are_those_of_the_map() -> None:
         expected = table.loc[rule, ["energy_best_order", "energy_bound"]].astype(float)
         found = [compute + near + best, compute + near + least]
         assert found == pytest.approx(expected.tolist(), rel=1e-4)  # five digits of each part
+
+
+def test_the_pages_map_is_that_of_the_command() -> None:
+    network = Network((784, 500, 500), 64, "adamw")  # neither a batch nor an optimiser of the map
+    profile = load_profile("tpuv4i")
+    found = who_wins.payload(network, [profile])
+    assert found["batches"] == [1, 10, 32, 64, 100, 316, 1000]
+    assert found["networks"] == ["784-500-500", "784-1000-1000", "784-2000-2000"]
+    assert [name for name, _ in found["optimizers"]] == ["sgd", "momentum", "adam", "adamw"]
+    other = Network((784, 2000, 2000), 64, "momentum")
+    places = found["places"]["tpuv4i"]["784-2000-2000"]["momentum"]
+    table = rows([other], found["sizes"], [profile], ["ff"])
+    own = table[table["rule"] == "ff"]
+    first = found["batches"].index(64) * len(found["sizes"])
+    shown = slice(first, first + len(found["sizes"]))
+    told = [found["verdicts"][int(digit)][0] for digit in places["winner"][shown]]
+    assert told == [LEGEND[Verdict(winner)] for winner in own["energy_winner"]]
+    columns = ["ratio_to_backprop", "ratio_low", "ratio_high"]
+    assert places["ratio"][shown] == own[columns].astype(float).round(2).to_numpy().tolist()
+
+
+def test_a_network_of_unequal_layers_stands_by_its_widest() -> None:
+    found = who_wins.payload(Network((784, 1500, 100), 100), [load_profile("tpuv4i")])
+    assert found["networks"] == ["784-500-500", "784-1000-1000", "784-1500-100", "784-2000-2000"]
+    assert found["own"]["network"] == "784-1500-100"

@@ -1,6 +1,14 @@
 // Tables: a click on a heading sorts, a button copies the exact values as CSV.
 "use strict";
 
+/** An element with attributes and children, for all scripts of the page. */
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
 const valueOf = (row, column) => row.cells[column].dataset.value;
 
 function compare(a, b, numeric) {

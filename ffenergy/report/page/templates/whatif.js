@@ -137,13 +137,6 @@
 
   // ---- what is shown ---------------------------------------------------------------------------
 
-  function element(tag, attributes = {}, ...children) {
-    const made = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    made.append(...children);
-    return made;
-  }
-
   function barRow([, name, colour], total, largest, shown) {
     const off = total.levels.at(-1);
     const on = sum(total.levels.slice(0, -1));
