@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -96,13 +97,18 @@ def distances(
 def places_of(table: NestTable, scopes: Collection[str] | None) -> tuple[pd.DataFrame, Ints]:
     """Return the places of a table's operands, and the place of every operand."""
     numbers: dict[tuple[str, ...], int] = {}
+    of_event: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
     found = []
-    last, where = -1, ("", "", "")  # the operands of an event follow each other
+    last, known, where = -1, of_event["", "", ""], ("", "", "")
     for number, access in table.operands:
-        if number != last:
+        if number != last:  # the operands of an event follow each other
             event = table.events[number]
             last, where = number, (event.layer, event.phase, name_of(event, scopes))
-        found.append(numbers.setdefault((*where, access.role), len(numbers)))
+            known = of_event[where]
+        place = known.get(access.role)
+        if place is None:
+            place = known[access.role] = numbers[*where, access.role] = len(numbers)
+        found.append(place)
     return pd.DataFrame(list(numbers), columns=PLACE), np.array(found, np.int64)
 
 

@@ -7,8 +7,9 @@ holds 256 elements. Cuts do not depend on a memory's size: one trace is read at 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from instrumented.books.events import BufferInfo
@@ -72,8 +73,9 @@ def cut_nests(
         scope: fusion scope instance of every event, NO_SCOPE for none.
         atom: extents of an instruction.
     """
-    cutter = _Cutter(buffers, _grids([nest for _, nest in found], buffers), atom)
-    order = {id(nest): cutter.turn(nest) for nest in {id(nest): nest for _, nest in found}.values()}
+    nests = {id(nest): nest for _, nest in found}
+    cutter = _Cutter(buffers, _grids(nests.values(), buffers), atom)
+    order = {number: cutter.turn(nest) for number, nest in nests.items()}
     turns = [order[id(nest)] for _, nest in found]
     cuts: list[Cuts] = [()] * len(found)
     for turn in range(4):
@@ -95,7 +97,7 @@ def use_of(operand: Operand, cuts: Cuts) -> Use:
     return Use(view, tuple(along))
 
 
-def _grids(nests: Sequence[Nest], buffers: Mapping[int, BufferInfo]) -> dict[int, DigitGrid | None]:
+def _grids(nests: Iterable[Nest], buffers: Mapping[int, BufferInfo]) -> dict[int, DigitGrid | None]:
     views: dict[int, set[View]] = defaultdict(set)
     for nest in nests:
         for operand in _placed(nest):
@@ -103,6 +105,25 @@ def _grids(nests: Sequence[Nest], buffers: Mapping[int, BufferInfo]) -> dict[int
     return {
         buffer: grid_of(buffers[buffer].nbytes, frozenset(found)) for buffer, found in views.items()
     }
+
+
+class _Places:
+    """Where a digit is cut, in order."""
+
+    def __init__(self) -> None:
+        self._all: set[int] = set()
+        self._sorted: list[int] = []
+
+    def add(self, places: Sequence[int]) -> None:
+        """Add places, of which some may be known."""
+        if not self._all.issuperset(places):
+            self._all.update(places)
+            self._sorted = sorted(self._all)
+
+    def between(self, start: int, stop: int) -> list[int]:
+        """Return the places behind ``start`` and before ``stop``."""
+        found = self._sorted
+        return found[bisect_right(found, start) : bisect_left(found, stop)]
 
 
 class _Cutter:
@@ -116,7 +137,7 @@ class _Cutter:
     ) -> None:
         self.sizes = {buffer: buffers[buffer].nbytes for buffer in grids}
         self.grids, self.atom = grids, atom
-        self.known: dict[tuple[int, int], set[int]] = defaultdict(set)
+        self.known: dict[tuple[int, int], _Places] = defaultdict(_Places)
         self.whole: dict[tuple[int, int], set[tuple[int, int]]] = defaultdict(set)  # in one band
         self.cuts_of: dict[object, Cuts] = {}
         self.same: dict[int, Cuts] = {}  # by the identity of a nest
@@ -196,7 +217,7 @@ class _Cutter:
         largest = 0
         for buffer, digit, run in self._runs(operands, loop):
             size = self.sizes[buffer]
-            known = [p for p in self.known.get((buffer, digit), ()) if run.start < p < run.stop]
+            known = self.known[buffer, digit].between(run.start, run.stop)
             uncut = (run.start, run.stop) in self.whole.get((buffer, digit), ())
             if (known or uncut) and size > largest:
                 largest = size
@@ -247,13 +268,12 @@ class _Cutter:
             for digit, run in enumerate(self._located(operand)):
                 loop = operand.axes[run.axis] if run.axis != FIXED else -1
                 known = self.known[operand.access.buffer, digit]
-                if loop < 0 or (turn and any(run.start < p < run.stop for p in known)):
+                if loop < 0 or (turn and known.between(run.start, run.stop)):
                     continue
                 if turn == 1 and len(cuts[loop]) == 2:
                     self.whole[operand.access.buffer, digit].add((run.start, run.stop))
-                for cut in cuts[loop][1:-1]:
-                    steps = cut // run.quantum
-                    known.add(run.stop - steps if run.reverse else run.start + steps)
+                steps = [cut // run.quantum for cut in cuts[loop][1:-1]]
+                known.add([run.stop - n if run.reverse else run.start + n for n in steps])
 
 
 def _placed(nest: Nest) -> list[Operand]:

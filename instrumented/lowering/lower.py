@@ -70,24 +70,28 @@ def _at_home(events: Sequence[Event], buffers: Mapping[int, BufferInfo]) -> list
     last: dict[int, int] = {}
     whole: set[int] = set()
     for k, event in enumerate(events):
-        for access in (*event.reads, *event.writes):
-            last[access.buffer] = k
-            if access.buffer not in first:
-                first[access.buffer] = access
-                if access in event.writes and access.nbytes == buffers[access.buffer].nbytes:
-                    whole.add(access.buffer)
+        for access in event.reads + event.writes:
+            buffer = access.buffer
+            last[buffer] = k
+            if buffer not in first:
+                first[buffer] = access
+                if access in event.writes and access.nbytes == buffers[buffer].nbytes:
+                    whole.add(buffer)
     free: dict[Key, list[int]] = defaultdict(list)
     home: dict[int, int] = {}
+    away: set[int] = set()
     known: dict[tuple[Access, int], Access] = {}
     result = []
     for k, event in enumerate(events):
-        touched = dict.fromkeys(access.buffer for access in (*event.reads, *event.writes))
+        touched = dict.fromkeys([access.buffer for access in event.reads + event.writes])
         for buffer in touched:
             if buffer not in home:
                 vacant = free[_key(buffers[buffer], first[buffer])]
                 movable = buffer in whole and not buffers[buffer].preloaded
                 home[buffer] = vacant.pop() if movable and vacant else buffer
-        result.append(_moved(event, home, known))
+                if home[buffer] != buffer:
+                    away.add(buffer)
+        result.append(event if away.isdisjoint(touched) else _moved(event, home, known))
         for buffer in touched:
             if last[buffer] == k and not buffers[buffer].preloaded:
                 free[_key(buffers[buffer], first[buffer])].append(home[buffer])
@@ -110,7 +114,6 @@ def _moved(event: Event, home: Mapping[int, int], known: dict[tuple[Access, int]
             found = known[access, at] = access._replace(buffer=at)
         return found
 
-    reads, writes = tuple(map(moved, event.reads)), tuple(map(moved, event.writes))
-    if reads == event.reads and writes == event.writes:
-        return event
-    return event._replace(reads=reads, writes=writes)
+    return event._replace(
+        reads=tuple(map(moved, event.reads)), writes=tuple(map(moved, event.writes))
+    )

@@ -63,11 +63,14 @@ def data_sets(events: Sequence[Event]) -> set[int]:
     gathered: set[int] = set()
     otherwise: set[int] = set()
     for event in events:
-        rows = event.reads[:1] if event.kind is Kind.GATHER else ()
-        gathered.update(access.buffer for access in rows)
+        rows = 1 if event.kind is Kind.GATHER else 0
+        for access in event.reads[:rows]:
+            gathered.add(access.buffer)
         if event.kind is not Kind.ESCAPE:
-            otherwise.update(access.buffer for access in event.reads[len(rows) :])
-        otherwise.update(access.buffer for access in event.writes)
+            for access in event.reads[rows:]:
+                otherwise.add(access.buffer)
+        for access in event.writes:
+            otherwise.add(access.buffer)
     return gathered - otherwise
 
 
