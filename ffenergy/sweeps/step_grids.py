@@ -14,9 +14,11 @@ import pandas as pd
 from ffenergy import machine_memory
 from ffenergy.costs.decomposition import energies
 from ffenergy.costs.measuring import measure
-from ffenergy.costs.prices import ACCOUNTINGS, BYTEDMD_MEMORY, MEMORIES, Prices
+from ffenergy.costs.prices import ACCOUNTINGS, BYTEDMD_MEMORY, MEMORIES, PRICED_GRAIN, Prices
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import Profile, commute_to_compute
+from ffenergy.energy.chip import FloatArray, ratio
+from ffenergy.energy.chip import energies as drawn_energies
 from ffenergy.errors import PricingError, SettingsError
 from ffenergy.rules.registry import BACKPROP
 from ffenergy.settings import Settings, check_once, parse_layer_sizes
@@ -78,15 +80,20 @@ def sweep(
     Returns a row per combination, algorithm and accounting (eager, fused): settings, counts and
     energies per training step under the first profile, in ``memory``, bytes and energy per
     training sample, and ratios to backprop under the same settings and accounting (empty without
-    it). Where the profile has no price for the dtype energies are empty, where a step cannot be
+    it). 90 % of the draws of the profile's constants put that of energies between
+    ``energy_ratio_low`` and ``energy_ratio_high``, which are empty where it prices distances.
+    Where the profile has no price for the dtype energies are empty, where a step cannot be
     analysed all figures of the combination; ``note`` says so. ``done`` is given the table so far
     after every combination.
     """
     rows: list[dict[str, Any]] = []
     for settings in grid:
-        cell = _cell(settings, algorithms, profiles[0], pricing, memory)
+        cell, drawn = _cell(settings, algorithms, profiles[0], pricing, memory)
         baseline = {row["accounting"]: row for row in cell if row["algorithm"] == BACKPROP}
-        rows += [row | _ratios(row, baseline.get(row["accounting"])) for row in cell]
+        for row in cell:
+            own, theirs = ((name, row["accounting"]) for name in (row["algorithm"], BACKPROP))
+            ends = _ends(drawn.get(own), drawn.get(theirs))
+            rows.append(row | _ratios(row, baseline.get(row["accounting"])) | ends)
         done(_table(rows))
     return _table(rows)
 
@@ -117,7 +124,8 @@ def _cell(
     profile: Profile,
     pricing: Pricing,
     memory: str,
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], Mapping[tuple[str, str], FloatArray]]:
+    """Rows of a combination; energies under every draw of the constants, where there are any."""
     note = _why_unpriced(settings, profile)
     sizes = settings.layer_sizes
     uniform = len(set(sizes[1:])) == 1
@@ -140,13 +148,33 @@ def _cell(
     try:
         priced = pricing(algorithms, settings, [] if note else [profile], memory)
     except PricingError as error:
-        return [row | {"note": error.message} for row in cell]
+        return [row | {"note": error.message} for row in cell], {}
     flops = {algorithm: _flops(algorithm, settings) for algorithm in algorithms}
     for row in cell:
         which = row["algorithm"], row["accounting"]
         row |= _counts(priced, settings, *which) | {"flops": flops[row["algorithm"]]}
         row |= _energy(priced, settings, *which, profile, priced_at_all=not note)
-    return cell
+    if note or not profile.levels:
+        return cell, {}
+    every = product(algorithms, ACCOUNTINGS)
+    return cell, {which: _drawn(priced, *which, profile) for which in every}
+
+
+def _drawn(prices: Prices, algorithm: str, accounting: str, profile: Profile) -> FloatArray:
+    """Energy of a batch of images under every draw of the profile's constants."""
+    work = prices.work[prices.work["algorithm"] == algorithm]
+    levels = _rows(prices.levels, algorithm, accounting)
+    drawn = drawn_energies(profile, work, levels[levels["grain"] == PRICED_GRAIN])
+    return drawn * float(_of_a_batch(prices, algorithm))
+
+
+def _ends(ours: FloatArray | None, theirs: FloatArray | None) -> dict[str, float | None]:
+    """The interval of a ratio of energies."""
+    names = ("energy_ratio_low", "energy_ratio_high")
+    if ours is None or theirs is None:
+        return dict.fromkeys(names)
+    found = ratio(ours, theirs)
+    return dict(zip(names, (found.low, found.high), strict=True))
 
 
 def _counts(

@@ -14,8 +14,9 @@ import pytest
 from click.testing import Result
 
 from ffenergy.costs.prices import Prices
-from ffenergy.costs.run_costs import price_steps
+from ffenergy.costs.run_costs import measured_kinds, measured_work, price_steps
 from ffenergy.costs.run_totals import RunTotals
+from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, Scenarios
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import SettingsError
 from ffenergy.files.atomic import write_bytes
@@ -126,6 +127,21 @@ def test_ratios_are_to_backprop_under_the_same_settings_and_accounting(
     )
     alone = sweep([SMALL], ("ff",), PROFILES)
     assert alone.filter(like="ratio_to_bp").isna().all(axis=None)
+
+
+def test_the_interval_of_a_ratio_is_that_of_the_scenario() -> None:
+    orders = SMALL.replace(order="layer-major", in_flight=2)  # two batches to one of backprop's
+    rows = sweep([orders], ("ff", "bp"), PROFILES).set_index(["algorithm", "accounting"])
+    work = measured_work(orders)
+    kinds = measured_kinds(["ff", "bp"], work, None, SCENARIOS[AS_IT_RUNS])
+    ways = Scenarios(work, kinds, PROFILES[0], whole_run=False).of(AS_IT_RUNS)
+    for name, one in ways.set_index("algorithm").iterrows():
+        found = rows.loc[(name, "eager")]
+        for end in ("low", "high"):
+            assert found[f"energy_ratio_{end}"] == pytest.approx(one[f"ratio_{end}"], rel=1e-9)
+        fused = rows.loc[(name, "fused")]
+        ends = [fused[f"energy_ratio_{what}"] for what in ("low", "to_bp", "high")]
+        assert ends == sorted(ends)
 
 
 def test_a_dtype_without_a_price_leaves_energies_empty_and_says_why() -> None:
