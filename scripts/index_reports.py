@@ -64,6 +64,7 @@ class Result:
     wall_seconds: float
     bytes_total: int | None
     energy_joules: float | None
+    memory: str | None
     profile: str | None
 
     @property
@@ -108,6 +109,7 @@ def runs(reports: Path) -> Iterator[Result]:
                 wall_seconds=row["wall_seconds"],
                 bytes_total=int(moved[algorithm]) if algorithm in moved else None,
                 energy_joules=known(costs.get("energy_joules")),
+                memory=known(costs.get("memory")),
                 profile=known(costs.get("profile")),
             )
 
@@ -130,6 +132,7 @@ def cells(reports: Path) -> Iterator[Result]:
                 wall_seconds=row["wall_seconds"],
                 bytes_total=None if None in moved else int(sum(moved)),
                 energy_joules=known(row.get("energy_joules")),
+                memory=known(row.get("memory")),
                 profile=known(row.get("profile")),
             )
 
@@ -166,6 +169,7 @@ def combined(found: list[Result]) -> dict[str, Any]:
         "accounting": ACCOUNTING,
         "bytes_total": next((r.bytes_total for r in kept if r.bytes_total is not None), None),
         "energy_joules": paid.energy_joules,
+        "memory": paid.memory,
         "profile": paid.profile,
         "wall_seconds_mean": round(sum(r.wall_seconds for r in kept) / len(kept), 1),
         "from_sweep": all(r.is_cell for r in kept),
