@@ -63,7 +63,7 @@ HELP = {
     "layer_groups": "Layers in each group of layer-major order, such as 2,1,1; empty: one each.",
     "gradient": "Gradient of a layer's weights. stored: whole; at-once: consumed by the optimiser, "
     "block by block; one-visit: as at-once, and each block of weights also passes back (backprop) "
-    "or takes the next of the batches in flight forward (Forward-Forward).",
+    "or takes the next of the batches in flight forward (Forward-Forward, Mono-Forward).",
     "bp_activations": "Backprop's activations: stored, or recomputed on the way back.",
     "bp_lr": "Learning rate of backprop and of Mono-Forward.",
     "bp_weight_decay": "L2 decay of the weights of backprop and of Mono-Forward; -1: as "

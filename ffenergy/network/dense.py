@@ -249,7 +249,7 @@ class DenseLayer:
                 back(self.parts[number])
             take(number)
 
-    def put_off(self, x: Array, delta: Array, rate: float, bias: Array | None) -> None:
+    def put_off(self, x: Array, delta: Array, rate: float, bias: Array | None = None) -> None:
         """Take the step of :meth:`learn` in the next visit, that of :meth:`relu`.
 
         At the latest :meth:`settle` does. Until then ``x``, ``delta`` and ``bias`` are to stay.

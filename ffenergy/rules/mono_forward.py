@@ -18,7 +18,7 @@ from typing import ClassVar, Final
 import numpy as np
 
 from ffenergy.network import Array, Tracer
-from ffenergy.network.dense import INIT_STD, DenseLayer
+from ffenergy.network.dense import FORWARD, INIT_STD, DenseLayer
 from ffenergy.network.head import CLASSES, cross_entropy
 from ffenergy.network.optimizers import decay_in_gradient, make_optimizer
 from ffenergy.network.orders import Rooms
@@ -107,8 +107,9 @@ class MonoForward:
         self.trace, self.settings = trace, settings
         self.images, self.targets, self.labels = images, targets, labels
         self.layers = hidden_layers(trace, settings, INIT, init_rng)
+        way = settings.optimizer, settings.supervised_decay, settings.gradient
         for layer in self.layers:
-            layer.prepare_training(settings.optimizer, settings.supervised_decay, settings.gradient)
+            layer.prepare_training(*way, visit=FORWARD)
         self.projections = [Projection(trace, layer, settings, init_rng) for layer in self.layers]
         self.gather_scope = trace.scope(layer="input", phase="forward", makes="data")
         self.fuse_back = trace.fuse("matmul_relu_backward")
@@ -139,6 +140,8 @@ class MonoForward:
                         self._train_layer(k, room, targets, rate)
                     if group is groups[-1]:
                         self._count_right(room.scores, labels)
+                for k in group:
+                    self.layers[k].settle()
 
     def _bring_in(self, index: Array, room: Workspace) -> tuple[Array, Array]:
         """Gather the images at ``index`` (rows,); return their targets and labels."""
@@ -173,7 +176,10 @@ class MonoForward:
             projection.find_gradient(h, error)
             layer.update(rate)
         else:
-            layer.learn(x, delta, rate)
+            if layer.visit == FORWARD:  # with the next batch in flight, or after the last of them
+                layer.put_off(x, delta, rate)
+            else:
+                layer.learn(x, delta, rate)
             projection.find_gradient(h, error)
         projection.update(rate)
 
@@ -207,16 +213,31 @@ class MonoForward:
         return self.trace.array(empty, role="temporary", name=name)
 
     def _room_beside(self, rows: int, place: int) -> Workspace:
-        first = self.room(rows)
-        h, x = list(first.h), list(first.x)
-        for group in self.settings.groups[:-1]:
-            k = group[-1]
-            empty = np.zeros(h[k].shape, self.settings.dtype)
-            name = f"batch {place + 1} {self.layers[k].name} h"
-            h[k] = self.trace.array(empty, role="activation", name=name)
-            if first.x[k + 1] is first.h[k]:  # read as it is
-                x[k + 1] = h[k]
-        return replace(first, h=h, x=x)
+        """Room of another batch in flight: its own activities between two groups of layers.
+
+        A step that is put off still needs inputs and delta of the batch before: then the second
+        batch has its own of all, and later ones take turns with the two.
+        """
+        puts_off = self.layers[0].visit == FORWARD
+        second = puts_off and place == 1
+        first = self.room(rows, place % 2 if puts_off and not second else 0)
+        kept = {group[-1] for group in self.settings.groups[:-1]}
+
+        def own(like: Array, role: str, name: str) -> Array:
+            empty = np.zeros(like.shape, self.settings.dtype)
+            return self.trace.array(empty, role=role, name=f"batch {place + 1} {name}")
+
+        h, delta, inputs = list(first.h), first.delta, first.inputs
+        for k, layer in enumerate(self.layers):
+            if second or k in kept:
+                h[k] = own(h[k], "activation", f"{layer.name} h")
+        if second:
+            inputs = own(inputs, "data", "input")
+            layers = zip(delta, self.layers, strict=True)
+            delta = [own(one, "gradient", f"{layer.name} delta") for one, layer in layers]
+        below = zip(first.x, (first.inputs, *first.h), (inputs, *h), strict=False)
+        x = [mine if room is theirs else room for room, theirs, mine in below]
+        return replace(first, inputs=inputs, x=x, h=h, delta=delta)
 
     def _make_room(self, rows: int) -> Workspace:
         return Workspace.of(self.trace, self.settings, rows, self.layers)
