@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -46,7 +46,8 @@ def of_steps(frame: pd.DataFrame, memory: str) -> Table:
     return table("step-grid", f"{STEP_GRID} Energies: {memory}.", "sweep.csv", shown, frame)
 
 
-def _with_ends(ratio: float, low: float, high: float) -> str:
+def _with_ends(ratio: Any, low: Any, high: Any) -> str:
+    """A ratio and the ends of its interval, as far as they are there."""
     if pd.isna(ratio):
         return MISSING
     return f"{ratio:.2f}" + ("" if pd.isna(low) else f" ({between(low, high)})")
