@@ -25,7 +25,7 @@ SIZE: Final = (9.6, 6.08)  # inches; 960 x 608 pixels, both multiples of 16 for 
 DPI: Final = 100
 COLOURS: Final = {"real": "#0072B2", "hybrid": "#D55E00"}
 BINS: Final = 36
-LABELLED: Final = 1.42  # width of a panel over that of its curves, which are named at their ends
+LABELLED: Final = 1.65  # width of a panel over that of its curves, which are named at their ends
 GAP: Final = 2  # pixels between receptive fields
 UNITS: Final = {"joules": "J", "macs": "MACs"}
 
