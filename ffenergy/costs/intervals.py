@@ -19,7 +19,7 @@ from ffenergy.costs.run_costs import PricedKind
 from ffenergy.costs.step_costs import WORK
 from ffenergy.costs.under_profile import at_distances, levels
 from ffenergy.energy import Profile
-from ffenergy.energy.chip import FloatArray, energies, ratio
+from ffenergy.energy.chip import FloatArray, Interval, energies, ratio
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 SHARES: Final = ("share_low", "share_high")
@@ -119,6 +119,18 @@ def drawn_parts(
             parts = one.parts(profile, memory, times)
             found |= {(scope, algorithm, part): drawn for part, drawn in parts.items()}
     return found
+
+
+def eaten(drawn: Drawn, scope: str) -> Interval | None:
+    """Share of what removing the backward pass saves that L2 normalisation eats.
+
+    None where nothing is saved under some draw of the constants.
+    """
+    added, removed = (
+        drawn[scope, FORWARD_FORWARD, part] - drawn[scope, BACKPROP, part]
+        for part in (PART_OF_PHASE["normalize"], PART_OF_PHASE["backward"])
+    )
+    return ratio(added, -removed) if (removed < 0).all() else None
 
 
 def with_shares(parts: pd.DataFrame, measure: str, usual: Drawn, best: Drawn) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from typing import Final
 from ffenergy.errors import SettingsError
 from ffenergy.network.head import CLASSES
 from ffenergy.network.optimizers import STATES
+from ffenergy.network.orders import LAYER_MAJOR, STEP_MAJOR
 from ffenergy.rules import registry
 from ffenergy.rules.kit.stages import Shape
 from ffenergy.settings import Settings
@@ -176,3 +177,23 @@ def layers_of(rule: str, network: Network) -> Layers:
 
 _layers = lru_cache(maxsize=1024)(Layers)
 """A map asks for the same layers at every size of the chip."""
+
+
+def order_of(algorithm: str, settings: Settings) -> tuple[str, int, str]:
+    """Order, batches in flight and groups of a rule's training steps, as tables name them.
+
+    Of a rule that is not here none is known.
+    """
+    if algorithm not in registry.rules():
+        return "", 1, ""
+    local = registry.find(algorithm).local
+    shape = shapes().get(algorithm)
+    if shape is not None and shape.greedy:
+        return "layer by layer", settings.batches_in_flight, ""
+    if not local or settings.order == STEP_MAJOR:
+        return STEP_MAJOR, 1, ""
+    groups = [
+        str(group[0] + 1) if len(group) == 1 else f"{group[0] + 1}-{group[-1] + 1}"
+        for group in settings.groups
+    ]
+    return LAYER_MAJOR, settings.batches_in_flight, "|".join(groups)

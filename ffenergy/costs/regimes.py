@@ -16,12 +16,12 @@ from ffenergy.costs import as_it_runs, best_orders
 from ffenergy.costs import map as whole_map
 from ffenergy.costs.best_orders import Built
 from ffenergy.costs.further import Further, bearable, with_managed
-from ffenergy.costs.network import Network, layers_of
+from ffenergy.costs.network import Network, layers_of, order_of
 from ffenergy.costs.on_chip import power_below
 from ffenergy.costs.prices import MANAGED, PRICED_GRAIN, Prices
 from ffenergy.costs.rehearsal import STEPS, Recording, Workload
 from ffenergy.costs.run_costs import PricedKind, tabulate
-from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, THE_LEAST, WELL_BUILT, order_of
+from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, THE_LEAST, WELL_BUILT
 from ffenergy.costs.step_costs import StepCosts
 from ffenergy.energy import Profile
 from ffenergy.energy.chip import Chip, FloatArray, ratio

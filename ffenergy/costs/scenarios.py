@@ -17,8 +17,8 @@ import pandas as pd
 from ffenergy.costs import batch_energy, best_orders, bounds
 from ffenergy.costs.best_orders import Built
 from ffenergy.costs.decomposition import exact_total, of_run, with_order
-from ffenergy.costs.intervals import Drawn, DrawnSteps, drawn_parts, with_shares
-from ffenergy.costs.network import network_of, shape_name, shapes
+from ffenergy.costs.intervals import Drawn, DrawnSteps, drawn_parts, eaten, with_shares
+from ffenergy.costs.network import network_of, order_of, shape_name
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import PricedKind, tabulate
@@ -26,9 +26,8 @@ from ffenergy.costs.run_totals import RunTotals
 from ffenergy.costs.step_costs import WORK, StepCosts
 from ffenergy.energy import Profile, commute_to_compute
 from ffenergy.energy.chip import FloatArray, Interval, ratio
-from ffenergy.network.orders import LAYER_MAJOR, STEP_MAJOR
-from ffenergy.rules import registry
-from ffenergy.rules.registry import BACKPROP
+from ffenergy.network.orders import STEP_MAJOR
+from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 from ffenergy.settings import Settings
 
 AS_IT_RUNS: Final = "as it runs"
@@ -42,7 +41,6 @@ SCENARIOS: Final = {
 """The scenarios, and the reading and memory of each."""
 WITHOUT_SIZE: Final = 2**20
 """On-chip bytes of a profile that knows only distances."""
-LAYER_BY_LAYER: Final = "layer by layer"
 
 KEYS: Final = ("algorithm", "scenario", "reading", "memory", "order", "in_flight", "groups")
 COUNTS: Final = ("flops", "bytes", "bytes_read", "bytes_written", "off_chip_bytes")
@@ -144,19 +142,42 @@ class Scenarios:
         best = _in_parts(self.well_built)
         if best.empty:
             return best
-        usual, drawn = best, self._drawn_parts(self._built_kinds, self.well_built)
-        drawn_usual = drawn
-        if any(one.usual != one.kinds for one in self.best.values()):
-            kinds = [kind for one in self.best.values() for kind in one.usual] + self._others
-            prices = self._tabulated(kinds, best_orders.MEMORY)
-            usual, drawn_usual = _in_parts(prices), self._drawn_parts(kinds, prices)
-        parts = with_order(usual, best)
-        return with_shares(parts, f"energy_{self.unit}", drawn_usual, drawn)
+        usual = _in_parts(self._usual)
+        drawn = self._drawn_parts(self._built_kinds, self.well_built, best_orders.MEMORY)
+        return with_shares(with_order(usual, best), f"energy_{self.unit}", self._drawn_usual, drawn)
 
-    def _drawn_parts(self, kinds: Sequence[PricedKind], prices: Prices) -> Drawn:
-        return drawn_parts(
-            kinds, prices.steps, self.profile, best_orders.MEMORY, whole_run=self.whole_run
-        )
+    def eaten(self, scenario: str, scope: str) -> Interval | None:
+        """Share of what removing the backward pass saves that L2 normalisation eats.
+
+        Well built it is that of step-major order, as in `parts`. None without both rules, or
+        where nothing is saved under some draw of the constants.
+        """
+        if not {FORWARD_FORWARD, BACKPROP} <= set(self.algorithms):
+            return None
+        reading, memory = SCENARIOS[scenario]
+        if scenario == AS_IT_RUNS:
+            drawn = self._drawn_parts(self.of_reading(reading), self.as_it_runs, memory)
+        else:
+            drawn = self._drawn_usual
+        return eaten(drawn, scope)
+
+    @cached_property
+    def _usual_kinds(self) -> list[PricedKind]:
+        """The best of step-major order, where another order is the best."""
+        return [kind for one in self.best.values() for kind in one.usual] + self._others
+
+    @cached_property
+    def _usual(self) -> Prices:
+        if all(one.usual == one.kinds for one in self.best.values()):
+            return self.well_built
+        return self._tabulated(self._usual_kinds, best_orders.MEMORY)
+
+    @cached_property
+    def _drawn_usual(self) -> Drawn:
+        return self._drawn_parts(self._usual_kinds, self._usual, best_orders.MEMORY)
+
+    def _drawn_parts(self, kinds: Sequence[PricedKind], prices: Prices, memory: str) -> Drawn:
+        return drawn_parts(kinds, prices.steps, self.profile, memory, whole_run=self.whole_run)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -339,26 +360,6 @@ class Scenarios:
     def _others_priced(self) -> tuple[Prices, RunTotals]:
         prices = self._tabulated(self._others, best_orders.MEMORY)
         return prices, RunTotals(prices)
-
-
-def order_of(algorithm: str, settings: Settings) -> tuple[str, int, str]:
-    """Order, batches in flight and groups of a rule's training steps, as tables name them.
-
-    Of a rule that is not here none is known.
-    """
-    if algorithm not in registry.rules():
-        return "", 1, ""
-    local = registry.find(algorithm).local
-    shape = shapes().get(algorithm)
-    if shape is not None and shape.greedy:
-        return LAYER_BY_LAYER, settings.batches_in_flight, ""
-    if not local or settings.order == STEP_MAJOR:
-        return STEP_MAJOR, 1, ""
-    groups = [
-        str(group[0] + 1) if len(group) == 1 else f"{group[0] + 1}-{group[-1] + 1}"
-        for group in settings.groups
-    ]
-    return LAYER_MAJOR, settings.batches_in_flight, "|".join(groups)
 
 
 def _in_parts(prices: Prices) -> pd.DataFrame:

@@ -15,11 +15,12 @@ import pandas as pd
 from ffenergy.costs import every_profile
 from ffenergy.costs.decomposition import RUN, TRAINING_STEP, energies, of_run
 from ffenergy.costs.further import further_analysis
+from ffenergy.costs.network import order_of
 from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES, PRICED_GRAIN, Prices
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import run_kinds, tabulate
 from ffenergy.costs.run_totals import RunTotals
-from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, WELL_BUILT, Scenarios, order_of
+from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, WELL_BUILT, Scenarios
 from ffenergy.energy import (
     ChosenProfile,
     Profile,

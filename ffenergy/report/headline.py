@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
@@ -121,7 +122,7 @@ def sentences(book: Book) -> list[str]:
     told = book.as_it_runs_answer
     if told is None:
         return []
-    found = [_saving(told), _well_built(book), _normalisation(told, book.well_built_answer)]
+    found = [_saving(told), _well_built(book), _normalisation(book, told)]
     return [sentence for sentence in found if sentence]
 
 
@@ -189,22 +190,33 @@ def _between(smallest: int, largest: int) -> str:
     return " ".join([one[0], *([] if one[1:] == other[1:] else one[1:]), "to", *other])
 
 
-def _normalisation(told: Answer, built: Answer | None) -> str:
+def _normalisation(book: Book, told: Answer) -> str:
     if math.isnan(told.normalisation_share):
         return f"L2 normalisation costs {quantity(told.normalisation, told.unit)} on top."
-    share, unit = _eaten(told)
+    share, unit = _eaten(book, told, AS_IT_RUNS)
     sentence = f"L2 normalisation eats {share} {unit} the saving as it runs"
+    built = book.well_built_answer
     if built is None or math.isnan(built.normalisation_share):
         return f"{sentence}."
-    share, unit = _eaten(built)
+    share, unit = _eaten(book, built, WELL_BUILT)
     times = "" if unit == "of" else f" {unit}"
     return f"{sentence}, {share}{times} deferred into the next product."
 
 
-def _eaten(told: Answer) -> tuple[str, str]:
-    """The share of the saving: 36 % of it, or 2.10 times."""
+def _eaten(book: Book, told: Answer, scenario: str) -> tuple[str, str]:
+    """The share of the saving, with what constants leave open: 36 % (34–38 %) of it, 2.10 times."""
     share = max(told.normalisation_share, 0.0)
-    return (f"{100 * share:.0f} %", "of") if share <= 1 else (figure(share), "times")
+    found = book.ways.eaten(scenario, book.base) if book.ways else None
+    ends = [] if found is None else [max(end, 0.0) for end in (found.low, found.high)]
+    if share > 1:
+        between = [figure(end) for end in ends]
+        return figure(share) + _in_brackets(between, ""), "times"
+    return f"{100 * share:.0f} %" + _in_brackets([f"{100 * end:.0f}" for end in ends], " %"), "of"
+
+
+def _in_brackets(ends: Sequence[str], unit: str) -> str:
+    """The ends of an interval; nothing where they are shown alike."""
+    return f" ({'–'.join(ends)}{unit})" if len(set(ends)) > 1 else ""
 
 
 def warnings(book: Book) -> list[str]:

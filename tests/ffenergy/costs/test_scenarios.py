@@ -12,6 +12,7 @@ import pytest
 from ffenergy.costs import best_orders
 from ffenergy.costs.best_orders import built, even, under
 from ffenergy.costs.decomposition import ORDER, TOTAL, exact_total
+from ffenergy.costs.network import order_of
 from ffenergy.costs.rehearsal import Workload, rehearse
 from ffenergy.costs.run_costs import measured_kinds, run_kinds, tabulate
 from ffenergy.costs.run_totals import RunTotals
@@ -22,7 +23,6 @@ from ffenergy.costs.scenarios import (
     WELL_BUILT,
     Scenarios,
     columns,
-    order_of,
 )
 from ffenergy.costs.step_costs import StepCosts, reading_costs
 from ffenergy.energy import load_profile
@@ -92,6 +92,23 @@ def test_well_built_is_a_run_that_could_be_trained(ways: Scenarios) -> None:
         seen = sum(int(kind.steps) * kind.kind.samples for kind in one.kinds)
         assert seen == 2 * TRAIN
     assert set(ways.best) == set(RULES) - {"random"}
+
+
+@pytest.mark.parametrize("scenario", [AS_IT_RUNS, WELL_BUILT])
+@pytest.mark.parametrize("scope", ["run", "training step"])
+def test_what_normalisation_eats_is_a_share_of_the_parts(
+    ways: Scenarios, scenario: str, scope: str
+) -> None:
+    parts = ways.parts if scenario == WELL_BUILT else ways.as_it_runs.decomposition
+    parts = parts[(parts["scope"] == scope) & (parts["measure"] == "energy_joules")]
+    differences = parts.set_index("part")["difference"]
+    saved = -differences["backward_pass_removed"]
+    found = ways.eaten(scenario, scope)
+    assert found is not None
+    assert found.value == pytest.approx(differences["normalisation_added"] / saved, rel=1e-9)
+    assert found.low < found.high
+    alone = replace(ways, kinds=[kind for kind in ways.kinds if kind.algorithm == "ff"])
+    assert alone.eaten(scenario, scope) is None
 
 
 def test_no_scenario_is_below_the_least(ways: Scenarios) -> None:
