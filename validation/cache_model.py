@@ -35,7 +35,8 @@ MIDDLE = rehearsal.STEPS // 2
 NEAR = 0.1
 """A footprint within a tenth of the capacity is decided by conflict misses, which no LRU model
 has. Footprints are that of the whole step and, where several batches pass a layer before the next
-layer sees any, that of every layer with all of its batches."""
+layer sees any, that of every layer with all of its batches: in the first, hybrids are made between
+one batch and the next."""
 INTERPRETER = 64 * 1024
 """Bytes of a cache that may be taken for code and objects of the interpreter, of which no traced
 array knows: a whole step of 784-4-4-4 touches 290 kB of code and 250 kB beside its arrays."""
@@ -132,8 +133,10 @@ class Model:
         self.footprints = [_size(stream.table)]
         if settings.in_flight > 1:  # a layer is a group of its own in every point
             step = [event for event in events if event.step == events[0].step + MIDDLE]
-            for layer in dict.fromkeys(event.layer for event in step if event.layer != INPUT):
-                visit = [event for event in step if event.layer == layer]
+            layers = list(dict.fromkeys(event.layer for event in step if event.layer != INPUT))
+            for layer in layers:
+                here = (layer, INPUT) if layer == layers[0] else (layer,)
+                visit = [event for event in step if event.layer in here]
                 self.footprints.append(_size(lower(visit, buffers, grain=grain, scopes=scopes)))
         found = distances(stream, buffers, MIDDLE, [MemoryKind.CACHE], scopes)
         self.table: pd.DataFrame = found.sums[MemoryKind.CACHE]

@@ -41,11 +41,10 @@ def others():
     return list(compared(OTHERS))
 
 
-FAR = ("784-400-400-400-400", 64, 3, 8192)
-"""What the model misses: a layer of 7.0 MiB with its batches in 8 MiB."""
 NEAR = {
     ("784-400-400-400-400", 64, 1, 16384): 1.15,
     ("784-400-400-400-400", 64, 3, 4096): 0.83,
+    ("784-400-400-400-400", 64, 3, 8192): 0.82,  # layer 1, its batches and hybrids: 7.5 MiB
     ("784-600-600-600", 50, 3, 8192): 0.93,
 }
 """Model over simulator where the step, or a layer with its batches, only just fits."""
@@ -60,17 +59,15 @@ def test_networks_batches_optimisers_and_orders_not_seen_before_are_within_8_per
     for here in others:
         if sum(here.moved) < 1:
             assert 1 < sum(here.point.moved) < 2.5  # all fits: only conflict misses
-        elif not here.conflicts and place(here.point) != FAR:
+        elif not here.conflicts:
             assert here.ratio == pytest.approx(1, abs=0.08), here.point
     assert len(others) == 44
 
 
 @pytest.mark.slow
-def test_what_is_near_and_what_is_missed_is_known_by_one_rule(others):
+def test_what_is_near_is_known_by_one_rule(others):
     near = {place(here.point): here.ratio for here in others if here.conflicts}
     assert near == pytest.approx(NEAR, abs=0.01)
-    missed = next(here for here in others if place(here.point) == FAR)
-    assert missed.ratio == pytest.approx(0.82, abs=0.01)
 
 
 @pytest.mark.slow
@@ -101,7 +98,7 @@ def test_layer_major_over_backprop_is_what_the_readme_says_of_every_point(others
             ("784-400-400-400-400", 32, 3, 4096): -4.0,
             ("784-400-400-400-400", 32, 3, 8192): 0.6,
             ("784-400-400-400-400", 64, 3, 4096): -14.7,  # near
-            FAR: -17.0,
+            ("784-400-400-400-400", 64, 3, 8192): -17.0,  # near
         },
         abs=0.1,
     )
