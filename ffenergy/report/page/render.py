@@ -124,7 +124,7 @@ def _wins(book: Book, known: Iterable[Profile], shown: Sequence[Section]) -> dic
     has_map = any(section.name == "map" and not section.missing for section in shown)
     if network is None or not has_map or book.prices is None:
         return {}
-    return who_wins.payload(network, whatif.priceable(book.prices, known))
+    return who_wins.payload(network, known)
 
 
 def kept_together(sentence: str) -> str:

@@ -5,12 +5,12 @@ The places are those of ``map.csv``: each rule in its best order, closed forms, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from ffenergy.costs.map import BATCHES, SCALE, Contest, Verdict, contests, on_chip_sizes
 from ffenergy.costs.network import Network
-from ffenergy.energy import Profile
+from ffenergy.energy import PricingError, Profile
 from ffenergy.report.map_table import COLOURS, LEGEND, OPTIMIZERS, TITLES
 
 WIDTHS: Final = (500, 1000, 2000)
@@ -18,13 +18,14 @@ PROVEN: Final = (Verdict.RULE_PROVEN, Verdict.BP_PROVEN)
 DIGITS: Final = 2
 
 
-def payload(network: Network, profiles: Sequence[Profile]) -> dict[str, Any]:
-    """Everything the script needs, ready for JSON.
+def payload(network: Network, known: Iterable[Profile]) -> dict[str, Any]:
+    """Everything the script needs, ready for JSON, under the ``known`` profiles that price float32.
 
     ``network`` is the run's, beside networks of as many layers of `WIDTHS` units. ``places`` are by
     profile, network and optimiser: per batch size, on-chip sizes one by one, ``winner`` (a
     digit each, a place in ``verdicts``) and FF ÷ BP with the ends of 90 % of draws.
     """
+    profiles = list(filter(_prices_floats, known))
     sizes = on_chip_sizes()
     batches = sorted({*BATCHES, network.batch_size})
     layers = list(_networks(network))
@@ -47,6 +48,14 @@ def payload(network: Network, profiles: Sequence[Profile]) -> dict[str, Any]:
         "own": {"network": _name(network.layer_sizes), "optimizer": network.optimizer},
         "places": places,
     }
+
+
+def _prices_floats(profile: Profile) -> bool:
+    try:
+        profile.operations("float32")
+    except PricingError:
+        return False
+    return True
 
 
 def _networks(network: Network) -> Iterator[tuple[int, ...]]:

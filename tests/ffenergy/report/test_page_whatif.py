@@ -214,6 +214,14 @@ def test_the_pages_map_is_that_of_the_command() -> None:
     assert places["ratio"][shown] == own[columns].astype(float).round(2).to_numpy().tolist()
 
 
+def test_the_map_has_every_profile_that_prices_floats() -> None:
+    known = profiles().values()
+    found = who_wins.payload(Network((784, 500), 100), known)
+    assert [name for name, _ in found["profiles"]] == list(profiles())
+    unpriced = replace(next(iter(known)), compute={}, compute_as={})
+    assert who_wins.payload(Network((784, 500), 100), [unpriced])["profiles"] == []
+
+
 def test_a_network_of_unequal_layers_stands_by_its_widest() -> None:
     found = who_wins.payload(Network((784, 1500, 100), 100), [load_profile("tpuv4i")])
     assert found["networks"] == ["784-500-500", "784-1000-1000", "784-1500-100", "784-2000-2000"]
