@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 
 import pytest
 
 from ffenergy.costs.rehearsal import Recording
-from ffenergy.costs.step_costs import StepCosts, side_by_side
+from ffenergy.costs.step_costs import SWITCH_SECONDS, StepCosts, side_by_side
 from ffenergy.costs.step_kinds import StepKind, What
 from ffenergy.errors import PricingError
 from instrumented import InstrumentError
@@ -32,6 +33,20 @@ def test_whoever_is_stopped_waits_for_nothing() -> None:
         side_by_side(analyse, RECORDED)
     assert len(begun) < len(RECORDED)  # and those that did begin still wait
     over.set()
+
+
+def test_threads_give_way_soon_and_then_as_ever() -> None:
+    usual = sys.getswitchinterval()
+    met: list[float] = []
+
+    def analyse(recording: Recording) -> StepCosts:
+        met.append(sys.getswitchinterval())
+        raise InstrumentError("one is enough")
+
+    with pytest.raises(PricingError):
+        side_by_side(analyse, RECORDED[:1])
+    assert met == pytest.approx([SWITCH_SECONDS])
+    assert sys.getswitchinterval() == usual
 
 
 def test_of_what_fails_the_rule_and_the_step_are_told() -> None:
