@@ -142,9 +142,11 @@ class Scenarios:
         best = _in_parts(self.well_built)
         if best.empty:
             return best
-        usual = _in_parts(self._usual)
-        drawn = self._drawn_parts(self._built_kinds, self.well_built, best_orders.MEMORY)
-        return with_shares(with_order(usual, best), f"energy_{self.unit}", self._drawn_usual, drawn)
+        parts, usual = with_order(_in_parts(self._usual), best), self._drawn_usual
+        drawn = usual
+        if self._usual is not self.well_built:
+            drawn = self._drawn_parts(self._built_kinds, self.well_built, best_orders.MEMORY)
+        return with_shares(parts, f"energy_{self.unit}", usual, drawn)
 
     def eaten(self, scenario: str, scope: str) -> Interval | None:
         """Share of what removing the backward pass saves that L2 normalisation eats.
