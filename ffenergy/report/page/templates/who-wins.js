@@ -41,7 +41,7 @@
     const proven = ours.filter(([, , sure]) => sure).length;
     const optimizer = data.optimizers.find(([name]) => name === state.optimizer)[1];
     byId("wins-sentence").textContent =
-      `Energy of Forward-Forward ÷ backprop, ${state.network}, ${optimizer}, under ${state.profile}: Forward-Forward spends less at ${ours.length} of ${winner.length} places, proven at ${proven}.`;
+      `Energy of Forward-Forward ÷ backprop, ${state.network}, ${optimizer}, under ${state.profile}: Forward-Forward spends less at ${ours.length} of ${winner.length} places, proven at ${proven}. Point at a figure for its interval.`;
   }
 
   // ---- controls --------------------------------------------------------------------------------
