@@ -138,8 +138,9 @@ def map_command(
 
     RUN, a run directory, sets the network, its batch and its optimiser.
 
-    With --outdir: map.csv (every place), map.png (regions), energy.png (energy against on-chip
-    memory), each also as SVG, and map.json (how they were made). With --measure, energy.png shows
+    With --outdir: map.csv (every place), map.html (figures of every chip, widths on a slider),
+    map.png (regions), energy.png (energy against on-chip memory), these also as SVG, and map.json
+    (how they were made). With --measure, energy.png shows
     programs as they run, counted by the instrument (measured.csv: eager, the usual order), and
     regimes.csv has them beside well built ones and the bounds; where no bound decides, map.csv
     says who spends less as measured.
@@ -189,7 +190,7 @@ def map_command(
                 ratios = regimes.ratios(tables["regimes"], shown)
                 tables["map"] = table = whole_map.with_measured(table, ratios)
             contents = {f"{name}.csv": as_csv(one) for name, one in tables.items()}
-            drawn = pictures(found, shown, hardware[0], tables.get("measured"))
+            drawn = pictures(found, shown, hardware, tables.get("measured"))
             directory.change(document, contents | drawn)
     if as_json:
         print_json(table.astype(object).where(table.notna(), None).to_dict("records"))
@@ -203,7 +204,7 @@ def map_command(
             click.echo("\n" + text.table(in_regimes))
         if directory is not None:
             csvs = ", ".join(f"{name}.csv" for name in tables)
-            click.echo(f"Written to {directory.path}: {csvs}, map.png, energy.png, map.json.")
+            click.echo(f"Written to {directory.path}: {csvs}, map.html, map.png, energy.png.")
         else:
             click.echo("All places: --csv, --json; pictures: --outdir DIR.")
 
@@ -267,21 +268,29 @@ def _counted(network: Network, profile: Profile) -> dict[str, pd.DataFrame]:
 
 
 def pictures(
-    found: list[Network], shown: Network, profile: Profile, measured: pd.DataFrame | None
+    found: list[Network],
+    shown: Network,
+    hardware: list[Profile],
+    measured: pd.DataFrame | None,
 ) -> dict[str, bytes]:
-    """Contents of the pictures' files by name."""
-    from ffenergy.report.pictures import energy_curves, map_regions  # matplotlib takes a second
+    """Contents of the pictures' files and of the page's by name."""
+    from ffenergy.report.page import map_page  # draws, and matplotlib takes a second
+    from ffenergy.report.pictures import energy_curves, map_regions
+    from ffenergy.report.pictures.report import PICTURES
 
     layer_sizes = list(dict.fromkeys(one.layer_sizes for one in found))
     drawn = {
-        "map": map_regions.render(layer_sizes, profile),
-        "energy": energy_curves.render(shown, profile, measured),
+        "map": map_regions.render(layer_sizes, hardware[0]),
+        "energy": energy_curves.render(shown, hardware[0], measured),
     }
-    return {
+    files = {
         f"{name}.{kind}": content
         for name, kinds in drawn.items()
         for kind, content in kinds.items()
     }
+    described = next(picture for picture in PICTURES if picture.name == "map")
+    page = map_page(shown, hardware, (described, drawn["map"]))
+    return files | {"map.html": page.encode()}
 
 
 def headline(found: list[Network]) -> Network:

@@ -40,6 +40,13 @@ class Section:
     missing: str = ""
 
 
+MAP_LEAD: Final = (
+    "Each rule in its best order of computation, by closed forms. Proven: no program of the other "
+    "rule can spend less. It is the order that pays: layers of Forward-Forward need not wait for "
+    "each other."
+)
+
+
 def sections(book: Book) -> list[Section]:
     """All sections between the answer and the configuration."""
     return [
@@ -127,13 +134,8 @@ def regions(book: Book) -> Section:
     network = network_of(book.run.settings) if both else None
     if network is None:
         return Section(name, title, missing="No closed forms are known of what this run trained.")
-    lead = (
-        "Each rule in its best order of computation, by closed forms. Proven: no program of the "
-        "other rule can spend less. It is the order that pays: layers of Forward-Forward need "
-        "not wait for each other."
-    )
     chips = map_table.chips(network, book.hardware)
-    return Section(name, title, lead, pictures=("map",), more=[chips])
+    return Section(name, title, MAP_LEAD, pictures=("map",), more=[chips])
 
 
 def other_parts(book: Book) -> list[Table]:

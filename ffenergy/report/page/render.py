@@ -14,7 +14,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ffenergy.costs.network import network_of
+from ffenergy.costs.network import Network, network_of
 from ffenergy.costs.scenarios import AS_IT_RUNS, WELL_BUILT
 from ffenergy.energy import Profile, profiles
 from ffenergy.energy.chip import Interval
@@ -24,7 +24,7 @@ from ffenergy.report.findings import assumptions, data_line, findings
 from ffenergy.report.numbers import DRAWN, MISSING, between, error_percent, figure
 from ffenergy.report.page import whatif, who_wins
 from ffenergy.report.pictures.drawing import Picture
-from ffenergy.report.sections import Section
+from ffenergy.report.sections import MAP_LEAD, Section
 from ffenergy.runs.run import Run
 from ffenergy.style import ALGORITHM_NAMES
 
@@ -79,6 +79,43 @@ class Head:
 
 def page(book: Book, shown: Sequence[Section], pictures: Iterable[Drawn] = ()) -> str:
     """Render `report.html` of `shown` sections; ``pictures`` are what ``drawing.render`` yields."""
+    known = {profile.name: profile for profile in book.hardware}
+    known |= {name: p for name, p in profiles().items() if name not in known}
+    configuration = book.run.configuration
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=title(book.run),
+            drawn=DRAWN,
+            head=head(book),
+            open=OPEN,
+            sections=shown,
+            drawings={picture.name: drawing(picture, files) for picture, files in pictures},
+            whatif=_reckoned(book, known.values()),
+            wins=_wins(book, known.values(), shown),
+            run=configuration,
+            settings=configuration["settings"],
+            data=data_line(book.run),
+            profiles=book.hardware if book.prices else (),
+            document=json.dumps(
+                {name: configuration[name] for name in ("seed", "settings", "versions")}, indent=2
+            ),
+        )
+    )
+
+
+def map_page(network: Network, hardware: Iterable[Profile], drawn: Drawn) -> str:
+    """Render `map.html`: a map as drawn, and the figures of networks like this one."""
+    return (
+        _environment()
+        .get_template("map.html")
+        .render(lead=MAP_LEAD, drawing=drawing(*drawn), wins=who_wins.payload(network, hardware))
+    )
+
+
+def _environment() -> Environment:
+    """The templates and what they call."""
     environment = Environment(
         loader=PackageLoader("ffenergy.report.page"),
         autoescape=True,
@@ -89,26 +126,7 @@ def page(book: Book, shown: Sequence[Section], pictures: Iterable[Drawn] = ()) -
     environment.filters["kept"] = kept_together
     environment.filters["unbroken"] = unbroken
     environment.filters["unit_kept"] = lambda heading: heading.replace(", ", ",\N{NO-BREAK SPACE}")
-    known = {profile.name: profile for profile in book.hardware}
-    known |= {name: p for name, p in profiles().items() if name not in known}
-    configuration = book.run.configuration
-    return environment.get_template("page.html").render(
-        title=title(book.run),
-        drawn=DRAWN,
-        head=head(book),
-        open=OPEN,
-        sections=shown,
-        drawings={picture.name: drawing(picture, files) for picture, files in pictures},
-        whatif=_reckoned(book, known.values()),
-        wins=_wins(book, known.values(), shown),
-        run=configuration,
-        settings=configuration["settings"],
-        data=data_line(book.run),
-        profiles=book.hardware if book.prices else (),
-        document=json.dumps(
-            {name: configuration[name] for name in ("seed", "settings", "versions")}, indent=2
-        ),
-    )
+    return environment
 
 
 def _reckoned(book: Book, known: Iterable[Profile]) -> dict[str, Any]:

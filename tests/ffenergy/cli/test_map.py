@@ -98,7 +98,8 @@ def test_a_directory_holds_table_pictures_and_how_they_were_made(run, tmp_path):
     result = run(*arguments)
     assert result.exit_code == 0, result.output
     names = {path.name for path in out.iterdir()} - {".lock"}
-    assert names == {"map.csv", "map.json", "map.png", "map.svg", "energy.png", "energy.svg"}
+    pictures = {"map.png", "map.svg", "energy.png", "energy.svg"}
+    assert names == {"map.csv", "map.html", "map.json", *pictures}
     document = json.loads((out / "map.json").read_text(encoding="utf-8"))
     assert document["networks"] == ["784-100-100"]
     assert [one["name"] for one in document["profiles"]] == ["tpuv4i"]
@@ -114,7 +115,7 @@ def test_programs_are_counted_beside_the_closed_forms(run, tmp_path):
     result = run(*network, "--profile", "eyeriss-relative", "--measure", "--outdir", tmp_path)
     assert result.exit_code == 0, result.output
     assert "well built" in result.output
-    assert ": map.csv, measured.csv, regimes.csv, map.png" in result.output
+    assert ": map.csv, measured.csv, regimes.csv, map.html" in result.output
     what = json.loads((tmp_path / "map.json").read_text(encoding="utf-8"))["what"]
     assert "counted" in what
     regimes, measured, whole = (

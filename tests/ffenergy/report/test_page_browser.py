@@ -60,7 +60,14 @@ def test_the_first_screen_has_ratio_errors_and_bars(
     browser: webdriver.Chrome, finished_run: Any, width: int, height: int
 ) -> None:
     show(browser, finished_run.path / "report.html", width)
-    for part in ("h1", ".ratio", ".figure", ".answer", ".controls", ".bar-row:last-of-type"):
+    for part in (
+        "h1",
+        ".ratio",
+        ".figure",
+        ".answer",
+        "#whatif .controls",
+        ".bar-row:last-of-type",
+    ):
         rows = browser.find_elements(By.CSS_SELECTOR, part)
         assert rows, part
         assert all(
@@ -142,6 +149,21 @@ def test_a_page_of_a_run_without_anything(
     show(browser, tmp_path / "empty.html", 360)
     assert browser.get_log("browser") == []
     assert_accessible(browser)
+
+
+@SIZES
+def test_a_map_has_a_page_too(
+    browser: webdriver.Chrome, invoke: Any, tmp_path: Path, width: int
+) -> None:
+    out = tmp_path / "map"
+    done = invoke("map", "--width", "100", "--depth", "2", "--outdir", out)
+    assert done.exit_code == 0, done.output
+    show(browser, out / "map.html", width)
+    assert browser.get_log("browser") == []
+    assert_accessible(browser)
+    assert browser.find_element(By.ID, "wins-network-text").text == "784-100-100"
+    cells = browser.find_elements(By.CSS_SELECTOR, "#wins td")
+    assert len(cells) == 6 * 13  # batches and on-chip sizes of the map
 
 
 def test_pictures_are_drawn(opened: webdriver.Chrome) -> None:
