@@ -34,6 +34,7 @@ from instrumented.script.callables import (
     package_of,
 )
 from instrumented.script.callers import named_variables
+from instrumented.script.holders import RESIZE, resizing
 from instrumented.script.items import Items
 from instrumented.script.leaving import array_method, handed
 from instrumented.script.lending import Lending
@@ -286,6 +287,8 @@ class Borders:
             return Function(self._trace.uncounted, function, "vectorize")
         elif kind is MethodType:
             inside = function.__func__
+            if inside is RESIZE:
+                return resizing(function)
             if type(function.__self__) in GENERATORS:
                 return self._numpy.random.method(function, inside.__name__)
             reads = type(inside).__name__ == CYTHONS or self._ownership.is_reader(inside.__module__)
