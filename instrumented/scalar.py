@@ -79,6 +79,29 @@ def _run_operator(
     return (results if type(answer) is tuple else results[0]), entry
 
 
+def _again(
+    booking: Booking,
+    key: tuple[Any, ...],
+    function: Callable[..., Any],
+    ufunc: np.ufunc,
+    operands: tuple[Any, ...],
+    plain: tuple[Any, ...],
+) -> Any:
+    """Run an operator whose result is of the layout that it was of before, under the same key."""
+    known = booking.shortcuts.get(key)
+    if known is None or booking.recorder is not None:
+        result, entry = _run_operator(booking, function, ufunc, *operands)
+        if isinstance(result, Traced):
+            booking.remember(key, (entry, result._layout))
+        return result
+    entry, layout = known
+    values = function(*plain)
+    entry.calls += 1
+    if booking.program is not None:
+        booking.program.append(entry.index)
+    return booking.scalar_type(booking, values, layout)
+
+
 def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
     def method(self: ScalarValues, other: Any) -> Any:
         booking = self._booking
@@ -95,27 +118,21 @@ def _forward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
         else:
             return meet_object(ufunc, self, other)
         key = (booking.place, ufunc, "pair", self._layout, part)
-        known = booking.shortcuts.get(key)
-        if known is None or booking.recorder is not None:
-            result, entry = _run_operator(booking, function, ufunc, self, other)
-            if isinstance(result, Traced):
-                booking.remember(key, (entry, result._layout))
-            return result
-        entry, layout = known
-        values = function(self._array, right)
-        entry.calls += 1
-        if booking.program is not None:
-            booking.program.append(entry.index)
-        return booking.scalar_type(booking, values, layout)
+        return _again(booking, key, function, ufunc, (self, other), (self._array, right))
 
     return method
 
 
 def _backward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
     def method(self: ScalarValues, other: Any) -> Any:
-        if type(other) in IMMEDIATES:
-            return _run_operator(self._booking, function, ufunc, other, self)[0]
-        if type(other) in _TEXT:
+        booking = self._booking
+        kind = type(other)
+        if kind in NUMBERS:
+            key = (booking.place, ufunc, "pair", kind, self._layout)
+            return _again(booking, key, function, ufunc, (other, self), (other, self._array))
+        if kind in IMMEDIATES:
+            return _run_operator(booking, function, ufunc, other, self)[0]
+        if kind in _TEXT:
             return function(other, self._want_out(_ON_TEXT))
         return ufunc(other, self)
 
@@ -124,7 +141,9 @@ def _backward(ufunc: np.ufunc, function: Callable[[Any, Any], Any]) -> Any:
 
 def _alone(ufunc: np.ufunc, function: Callable[[Any], Any]) -> Any:
     def method(self: ScalarValues) -> Any:
-        return _run_operator(self._booking, function, ufunc, self)[0]
+        booking = self._booking
+        key = (booking.place, ufunc, "alone", self._layout)
+        return _again(booking, key, function, ufunc, (self,), (self._array,))
 
     return method
 

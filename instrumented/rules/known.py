@@ -23,14 +23,18 @@ METHODS: dict[Any, Any] = {
 }
 """NumPy's methods by the functions they are counted as: the same values, found sooner."""
 
-_SETTING, _COUNTS, _ARRAY, _ARRAYS, _OUT = (
+_SETTING, _COUNTS, _ARRAY, _ARRAYS, _ITEMS, _OUT = (
     Role.SETTING,
     Role.COUNTS,
     Role.ARRAY,
     Role.ARRAYS,
+    Role.ITEMS,
     Role.OUT,
 )
 _SETTINGS = frozenset((int, bool, str, float, type(None), type))
+
+MOST_ITEMS = 64
+"""Items of a list that an array is made of; of longer ones the keys would fill memory."""
 
 
 def call_function(
@@ -126,6 +130,8 @@ def _is_known(
         parts.append(kind)
         plain.append(value)
         return True
+    if role is _ITEMS and kind in (list, tuple):
+        return _are_known(booking, value, parts, plain)
     if role is _ARRAYS and kind in (list, tuple):
         inside: list[Any] = []
         layouts: list[Any] = [kind]
@@ -136,6 +142,30 @@ def _is_known(
         plain.append(kind(inside))
         return True
     return False
+
+
+def _are_known(booking: Booking, items: Any, parts: list[Any], plain: list[Any]) -> bool:
+    """Add a list that an array is made of: arrays and numbers, in lists or not."""
+    if len(items) > MOST_ITEMS:
+        return False
+    inside: list[Any] = []
+    layouts: list[Any] = [type(items)]
+    for item in items:
+        kind = type(item)
+        if kind in (list, tuple):
+            if not _are_known(booking, item, layouts, inside):
+                return False
+        elif isinstance(item, Traced) and item._booking is booking:
+            layouts.append(item._layout)
+            inside.append(item._array)
+        elif kind in NUMBERS and (kind is not int or item.bit_length() < 64):
+            layouts.append(kind)
+            inside.append(item)
+        else:
+            return False
+    parts.append(tuple(layouts))
+    plain.append(type(items)(inside))
+    return True
 
 
 def _target(roles: Sequence[Role], args: Args, kwargs: Kwargs) -> Any:

@@ -10,6 +10,7 @@ from functools import partial
 from mmap import mmap
 from types import (
     BuiltinFunctionType,
+    CodeType,
     FrameType,
     FunctionType,
     MethodDescriptorType,
@@ -34,7 +35,8 @@ from instrumented.script.callables import (
     package_of,
 )
 from instrumented.script.callers import named_variables
-from instrumented.script.items import Items
+from instrumented.script.holders import RESIZE, resizing
+from instrumented.script.items import CONTAINERS, Items
 from instrumented.script.leaving import array_method, handed
 from instrumented.script.lending import Lending
 from instrumented.script.numpy_functions import (
@@ -116,6 +118,7 @@ class Borders:
         self._numpy = NumpyModules(trace)
         self._items = Items(trace.enter)
         self._standing_in: dict[Any, Any] = {}
+        self._users: dict[int, tuple[CodeType, Any]] = {}
         self._plain_import = builtins.__import__
 
     def __enter__(self) -> None:
@@ -271,6 +274,13 @@ class Borders:
 
     def _called(self, function: Any) -> Any:
         kind = type(function)
+        inside = function.__func__ if kind is MethodType else function
+        if type(inside) is FunctionType:
+            known = self._users.get(id(inside.__code__))
+            if known and known[0] is inside.__code__ and known[1] is inside.__module__:
+                return function
+        elif kind is BuiltinFunctionType and type(function.__self__) in CONTAINERS:
+            return function
         if kind in FUNCTIONS and getattr(function, "__module__", "numpy") in STOOD_IN:
             function = self._numpy.own(function)
             kind = type(function)
@@ -279,18 +289,19 @@ class Borders:
         if kind is FunctionType:
             reads = self._ownership.is_reader(function.__module__) or self._wraps_c(function)
             if not reads and not self._ownership.in_library(function):
-                return function
+                return self._once_more(function, function)
         elif kind is Function or kind is Ufunc or kind is ArrayMethod:
             return function
         elif kind is np.vectorize:
             return Function(self._trace.uncounted, function, "vectorize")
         elif kind is MethodType:
-            inside = function.__func__
+            if inside is RESIZE:
+                return resizing(function)
             if type(function.__self__) in GENERATORS:
                 return self._numpy.random.method(function, inside.__name__)
             reads = type(inside).__name__ == CYTHONS or self._ownership.is_reader(inside.__module__)
             if not reads and not self._ownership.in_library(inside):
-                return function
+                return self._once_more(function, inside)
         elif issubclass(kind, type):
             if issubclass(function, (np.number, np.bool_)):
                 return conversion(self._trace, function, self._reader(function))
@@ -316,6 +327,12 @@ class Borders:
         elif package_of(kind) in MOVERS_AND_NUMPY or self._runs_users(kind):
             return function
         return self._reader(function)
+
+    def _once_more(self, function: Any, inside: Any) -> Any:
+        """Return a function as it is, at its next call too if the user wrote what is inside."""
+        if type(inside) is FunctionType and self._ownership.is_users(inside.__code__.co_filename):
+            self._users[id(inside.__code__)] = inside.__code__, inside.__module__
+        return function
 
     def _returning(self, value: Any) -> Any:
         """Let what a function of the user's returns out if it was a library that called it."""

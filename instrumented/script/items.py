@@ -16,6 +16,9 @@ from instrumented.books.traced import Traced
 HOLD_ITEMS = frozenset({list, tuple, deque, type({}.values())})
 """Types whose items can be looked at without using them up."""
 
+CONTAINERS = frozenset({list, dict, set, tuple, str})
+"""Types whose methods hand items on."""
+
 DICTS = frozenset({dict, OrderedDict, defaultdict})
 
 FIRST, SECOND, AFTER_FIRST = slice(1), slice(1, 2), slice(1, None)

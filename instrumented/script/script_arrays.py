@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 import functools
-import math
 import operator
 import sys
 from collections.abc import Callable, Iterator
@@ -267,19 +266,23 @@ class ScriptArray(TracedArray):
             return self._want_out("view()").view(kind)
         return handed(super().view(dtype))
 
-    def resize(self, *shape: Any, refcheck: bool = True) -> None:
-        """Change shape and size in place: of another size, the elements are read and written."""
-        del refcheck  # others that look into this memory keep what they see
+    def resize(self, *shape: Any, refcheck: bool = True, is_held: bool = False) -> None:
+        """Change shape and size in place: of another size, the elements are read and written.
+
+        Others that look into this memory keep what they see; NumPy refuses where it ``is_held``.
+        """
         self._booking.look()
         plain = stripped(shape, "numpy.ndarray.resize")
-        wanted = tuple(np.ravel(plain)) if plain and plain[0] is not None else ()
-        flags, size = self._array.flags, self._array.size
-        if not flags.owndata or not wanted or math.prod(wanted) == size:
-            self._array.resize(*plain, refcheck=False)  # raises as NumPy does
+        flags = self._array.flags
+        grown = self._array.copy("K") if flags.owndata else self._array
+        grown.resize(*plain, refcheck=False)  # raises as NumPy does
+        if grown.size == self._array.size:
+            self._array.resize(*plain, refcheck=False)
             self._layout = self._booking.layout_number(self._array, self.role)
             return
-        grown = np.zeros(wanted, self._array.dtype, "F" if flags.fnc else "C")
-        grown.ravel("K")[:size] = self._array.ravel("K")[: grown.size]
+        if is_held and refcheck:
+            held = [self._array] * 3
+            held[0].resize(*plain)  # raises as NumPy does
         grown.flags.writeable = flags.writeable
         made = self._booking.wrap_result(grown)
         self._booking.record("resize", Kind.COPY, [(self, None)], [(made, None)], NO_WORK)

@@ -23,6 +23,9 @@ def told_as_the_scripts() -> Iterator[None]:
     """Leave the instrument's lines out of tracebacks, and give its warnings to its callers."""
     before = warnings.filters[:]
     warnings.filterwarnings("always", module=r"instrumented\.")
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "instrumented":
+            vars(module)["__tracebackhide__"] = True  # pytest goes through frames by itself
     with ExitStack() as stack:
         stack.enter_context(replaced(warnings, "_showwarnmsg", _shown(_member("_showwarnmsg"))))
         for name in WALKERS:
@@ -87,13 +90,16 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
         setattr(owner, name, before)
 
 
+def _is_own(frame: Any) -> bool:
+    """Return whether a frame, or the code of one, is the instrument's."""
+    code = frame.f_code if isinstance(frame, FrameType) else frame
+    return bool(code.co_filename.startswith(INSTRUMENT))
+
+
 def _without_instrument(walk: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def walked(shown: TracebackType | None) -> Iterator[Any]:
-        for item in walk(shown):
-            frame = item[0]
-            code = frame.f_code if isinstance(frame, FrameType) else frame
-            if not code.co_filename.startswith(INSTRUMENT):
-                yield item
+        items = list(walk(shown))
+        yield from [item for item in items if not _is_own(item[0])] or items
 
     return walked
 

@@ -39,6 +39,7 @@ from instrumented.script.script_booking import ScriptBooking
 from instrumented.script.script_flat import ScriptFlat
 from instrumented.script.script_scalars import plain_kind
 from instrumented.trace import Trace
+from instrumented.values import TracedValues
 
 CONVERSIONS = frozenset(
     (np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray)
@@ -188,9 +189,9 @@ class ScriptTrace(Trace):
         """Run a ufunc or a method of one; lists are arrays that are made first."""
         self.booking.look()
         if method == "__call__" and not kwargs and len(args) == ufunc.nin:
-            array = _array_among(args)
-            if array is not None:
-                return counted_ufunc(array, ufunc, method, args, kwargs)
+            traced = _traced_among(args)
+            if traced is not None:
+                return counted_ufunc(traced, ufunc, method, args, kwargs)
         args, kwargs = self._entered(args, kwargs)
         if any(type(value) in LISTS for value in args) and method != "at":
             args = tuple(self._listed(value) for value in args)
@@ -288,16 +289,15 @@ class ScriptTrace(Trace):
         return self.call(np.array, "array", (value,), {}) if fills_array else value
 
 
-def _array_among(operands: tuple[Any, ...]) -> ScriptArray | None:
-    """Return a traced array if all others are that, or numbers: NumPy would hand it the call."""
-    array = None
+def _traced_among(operands: tuple[Any, ...]) -> TracedValues | None:
+    """Return a traced value if all others are that, or numbers: NumPy would hand it the call."""
+    traced = None
     for value in operands:
-        kind = type(value)
-        if kind is ScriptArray:
-            array = value
-        elif kind not in IMMEDIATES:
+        if isinstance(value, TracedValues):
+            traced = value
+        elif type(value) not in IMMEDIATES:
             return None
-    return array
+    return traced
 
 
 @functools.cache

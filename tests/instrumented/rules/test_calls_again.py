@@ -162,3 +162,36 @@ def test_a_large_number_is_no_int64_though_a_small_one_was(trace):
     for call in (lambda: np.outer(x, 2**70), lambda: np.full(2, 2**70, like=x)):
         with pytest.raises(InstrumentError, match="object"):
             call()
+
+
+def test_a_sign_and_a_number_on_the_left_are_counted_again(trace):
+    """Each reads and writes one float64, or one float32: the type of the number is the same."""
+    for dtype, size in (("f8", 8), ("f4", 4)):
+        s = trace.array(np.arange(3, dtype=dtype)).sum()
+        for _ in range(3):
+            before = trace.traffic
+            made = [-s, 0.75 * s, abs(s)]
+            assert [one.escape() for one in made] == [-3, 2.25, 3]
+            assert {one.dtype for one in made} == {np.dtype(dtype)}
+            escapes = 3 * size
+            assert trace.traffic.bytes_read - before.bytes_read == 3 * size + escapes
+            assert trace.traffic.bytes_written - before.bytes_written == 3 * size
+
+
+def test_arrays_of_numbers_in_lists_are_made_again(trace):
+    """Traced numbers are read, Python's are in the instruction; the array is written."""
+    s, k = trace.array(np.ones(2)).sum(), trace.array(np.array([1, 2])).sum()
+    for _ in range(3):
+        for items, read, want in (
+            ([s, 1, True], 8, [2.0, 1.0, 1.0]),
+            ([[k, k], (4, k)], 24, [[3, 3], [4, 3]]),
+            ([k, 2.5], 8, [3.0, 2.5]),
+            ([k, 2**62], 8, [3, 2**62]),
+            ([k, 2**63], 8, [3, 2**63]),
+        ):
+            expected = np.array(want)
+            before = trace.traffic
+            made = np.array(items, like=s)
+            assert trace.traffic.bytes_read - before.bytes_read == read
+            assert trace.traffic.bytes_written - before.bytes_written == expected.nbytes
+            assert made.escape().tolist() == expected.tolist()

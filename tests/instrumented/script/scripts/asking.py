@@ -1,5 +1,6 @@
 """What a script asks about its arrays, and what it makes of text."""
 
+import weakref
 from typing import Optional, Union
 
 import numpy as np
@@ -28,6 +29,32 @@ print(own, view.sum())
 own.resize(np.array([2, 2]), refcheck=False)
 fortran = np.arange(6.0).reshape(2, 3, order="F").copy("F")
 fortran.resize(3, 3, refcheck=False)
+
+
+def grown(array):
+    array.resize(9)
+    return array
+
+
+held, shown, named, alone = (np.arange(3.0) for _ in range(4))
+holding, showing, naming = [held], shown[1:], weakref.ref(named)
+for array in (held, shown, named):
+    try:
+        grown(array)
+    except ValueError as error:
+        print(error)
+holding[0] = grow = alone.resize
+del showing
+np.ndarray.resize(shown, 4)
+grow(*[5])
+listed = [np.ones(2)]
+listed[0].resize(3)
+print(held, shown, alone, grown(np.ones(2)), naming() is named, listed)
+for shape in ((2.5,), ("a",), ((2, -3),), ((2,), 3), (1 << 70,)):
+    try:
+        print(np.ones(2).resize(*shape))
+    except (TypeError, ValueError) as error:
+        print(type(error).__name__, error)
 print(own, fortran.tolist(), fortran.flags.f_contiguous)
 for number in (x[1], x.sum(), np.arange(3)[1], (x * 1j)[0], x.astype("f4")[0]):
     print(hasattr(number, "__iter__"), hasattr(number, "__len__"), np.iterable(number))

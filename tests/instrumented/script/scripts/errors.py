@@ -37,3 +37,13 @@ for _ in range(2):
     x / 0  # warns once
     x[:0].mean()
 x[-1] = n @ n; x *= n.sum(); print(x, np.sqrt(x[-1:]))
+try:
+    import no_such_module_anywhere
+except ImportError as error:
+    entry = error.__traceback__
+    while entry is not None:  # as pytest goes through one
+        shown = traceback.extract_tb(entry, limit=1)
+        if not entry.tb_frame.f_globals.get("__tracebackhide__"):
+            print([line.lineno for line in shown], shown[0].name)
+        assert shown
+        entry = entry.tb_next
