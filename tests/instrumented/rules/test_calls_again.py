@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from instrumented import EscapeError, InstrumentError, Trace
+from instrumented.books.traced import booking_of
 
 
 @pytest.fixture
@@ -195,3 +196,17 @@ def test_arrays_of_numbers_in_lists_are_made_again(trace):
             assert trace.traffic.bytes_read - before.bytes_read == read
             assert trace.traffic.bytes_written - before.bytes_written == expected.nbytes
             assert made.escape().tolist() == expected.tolist()
+
+
+def test_what_an_array_is_made_of_is_looked_at_every_time(trace):
+    """Numbers of 64 bits make floats, others whole numbers; plain arrays in lists have sizes."""
+    x = trace.array(np.ones(3, "f4"))
+    k = trace.array(np.arange(3)).sum()
+    for last in (2**63, 1, 2**63):
+        made = np.array([k, last], like=x)
+        assert booking_of(made).layout(made).dtype == made.dtype
+        assert made.dtype == np.array([np.int64(3), last]).dtype
+    for dtype, size in (("f4", 4), ("f8", 8)):
+        before = trace.traffic.bytes_written
+        np.array([[x, np.ones(3, dtype)]], like=x)
+        assert trace.traffic.bytes_written - before == 6 * size
