@@ -140,10 +140,9 @@ def map_command(
 
     With --outdir: map.csv (every place), map.html (figures of every chip, widths on a slider),
     map.png (regions), energy.png (energy against on-chip memory), these also as SVG, and map.json
-    (how they were made). With --measure, energy.png shows
-    programs as they run, counted by the instrument (measured.csv: eager, the usual order), and
-    regimes.csv has them beside well built ones and the bounds; where no bound decides, map.csv
-    says who spends less as measured.
+    (how they were made). With --measure, energy.png shows programs as they run, counted by the
+    instrument (measured.csv: eager, the usual order), and regimes.csv has them beside well built
+    ones and the bounds; where no bound decides, map.csv says who spends less as measured.
 
     \b
     Examples:

@@ -236,7 +236,13 @@ class DenseLayer:
         ``back`` passes the delta back to a part of the inputs, with weights that have not learned:
         to all before the step, or in one visit to each block before its own. Phases ``gradient``
         and ``optimizer``.
+
+        In a visit that goes forward the step waits for the next :meth:`relu`, or for
+        :meth:`settle`; until then ``x``, ``delta`` and ``bias`` are to stay.
         """
+        if self.visit == FORWARD:
+            self.pending = x, delta, rate, bias
+            return
         if back and self.visit != BACK:
             back(slice(None))
         if self.parts is None:
@@ -249,18 +255,14 @@ class DenseLayer:
                 back(self.parts[number])
             take(number)
 
-    def put_off(self, x: Array, delta: Array, rate: float, bias: Array | None = None) -> None:
-        """Take the step of :meth:`learn` in the next visit, that of :meth:`relu`.
-
-        At the latest :meth:`settle` does. Until then ``x``, ``delta`` and ``bias`` are to stay.
-        """
-        self.pending = x, delta, rate, bias
-
     def settle(self) -> None:
-        """Take the step that was put off, if there is one."""
-        if self.pending is not None:
-            self.learn(*self.pending)
-            self.pending = None
+        """Take the step that waits, if there is one."""
+        if self.pending is None:
+            return
+        assert self.parts is not None  # noqa: S101
+        take, self.pending = self._begin(*self.pending), None
+        for number in range(len(self.parts) + 1):
+            take(number)
 
     def _visit_units(self, x: Array, out: Array, scales: Array | None) -> None:
         """Take the step that was put off, and go forward, block by block of the units."""

@@ -140,9 +140,7 @@ class ForwardForward(PassingNetwork):
         In one visit the step waits for the next batch in flight, or for the end of them.
         """
         layer, x = self.layers[k], batch.passes[number].x[k]
-        if layer.visit == FORWARD:
-            layer.put_off(x, delta, rate, bias)
-        elif layer.learns_at_once:
+        if layer.learns_at_once:
             layer.learn(x, delta, rate, bias)
         else:
             layer.find_gradient(x, delta, add=number > 0, bias=bias)

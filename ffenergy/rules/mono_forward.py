@@ -176,10 +176,7 @@ class MonoForward:
             projection.find_gradient(h, error)
             layer.update(rate)
         else:
-            if layer.visit == FORWARD:  # with the next batch in flight, or after the last of them
-                layer.put_off(x, delta, rate)
-            else:
-                layer.learn(x, delta, rate)
+            layer.learn(x, delta, rate)
             projection.find_gradient(h, error)
         projection.update(rate)
 
@@ -235,7 +232,7 @@ class MonoForward:
             inputs = own(inputs, "data", "input")
             layers = zip(delta, self.layers, strict=True)
             delta = [own(one, "gradient", f"{layer.name} delta") for one, layer in layers]
-        below = zip(first.x, (first.inputs, *first.h), (inputs, *h), strict=False)
+        below = zip(first.x, (first.inputs, *first.h[:-1]), (inputs, *h[:-1]), strict=True)
         x = [mine if room is theirs else room for room, theirs, mine in below]
         return replace(first, inputs=inputs, x=x, h=h, delta=delta)
 
