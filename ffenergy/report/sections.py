@@ -41,9 +41,9 @@ class Section:
 
 
 MAP_LEAD: Final = (
-    "Each rule in its best order of computation, by closed forms. Proven: no program of the other "
-    "rule can spend less. It is the order that pays: layers of Forward-Forward need not wait for "
-    "each other."
+    "Forward-Forward (FF) and backprop (BP), each in its best order of computation, by closed "
+    "forms. Proven: no program of the other rule can spend less. It is the order that pays: layers "
+    "of Forward-Forward need not wait for each other."
 )
 
 
