@@ -10,9 +10,9 @@ from typing import Final
 import pandas as pd
 
 from ffenergy.costs.decomposition import RUN
-from ffenergy.costs.map import MARGIN
 from ffenergy.costs.network import Network
 from ffenergy.costs.scenarios import AS_IT_RUNS, THE_LEAST, WELL_BUILT
+from ffenergy.costs.verdicts import MARGIN
 from ffenergy.energy import Profile
 from ffenergy.energy.chip import Interval
 from ffenergy.network.orders import STEP_MAJOR
