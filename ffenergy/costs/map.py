@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ffenergy.costs import batch_energy, bounds, fitting, schedules
-from ffenergy.costs.network import PLAIN, Network, layers_of, shape_of, shapes
+from ffenergy.costs.network import MNIST_IMAGES, PLAIN, Network, layers_of, shape_of, shapes
 from ffenergy.costs.verdicts import (
     SCALE,
     Energies,
@@ -45,8 +45,6 @@ WIDTHS: Final = (1000, 2000)
 DEPTH: Final = 4
 BATCHES: Final = (1, 10, 32, 100, 316, 1000)
 OPTIMIZERS: Final = ("sgd", "momentum", "adam")
-IMAGES: Final = 60_000
-"""Training images: with the batch size they limit the batches in flight to those of an epoch."""
 
 PLACE: Final = ("layer_sizes", "optimizer", "batch_size", "on_chip_bytes", "rule")
 ORDER: Final = (
@@ -212,7 +210,7 @@ def rows(
 
 def _batches(network: Network) -> int:
     """Full batches of an epoch, the most that can be in flight."""
-    return max(IMAGES // network.batch_size, 1)
+    return max(MNIST_IMAGES // network.batch_size, 1)
 
 
 @dataclass(frozen=True)
