@@ -27,7 +27,7 @@ from ffenergy.costs.network import MNIST_IMAGES, PLAIN, Network, layers_of, shap
 from ffenergy.costs.verdicts import (
     SCALE,
     Energies,
-    Moved,
+    OffChip,
     Verdict,
     by_bytes,
     by_energy,
@@ -87,10 +87,10 @@ class Contender:
         """The best known orders."""
         return tuple(map(_fewest, self.orders, self.lru))
 
-    def moved(self) -> list[Moved]:
+    def moved(self) -> list[OffChip]:
         """Bytes off the chip, of every network."""
         three = zip(self.best, self.orders, self.bounds, strict=True)
-        return [Moved(*(one.nbytes for one in each)) for each in three]
+        return [OffChip(*(one.nbytes for one in each)) for each in three]
 
 
 def local_rules() -> list[str]:

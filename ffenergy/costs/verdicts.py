@@ -33,7 +33,7 @@ SCALE: Final = tuple(Verdict)
 """From the rule's proven to backprop's proven win."""
 
 
-class Moved(NamedTuple):
+class OffChip(NamedTuple):
     """Bytes off the chip of one rule: ``best``, ``sure`` and ``bound`` as in `Energies`."""
 
     best: float
@@ -41,7 +41,7 @@ class Moved(NamedTuple):
     bound: float
 
 
-def by_bytes(rule: Moved, backprop: Moved) -> Verdict:
+def by_bytes(rule: OffChip, backprop: OffChip) -> Verdict:
     """Who moves fewer bytes off the chip."""
     if rule.sure < backprop.bound:
         return Verdict.RULE_PROVEN

@@ -12,7 +12,7 @@ from ffenergy.costs.network import Network
 from ffenergy.costs.verdicts import (
     SCALE,
     Energies,
-    Moved,
+    OffChip,
     Verdict,
     by_bytes,
     by_energy,
@@ -40,7 +40,7 @@ JOUPPI = load_profile("jouppi-7nm-hbm2")
     ],
 )
 def test_winner_by_bytes(rule, backprop, verdict):
-    assert by_bytes(Moved(*rule), Moved(*backprop)) is verdict
+    assert by_bytes(OffChip(*rule), OffChip(*backprop)) is verdict
 
 
 def test_winner_by_energy_holds_in_the_draws():
