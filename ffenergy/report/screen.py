@@ -155,7 +155,10 @@ def of_map(table: pd.DataFrame, network: Network, profiles: Sequence[Profile]) -
     )
     yield ""
     yield printed(map_table.chips(network, profiles, WIDTH))
-    yield wrapped(
+    told = (
         f"* proven, ? undecided or within {100 * MARGIN:.0f} %. Closed forms, in a managed memory; "
         "bounds hold if each value is computed once and gradients are added up before momentum."
     )
+    if network.shared_halves:
+        told += " Half of each hybrid is an image of the batch, as in the run."
+    yield wrapped(told)
