@@ -25,8 +25,8 @@ from ffenergy.cli.rule_flags import rule_flags
 from ffenergy.costs import as_it_runs, regimes
 from ffenergy.costs import map as whole_map
 from ffenergy.costs.measuring import check_memory, pricing_seconds
-from ffenergy.costs.network import Network, network_of, shapes
-from ffenergy.costs.run_costs import MEASURED_IMAGES, measured_kinds, measured_work, tabulate
+from ffenergy.costs.network import MNIST_IMAGES, Network, network_of, shapes
+from ffenergy.costs.run_costs import measured_kinds, measured_work, tabulate
 from ffenergy.energy import DEFAULT_PROFILES, Profile, choose_profiles, profiles
 from ffenergy.errors import SettingsError
 from ffenergy.files.contents import as_csv
@@ -247,7 +247,7 @@ def _check_countable(network: Network, *, quiet: bool) -> None:
     """Raise SettingsError if its programs do not fit into memory; say it if they take long."""
     settings = _settings_of(network)
     remedy = "--measure wants a smaller --width or --batch-size, or a smaller RUN"
-    check_memory(settings, regimes.RULES, MEASURED_IMAGES, remedy)
+    check_memory(settings, regimes.RULES, MNIST_IMAGES, remedy)
     if not quiet:
         seconds = pricing_seconds(regimes.RULES, settings)
         more = " each, and they are several"

@@ -31,9 +31,9 @@ from ffenergy.costs.fitting import with_best_order
 from ffenergy.costs.further import further_analysis
 from ffenergy.costs.measuring import analysis_seconds, check_memory
 from ffenergy.costs.measuring import measure as measure_algorithm
+from ffenergy.costs.network import MNIST_IMAGES
 from ffenergy.costs.prices import ACCOUNTINGS, MEMORIES
 from ffenergy.costs.run_costs import (
-    MEASURED_IMAGES,
     measured_kinds,
     measured_work,
     tabulate,
@@ -154,7 +154,7 @@ def measure(
     names = list(named(algorithms, "--algorithms", measurable))
     for cell in cells:  # of images of any size, and no head is trained
         no_head = cell.replace(head_batch_size=1)
-        images = cell.n_train or MEASURED_IMAGES
+        images = cell.n_train or MNIST_IMAGES
         with flags_named():
             no_head.check_data(cell.layer_sizes[0], images)
             check_rules(names, cell)
@@ -168,7 +168,7 @@ def measure(
     if auto:
         with flags_named():
             cells = [
-                with_best_order(cell, names, profiles[0].profile, cell.n_train or MEASURED_IMAGES)
+                with_best_order(cell, names, profiles[0].profile, cell.n_train or MNIST_IMAGES)
                 for cell in cells
             ]
     check_force(outdir, force=force)

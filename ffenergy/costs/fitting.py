@@ -8,8 +8,9 @@ a group of layers stays for all batches in flight, or nothing of it does.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum, auto
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -126,7 +127,8 @@ def lru_order(
     used again later than ``capacity_bytes`` of others comes back, and goes out if it has changed.
     Gradients are consumed at once, backprop's in the visit that passes back. Where no layers fit
     together but there is `visit_room`, a step may also wait for the layer's next batch in flight.
-    None for rules that train one layer after the other.
+    With less than ``room_bytes``, the rows of a boundary and a tile, products come in pieces and
+    move more. None for rules that train one layer after the other.
 
     Raises:
         SettingsError: a rule without a closed form.
@@ -135,9 +137,9 @@ def lru_order(
     if layers.shape.greedy:
         return None
     whole = (tuple(range(1, len(layers.weights) + 1)),)
-    accesses = _batch_of(layers, whole[0]) if layers.shape.local else _batch_of_backprop(layers)
-    nbytes = layers.images + _comes_and_goes(accesses, capacity_bytes)
-    usual = Schedule(rule, STEP_MAJOR, nbytes, whole, 1, ("lru",), 0)
+    nbytes = layers.images + _comes_and_goes(layers, whole[0], capacity_bytes)
+    room = layers.largest_boundary + TILE
+    usual = Schedule(rule, STEP_MAJOR, nbytes, whole, 1, ("lru",), room)
     groups = fitting(rule, network, capacity_bytes, stored_gradient=False)
     if groups is None:
         put_off = _put_off(layers, capacity_bytes, batches) if layers.shape.local else None
@@ -148,9 +150,9 @@ def lru_order(
     nbytes = layers.images + sum(2 * layers.activities[group[0] - 1] for group in groups[1:])
     for group in groups:
         loaded = math.ceil(2 * sum(layers.states[k - 1] for k in group) / flying)
-        nbytes += _comes_and_goes(_batch_of(layers, group), capacity_bytes) or loaded
+        nbytes += _comes_and_goes(layers, group, capacity_bytes) or loaded
     ways = ("lru",) * len(groups)
-    cut = Schedule(rule, LAYER_MAJOR, nbytes, groups, flying, ways, 0)
+    cut = Schedule(rule, LAYER_MAJOR, nbytes, groups, flying, ways, room)
     return min(usual, cut, key=lambda one: one.nbytes)
 
 
@@ -171,29 +173,47 @@ def _put_off(layers: Layers, capacity: int, batches: int) -> Schedule | None:
     return Schedule(layers.rule, LAYER_MAJOR, nbytes, whole, flying, ways, visit_room(layers))
 
 
-def _comes_and_goes(accesses: Iterable[_Access], capacity: int) -> int:
-    """Bytes that the last of some equal rounds of accesses moves beyond an LRU."""
-    batch = list(accesses)
-    stack: dict[tuple[str, int], int] = {}  # bytes of arrays, the last used at the end
+def _comes_and_goes(layers: Layers, group: tuple[int, ...], capacity: int) -> int:
+    """Bytes that the last of some equal batches moves beyond an LRU."""
     changed: set[tuple[str, int]] = set()
     moved = 0
-    for _ in range(ROUNDS):
+    for batch in _visits(layers, group):
         moved = 0
-        for array, nbytes, use in batch:
+        for (array, nbytes, use), depth in batch:
             if use is _Use.DEAD:
-                stack.pop(array, None)
                 changed.discard(array)
                 continue
-            if array not in stack:
+            if depth is None:
                 moved += 0 if use is _Use.MADE else nbytes
-            elif _depth(stack, array) > capacity:
+            elif depth > capacity:
                 moved += 2 * nbytes if array in changed else nbytes
                 changed.discard(array)
-            stack.pop(array, None)
-            stack[array] = nbytes
             if use is not _Use.READ:
                 changed.add(array)
     return moved
+
+
+@lru_cache(maxsize=1024)
+def _visits(
+    layers: Layers, group: tuple[int, ...]
+) -> tuple[tuple[tuple[_Access, int | None], ...], ...]:
+    """The accesses of `ROUNDS` batches, with the depth at which each finds its array, if it does.
+
+    A map asks for the same at every size of the chip.
+    """
+    accesses = _batch_of(layers, group) if layers.shape.local else _batch_of_backprop(layers)
+    batch = list(accesses)
+    stack: dict[tuple[str, int], int] = {}  # bytes of arrays, the last used at the end
+    rounds = []
+    for _ in range(ROUNDS):
+        found: list[tuple[_Access, int | None]] = []
+        for array, nbytes, use in batch:
+            found.append(((array, nbytes, use), _depth(stack, array) if array in stack else None))
+            stack.pop(array, None)
+            if use is not _Use.DEAD:
+                stack[array] = nbytes
+        rounds.append(tuple(found))
+    return tuple(rounds)
 
 
 def _depth(stack: dict[tuple[str, int], int], array: tuple[str, int]) -> int:

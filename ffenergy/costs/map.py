@@ -1,18 +1,21 @@
 """The map: every on-chip size, memory, batch, width and optimiser, and who wins there.
 
-Everything here is a closed form (`bounds`, `schedules`, `batch_energy`); `with_measured` lays
-ratios of programs that were counted beside it. One row per network, on-chip size, rule and profile.
+Everything here is a closed form (`bounds`, `schedules`, `fitting.lru_order`, `batch_energy`);
+`with_measured` lays ratios of programs that were counted beside it. One row per network, on-chip
+size, rule and profile.
 
 A schedule of one rule below the *bound* of the other is a proof: no program of the other rule in
 the bound's class does better. Where no bound decides, the best known orders are compared, and
-measured programs where there are any.
+measured programs where there are any. What an LRU does a managed memory can do as well, so the best
+known order is the cheaper of `schedules` and `lru_order`; proofs rest on the first alone, since the
+second takes products as streams and is an estimate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -20,9 +23,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from ffenergy.costs import batch_energy, bounds, fitting, schedules
-from ffenergy.costs.network import PLAIN, Network, layers_of, shape_of, shapes
+from ffenergy.costs.network import MNIST_IMAGES, PLAIN, Network, layers_of, shape_of, shapes
+from ffenergy.costs.verdicts import (
+    SCALE,
+    Energies,
+    OffChip,
+    Verdict,
+    by_bytes,
+    by_energy,
+    with_measurement,
+)
 from ffenergy.energy import Profile
-from ffenergy.energy.chip import SHARE, Chip, FloatArray, interval
+from ffenergy.energy.chip import Chip, FloatArray, interval
+from ffenergy.network.orders import STEP_MAJOR
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 MIB: Final = 2**20
@@ -32,8 +45,6 @@ WIDTHS: Final = (1000, 2000)
 DEPTH: Final = 4
 BATCHES: Final = (1, 10, 32, 100, 316, 1000)
 OPTIMIZERS: Final = ("sgd", "momentum", "adam")
-IMAGES: Final = 60_000
-"""Training images: with the batch size they limit the batches in flight to those of an epoch."""
 
 PLACE: Final = ("layer_sizes", "optimizer", "batch_size", "on_chip_bytes", "rule")
 ORDER: Final = (
@@ -48,7 +59,8 @@ ENERGY: Final = (
 )
 COLUMNS: Final = (*PLACE, *ORDER, *ENERGY, *LRU)
 """Columns of the map. Bytes and energies are of a batch, energies in ``energy_unit``. The memory is
-managed, in `LRU` it is an LRU, for both rules (`fitting.lru_order`).
+managed, in `LRU` it is an LRU, for both rules (`fitting.lru_order`), empty where a boundary's rows
+have no room. The best order of a managed memory is never dearer than that of an LRU.
 ``holds_if_replayed``: the rule moves fewer bytes even than a backprop that may compute anything
 again, weight updates too. Ratios are of energies, rule ÷ backprop, both in their best orders, with
 the interval of 90 % of the draws of the constants; ``ratio_step_major`` has the rule in step-major
@@ -59,77 +71,6 @@ MEASURED: Final = ("ratio_managed", "ratio_scratchpad")
 """Columns of energy ratios, rule ÷ backprop, of programs that were counted, by their memory."""
 
 
-# ---- who wins ------------------------------------------------------------------------------------
-
-CLOSE: Final = 0.05
-"""Formulas of best orders decide between two rules only if they differ by more than this."""
-MARGIN: Final = 0.02
-"""What is taken as equal in energy: the model of on-chip bytes is no closer than that."""
-
-
-class Verdict(StrEnum):
-    """Which of a rule and backprop costs less, and how that is known."""
-
-    RULE_PROVEN = "rule, proven"
-    RULE_MEASURED = "rule, measured"
-    RULE_KNOWN = "rule, best known orders"
-    UNDECIDED = "undecided"
-    BP_KNOWN = "backprop, best known orders"
-    BP_MEASURED = "backprop, measured"
-    BP_PROVEN = "backprop, proven"
-
-
-SCALE: Final = tuple(Verdict)
-"""From the rule's proven to backprop's proven win."""
-
-
-def by_bytes(rule_best: float, rule_bound: float, bp_best: float, bp_bound: float) -> Verdict:
-    """Who moves fewer bytes off the chip: best known orders and lower bounds of both."""
-    if rule_best < bp_bound:
-        return Verdict.RULE_PROVEN
-    if bp_best < rule_bound:
-        return Verdict.BP_PROVEN
-    if rule_best < (1 - CLOSE) * bp_best:
-        return Verdict.RULE_KNOWN
-    if bp_best < (1 - CLOSE) * rule_best:
-        return Verdict.BP_KNOWN
-    return Verdict.UNDECIDED
-
-
-def by_energy(
-    rule_best: FloatArray, rule_bound: FloatArray, bp_best: FloatArray, bp_bound: FloatArray
-) -> npt.NDArray[np.int64]:
-    """Who spends less energy, whatever the constants are within their ranges: places on `SCALE`.
-
-    Arrays of (…, draws); the answer has the shape without the draws. A win counts as proven, or
-    known, if it holds by 2 % or more in 95 % of the draws of the constants; bytes off the chip are
-    those of bounds and best orders, all else is the model of `batch_energy`, the same for both.
-    """
-    sure = (1 + SHARE) / 2  # the upper end of a two-sided interval
-
-    def cheaper(one: FloatArray, other: FloatArray) -> npt.NDArray[np.bool_]:
-        return np.asarray((one < (1 - MARGIN) * other).mean(axis=-1) >= sure)
-
-    place = np.full(rule_best.shape[:-1], SCALE.index(Verdict.UNDECIDED), dtype=np.int64)
-    place[cheaper(rule_best, bp_best)] = SCALE.index(Verdict.RULE_KNOWN)
-    place[cheaper(bp_best, rule_best)] = SCALE.index(Verdict.BP_KNOWN)
-    place[cheaper(rule_best, bp_bound)] = SCALE.index(Verdict.RULE_PROVEN)
-    place[cheaper(bp_best, rule_bound)] = SCALE.index(Verdict.BP_PROVEN)
-    return place
-
-
-def with_measurement(verdict: Verdict, ratio: float) -> Verdict:
-    """The verdict where a measured ratio of the rule to backprop is at hand; a proof stands."""
-    if verdict in (Verdict.RULE_PROVEN, Verdict.BP_PROVEN) or not ratio > 0:
-        return verdict
-    if ratio < 1 - CLOSE:
-        return Verdict.RULE_MEASURED
-    return Verdict.BP_MEASURED if ratio > 1 + CLOSE else Verdict.UNDECIDED
-
-
-# ---- the table -----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Contender:
     """One rule at one on-chip size, an entry per network."""
@@ -138,21 +79,18 @@ class Contender:
     orders: tuple[schedules.Schedule, ...]
     bounds: tuple[bounds.Bound, ...]
     usual: tuple[schedules.Schedule, ...]
-    lru: tuple[schedules.Schedule | None, ...] = ()
-    """Best orders in an LRU, if they are asked for; None for a rule that has none there."""
+    lru: tuple[schedules.Schedule | None, ...]
+    """Best orders in an LRU; None where none is known."""
 
+    @cached_property
+    def best(self) -> tuple[schedules.Schedule, ...]:
+        """The best known orders."""
+        return tuple(map(_fewest, self.orders, self.lru))
 
-@dataclass(frozen=True)
-class Energies:
-    """Joules (or MAC) of best orders, bounds, step-major order and in an LRU, (networks, draws).
-
-    NaN in an LRU where no order is known.
-    """
-
-    best: FloatArray
-    bound: FloatArray
-    usual: FloatArray
-    lru: FloatArray
+    def moved(self) -> list[OffChip]:
+        """Bytes off the chip, of every network."""
+        three = zip(self.best, self.orders, self.bounds, strict=True)
+        return [OffChip(*(one.nbytes for one in each)) for each in three]
 
 
 def local_rules() -> list[str]:
@@ -186,17 +124,26 @@ def on_chip_sizes(
 
 def side(rule: str, found: Iterable[Network], on_chip_bytes: int) -> Contender:
     """Best orders that run, and bounds, of one rule with ``on_chip_bytes`` on the chip."""
-    orders, least, usual = [], [], []
+    orders, least, usual, lru = [], [], [], []
     shape = shape_of(rule)
     for network in found:
         batches = _batches(network)
         orders.append(schedules.best_order(rule, network, on_chip_bytes, batches=batches))
         least.append(bounds.least(rule, network, on_chip_bytes))
+        known = orders[-1]
         if shape.local and not shape.greedy:
-            usual.append(schedules.step_major_only(rule, network, on_chip_bytes))
-        else:
-            usual.append(orders[-1])
-    return Contender(rule, tuple(orders), tuple(least), tuple(usual))
+            known = schedules.step_major_only(rule, network, on_chip_bytes)
+        in_lru = fitting.lru_order(rule, network, on_chip_bytes, batches=batches)
+        if in_lru is not None and in_lru.room_bytes > on_chip_bytes:
+            in_lru = None
+        lru.append(in_lru)
+        is_usual = in_lru is not None and in_lru.order == STEP_MAJOR
+        usual.append(_fewest(known, in_lru if is_usual else None))
+    return Contender(rule, tuple(orders), tuple(least), tuple(usual), tuple(lru))
+
+
+def _fewest(*found: schedules.Schedule | None) -> schedules.Schedule:
+    return min(filter(None, found), key=lambda one: one.nbytes)
 
 
 class RuleWork:
@@ -214,15 +161,12 @@ class RuleWork:
 
     def energies(self, chip: Chip, on_chip_bytes: int, found: Contender) -> Energies:
         """Energies of a side on a chip."""
-        price, n = chip.prices(on_chip_bytes, self.behind), len(found.orders)
+        price = chip.prices(on_chip_bytes, self.behind)
         inside = self.arithmetic @ np.stack([price.multiply_add, price.multiply, price.special])
         inside = inside + self.on_chip * price.on_chip_byte
-        best, bound, usual, lru = (
-            inside
-            + np.array([[one.nbytes if one else np.nan] for one in side]) * price.off_chip_byte
-            for side in (found.orders, found.bounds, found.usual, found.lru or [None] * n)
-        )
-        return Energies(best, bound, usual, lru)
+        ways = (found.best, found.orders, found.bounds, found.usual, found.lru)
+        moved = (np.array([[one.nbytes if one else np.nan] for one in way]) for way in ways)
+        return Energies(*(inside + nbytes * price.off_chip_byte for nbytes in moved))
 
     def parts(self, chip: Chip, on_chip_bytes: int, found: Contender) -> FloatArray:
         """Nominal energies of a side: a row per network, columns `PARTS`."""
@@ -230,7 +174,7 @@ class RuleWork:
         each = np.stack([price.multiply_add, price.multiply, price.special])[:, 0]
         near = np.broadcast_to(price.on_chip_byte[..., 0], len(self.on_chip))
         far = np.broadcast_to(price.off_chip_byte[..., 0], len(self.on_chip))
-        best = np.array([one.nbytes for one in found.orders], dtype=np.float64)
+        best = np.array([one.nbytes for one in found.best], dtype=np.float64)
         bound = np.array([one.nbytes for one in found.bounds], dtype=np.float64)
         columns = (self.arithmetic @ each, self.on_chip[:, 0] * near, best * far, bound * far)
         return np.stack(columns, axis=1)
@@ -252,7 +196,7 @@ def rows(
     work = {rule: RuleWork(rule, found) for rule in (BACKPROP, *rules)}
     parts: list[dict[str, Any]] = []
     for size in sizes:
-        sides = {rule: _with_lru(side(rule, found, size), found, size) for rule in work}
+        sides = {rule: side(rule, found, size) for rule in work}
         energies = [
             {rule: work[rule].energies(chip, size, sides[rule]) for rule in work} for chip in chips
         ]
@@ -264,14 +208,9 @@ def rows(
     return table.astype({"in_flight": "Int64", "in_flight_lru": "Int64", "bytes_lru": "Int64"})
 
 
-def _with_lru(found: Contender, networks: Sequence[Network], size: int) -> Contender:
-    lru = (fitting.lru_order(found.rule, one, size, batches=_batches(one)) for one in networks)
-    return replace(found, lru=tuple(lru))
-
-
 def _batches(network: Network) -> int:
     """Full batches of an epoch, the most that can be in flight."""
-    return max(IMAGES // network.batch_size, 1)
+    return max(MNIST_IMAGES // network.batch_size, 1)
 
 
 @dataclass(frozen=True)
@@ -303,7 +242,7 @@ def contests(
         for size, ours, theirs in sides:
             one, other = work.energies(chip, size, ours), against.energies(chip, size, theirs)
             ratio = one.best / other.best
-            winner = by_energy(one.best, one.bound, other.best, other.bound)
+            winner = by_energy(one, other)
             columns.append((winner, ratio[:, 0], *interval(ratio)))
         contest.append(Contest(*(np.stack(one, axis=1) for one in zip(*columns, strict=True))))
     return contest
@@ -320,23 +259,22 @@ def _order_columns(
 ) -> dict[str, Any]:
     """Columns that know no price."""
     is_rule = ours.rule != BACKPROP
-    cells = list(zip(ours.orders, ours.bounds, theirs.orders, theirs.bounds, strict=True))
     return {
         "layer_sizes": ["-".join(map(str, network.layer_sizes)) for network in found],
         "optimizer": [network.optimizer for network in found],
         "batch_size": [network.batch_size for network in found],
         "on_chip_bytes": [size] * len(found),
         "rule": [ours.rule] * len(found),
-        "order": [order.order for order in ours.orders],
-        "groups": [written(order.groups) for order in ours.orders],
-        "in_flight": [order.in_flight for order in ours.orders],
-        "bytes_best_order": [order.nbytes for order in ours.orders],
+        "order": [one.order for one in ours.best],
+        "groups": [written(one.groups) for one in ours.best],
+        "in_flight": [one.in_flight for one in ours.best],
+        "bytes_best_order": [one.nbytes for one in ours.best],
         "bytes_bound": [bound.nbytes for bound in ours.bounds],
         "bound": [bound.name for bound in ours.bounds],
         "bound_class": [bound.schedule_class for bound in ours.bounds],
         "bytes_winner": [
-            str(by_bytes(order.nbytes, bound.nbytes, best.nbytes, least.nbytes)) if is_rule else ""
-            for order, bound, best, least in cells
+            str(by_bytes(*both)) if is_rule else ""
+            for both in zip(ours.moved(), theirs.moved(), strict=True)
         ],
         "holds_if_replayed": [
             is_rule and order.nbytes < bounds.backprop_replay(network, size).nbytes
@@ -362,7 +300,7 @@ def _energy_columns(profile: Profile, rule: str, spent: Mapping[str, Energies]) 
     ratio = ours.best / theirs.best
     low, high = interval(ratio)
     n = len(ratio)
-    verdicts = by_energy(ours.best, ours.bound, theirs.best, theirs.bound)
+    verdicts = by_energy(ours, theirs)
     return {
         "profile": [profile.name] * n,
         "energy_unit": [profile.result_unit] * n,

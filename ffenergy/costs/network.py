@@ -20,6 +20,9 @@ from ffenergy.rules import registry
 from ffenergy.rules.kit.stages import Shape
 from ffenergy.settings import Settings
 
+MNIST_IMAGES: Final = 60_000
+"""Training images, where no data set says otherwise; no more batches of them can be in flight."""
+
 
 @dataclass(frozen=True)
 class Network:

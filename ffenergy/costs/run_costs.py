@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
 from ffenergy.costs.decomposition import decomposition
 from ffenergy.costs.distances import distances, misses, reuse
 from ffenergy.costs.further import Further, further_analysis, tuned
+from ffenergy.costs.network import MNIST_IMAGES
 from ffenergy.costs.prices import (
     BYTEDMD_MEMORY,
     COLUMNS,
@@ -27,9 +28,6 @@ from ffenergy.energy import Profile
 from ffenergy.rules import registry
 from ffenergy.settings import Settings
 from instrumented.analysis.live import LiveMemory
-
-MEASURED_IMAGES: Final = 60_000
-"""Training images that a measurement without data assumes: those of MNIST."""
 
 Say = Callable[[str], object]
 
@@ -218,7 +216,7 @@ def price_steps(
 
 def measured_work(settings: Settings) -> Workload:
     """What a step is measured of: a data set of ``n_train`` images, or of as many as MNIST's."""
-    return Workload(settings, settings.n_train or MEASURED_IMAGES, 0)
+    return Workload(settings, settings.n_train or MNIST_IMAGES, 0)
 
 
 def measured_kinds(

@@ -118,7 +118,11 @@ _NAMED: Final = (
 )
 _BYTES: Final = (
     ("bytes", "bytes", "read and written, of everything traced"),
-    ("off_chip_bytes", "off the chip", "bytes beyond the largest memory on the chip"),
+    (
+        "off_chip_bytes",
+        "off the chip",
+        "bytes beyond the largest memory on the chip, all fetches of products",
+    ),
     ("on_chip_bytes", "on-chip memory", "the largest memory on the chip"),
     ("bytes_read", "read", "read"),
     ("bytes_written", "written", "written"),

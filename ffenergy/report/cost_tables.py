@@ -82,10 +82,10 @@ def scenarios(book: Book) -> Table | None:
     """Every algorithm as it runs, well built and at the least."""
     if book.ways is None:
         return None
-    names = ["algorithm", "scenario", "reading", "memory", "order", "groups", "in_flight"]
-    names += ["bytes", "off_chip_bytes", f"energy_compute_{book.unit}"]
-    names += [f"energy_movement_{book.unit}", f"energy_{book.unit}"]
-    rest = ["commute_to_compute", "peak_live_bytes", "note"]
+    names = ["algorithm", "scenario", f"energy_{book.unit}"]  # what is asked for comes first
+    rest = [f"energy_compute_{book.unit}", f"energy_movement_{book.unit}", "commute_to_compute"]
+    rest += ["reading", "memory", "order", "groups", "in_flight", "bytes", "off_chip_bytes"]
+    rest += ["peak_live_bytes", "note"]
     size = memory_size(int(book.scenarios["on_chip_bytes"].iloc[0]))
     what = "Whole run" if book.base == RUN else "A batch of images"
     caption = f"{what} in three scenarios, {book.headline}, {size} on the chip"

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ffenergy.costs.map import MIB, Verdict, rows
+from ffenergy.costs.map import MIB, rows
 from ffenergy.costs.network import Network
+from ffenergy.costs.verdicts import Verdict
 from ffenergy.energy import Profile
 from ffenergy.report.columns import Column, Table
 from ffenergy.report.columns import table as laid_out

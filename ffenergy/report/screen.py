@@ -10,9 +10,9 @@ from typing import Final
 import pandas as pd
 
 from ffenergy.costs.decomposition import RUN
-from ffenergy.costs.map import MARGIN
 from ffenergy.costs.network import Network
 from ffenergy.costs.scenarios import AS_IT_RUNS, THE_LEAST, WELL_BUILT
+from ffenergy.costs.verdicts import MARGIN
 from ffenergy.energy import Profile
 from ffenergy.energy.chip import Interval
 from ffenergy.network.orders import STEP_MAJOR
@@ -155,7 +155,10 @@ def of_map(table: pd.DataFrame, network: Network, profiles: Sequence[Profile]) -
     )
     yield ""
     yield printed(map_table.chips(network, profiles, WIDTH))
-    yield wrapped(
+    told = (
         f"* proven, ? undecided or within {100 * MARGIN:.0f} %. Closed forms, in a managed memory; "
         "bounds hold if each value is computed once and gradients are added up before momentum."
     )
+    if network.shared_halves:
+        told += " Half of each hybrid is an image of the batch, as in the run."
+    yield wrapped(told)

@@ -42,8 +42,9 @@ class Section:
 
 MAP_LEAD: Final = (
     "Forward-Forward (FF) and backprop (BP), each in its best order of computation, by closed "
-    "forms. Proven: no program of the other rule can spend less. It is the order that pays: layers "
-    "of Forward-Forward need not wait for each other."
+    "forms. Proven: no program of the other rule that computes each value once spends less, in "
+    "95 % of the draws of the constants. It is the order that pays: layers of Forward-Forward need "
+    "not wait for each other."
 )
 
 

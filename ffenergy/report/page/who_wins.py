@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from ffenergy.costs.map import BATCHES, SCALE, Contest, Verdict, contests, on_chip_sizes
+from ffenergy.costs.map import BATCHES, Contest, contests, on_chip_sizes
 from ffenergy.costs.network import Network
+from ffenergy.costs.verdicts import SCALE, Verdict
 from ffenergy.energy import PricingError, Profile
 from ffenergy.report.map_table import COLOURS, LEGEND, OPTIMIZERS, TITLES
 

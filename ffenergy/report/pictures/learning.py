@@ -15,7 +15,8 @@ from ffenergy.report import tables
 from ffenergy.report.book import Book
 from ffenergy.report.numbers import error_percent, tick
 from ffenergy.report.pictures.drawing import LOOK, bare, headline, plain_numbers, saved
-from ffenergy.rules.registry import FORWARD_FORWARD
+from ffenergy.rules.kit.supervised import Supervised
+from ffenergy.rules.registry import FORWARD_FORWARD, rules
 from ffenergy.runs.run import Run
 from ffenergy.style import (
     ALGORITHM_COLOURS,
@@ -74,6 +75,7 @@ def _losses(ax: Axes, run: Run) -> None:
 def _errors(ax: Axes, run: Run) -> None:
     """Test errors as lines, training errors dotted in the same colour."""
     trained = False
+    running = [name for name in run.algorithms if _is_running(name)]
     for name in run.algorithms:
         history = tables.epochs(run, name)
         colour = ALGORITHM_COLOURS.get(name)
@@ -85,9 +87,16 @@ def _errors(ax: Axes, run: Run) -> None:
                 trained = trained or column == "train_error"
     ax.set(xlabel="epoch (of the head, for frozen features)", ylabel="error (%)", title="Error")
     if trained:
-        ax.plot([], [], ":", color="#7F7F7F", label="on training images")
+        whose = ", ".join(short_name(name) for name in running)
+        while_learning = f" ({whose}: while it learns)" if running else ""
+        ax.plot([], [], ":", color="#7F7F7F", label=f"on training images{while_learning}")
     _paper_line(ax, run)
     _finish(ax)
+
+
+def _is_running(algorithm: str) -> bool:
+    """Whether errors on training images are those of an epoch's steps, while weights change."""
+    return algorithm in rules() and issubclass(rules()[algorithm], Supervised)
 
 
 def _errors_by_bytes(ax: Axes, run: Run) -> None:

@@ -21,15 +21,14 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from ffenergy.costs.map import (
     LARGEST,
     MIB,
-    SCALE,
     SMALLEST,
-    Verdict,
     contests,
     on_chip_sizes,
     regimes,
 )
 from ffenergy.costs.network import Network, network_of
 from ffenergy.costs.scenarios import on_chip_bytes
+from ffenergy.costs.verdicts import SCALE, Verdict
 from ffenergy.energy import Profile, load_profile
 from ffenergy.report.book import Book
 from ffenergy.report.map_table import COLOURS, HATCHED, LEGEND, OPTIMIZERS
@@ -38,6 +37,8 @@ from ffenergy.report.pictures.drawing import LOOK, headline, saved
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
 
 AN_OCTAVE: Final = 5
+TOLD_AN_OCTAVE: Final = 16
+"""Sizes in a doubling that are drawn, and those that words are found from."""
 HATCH: Final[dict[Any, Any]] = {"hatch.linewidth": 0.7, "hatch.color": "#FFFFFF"}
 BATCHES: Final = tuple(sorted({round(10 ** (k / 10)) for k in range(31)}))
 SMALLEST_NAMED: Final = 0.04
@@ -120,7 +121,7 @@ def of_run(book: Book) -> Figure | None:
     with rc_context(HATCH):
         figure = Figure(figsize=(9, 4.6), layout="constrained")
         ax = figure.subplots()
-        codes = _panel(ax, network, sizes, batches, profile)
+        _panel(ax, network, sizes, batches, profile)
         ax.axhline(network.batch_size, color="black", linewidth=0.9, linestyle=":")
         here = on_chip_bytes(profile)
         ax.plot(here, network.batch_size, "o", color="white", markeredgecolor="black", zorder=5)
@@ -128,8 +129,9 @@ def of_run(book: Book) -> Figure | None:
         ax.set_xlabel("memory on the chip, MiB")
         handles = [*_legend(), _points("this run")]
         figure.legend(handles=handles, loc="outside right center", fontsize=9)
-        own = [SCALE[code] for code in codes[batches.index(network.batch_size)]]
-        told = f"Forward-Forward in batches of {network.batch_size}: {_where(own, sizes)}"
+        fine = on_chip_sizes(SMALLEST, LARGEST, TOLD_AN_OCTAVE)
+        own = [SCALE[code] for code in contests([network], fine, [profile])[0].winner[0]]
+        told = f"Forward-Forward in batches of {network.batch_size}: {_where(own, fine)}"
         headline(figure, told)
     return figure
 
@@ -219,7 +221,9 @@ def _panel(
     if setting:
         _setting(ax, *setting)
     ax.xaxis.set_major_locator(FixedLocator(list(TICKS)))
-    ax.set_xticklabels(list(TICKS.values()))
+    first, *_, last = ax.set_xticklabels(list(TICKS.values()))
+    first.set_horizontalalignment("left")  # so that it keeps off the panel beside
+    last.set_horizontalalignment("right")
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_locator(FixedLocator(list(BATCH_TICKS)))
     ax.set_yticklabels([f"{batch:,}" for batch in BATCH_TICKS])

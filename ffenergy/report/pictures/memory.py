@@ -123,7 +123,7 @@ def reuse_distances(book: Book) -> Figure | None:
     names = [role.replace("_", " ") for role in roles]
     figure.legend(handles, names, loc="outside right upper")
     figure.supylabel("MB read per training sample", fontsize=11)
-    figure.supxlabel("reuse distance: bytes touched since the last use, up to", fontsize=11)
+    figure.supxlabel("reuse distance: live bytes touched since the last use, up to", fontsize=11)
     within: dict[str, list[str]] = {}
     for name in algorithms:
         within.setdefault(memory_size(_median(table, name)), []).append(short_name(name))

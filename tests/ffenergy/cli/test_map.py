@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from ffenergy.cli.map import against_backprop
-from ffenergy.costs.map import Verdict
 from ffenergy.costs.network import Network
+from ffenergy.costs.verdicts import Verdict
 from ffenergy.energy import load_profile, profiles
 from ffenergy.report.pictures import energy_curves, map_regions
 

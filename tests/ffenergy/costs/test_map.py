@@ -8,8 +8,16 @@ import pytest
 
 from ffenergy.costs import batch_energy, bounds, schedules
 from ffenergy.costs import map as whole_map
-from ffenergy.costs.map import SCALE, Verdict, by_bytes, by_energy, with_measurement
 from ffenergy.costs.network import Network
+from ffenergy.costs.verdicts import (
+    SCALE,
+    Energies,
+    OffChip,
+    Verdict,
+    by_bytes,
+    by_energy,
+    with_measurement,
+)
 from ffenergy.energy import load_profile, profiles
 from ffenergy.energy.chip import Chip
 
@@ -19,18 +27,20 @@ JOUPPI = load_profile("jouppi-7nm-hbm2")
 
 
 @pytest.mark.parametrize(
-    ("rule_best", "rule_bound", "bp_best", "bp_bound", "verdict"),
-    [
-        (90, 50, 120, 100, Verdict.RULE_PROVEN),  # below what any backprop must
-        (120, 100, 90, 50, Verdict.BP_PROVEN),
-        (110, 50, 120, 100, Verdict.RULE_KNOWN),  # 110 < 0.95 · 120
-        (120, 50, 110, 100, Verdict.BP_KNOWN),
-        (115, 50, 120, 100, Verdict.UNDECIDED),  # within 5 %
-        (100, 50, 100, 100, Verdict.UNDECIDED),  # at the bound is not below it
+    ("rule", "backprop", "verdict"),
+    [  # best, sure, bound
+        ((90, 90, 50), (120, 120, 100), Verdict.RULE_PROVEN),  # below what any backprop must
+        ((120, 120, 100), (90, 90, 50), Verdict.BP_PROVEN),
+        ((110, 110, 50), (120, 120, 100), Verdict.RULE_KNOWN),  # 110 < 0.95 · 120
+        ((90, 110, 50), (120, 120, 100), Verdict.RULE_KNOWN),  # an estimate proves nothing
+        ((120, 120, 50), (110, 110, 100), Verdict.BP_KNOWN),
+        ((115, 115, 50), (120, 120, 100), Verdict.UNDECIDED),  # within 5 %
+        ((110, 110, 50), (112, 120, 100), Verdict.UNDECIDED),
+        ((100, 100, 50), (100, 100, 100), Verdict.UNDECIDED),  # at the bound is not below it
     ],
 )
-def test_winner_by_bytes(rule_best, rule_bound, bp_best, bp_bound, verdict):
-    assert by_bytes(rule_best, rule_bound, bp_best, bp_bound) is verdict
+def test_winner_by_bytes(rule, backprop, verdict):
+    assert by_bytes(OffChip(*rule), OffChip(*backprop)) is verdict
 
 
 def test_winner_by_energy_holds_in_the_draws():
@@ -39,8 +49,10 @@ def test_winner_by_energy_holds_in_the_draws():
     most = np.where(np.arange(20) < 19, 1.0, 3.0)[None]
     some = np.where(np.arange(20) < 18, 1.0, 3.0)[None]
 
-    def verdict(best, bound, bp_best, bp_bound):
-        return SCALE[by_energy(best, bound, bp_best, bp_bound)[0]]
+    def verdict(best, bound, bp_best, bp_bound, sure=None, bp_sure=None):
+        rule = Energies(best, best if sure is None else sure, bound, best, best)
+        bp = Energies(bp_best, bp_best if bp_sure is None else bp_sure, bp_bound, bp_best, bp_best)
+        return SCALE[by_energy(rule, bp)[0]]
 
     assert verdict(ones, ones, 3 * ones, 2 * ones) is Verdict.RULE_PROVEN
     assert verdict(most, ones, 2.5 * ones, 2 * ones) is Verdict.RULE_PROVEN
@@ -49,6 +61,9 @@ def test_winner_by_energy_holds_in_the_draws():
     assert verdict(2 * ones, 0.5 * ones, ones, ones) is Verdict.BP_KNOWN
     assert verdict(3 * ones, 2 * ones, ones, ones) is Verdict.BP_PROVEN
     assert verdict(0.99 * ones, ones, ones, ones) is Verdict.UNDECIDED  # 1 % is no difference
+    # what is only an estimate, the best order in an LRU, proves nothing
+    assert verdict(ones, ones, 3 * ones, 2 * ones, sure=2 * ones) is Verdict.RULE_KNOWN
+    assert verdict(3 * ones, 2 * ones, ones, ones, bp_sure=2 * ones) is Verdict.BP_KNOWN
 
 
 def test_a_measurement_decides_what_no_bound_does():
@@ -92,6 +107,32 @@ def test_a_row_is_the_closed_forms(table):
     assert row["energy_best_order"] == pytest.approx(ff[0])
     assert row["ratio_to_backprop"] == pytest.approx(ff[0] / bp[0])
     assert (row["bytes_winner"], row["energy_winner"]) == ("rule, proven", "rule, proven")
+
+
+def test_a_managed_memory_is_never_worse_than_an_lru():
+    found = whole_map.networks((1000,), 4, (1, 100, 1000), ("sgd", "adam"))
+    sizes = whole_map.on_chip_sizes(2**16, 64 * MIB, 4)
+    rules = whole_map.local_rules()
+    table = whole_map.rows(found, sizes, [JOUPPI, load_profile("edge-7nm-lpddr4")], rules)
+    known = table[table["bytes_lru"].notna()]
+    assert (known["bytes_best_order"] <= known["bytes_lru"]).all()
+    assert (known["energy_best_order"] <= known["energy_lru"]).all()
+    # where the rows of a boundary, 100 · 1000 floats, and a tile have no room, none is known
+    tight = table["on_chip_bytes"] < 100 * 1000 * 4 + 2**16
+    assert (
+        table[tight & (table["rule"] == "bp") & (table["batch_size"] == 100)]["bytes_lru"]
+        .isna()
+        .all()
+    )
+    # 784-1000x4, Adam, batch 100, 2 MiB: backprop in tiles would move 137 MB, streamed 112
+    row = table[
+        (table["rule"] == "bp")
+        & (table["on_chip_bytes"] == 2 * MIB)
+        & (table["optimizer"] == "adam")
+        & (table["batch_size"] == 100)
+    ].iloc[0]
+    assert schedules.best_order("bp", NETWORK, 2 * MIB).nbytes == 136_707_880
+    assert row["bytes_best_order"] == row["bytes_lru"] == 112_045_040
 
 
 def test_a_win_holds_against_replays_only_where_it_is_proven(table):

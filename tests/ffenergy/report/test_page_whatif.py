@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from ffenergy.costs import on_chip
-from ffenergy.costs.map import Verdict, rows
+from ffenergy.costs.map import rows
 from ffenergy.costs.network import Network
 from ffenergy.costs.prices import Prices
 from ffenergy.costs.rehearsal import Workload
 from ffenergy.costs.run_costs import run_kinds, tabulate
+from ffenergy.costs.verdicts import Verdict
 from ffenergy.energy import PricingError, Profile, load_profile, profiles
 from ffenergy.report.book import Book
 from ffenergy.report.map_table import LEGEND
