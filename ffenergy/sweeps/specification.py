@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -36,7 +36,8 @@ from typing import Any, Final, NamedTuple
 from ffenergy import machine_memory
 from ffenergy.errors import SettingsError
 from ffenergy.files.documents import parse_toml
-from ffenergy.rules.registry import YOUR_OWN, rules
+from ffenergy.network.orders import STEP_MAJOR
+from ffenergy.rules.registry import YOUR_OWN, check_order, find, rules
 from ffenergy.settings import Settings, check_once
 
 AUTO: Final = "auto"
@@ -145,6 +146,7 @@ def parse(document: Mapping[str, Any]) -> Specification:
         for algorithm, seed in product(combination.algorithms, seeds):
             with _at(combination.place):
                 settings = base.replace(**_without_auto(own), seed=seed)
+                settings = _possible(algorithm, settings, combination.algorithms)
             trainings[Training(algorithm, settings, auto)] = None
     names = dict.fromkeys(name for c in combinations for name in c.overrides)
     return Specification(
@@ -166,6 +168,17 @@ def _check_auto(table: Mapping[str, Any]) -> None:
     for name in CHOSEN:
         if table.get("in_flight") == AUTO and name in table:
             raise SettingsError(f'in_flight = "{AUTO}" chooses {name}; leave one out')
+
+
+def _possible(algorithm: str, settings: Settings, beside: Sequence[str]) -> Settings:
+    """The settings in the order that a rule takes: step-major, if others alone have another.
+
+    Raises SettingsError if none of those beside it has that.
+    """
+    check_order(beside, settings)
+    if find(algorithm).local:
+        return settings
+    return settings.replace(order=STEP_MAJOR, in_flight=1, layer_groups="")
 
 
 class _at:  # noqa: N801  # reads as a word: with _at(place)

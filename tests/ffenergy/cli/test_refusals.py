@@ -126,6 +126,19 @@ def test_pictures_are_not_written_among_those_of_another_command(
 MAJOR = [*TINY, "--batch-size", "100", "--order", "layer-major", "--in-flight"]
 
 
+@pytest.mark.parametrize("rules", ["bp", "bp,bp-hybrid"])
+@pytest.mark.parametrize("command", ["measure", "compare"])
+def test_an_order_that_no_rule_asked_for_can_take(
+    invoke: Invoke, tmp_path: Path, command: str, rules: str
+) -> None:
+    flags = [flag for flag in MAJOR if command == "compare" or flag != "--offline"]
+    out = tmp_path / "run"
+    result = invoke(command, "--algorithms", rules, *flags, "2", "--outdir", out)
+    names = rules.replace(",", " and ")
+    refused(result, 2, f"--order is 'layer-major', which {names} cannot take; choose step-major")
+    assert not (out / "run.json").exists()
+
+
 @pytest.mark.parametrize("command", ["measure", "compare"])
 def test_more_batches_in_flight_than_an_epoch_has(
     invoke: Invoke, tmp_path: Path, command: str

@@ -108,6 +108,10 @@ BAD = {
         HEAD + '[grid]\nlayer_groups = ["3"]\nin_flight = ["auto"]',
         '[grid]: in_flight = "auto" chooses layer_groups; leave one out',
     ),
+    "an order that no rule of a grid can take": (
+        HEAD + '[grid]\nalgorithms = ["bp"]\norder = ["layer-major"]',
+        "[grid]: order is 'layer-major', which bp cannot take; choose step-major",
+    ),
     "lists without end": (HEAD + f"seeds = {'[' * 5000}", "nested too deeply"),
 }
 
@@ -164,6 +168,14 @@ def test_an_order_left_to_the_chip_stands_beside_one_that_is_named() -> None:
     # two rules, each in two orders: the settings are alike until the chip is asked
     told = [(one.algorithm, one.auto) for one in found.trainings]
     assert told == [("ff", False), ("mono-forward", False), ("ff", True), ("mono-forward", True)]
+
+
+def test_a_rule_without_the_order_has_its_own() -> None:
+    text = 'preset = "quick"\nalgorithms = ["ff", "bp", "random"]\n[grid]\n'
+    found = parse(tomllib.loads(text + 'order = ["step-major", "layer-major"]'))
+    orders = [(one.algorithm, one.settings.order) for one in found.trainings]
+    step = [(name, "step-major") for name in ("ff", "bp", "random")]
+    assert orders == [*step, ("ff", "layer-major")]
 
 
 def test_what_is_fixed_is_where_a_grid_may_start_from() -> None:
