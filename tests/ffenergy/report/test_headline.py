@@ -64,6 +64,47 @@ def troubled(book: Book) -> Book:
     return worst
 
 
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ("--algorithms ff", "NumPy's own operations and order, in a cache; well built: "),
+        (
+            "--algorithms ff,mono-forward --order layer-major --in-flight 4",
+            "NumPy's own operations in layer-major order, 4 in flight, in a cache; well built: ",
+        ),
+        (
+            "--algorithms ff,ff-greedy,bp --order layer-major --in-flight 4",
+            "(Forward-Forward in layer-major order, 4 in flight; FF greedy layer by layer, 4 in ",
+        ),
+        (
+            "--algorithms ff,bp --order layer-major --in-flight 2",
+            "layer-major order, 2 in flight; backprop in step-major order), in a cache; well",
+        ),
+        (
+            "--algorithms bp --memory managed",
+            "in a scratchpad. --memory managed is of the other tables, not of scenarios. Energies",
+        ),
+    ],
+)
+def test_the_screen_names_order_and_memory(invoke: Any, flags: str, says: str) -> None:
+    result = invoke("measure", "--layer-sizes", "16,8,8", "--batch-size", "4", *flags.split())
+    assert result.exit_code == 0, result.output
+    assert says in " ".join(result.stdout.split())
+
+
+def test_all_tables_and_sentences_with_energies_name_their_memory(invoke: Any) -> None:
+    flags = ["--layer-sizes", "16,8,8", "--batch-size", "4", "--memory", "managed", "--verbose"]
+    told = " ".join(invoke("measure", *flags).stdout.split())
+    for caption in (
+        "Per training step, eager, in a managed memory, under jouppi-7nm-hbm2, removing",
+        "One training step, in a managed memory algorithm",
+        "Energy of one training step by what serves it, in a managed memory served by",
+        "One training step, fused, in a managed memory, under horowitz-45nm part",
+        "One training step, eager, bytes read part",  # of operations, in no memory
+    ):
+        assert caption in told
+
+
 @pytest.mark.parametrize("warned", [False, True])
 def test_one_screen_of_24_lines_and_100_columns(built: Book, *, warned: bool) -> None:
     shown = troubled(built) if warned else built
