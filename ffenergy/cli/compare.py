@@ -181,6 +181,8 @@ def _carry_out(
             same_rules(earlier)
             settings = same_settings(ctx, earlier, settings, auto=auto)
         algorithms = named(asked_for, flag)
+        there = (*algorithms, *(earlier.results if earlier else ()))
+        headline.check_known(conditions, there, scenario, trains=True, counts=traced)
         if earlier and not profile:
             profiles = saved_profiles(earlier)
         else:

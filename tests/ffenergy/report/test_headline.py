@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ffenergy.costs.decomposition import RUN, decompose
-from ffenergy.costs.scenarios import WELL_BUILT
+from ffenergy.costs.scenarios import AS_IT_RUNS, THE_LEAST, WELL_BUILT
 from ffenergy.energy import load_profile
 from ffenergy.errors import SettingsError
 from ffenergy.report import headline
@@ -236,11 +236,47 @@ def test_thresholds_are_crossed_or_not(book: Book) -> None:
         ("energy_ratio>>1", "write a figure, a comparison"),
         ("speed_ratio>1", "no figure 'speed_ratio'"),
         ("ff.speed>1", "no figure 'ff.speed'"),
+        ("energy>1", "no figure 'energy'; figures are NAME_ratio, ALGORITHM.NAME and saving_left"),
+        ("ff.saving_left>1", "no figure 'ff.saving_left'"),
+        ("ff.energy_ratio>1", "no figure 'ff.energy_ratio'"),
     ],
 )
 def test_thresholds_that_cannot_be_read(text: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         headline.checked((text,))
+
+
+@pytest.mark.parametrize(
+    ("text", "algorithms", "says"),
+    [
+        ("xx.energy>1", "ff,bp", "but xx is not among ff, bp; name one of these"),
+        ("ff.test_error>1", "ff", "it is not taken here; choose among energy, compute, movement"),
+        ("wall_seconds_ratio>1", "ff,bp", "it is not taken here; choose among energy, compute"),
+        ("energy_ratio>1", "ff", "there is no pair among ff; name ff and bp, or a figure of one"),
+        ("saving_left>1", "mono-forward,bp", "there is no pair among mono-forward, bp; name ff"),
+    ],
+)
+def test_thresholds_of_what_there_will_not_be_are_refused_at_once(
+    invoke: Any, monkeypatch: pytest.MonkeyPatch, text: str, algorithms: str, says: str
+) -> None:
+    monkeypatch.setattr("ffenergy.cli.measure.measure_algorithm", None)  # nothing is counted
+    result = invoke("measure", "--algorithms", algorithms, "--fail-if", text)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert says in line
+
+
+def test_thresholds_that_nothing_counted_or_no_program_has() -> None:
+    of_energy, left = headline.checked(("bp.energy>1", "saving_left<1"))
+    for conditions, scenario, counts, says in (
+        ([of_energy], AS_IT_RUNS, False, "choose among wall_seconds, test_error, train_error"),
+        ([left], AS_IT_RUNS, False, "nothing is counted"),
+        ([left], THE_LEAST, True, "the least is no program's"),
+    ):
+        with pytest.raises(SettingsError, match=says):
+            headline.check_known(conditions, ["ff", "bp"], scenario, trains=True, counts=counts)
+    both = [of_energy, left]
+    headline.check_known(both, ["ff", "bp"], AS_IT_RUNS, trains=False, counts=True)
 
 
 def test_errors_no_better_than_untrained_are_said(book: Book) -> None:
