@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,20 @@ def test_a_profile_without_a_name(invoke: Invoke, command: str) -> None:
 )
 def test_options_of_which_one_would_do_nothing(invoke: Invoke, command: str, says: str) -> None:
     refused(invoke(*command.split()), 2, says)
+
+
+@pytest.mark.parametrize("command", ["status", "report", "diff", "map", "transfer"])
+def test_a_run_that_may_not_be_read(
+    invoke: Invoke, finished_run: Any, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def denied(path: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    for module in ("files.folder", "runs.directory"):
+        monkeypatch.setattr(f"ffenergy.{module}.read_text", denied)
+    twice = [finished_run.path] * (1 + (command == "diff"))
+    remedy = "Permission denied; change its permissions, or work in a copy of the folder"
+    refused(invoke(command, *twice), 4, remedy)
 
 
 def test_a_folder_of_another_command_is_named(invoke: Invoke, tmp_path: Path) -> None:
