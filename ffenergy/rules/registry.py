@@ -256,7 +256,7 @@ def _read_all() -> None:
             else:
                 entry.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's may raise anything
-            _broken[entry.name] = f"{entry.value}: {error}"
+            _broken[entry.name] = f"{entry.value}{_theirs(error)}: {error}"
         if entry.dist is not None:
             package = f"{entry.dist.name} {entry.dist.version}"
             _packages.update(dict.fromkeys(_registered.keys() - before, package))
@@ -268,7 +268,8 @@ def _load(text: str, load: Callable[[], object]) -> type[Rule]:
     except RuleError:
         raise
     except (Exception, SystemExit) as error:  # a stranger's module may raise anything
-        raise RuleError(f"rule {text}: {type(error).__name__}: {error}") from error
+        what = f"{type(error).__name__}: {error}"
+        raise RuleError(f"rule {text}{_theirs(error)}: {what}") from error
     if not (isinstance(kind, type) and issubclass(kind, Rule) and kind.name):
         raise RuleError(
             f"rule {text} is no rule; derive it from ffenergy.rules.Rule and register it with "
