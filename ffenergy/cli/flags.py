@@ -290,7 +290,7 @@ def met_flag(command: Command) -> Command:
         type=click.Choice(MEMORIES),
         help="What the bytes meet. A cache with write-backs (products as BLAS packs them), a "
         "scratchpad, which knows what is dead and drops it, or a memory managed by who knows what "
-        f"will be used again.  [default: {MEMORIES[0]}]",
+        f"will be used again. Scenarios have their own.  [default: {MEMORIES[0]}]",
     )(command)
 
 

@@ -193,7 +193,9 @@ class _Table:
             table.fail("source", f"{source!r} is not in [sources]", "add the full reference there")
         ends = {end: table.number(end) for end in ("low", "high") if end in table.data}
         if len(ends) == 1:
-            table.fail(*ends, "is one end of a range", "give both low and high, or neither")
+            table.fail(
+                next(iter(ends)), "is one end of a range", "give both low and high, or neither"
+            )
         value = table.number("value")
         if not ends.get("low", value) <= value <= ends.get("high", value):
             table.fail("value", f"{value} is outside low to high", "order low <= value <= high")

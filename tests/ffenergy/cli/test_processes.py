@@ -78,7 +78,7 @@ def test_only_a_checkpoint_that_can_be_used_is_promised(
     monkeypatch.setattr("ffenergy.runs.progress_file.leave", stop)
     monkeypatch.setattr("ffenergy.cli.job.WATCH_SECONDS", 0.0)
     flags = ["train", "bp", "--layer-sizes", "784,8", "--n-train", "300", "--no-trace"]
-    flags += ["--offline", "--n-epochs", "9", "--outdir", tmp_path / "run"]
+    flags += ["--offline", "--n-epochs", "9", "--outdir", str(tmp_path / "run")]
     promise = "a checkpoint to go on from with --resume"
     assert promise not in invoke(*flags).stderr  # the first is not due
     assert promise in invoke(*flags, "--force", "--checkpoint-seconds", "0").stderr

@@ -98,6 +98,7 @@ def test_a_profile_without_a_name(invoke: Invoke, command: str) -> None:
         ("train ff --resume --force", "--resume goes on with what --force replaces"),
         ("measure --in-flight auto --order layer-major", "--in-flight auto chooses --order;"),
         ("compare --in-flight auto --layer-groups 4", "--in-flight auto chooses --layer-groups;"),
+        ("animate --in-flight auto --order layer-major", "--in-flight auto chooses --order;"),
         ("sweep s.toml --workers 2 --scheduler tcp://x", "leave it or --scheduler out"),
         ("sweep s.toml --scheduler foo", "--scheduler has 'foo'; write the address that `dask sch"),
         ("export RUN --parquet --algorithms ff", "--algorithms is for --perfetto"),
