@@ -5,6 +5,9 @@ They know nothing of the command line, which gives every kind its exit code (`cl
 
 from __future__ import annotations
 
+import errno
+from typing import Final
+
 
 class FfenergyError(Exception):
     """Base of every user-facing error; ``message`` is its one line."""
@@ -48,3 +51,18 @@ class ThresholdError(FfenergyError):
 
 class RunInterruptedError(FfenergyError):
     """The run was interrupted by the user."""
+
+
+_REMEDIES: Final = {
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        "change its permissions, or work in a copy of the folder",
+    ),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room and try again"),
+    errno.EFBIG: "allow larger files (ulimit -f), or work on another disk",
+}
+
+
+def remedy_of(error: BaseException) -> str:
+    """What to do about a failure of the machine, to end a message with; empty if nobody knows."""
+    return _REMEDIES.get(getattr(error, "errno", None) or 0, "")

@@ -51,7 +51,7 @@ class Settings:
     layer_sizes: tuple[int, ...]  # input pixels, then the hidden widths
     local_fields: str  # of locally connected layers, see fields.py; empty: dense layers
     batch_size: int  # positives in a step
-    n_epochs: int  # of forward-forward and of backprop alike
+    n_epochs: int  # of every rule; the softmax head has its own
     goodness: str  # sum or mean of the squared activities
     threshold: float  # per neuron
     temperature: float  # divides the logit
@@ -59,7 +59,7 @@ class Settings:
     normalize_as: str  # eager: activities are made; deferred: their factor goes to the product
     peer_strength: float  # lambda of peer normalisation; 0 switches it off
     init: str  # weights N(0, std): sqrt2, fan_in (1 / fan-in) or he (2 / fan-in); biases 0
-    optimizer: str  # adam, adamw, momentum or sgd; for forward-forward and backprop
+    optimizer: str  # adam, adamw, momentum or sgd; of every rule; the softmax head has its own
     lr: float  # of forward-forward
     schedule: str  # constant, linear_second_half or linear; by step
     weight_decay: float  # of weights, not of biases: L2 in the gradient; adamw: beside the step

@@ -60,6 +60,7 @@ PART_COLOURS = {
 # Layers of one network: all but the blue of backprop, which they share a picture with.
 LAYER_COLOURS = ("#D55E00", "#E69F00", "#CC79A7", "#009E73", "#56B4E9", "#000000")
 
+MEMORY_WORDS = {"cache": "a cache", "scratchpad": "a scratchpad", "managed": "a managed memory"}
 ACCOUNTING = {"eager": "eager: every operation streams its operands; no cache"}
 TARGET_ERRORS = (5.0, 3.0, 2.0, 1.5)
 """Percent of test errors up to which whole runs are compared."""

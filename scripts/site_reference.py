@@ -1,7 +1,8 @@
 """Writes the reference of commands, settings and columns from the program itself.
 
 A hook of MkDocs: in a page of docs, a line `<!-- written: NAME -->` becomes what the
-function NAME returns. So nothing is typed twice, and nothing is out of date.
+function NAME returns, with the lines right below it, which say to readers of the file itself
+where to look instead. So nothing is typed twice, and nothing is out of date.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ TYPES: Final = {
 FLAGS: Final = re.compile(r"^((?:-\S+(?:,| /) )*-\S+)")
 """The names of an option, before the values that it takes."""
 
-PLACE: Final = re.compile(r"^<!-- written: (\w+) -->$", flags=re.MULTILINE)
+PLACE: Final = re.compile(r"^<!-- written: (\w+) -->\n((?:.+\n)*)", flags=re.MULTILINE)
 
 
 def on_page_markdown(markdown: str, **kwargs: object) -> str:
     """Return the page with its marked lines replaced."""
-    return PLACE.sub(lambda found: WRITTEN[found[1]](), markdown)
+    return PLACE.sub(lambda found: f"{WRITTEN[found[1]]()}\n", markdown)
 
 
 def commands() -> str:

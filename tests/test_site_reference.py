@@ -47,7 +47,7 @@ def test_every_command_has_its_section_and_its_own_options(hook: ModuleType) -> 
 
 def test_settings_have_flag_values_and_meaning(hook: ModuleType) -> None:
     text = page(hook, "settings")
-    row = "| `optimizer` | `--optimizer` | adam, adamw, momentum, sgd | `adam` | The same for every"
+    row = "| `optimizer` | `--optimizer` | adam, adamw, momentum, sgd | `adam` | Of every rule; "
     assert row in text
     assert "| `layer_sizes` | `--layer-sizes` |" in text
     assert "`layer_sizes` `784,500,500,500`" in text  # of the preset quick
@@ -72,6 +72,19 @@ def test_the_options_of_a_traced_script_are_those_of_its_help(hook: ModuleType) 
     known = [one.opts[0] for one in run.params if isinstance(one, click.Option)]
     assert told == known
     assert not [name for name in known if f"| `{name}" in source]  # none is typed
+
+
+def test_the_file_itself_says_where_to_look_and_the_site_does_not(hook: ModuleType) -> None:
+    found = 0
+    for path in sorted((ROOT / "docs").rglob("*.md")):
+        source = path.read_text(encoding="utf-8")
+        for name, instead in hook.PLACE.findall(source):
+            found += 1
+            assert "when the site is built" in instead, (
+                f"{path.name}, {name}: where to look instead"
+            )
+            assert instead not in hook.on_page_markdown(source)
+    assert found == len(hook.WRITTEN)
 
 
 def test_nothing_in_a_text_is_taken_for_markup(hook: ModuleType) -> None:

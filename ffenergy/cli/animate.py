@@ -10,6 +10,7 @@ import click
 from ffenergy.cli.flags import (
     NamedFolder,
     NumberRange,
+    asks_for_order,
     chosen_settings,
     data_flags,
     flags_named,
@@ -23,6 +24,7 @@ from ffenergy.cli.help import Grouped
 from ffenergy.cli.job import Job
 from ffenergy.cli.progress import warn
 from ffenergy.cli.provenance import configuration
+from ffenergy.costs.fitting import with_best_order
 from ffenergy.data import held_out, load
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import OutputError, SettingsError
@@ -114,6 +116,7 @@ def _train(
     **overrides: Any,
 ) -> Path:
     """Train with snapshots; return the directory of the run."""
+    auto = asks_for_order(overrides)
     settings = chosen_settings(preset, overrides)
     if settings.n_epochs < 1:
         raise SettingsError("--n-epochs is 0; a film needs at least one epoch")
@@ -124,6 +127,8 @@ def _train(
     data = held_out(data, settings.n_validation)
     with flags_named():
         used = settings.check_data(data.train_images[0].size, len(data.train_images))
+        if auto:
+            settings = with_best_order(settings, HEADLINE, profiles[0].profile, used)
     settings.check_memory(used)
     records = [chosen.record() for chosen in profiles]
     run = Run({**configuration(ctx, preset, settings, data, used), "profiles": records})

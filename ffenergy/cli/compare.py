@@ -27,7 +27,14 @@ from ffenergy.cli.help import Grouped
 from ffenergy.cli.job import Job
 from ffenergy.cli.progress import warn
 from ffenergy.cli.provenance import configuration
-from ffenergy.cli.resuming import checkpoints_of, same_bits, same_origin, same_rules, same_settings
+from ffenergy.cli.resuming import (
+    checkpoints_of,
+    same_bits,
+    same_order,
+    same_origin,
+    same_rules,
+    same_settings,
+)
 from ffenergy.cli.rule_flags import known, named, rule_flags
 from ffenergy.costs.fitting import with_best_order
 from ffenergy.costs.measuring import check_memory
@@ -172,8 +179,10 @@ def _carry_out(
             stack.enter_context(directory.locked_run())
             earlier = directory.read(warn).without_unfinished()
             same_rules(earlier)
-            settings = same_settings(ctx, earlier, settings)
+            settings = same_settings(ctx, earlier, settings, auto=auto)
         algorithms = named(asked_for, flag)
+        there = (*algorithms, *(earlier.results if earlier else ()))
+        headline.check_known(conditions, there, scenario, trains=True, counts=traced)
         if earlier and not profile:
             profiles = saved_profiles(earlier)
         else:
@@ -185,9 +194,12 @@ def _carry_out(
             registry.check_rules(algorithms, settings)
             data = held_out(data, settings.n_validation)
             used = settings.check_data(data.train_images[0].size, len(data.train_images))
-        if auto and not earlier:
+        if auto:
             with flags_named():
-                settings = with_best_order(settings, algorithms, profiles[0].profile, used)
+                best = with_best_order(settings, algorithms, profiles[0].profile, used)
+            if earlier:
+                same_order(settings, best)
+            settings = best
         settings.check_memory(used)
         if traced:
             check_memory(settings, algorithms, used)

@@ -33,7 +33,7 @@ HELP = {
     "local_fields": "Locally connected layers, field/stride x channels, such as "
     "10x10/6x128,2x2/1x220; empty: dense.",
     "batch_size": "Images in a batch. Forward-Forward adds as many hybrids.",
-    "n_epochs": "Epochs of Forward-Forward, backprop and Mono-Forward.",
+    "n_epochs": "Epochs of every rule; the softmax head has its own.",
     "goodness": "Goodness of a layer, of its squared activities.",
     "threshold": "θ per neuron: goodness above it means real.",
     "temperature": "Divides the goodness minus θ before the logistic.",
@@ -43,7 +43,7 @@ HELP = {
     "of squares is the goodness' own.",
     "peer_strength": "λ of peer normalisation; 0 switches it off.",
     "init": "Initial weights N(0, std), std: sqrt2 is √2, fan_in 1/√fan-in, he √(2/fan-in).",
-    "optimizer": "The same for every algorithm.",
+    "optimizer": "Of every rule; the softmax head has its own.",
     "lr": "Learning rate of Forward-Forward.",
     "schedule": "Learning rate over the steps.",
     "weight_decay": "Decay of the weights: L2 in their gradient; adamw: beside its step.",
@@ -290,7 +290,7 @@ def met_flag(command: Command) -> Command:
         type=click.Choice(MEMORIES),
         help="What the bytes meet. A cache with write-backs (products as BLAS packs them), a "
         "scratchpad, which knows what is dead and drops it, or a memory managed by who knows what "
-        f"will be used again.  [default: {MEMORIES[0]}]",
+        f"will be used again. Scenarios have their own.  [default: {MEMORIES[0]}]",
     )(command)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import errno
 import io
 import shlex
 import signal
@@ -29,6 +28,7 @@ from ffenergy.errors import (
     SettingsError,
     ThresholdError,
     TrainingError,
+    remedy_of,
 )
 
 EXIT_CODES: dict[type[FfenergyError], int] = {
@@ -61,14 +61,6 @@ def exit_code(error: FfenergyError) -> int:
 
 COMMAND = "ffenergy.command"
 """Key of the command as typed in click's `Context.meta`."""
-REMEDIES = {
-    **dict.fromkeys(
-        (errno.EACCES, errno.EPERM, errno.EROFS),
-        "; change its permissions, or work in a copy of the folder",
-    ),
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "; make room and try again"),
-    errno.EFBIG: "; allow larger files (ulimit -f), or work on another disk",
-}
 
 
 COMMANDS: Final = {  # in which module of this package, and under which name
@@ -194,10 +186,10 @@ def told(error: BaseException) -> FfenergyError:
         case MemoryError():
             return FfenergyError(f"out of memory ({error}); lower --layer-sizes or --n-train")
         case OSError():
-            remedy = REMEDIES.get(error.errno or 0, "")
+            remedy = remedy_of(error)
             where = error.filename2 or error.filename or _nameless(error)  # to where, of a move
             what = f"{where}: {error.strerror or error}"
-            return OutputError(f"{what}{remedy}")
+            return OutputError(f"{what}; {remedy}" if remedy else what)
         case _ if isinstance(error, refusals()):
             return FfenergyError(f"the trace refused an operation: {error}")
     raise TypeError(f"{type(error).__name__} is no expected failure")

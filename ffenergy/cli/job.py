@@ -95,12 +95,12 @@ class Job:
             if current in self.run.results:
                 done = set(algorithms) <= set(self.run.results)
                 where = "during the report" if done else f"after {_named(current)}"
-            raise RunInterruptedError(self._keep("interrupted", where)) from None
+            raise RunInterruptedError(self._keep("interrupted", where, current)) from None
         except Diverged as stop:
             self.run = self.run.with_history(current, stop.partial.history)
-            raise TrainingError(self._keep("failed", stop.message)) from None
+            raise TrainingError(self._keep("failed", stop.message, current)) from None
         except FfenergyError as error:
-            self._keep("failed", error.message)
+            self._keep("failed", error.message, current)
             raise
         return self.run
 
@@ -145,15 +145,19 @@ class Job:
                 found |= examples.goodness(own, self.settings, self.data)
         self.run = self.run.with_examples({**self.run.examples, **found})
 
-    def _keep(self, status: str, reason: str) -> str:
-        """Save what there is; return one line that says what happened and what was kept."""
+    def _keep(self, status: str, reason: str, current: str) -> str:
+        """Save what there is; return one line that says what happened and what was kept.
+
+        ``current`` is the algorithm that was trained last.
+        """
         self.run = self.run.with_status(status, reason)
         self.directory.write(self.run, files.tables(Book(self.run)))
         kept = [_named(name) for name in self.run.results]
         started = self.run.history["algorithm"].unique()
         epochs = [f"the epochs of {_named(n)}" for n in started if n not in self.run.results]
         told = ", ".join(kept + epochs) or "the settings alone"
-        if self.checkpoints and self.checkpoints.found():
+        unfinished = current not in self.run.results
+        if self.checkpoints and unfinished and self.checkpoints.usable(current):
             told += ", a checkpoint to go on from with --resume"
         what = f"interrupted {reason}" if status == "interrupted" else reason
         return f"{what}; kept: {told} (in {self.directory.path})"

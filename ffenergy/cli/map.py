@@ -35,8 +35,8 @@ from ffenergy.rules import registry
 from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings, check_once
 
-UNITS: Final = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-MOST_BYTES: Final = 2**40
+UNITS: Final = {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+LEAST_BYTES, MOST_BYTES = 2**10, 2**40
 SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 CLOSED_FORMS: Final = "map.csv: closed forms, bytes and energy of a batch"
 COUNTED: Final = "; measured.csv, regimes.csv: programs that the instrument counted"
@@ -75,7 +75,8 @@ def against_backprop() -> list[str]:
     "--on-chip",
     default="64KiB-256MiB",
     show_default=True,
-    help="Memory on the chip: a range that is doubled through, or a list such as 4MiB,16MiB.",
+    help="Memory on the chip: a range that is doubled through, or a list such as 4MiB,16MiB; in "
+    "KiB, MiB or GiB.",
 )
 @click.option(
     "--rules",
@@ -130,8 +131,8 @@ def map_command(
     best order below backprop's lower bound is a proof; where no bound decides, the best known
     orders are compared; where the uncertainty of a chip's constants does, it is undecided. All of
     it is in closed form: nothing is trained or measured, and the memory on the chip is managed.
-    Only --measure counts programs: as they run, and with every rule in its best order where no
-    layer fits on the chip, one does, all do.
+    Only --measure counts programs, in the memory that --max-memory allows: as they run, and with
+    every rule in its best order where no layer fits on the chip, one does, all do.
 
     Backprop keeps its activations; of one that computes them again the column holds_if_replayed
     tells, and `ffenergy measure --bp-activations recomputed` counts its steps.
@@ -153,6 +154,8 @@ def map_command(
     """
     if measured and outdir is None:
         raise SettingsError("--measure writes measured.csv and energy.png; name --outdir")
+    if not measured and is_given(click.get_current_context(), "max_memory"):
+        raise SettingsError("--max-memory is for --measure; leave it out, or add that")
     if as_json and as_table:
         raise SettingsError("--json and --csv both print the table; give one of the two")
     chosen = choose_profiles(profile or every_profile(), "float32")
@@ -370,8 +373,9 @@ def size(given: str) -> int:
     found = SIZE.fullmatch(given)
     scale = UNITS.get(found[2].upper()) if found else None
     nbytes = float(found[1]) * scale if found and scale else 0.0
-    if not 1 <= nbytes <= MOST_BYTES:
+    if not LEAST_BYTES <= nbytes <= MOST_BYTES:
         raise SettingsError(
-            f"--on-chip has {given.strip()!r}; give a number with KiB, MiB or GiB, 1 TiB at most"
+            f"--on-chip has {given.strip()!r}; give a number with KiB, MiB or GiB, from 1 KiB to "
+            "1 TiB"
         )
     return int(nbytes)

@@ -152,6 +152,7 @@ def measure(
     with flags_named():
         cells = grid(Settings.from_preset(preset), lists, changes)
     names = list(named(algorithms, "--algorithms", measurable))
+    headline.check_known(conditions, names, scenario, trains=False, counts=True)
     for cell in cells:  # of images of any size, and no head is trained
         no_head = cell.replace(head_batch_size=1)
         images = cell.n_train or MNIST_IMAGES

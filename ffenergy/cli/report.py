@@ -57,8 +57,13 @@ def report(
     asked_for = choose_profiles(profile) if profile else None
     with directory.locked_run():
         saved = directory.read(warn).in_memory(met)
+        counted = not saved.traffic.empty
+        if saved.algorithms:
+            headline.check_known(
+                conditions, saved.algorithms, scenario, trains=True, counts=counted
+            )
         profiles = asked_for or saved_profiles(saved)
-        if not (quiet or saved.traffic.empty):
+        if counted and not quiet:
             warn_if_long_to_price(saved.results, saved.settings)
         book = Book.of(saved, profiles, warn)
         for flag in pricing_flags_given(ctx) if book.prices is None else ():

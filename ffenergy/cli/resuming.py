@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -19,24 +19,43 @@ from ffenergy.runs.run import Run
 from ffenergy.settings import Settings
 from ffenergy.training import Checkpoints, bits
 
+ORDER: Final = ("order", "in_flight", "layer_groups")
+"""Settings that ``--in-flight auto`` chooses."""
+REMEDY: Final = "leave the flag out, or choose another --outdir"
 
-def same_settings(ctx: click.Context, earlier: Run, asked: Settings) -> Settings:
+
+def same_settings(ctx: click.Context, earlier: Run, asked: Settings, *, auto: bool) -> Settings:
     """Return the settings that the run began with.
 
-    Raises SettingsError if a flag that was given asks for something else.
+    With ``auto`` the order of computation is left to `same_order`. Raises SettingsError if a flag
+    that was given asks for something else.
     """
     began = Settings.from_saved(earlier.configuration["settings"])
     for name, value in asked.to_dict().items():
         had = began.to_dict()[name]
-        if is_given(ctx, name) and value != had:
+        if is_given(ctx, name) and value != had and not (auto and name in ORDER):
             raise SettingsError(
-                f"--resume goes on with {flag_of(name)} {had!r}, not {value!r}; "
-                "leave the flag out, or choose another --outdir"
+                f"--resume goes on with {flag_of(name)} {had!r}, not {value!r}; {REMEDY}"
             )
     preset = earlier.configuration["preset"]
     if is_given(ctx, "preset") and ctx.params["preset"] != preset:
         raise SettingsError(f"--resume goes on with preset {preset!r}; leave --preset out")
     return began
+
+
+def same_order(began: Settings, best: Settings) -> None:
+    """Raise SettingsError unless ``--in-flight auto`` is the order that the run began with."""
+    had, has = ([getattr(settings, name) for name in ORDER] for settings in (began, best))
+    if had != has:
+        told = [
+            " ".join(
+                f"{flag_of(name)} {value}" for name, value in zip(ORDER, one, strict=True) if value
+            )
+            for one in (had, has)
+        ]
+        raise SettingsError(
+            f"--resume goes on with {told[0]}, but --in-flight auto is {told[1]} here; {REMEDY}"
+        )
 
 
 def how_to_finish(run: Run) -> str:

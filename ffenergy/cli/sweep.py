@@ -115,6 +115,7 @@ def sweep(
     """
     if workers is not None and scheduler is not None:
         raise SettingsError("--workers are processes here; leave it or --scheduler out")
+    who = pool.Workers.choose(workers, scheduler)
     asked = specification.read(spec)
     directory = RunDirectory(outdir or Path("runs") / f"sweep-{spec.stem}", SWEEP_FILE)
     chosen = choose_profiles([profile]) if profile is not None else _priced_before(directory)
@@ -134,7 +135,6 @@ def sweep(
         _check_more(directory, folder, cells, spec)
         finished = _open(folder, cells)
         directory.change(document, {"sweep.toml": spec.read_bytes()})
-        who = pool.Workers.choose(workers, scheduler)
         if not quiet:
             known = f", {len(finished)} of them done before" if finished else ""
             told = f"workers of {scheduler}" if scheduler else number_of(who.count, "worker")
@@ -173,17 +173,17 @@ def _cells(
     Raises SettingsError if they do not fit.
     """
     labels: dict[str, DataLabel] = {}
-    cells = []
-    for algorithm, settings in asked.trainings:
+    cells: dict[Cell, None] = {}  # an order that is chosen may be that of another cell
+    for algorithm, settings, auto in asked.trainings:
         data = place.load(settings, progress=progress)
         used = settings.check_data(data.train_images[0].size, len(data.train_images))
         check_rules([algorithm], settings)
-        if (algorithm, settings) in asked.ordered and find(algorithm).local:
+        if auto and find(algorithm).local:
             settings = with_best_order(settings, [algorithm], chip.profile, used)
         settings.check_memory(used)
         label = labels.setdefault(data.name, DataLabel.of(data))
-        cells.append(Cell(algorithm, settings, asked.traced, label))
-    return cells
+        cells[Cell(algorithm, settings, asked.traced, label)] = None
+    return list(cells)
 
 
 def _check_more(

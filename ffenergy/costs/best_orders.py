@@ -160,15 +160,25 @@ def _rehearsals(algorithm: str, work: Workload, on_chip_bytes: int) -> tuple[lis
     note = ""
     found: dict[str, Rehearsal] = {}
     for settings in _orders(algorithm, work, on_chip_bytes):
-        try:
-            one = rehearse(algorithm, replace(work, settings=settings), _training)
-        except SettingsError:  # the rule says that it does not defer
-            note = "normalisation not deferred"
-            eager = settings.replace(normalize_as="eager")
-            one = rehearse(algorithm, replace(work, settings=eager), _training)
+        possible = _deferring(algorithm, settings)
+        note = "" if possible == settings else "normalisation not deferred"
+        one = rehearse(algorithm, replace(work, settings=possible), _training)
         digests = ",".join(kind.signature.digest for kind in one.kinds)
         found.setdefault(digests, one)
     return list(found.values()), note
+
+
+def _deferring(algorithm: str, settings: Settings) -> Settings:
+    """The settings, or the same without deferred normalisation if a rule refuses that alone.
+
+    Raises SettingsError if it refuses anything else.
+    """
+    try:
+        registry.check_rules([algorithm], settings)
+    except SettingsError:
+        settings = settings.replace(normalize_as="eager")
+        registry.check_rules([algorithm], settings)
+    return settings
 
 
 def _orders(algorithm: str, work: Workload, on_chip_bytes: int) -> Iterator[Settings]:

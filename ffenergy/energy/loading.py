@@ -96,7 +96,9 @@ def _whole(table: _Table, siblings: _Table) -> _Table:
         base = bundled["profiles"][name]
         sources = {**bundled["sources"], **sources}
     else:
-        table.fail("based_on", f"{name!r} is no profile", "name a bundled one or one of this file")
+        every = _bundled_document()["profiles"].items()
+        bases = ", ".join(known for known, one in every if "based_on" not in one)
+        table.fail("based_on", f"{name!r} is no profile", f"name one of this file, or of {bases}")
     if "based_on" in base:
         table.fail("based_on", f"{name!r} is itself based on another", "name that one")
     own = {key: value for key, value in table.data.items() if key != "based_on"}
@@ -107,8 +109,9 @@ def _whole(table: _Table, siblings: _Table) -> _Table:
         and not (key == "level_energy" and any(kind in own for kind in MEMORY[1:]))
     }
     merged = {**kept, **own}
-    if isinstance(own.get("compute"), dict):
-        merged["compute"] = {**base["compute"], **own["compute"]}
+    known = base.get("compute")
+    if isinstance(own.get("compute"), dict) and isinstance(known, dict):
+        merged["compute"] = {**known, **own["compute"]}
     return _Table(table.file, table.where, merged, sources)
 
 
@@ -189,6 +192,10 @@ class _Table:
         if source not in self.sources:
             table.fail("source", f"{source!r} is not in [sources]", "add the full reference there")
         ends = {end: table.number(end) for end in ("low", "high") if end in table.data}
+        if len(ends) == 1:
+            table.fail(
+                next(iter(ends)), "is one end of a range", "give both low and high, or neither"
+            )
         value = table.number("value")
         if not ends.get("low", value) <= value <= ends.get("high", value):
             table.fail("value", f"{value} is outside low to high", "order low <= value <= high")

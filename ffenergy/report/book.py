@@ -33,6 +33,7 @@ from ffenergy.report.answer import Answer, answer
 from ffenergy.report.columns import UNITS
 from ffenergy.rules import registry
 from ffenergy.runs.run import Run
+from ffenergy.style import MEMORY_WORDS
 
 SCOPES: Final = {TRAINING_STEP: "Per training step", RUN: "Over the whole run"}
 """How a sentence about each scope of the decomposition begins."""
@@ -163,6 +164,10 @@ class Book:
         """``joules`` or ``macs``; empty where nothing was priced."""
         return self.totals.unit if self.totals else ""
 
+    def met(self, caption: str) -> str:
+        """A caption of figures that depend on the memory that `prices` are of, with its name."""
+        return f"{caption}, in {MEMORY_WORDS[self.prices.memory]}" if self.prices else caption
+
     @cached_property
     def trained(self) -> list[str]:
         """The algorithms that have priced training steps, in the order of all pictures."""
@@ -222,7 +227,7 @@ class Book:
             for accounting in ACCOUNTINGS:
                 parts = self.parts(scope, accounting)
                 if not parts.empty:
-                    told = f"{opening}, {accounting}, under {self.headline}"
+                    told = f"{self.met(f'{opening}, {accounting}')}, under {self.headline}"
                     measure = f"energy_{self.unit}"
                     found[scope, accounting] = answer(parts, measure, UNITS[self.unit], told)
         return found

@@ -46,10 +46,12 @@ def parts(
         return None
     name = f"parts-{scope.replace(' ', '-')}-{accounting}"
     what = ""
+    priced = measure is None or measure.startswith("energy")
     if measure is not None:
         name += f"-{profile or measure}"
         what = f", under {profile}" if profile else f", {measure.replace('_', ' ')}"
-    caption = f"{SCOPE_NAMES[scope]}, {accounting}{what}"
+    caption = f"{SCOPE_NAMES[scope]}, {accounting}"
+    caption = f"{book.met(caption) if priced else caption}{what}"
     unit = UNITS[book.unit] if unit is None else unit
     return _parts_table(rows, name, caption, unit, "decomposition.csv")
 
@@ -184,7 +186,7 @@ def energy_places(book: Book, key: str) -> Table:
     foot = {c.name: exact_total(frame[c.name].tolist()) for c in shown[1:]}
     return table(
         f"energy-by-{key}",
-        f"Energy of {OF[book.base]} by {key}",
+        book.met(f"Energy of {OF[book.base]} by {key}"),
         "energy.csv and steps.csv",
         shown,
         frame,
@@ -206,7 +208,7 @@ def components(book: Book) -> Table | None:
     foot = {c.name: exact_total(frame[c.name].tolist()) for c in shown[1:]}
     return table(
         "energy-by-component",
-        f"Energy of {OF[book.base]} by what serves it",
+        book.met(f"Energy of {OF[book.base]} by what serves it"),
         "energy.csv and steps.csv",
         shown,
         frame,
@@ -216,7 +218,7 @@ def components(book: Book) -> Table | None:
 
 def beyond(book: Book) -> Table | None:
     """Bytes per training sample that travel beyond an on-chip memory, by its size."""
-    caption = "Bytes per training sample that travel beyond an on-chip memory"
+    caption = book.met("Bytes per training sample that travel beyond an on-chip memory")
     return _by_size("beyond", caption, book.miss_curves)
 
 
@@ -261,7 +263,8 @@ def meetings(book: Book) -> Table | None:
         _size_column("capacity_bytes", "on-chip memory"),
         amount("bytes", "travelling beyond it, per sample", "B"),
     ]
-    return table("crossings", "Where they change places", "misses.csv", shown, frame)
+    caption = book.met("Where they change places")
+    return table("crossings", caption, "misses.csv", shown, frame)
 
 
 def distances(book: Book) -> Table | None:
@@ -275,7 +278,7 @@ def distances(book: Book) -> Table | None:
     shown = [_size_column("distance_to_bytes", "distance up to"), *_pairs(frame, "B")]
     return table(
         "distances",
-        "Bytes read per training sample by reuse distance, tile grain",
+        book.met("Bytes read per training sample by reuse distance, tile grain"),
         "reuse.csv and steps.csv",
         shown,
         frame,

@@ -13,7 +13,7 @@ from ffenergy.report.book import Book
 from ffenergy.report.numbers import error_percent, percent, quantity, times
 from ffenergy.rules import registry
 from ffenergy.runs.run import Run
-from ffenergy.style import ACCOUNTING, ALGORITHM_NAMES, PHASES
+from ffenergy.style import ACCOUNTING, ALGORITHM_NAMES, MEMORY_WORDS, PHASES
 
 FUSED: Final = (
     "fused: a declared group of operations is one kernel; what is born and dies inside costs "
@@ -67,12 +67,12 @@ def accounting_line(run: Run) -> str:
 def priced_line(book: Book) -> str:
     """How the run was priced, in one sentence."""
     profiles = book.prices.profiles if book.prices else ()
-    memory = book.prices.memory if book.prices else ""
+    memory = MEMORY_WORDS[book.prices.memory] if book.prices else ""
     others = " and ".join(profiles[1:])
     return (
         f"Energies are estimates under {profiles[0]}{f', and under {others}' if others else ''}: "
         f"one step of every kind, recorded on random pixels and priced in its own steady state at "
-        f"{PRICED_GRAIN} grain in a {memory}, times the steps."
+        f"{PRICED_GRAIN} grain, in {memory}, times the steps."
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from ffenergy.report.columns import Column, Table, amount, columns, table
 from ffenergy.report.numbers import MISSING, between, decimal, fixed, words
 from ffenergy.style import short_name
+from ffenergy.sweeps.step_grids import ORDER
 from ffenergy.sweeps.step_grids import swept as axes_of
 
 SAMPLE: Final = " · SAMPLE, not the full data set"
@@ -31,7 +32,7 @@ def of_steps(frame: pd.DataFrame, memory: str) -> Table:
     shown = [
         *(Column(name, name, number=False) for name in axes_of(frame)),
         _who(),
-        *columns(["accounting"]),
+        *columns(["accounting", *(name for name in ORDER if name in frame)]),
         amount("bytes", "moved", "B"),
         *columns(name for name in ("energy_joules", "energy_macs") if name in frame),
         Column("bytes_ratio_to_bp", "bytes ÷ BP", form=fixed(2)),

@@ -21,6 +21,7 @@ from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS
 from ffenergy.report.numbers import error_percent, figure, memory_size, quantity
 from ffenergy.report.tables import ratio
+from ffenergy.rules import registry
 from ffenergy.rules.registry import FORWARD_FORWARD
 from ffenergy.style import ALGORITHM_NAMES, in_order
 
@@ -39,6 +40,8 @@ MEASURES: Final = {
 }
 """What there is of every algorithm under the chosen scenario; ``NAME_ratio`` is Forward-Forward's
 over backprop's, ``ALGORITHM.NAME`` that of one algorithm."""
+TRAINED: Final = ("wall_seconds", "test_error", "train_error")
+"""Measures that only a training has; it has no others where nothing is counted."""
 ANSWERS: Final = {
     "saving_left": "share of what removing the backward pass saves that is left",
     "saving_eaten": "share of that saving that L2 normalisation alone eats",
@@ -246,15 +249,54 @@ def checked(conditions: tuple[str, ...]) -> list[Condition]:
                 f"--fail-if has {text!r}; write a figure, a comparison ({', '.join(COMPARISONS)})"
                 " and a number, such as 'energy_ratio>1.2'"
             )
-        name = parts[1].partition(".")[2] or parts[1]
-        if name.removesuffix("_ratio") not in MEASURES and name not in ANSWERS:
-            names = ", ".join([*(f"{m}_ratio" for m in MEASURES), *ANSWERS])
+        _, dot, own = parts[1].partition(".")
+        ratios = (f"{name}_ratio" for name in MEASURES)
+        if own not in MEASURES if dot else parts[1] not in (*ratios, *ANSWERS):
             raise SettingsError(
-                f"--fail-if has no figure {parts[1]!r}; figures are {names}, and those of one "
-                f"algorithm, such as ff.test_error ({', '.join(MEASURES)})"
+                f"--fail-if has no figure {parts[1]!r}; figures are NAME_ratio, ALGORITHM.NAME "
+                f"and {' and '.join(ANSWERS)}, where NAME is one of {', '.join(MEASURES)}"
             )
         found.append((parts[1], parts[2], number))
     return found
+
+
+def check_known(
+    conditions: list[Condition],
+    algorithms: Sequence[str],
+    scenario: str,
+    *,
+    trains: bool,
+    counts: bool,
+) -> None:
+    """Raise SettingsError for a figure that what is to be done will not have.
+
+    It is of ``algorithms``, has errors and times if it ``trains``, and all else if it ``counts``.
+    The answer is of programs, which the least is not.
+    """
+    has = [name for name in MEASURES if (trains if name in TRAINED else counts)]
+    for figure_name, _, _ in conditions:
+        algorithm, dot, own = figure_name.partition(".")
+        if dot and algorithm not in algorithms:
+            why = f"{algorithm} is not among {', '.join(algorithms)}; name one of these"
+        elif (own or figure_name.removesuffix("_ratio")) not in (*has, *ANSWERS):
+            why = f"it is not taken here; choose among {', '.join(has)}"
+        elif figure_name in ANSWERS and not counts:
+            why = "nothing is counted; leave it out"
+        elif figure_name in ANSWERS and scenario == THE_LEAST:
+            why = f"{THE_LEAST} is no program's; choose another --scenario"
+        elif not dot and not _compares(figure_name, algorithms):
+            why = f"there is no pair among {', '.join(algorithms)}; "
+            why += f"name {' and '.join(registry.HEADLINE)}, or a figure of one, as ff.{has[0]}"
+        else:
+            continue
+        raise SettingsError(f"--fail-if has {figure_name!r}, but {why}")
+
+
+def _compares(figure_name: str, algorithms: Sequence[str]) -> bool:
+    """Whether there is a pair for a ratio, or Forward-Forward and backprop for an answer."""
+    if figure_name in ANSWERS:
+        return set(registry.HEADLINE) <= set(algorithms)
+    return registry.pair(algorithms) is not None
 
 
 def crossed(book: Book, conditions: list[Condition]) -> list[str]:

@@ -11,18 +11,19 @@ import pandas as pd
 
 from ffenergy.costs.decomposition import RUN
 from ffenergy.costs.network import Network
-from ffenergy.costs.scenarios import AS_IT_RUNS, THE_LEAST, WELL_BUILT
+from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, THE_LEAST, WELL_BUILT
 from ffenergy.costs.verdicts import MARGIN
 from ffenergy.energy import Profile
 from ffenergy.energy.chip import Interval
-from ffenergy.network.orders import STEP_MAJOR
+from ffenergy.network.orders import ORDERS, STEP_MAJOR
 from ffenergy.report import headline, map_table
 from ffenergy.report.book import Book
 from ffenergy.report.columns import UNITS, Column, Table, TableCell, table
 from ffenergy.report.numbers import DRAWN, MISSING, between, fixed, prefixed
 from ffenergy.report.text import WIDTH, grid, wrapped
 from ffenergy.report.text import table as printed
-from ffenergy.style import ALGORITHM_NAMES, short_name
+from ffenergy.rules.registry import rules
+from ffenergy.style import ALGORITHM_NAMES, MEMORY_WORDS, short_name
 
 LONGEST: Final = 17
 """Letters of a title in a row of the table."""
@@ -33,8 +34,8 @@ TERMS: Final = (
     "alive at once."
 )
 BESIDE: Final = {
-    WELL_BUILT: "well built: the best known order",
-    THE_LEAST: "the least: proven bounds, in a managed memory",
+    WELL_BUILT: f"well built: the best known order, in {MEMORY_WORDS[SCENARIOS[WELL_BUILT][1]]}",
+    THE_LEAST: f"the least: proven bounds, in {MEMORY_WORDS[SCENARIOS[THE_LEAST][1]]}",
 }
 
 
@@ -135,11 +136,32 @@ def _ends(found: Interval | None) -> TableCell:
 
 
 def _scenarios(book: Book) -> str:
-    """What the two scenarios of the table are; as it runs in the order that was asked for."""
-    order, in_flight = book.run.settings.order, book.run.settings.in_flight
-    asked = "and order" if order == STEP_MAJOR else f"in {order} order, {in_flight} in flight"
+    """What the scenarios of the table are, and their memories; other tables may have another."""
     other = WELL_BUILT if book.scenario == AS_IT_RUNS else book.scenario
-    return f"As it runs: NumPy's own operations {asked}; {BESIDE[other]}."
+    memory = book.prices.memory if book.prices else ""
+    own = MEMORY_WORDS[SCENARIOS[AS_IT_RUNS][1]]
+    told = f"As it runs: NumPy's own operations {_orders(book)}, in {own}; {BESIDE[other]}."
+    if memory in ("", SCENARIOS[AS_IT_RUNS][1]):
+        return told
+    return f"{told} --memory {memory} is of the other tables, not of scenarios."
+
+
+def _orders(book: Book) -> str:
+    """In which order the rules that train layers take batches as they run."""
+    settings, known = book.run.settings, rules()
+    if settings.order == STEP_MAJOR:
+        return "and order"
+    taken: dict[str, list[str]] = {}
+    for row in book.of_scenario(AS_IT_RUNS).to_dict("records"):
+        if row["algorithm"] in known and known[row["algorithm"]].trains_layers:
+            order = f"in {row['order']} order" if row["order"] in ORDERS else row["order"]
+            several = f", {row.get('in_flight', settings.in_flight)} in flight"
+            order += several * (row["order"] != STEP_MAJOR)
+            taken.setdefault(order, []).append(_name(row["algorithm"]))
+    if len(taken) == 1:
+        return next(iter(taken))
+    told = [" and ".join(names) + f" {order}" for order, names in taken.items()]
+    return f"({'; '.join(told)})"
 
 
 def _priced(book: Book) -> str:

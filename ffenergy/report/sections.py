@@ -82,7 +82,7 @@ def accuracy(book: Book) -> Section:
         "bytes-table": ("What they moved and computed", counts),
     }
     shown = [
-        table(key, caption, "summary.csv", columns_of(book.run.error_on, names), frame)
+        table(key, book.met(caption), "summary.csv", columns_of(book.run.error_on, names), frame)
         for key, (caption, names) in captions.items()
     ]
     scenarios = _present([cost_tables.scenarios(book)])
@@ -103,7 +103,7 @@ def _targets(book: Book) -> list[Table]:
         names[-1:] = ["training_bytes_read", "training_bytes_written"]
         names.append(f"training_energy_{book.unit}")
     error_on = book.run.error_on
-    caption = f"Training up to a {error_on} error that was reached"
+    caption = book.met(f"Training up to a {error_on} error that was reached")
     return [table("targets-table", caption, "targets.csv", columns_of(error_on, names), frame)]
 
 
@@ -209,7 +209,7 @@ def normalisation(book: Book) -> Section:
         "Eager, every operation of the normalisation streams the layer through memory; fused, the "
         "layer is read and written once."
     )
-    caption = "Whole run, layer by layer"
+    caption = book.met("Whole run, layer by layer")
     shown = table("normalize-table", caption, "normalize.csv", columns(names), frame)
     return Section(name, title, lead, tables=[shown])
 

@@ -109,7 +109,7 @@ def shown(book: Book) -> list[Table]:
     chosen = [*found[:2], batch, *found[2:]]
     parts = [cost_tables.parts(book, TRAINING_STEP, accounting) for accounting in ACCOUNTINGS]
     every = [
-        table("steps", "One training step", "summary.csv", chosen, summary(book)),
+        table("steps", book.met("One training step"), "summary.csv", chosen, summary(book)),
         cost_tables.scenarios(book),
         cost_tables.every_profile(book),
         *cost_tables.counted_places(book),

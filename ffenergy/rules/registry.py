@@ -13,12 +13,13 @@ import pkgutil
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
 from ffenergy.errors import FfenergyError, SettingsError
+from ffenergy.network.orders import LAYER_MAJOR, STEP_MAJOR
 from ffenergy.rules.kit.stages import Rule, Shape
 from ffenergy.settings import Settings
 
@@ -106,16 +107,27 @@ def find(name: str) -> type[Rule]:
     raise RuleError(f"unknown algorithm {name!r}; choose one of {', '.join(known)}, {YOUR_OWN}")
 
 
-def check_rules(names: Iterable[str], settings: Settings) -> None:
+def check_rules(names: Sequence[str], settings: Settings) -> None:
     """Ask the rules ``names`` whether they can train with ``settings``.
 
     Raises:
-        SettingsError: one cannot.
+        SettingsError: one cannot, or none of them has the order of computation.
         RuleFailedError: one of another package raised something else.
     """
+    check_order(names, settings)
     for name in names:
         with answering(name):
             find(name).check(settings)
+
+
+def check_order(names: Sequence[str], settings: Settings) -> None:
+    """Raise SettingsError if none of the rules ``names`` has the order of computation asked for."""
+    if settings.order == LAYER_MAJOR and not any(find(name).local for name in names):
+        known = ", ".join(name for name, kind in rules().items() if kind.local)
+        raise SettingsError(
+            f"order is {LAYER_MAJOR!r}, which {' and '.join(names)} cannot take; "
+            f"choose {STEP_MAJOR}, or name one of {known} too"
+        )
 
 
 def pair(names: Iterable[str]) -> tuple[str, str] | None:
@@ -244,7 +256,7 @@ def _read_all() -> None:
             else:
                 entry.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001  # a stranger's may raise anything
-            _broken[entry.name] = f"{entry.value}: {error}"
+            _broken[entry.name] = f"{entry.value}{_theirs(error)}: {error}"
         if entry.dist is not None:
             package = f"{entry.dist.name} {entry.dist.version}"
             _packages.update(dict.fromkeys(_registered.keys() - before, package))
@@ -256,7 +268,8 @@ def _load(text: str, load: Callable[[], object]) -> type[Rule]:
     except RuleError:
         raise
     except (Exception, SystemExit) as error:  # a stranger's module may raise anything
-        raise RuleError(f"rule {text}: {type(error).__name__}: {error}") from error
+        what = f"{type(error).__name__}: {error}"
+        raise RuleError(f"rule {text}{_theirs(error)}: {what}") from error
     if not (isinstance(kind, type) and issubclass(kind, Rule) and kind.name):
         raise RuleError(
             f"rule {text} is no rule; derive it from ffenergy.rules.Rule and register it with "

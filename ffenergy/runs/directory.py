@@ -21,7 +21,7 @@ import pandas as pd
 from pandas.api.types import is_integer_dtype
 
 from ffenergy import machine_memory
-from ffenergy.errors import OutputError, SettingsError
+from ffenergy.errors import OutputError, SettingsError, remedy_of
 from ffenergy.files.atomic import UNFINISHED, is_unfinished, sweep
 from ffenergy.files.contents import as_csv, as_npz, from_csv, from_npz
 from ffenergy.files.documents import SEAL, check, check_seal, parse_json, read_text
@@ -240,13 +240,13 @@ class RunDirectory:
         return run
 
     def _read_document(self) -> dict[str, Any]:
-        path = self.path / "run.json"
+        path = self.path / self.folder.document
         try:
             document = parse_json(read_text(path))
         except (FileNotFoundError, NotADirectoryError):
             raise self._no_run() from None
         except (OSError, ValueError) as error:
-            raise self._unreadable("run.json", "a run", error) from error
+            raise self._unreadable(path.name, "a run", error) from error
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise RunDirectoryError(
                 f"{path} is not a run of format {FORMAT}; run the measurement again"
@@ -256,7 +256,7 @@ class RunDirectory:
             Settings.from_saved(document["settings"])
             check_seal(document, needed=FILES in document)
         except (ValueError, SettingsError) as error:
-            raise self._damaged("run.json", error) from error
+            raise self._damaged(path.name, error) from error
         return document
 
     def _no_run(self) -> RunDirectoryError:
@@ -281,12 +281,13 @@ class RunDirectory:
     def _unreadable(self, name: str, what: str, error: Exception) -> RunDirectoryError:
         """What cannot be read as `what`; the path comes first, so the reason goes without it."""
         reason = getattr(error, "strerror", None) or error
+        remedy = remedy_of(error) or self._remedy(name)
         return RunDirectoryError(
-            f"{self.path / name} is not readable as {what}: {reason}; {self._remedy(name)}"
+            f"{self.path / name} is not readable as {what}: {reason}; {remedy}"
         )
 
     def _remedy(self, name: str) -> str:
-        if name in (*MEASURED, self.folder.document) or self.folder.document != "run.json":
+        if name in (*MEASURED, self.folder.document) or self.folder.document != DOCUMENT_FILE:
             return "put the file back, or run the measurement again"
         again = shlex.join(["ffenergy", "report", str(self.path)])
         return f"put the file back; `{again}` builds it again"

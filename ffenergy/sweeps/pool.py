@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import signal
 import threading
@@ -24,6 +25,8 @@ from ffenergy.rules import registry
 from ffenergy.sweeps.cells import Cell, CellFolder, CellTask, DataPlace, Outcome, run_cell
 
 ATTEMPTS: Final = 3  # times that a killed worker's cells are taken up again
+ADDRESS: Final = re.compile(r"([a-z]+://)?[^\s/]+:[0-9]+(/\S*)?")
+"""Of a scheduler: a host and a port."""
 ANSWER_SECONDS: Final = 5  # for a scheduler
 PARENT_SECONDS: Final = 0.2  # from one look at the parent to the next
 
@@ -44,7 +47,13 @@ class Workers:
         """Share the cores: `count` workers (one per core if None) that together fill them.
 
         A cluster's workers get one BLAS thread each; how many there are is the cluster's affair.
+        Raises SettingsError for a scheduler that is no address.
         """
+        if scheduler is not None and not ADDRESS.fullmatch(scheduler):
+            raise SettingsError(
+                f"--scheduler has {scheduler!r}; write the address that `dask scheduler` prints, "
+                "such as tcp://10.0.0.1:8786"
+            )
         cores = joblib.cpu_count()
         count = count or cores
         return cls(count, 1 if scheduler else max(1, cores // count), scheduler)

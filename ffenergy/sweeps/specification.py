@@ -18,27 +18,32 @@
     temperature = 30.0
 
 A grid and a cell may have ``algorithms`` of their own. Without both there is one combination.
-``in_flight = "auto"`` chooses the order of computation for the profile's memory on the chip.
+What ``[fixed]`` sets is what a grid or a cell starts from; set by all of them it would say nothing,
+and is refused. ``in_flight = "auto"`` chooses the order of computation for the profile's memory on
+the chip, so that ``order`` and ``layer_groups`` are refused beside it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ffenergy import machine_memory
 from ffenergy.errors import SettingsError
 from ffenergy.files.documents import parse_toml
-from ffenergy.rules.registry import YOUR_OWN, rules
+from ffenergy.network.orders import STEP_MAJOR
+from ffenergy.rules.registry import YOUR_OWN, check_order, find, rules
 from ffenergy.settings import Settings, check_once
 
 AUTO: Final = "auto"
 """As ``in_flight``: order, batches in flight and groups are those for the profile's chip."""
+CHOSEN: Final = ("order", "layer_groups")
+"""Settings that ``auto`` chooses besides."""
 NAMES: Final = tuple(field.name for field in dataclasses.fields(Settings))
 ELSEWHERE: Final = {"seed": "seeds", "n_validation": "validation"}
 KINDS: Final[dict[str, tuple[type, str]]] = {
@@ -57,21 +62,27 @@ class SpecificationError(SettingsError):
     """A sweep file that cannot be used; the message names the file, the place and the key."""
 
 
+class Training(NamedTuple):
+    """One training that a sweep asks for; with ``auto`` its order is to be chosen for a chip."""
+
+    algorithm: str
+    settings: Settings
+    auto: bool = False
+
+
 @dataclass(frozen=True)
 class Specification:
     """A sweep, checked as far as it can be without the data.
 
     swept: names of the settings that grids and cells set, in the order of the file.
-    trainings: algorithm and settings of every cell, in the order of the file; none twice.
-    ordered: those of them whose order of computation is to be chosen for a chip.
+    trainings: those of every cell, in the order of the file; none twice.
     """
 
     preset: str
     swept: tuple[str, ...]
     n_validation: int
     traced: bool
-    trainings: tuple[tuple[str, Settings], ...]
-    ordered: frozenset[tuple[str, Settings]] = frozenset()
+    trainings: tuple[Training, ...]
 
 
 @dataclass(frozen=True)
@@ -107,8 +118,8 @@ def parse(document: Mapping[str, Any]) -> Specification:
     seeds = _numbers("seeds", document.get("seeds", [base.seed]))
     fixed = _settings_table("[fixed]", document.get("fixed", {}))
     n_validation = document.get("validation", 0)
-    auto = fixed.get("in_flight") == AUTO
     with _at("[fixed]"):
+        _check_auto(fixed)
         base = base.replace(**_without_auto(fixed))
     if n_validation < 0:
         raise SpecificationError(f"validation is {n_validation}; it must be at least 0")
@@ -120,16 +131,23 @@ def parse(document: Mapping[str, Any]) -> Specification:
     combinations = [*_grids(document, algorithms, len(seeds)), *_cells(document, algorithms)]
     if not combinations:
         combinations = [_Combination("[fixed]", algorithms, {})]
-    trainings: dict[tuple[str, Settings], None] = {}  # a set that keeps the order
-    ordered = set()
+    for name in fixed:
+        if all(name in combination.overrides for combination in combinations):
+            raise SpecificationError(
+                f"[fixed]: {name} is set by every grid and cell too, so that it says nothing here; "
+                "leave it out of [fixed] or of them"
+            )
+    trainings: dict[Training, None] = {}  # a set that keeps the order
     for combination in combinations:
         own = combination.overrides
+        auto = (fixed | own).get("in_flight") == AUTO
+        with _at(combination.place):
+            _check_auto(fixed | own)
         for algorithm, seed in product(combination.algorithms, seeds):
             with _at(combination.place):
                 settings = base.replace(**_without_auto(own), seed=seed)
-            trainings[algorithm, settings] = None
-            if own.get("in_flight", AUTO if auto else None) == AUTO:
-                ordered.add((algorithm, settings))
+                settings = _possible(algorithm, settings, combination.algorithms)
+            trainings[Training(algorithm, settings, auto)] = None
     names = dict.fromkeys(name for c in combinations for name in c.overrides)
     return Specification(
         preset=document["preset"],
@@ -137,13 +155,30 @@ def parse(document: Mapping[str, Any]) -> Specification:
         n_validation=n_validation,
         traced=document.get("trace", False),
         trainings=tuple(trainings),
-        ordered=frozenset(ordered),
     )
 
 
 def _without_auto(table: Mapping[str, Any]) -> dict[str, Any]:
     """Settings without a number of batches in flight that is still to be chosen."""
     return {k: v for k, v in table.items() if (k, v) != ("in_flight", AUTO)}
+
+
+def _check_auto(table: Mapping[str, Any]) -> None:
+    """Raise SettingsError if ``auto`` stands beside what it chooses."""
+    for name in CHOSEN:
+        if table.get("in_flight") == AUTO and name in table:
+            raise SettingsError(f'in_flight = "{AUTO}" chooses {name}; leave one out')
+
+
+def _possible(algorithm: str, settings: Settings, beside: Sequence[str]) -> Settings:
+    """The settings in the order that a rule takes: step-major, if others alone have another.
+
+    Raises SettingsError if none of those beside it has that.
+    """
+    check_order(beside, settings)
+    if find(algorithm).local:
+        return settings
+    return settings.replace(order=STEP_MAJOR, in_flight=1, layer_groups="")
 
 
 class _at:  # noqa: N801  # reads as a word: with _at(place)

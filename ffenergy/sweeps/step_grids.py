@@ -14,12 +14,14 @@ import pandas as pd
 from ffenergy import machine_memory
 from ffenergy.costs.decomposition import energies
 from ffenergy.costs.measuring import measure
+from ffenergy.costs.network import order_of
 from ffenergy.costs.prices import ACCOUNTINGS, BYTEDMD_MEMORY, MEMORIES, PRICED_GRAIN, Prices
 from ffenergy.costs.run_costs import price_steps
 from ffenergy.energy import Profile, commute_to_compute
 from ffenergy.energy.chip import FloatArray, ratio
 from ffenergy.energy.chip import energies as drawn_energies
 from ffenergy.errors import PricingError, SettingsError
+from ffenergy.network.orders import STEP_MAJOR
 from ffenergy.rules.registry import BACKPROP
 from ffenergy.settings import Settings, check_once, parse_layer_sizes
 
@@ -30,6 +32,8 @@ COMPARED: Final = ("bytes", "flops", "bytedmd_operation", "bytedmd_tile", "peak_
 """Columns that, with the energy, have a ratio to backprop beside them."""
 EXACT: Final = ("parameters", "bytes_read", "bytes_written", *COMPARED[1:])
 """Columns of integers, which stay so where a figure is missing."""
+ORDER: Final = ("order", "in_flight", "groups")
+"""Columns there if an order is not step-major: that of the rule, in which some have no other."""
 DIGITS: Final = 100  # of a number in a list; Python itself reads no more than 4300
 
 Pricing = Callable[[Sequence[str], Settings, Sequence[Profile], str], Prices]
@@ -82,11 +86,13 @@ def sweep(
     training sample, and ratios to backprop under the same settings and accounting (empty without
     it). 90 % of the draws of the profile's constants put that of energies between
     ``energy_ratio_low`` and ``energy_ratio_high``, which are empty where it prices distances.
+    Where a combination has another order than step-major, `ORDER` says which a row really has.
     Where the profile has no price for the dtype energies are empty, where a step cannot be
     analysed all figures of the combination; ``note`` says so. ``done`` is given the table so far
     after every combination.
     """
     rows: list[dict[str, Any]] = []
+    ordered = any(settings.order != STEP_MAJOR for settings in grid)
     for settings in grid:
         cell, drawn = _cell(settings, algorithms, profiles[0], pricing, memory)
         baseline = {row["accounting"]: row for row in cell if row["algorithm"] == BACKPROP}
@@ -94,6 +100,9 @@ def sweep(
             own, theirs = ((name, row["accounting"]) for name in (row["algorithm"], BACKPROP))
             ends = _ends(drawn.get(own), drawn.get(theirs))
             rows.append(row | _ratios(row, baseline.get(row["accounting"])) | ends)
+            if ordered:
+                taken = order_of(row["algorithm"], settings)
+                rows[-1] |= dict(zip(ORDER, taken, strict=True))
         done(_table(rows))
     return _table(rows)
 

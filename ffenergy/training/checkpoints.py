@@ -205,6 +205,10 @@ class Checkpoints:
         """Whether there is any checkpoint."""
         return bool(self._numbered())
 
+    def usable(self, algorithm: str) -> bool:
+        """Whether `latest` would take one up, without a word of those that it would not."""
+        return replace(self, warn=lambda line: None).latest(algorithm) is not None
+
     def clear(self) -> None:
         """Remove all checkpoints, and the folder if nothing else is in it."""
         for _, path in self._numbered():

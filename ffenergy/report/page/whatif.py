@@ -28,7 +28,13 @@ from ffenergy.report.book import SCOPES
 from ffenergy.report.columns import UNITS
 from ffenergy.report.numbers import memory_size
 from ffenergy.rules.registry import BACKPROP, FORWARD_FORWARD
-from ffenergy.style import ALGORITHM_COLOURS, ALGORITHM_NAMES, in_order, short_name
+from ffenergy.style import (
+    ALGORITHM_COLOURS,
+    ALGORITHM_NAMES,
+    MEMORY_WORDS,
+    in_order,
+    short_name,
+)
 
 KEYS: Final = ["scope", "algorithm", "accounting", "phase"]
 BIN: Final = "distance_to_bytes"
@@ -78,7 +84,8 @@ def sentences(prices: Prices, profile: Profile, size_bytes: int) -> dict[tuple[s
         if not {FORWARD_FORWARD, BACKPROP} <= set(rows["algorithm"]):
             continue
         parts = decompose(rows, ["energy"])
-        told = f"{SCOPES[str(scope)]}, {accounting}, under {profile.name}"
+        memory = MEMORY_WORDS[prices.memory]
+        told = f"{SCOPES[str(scope)]}, {accounting}, in {memory}, under {profile.name}"
         if size_bytes != on_chip.own_size(profile) or on_chip.uneven(profile):
             told += f" with {memory_size(size_bytes)} on the chip"
         unit = UNITS[profile.result_unit]
@@ -143,6 +150,7 @@ def payload(
         "pair": [FORWARD_FORWARD, BACKPROP],
         "scopes": [[scope, text] for scope, text in SCOPES.items() if scope in set(bins["scope"])],
         "accountings": list(ACCOUNTINGS),
+        "memory": MEMORY_WORDS[prices.memory],
         "algorithms": [
             [name, short_name(name), ALGORITHM_COLOURS.get(name, "#7F7F7F")] for name in names
         ],

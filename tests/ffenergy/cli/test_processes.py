@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -64,6 +65,28 @@ def test_ctrl_c_and_sigterm_keep_what_was_finished(
     report = invoke("report", out)
     assert report.exit_code == 0, report.output
     assert "not complete (interrupted" in " ".join(report.stdout.split())
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_only_a_checkpoint_that_can_be_used_is_promised(
+    tmp_path: Path, invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, *, damaged: bool
+) -> None:
+    def stop(*told: Any) -> None:
+        if len(told[-1]) > 1:  # epochs; of the second there is no checkpoint yet
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("ffenergy.runs.progress_file.leave", stop)
+    monkeypatch.setattr("ffenergy.cli.job.WATCH_SECONDS", 0.0)
+    flags = ["train", "bp", "--layer-sizes", "784,8", "--n-train", "300", "--no-trace"]
+    flags += ["--offline", "--n-epochs", "9", "--outdir", str(tmp_path / "run")]
+    promise = "a checkpoint to go on from with --resume"
+    assert promise not in invoke(*flags).stderr  # the first is not due
+    assert promise in invoke(*flags, "--force", "--checkpoint-seconds", "0").stderr
+    if damaged:
+        (tmp_path / "run" / "checkpoints" / "history.jsonl").write_bytes(b"\xff\x00")
+    again = invoke(*flags, "--resume")
+    assert again.exit_code == 130
+    assert ("cannot be used" in again.stderr, promise in again.stderr) == (damaged, not damaged)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,13 +98,29 @@ def test_a_profile_without_a_name(invoke: Invoke, command: str) -> None:
         ("train ff --resume --force", "--resume goes on with what --force replaces"),
         ("measure --in-flight auto --order layer-major", "--in-flight auto chooses --order;"),
         ("compare --in-flight auto --layer-groups 4", "--in-flight auto chooses --layer-groups;"),
+        ("animate --in-flight auto --order layer-major", "--in-flight auto chooses --order;"),
         ("sweep s.toml --workers 2 --scheduler tcp://x", "leave it or --scheduler out"),
+        ("sweep s.toml --scheduler foo", "--scheduler has 'foo'; write the address that `dask sch"),
         ("export RUN --parquet --algorithms ff", "--algorithms is for --perfetto"),
         ("export RUN --parquet --profile tpuv4i", "--profile is for --perfetto"),
     ],
 )
 def test_options_of_which_one_would_do_nothing(invoke: Invoke, command: str, says: str) -> None:
     refused(invoke(*command.split()), 2, says)
+
+
+@pytest.mark.parametrize("command", ["status", "report", "diff", "map", "transfer"])
+def test_a_run_that_may_not_be_read(
+    invoke: Invoke, finished_run: Any, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def denied(path: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    for module in ("files.folder", "runs.directory"):
+        monkeypatch.setattr(f"ffenergy.{module}.read_text", denied)
+    twice = [finished_run.path] * (1 + (command == "diff"))
+    remedy = "Permission denied; change its permissions, or work in a copy of the folder"
+    refused(invoke(command, *twice), 4, remedy)
 
 
 def test_a_folder_of_another_command_is_named(invoke: Invoke, tmp_path: Path) -> None:
@@ -123,6 +140,19 @@ def test_pictures_are_not_written_among_those_of_another_command(
 
 
 MAJOR = [*TINY, "--batch-size", "100", "--order", "layer-major", "--in-flight"]
+
+
+@pytest.mark.parametrize("rules", ["bp", "bp,bp-hybrid"])
+@pytest.mark.parametrize("command", ["measure", "compare"])
+def test_an_order_that_no_rule_asked_for_can_take(
+    invoke: Invoke, tmp_path: Path, command: str, rules: str
+) -> None:
+    flags = [flag for flag in MAJOR if command == "compare" or flag != "--offline"]
+    out = tmp_path / "run"
+    result = invoke(command, "--algorithms", rules, *flags, "2", "--outdir", out)
+    names = rules.replace(",", " and ")
+    refused(result, 2, f"--order is 'layer-major', which {names} cannot take; choose step-major")
+    assert not (out / "run.json").exists()
 
 
 @pytest.mark.parametrize("command", ["measure", "compare"])

@@ -114,6 +114,38 @@ def test_a_run_is_resumed_as_what_it_was(
     assert len(result.output.strip().splitlines()) == 1
 
 
+CHOSEN = ["--layer-sizes", "784,200,200", "--n-train", "300", "--offline", "--no-trace"]
+CHOSEN += ["--n-epochs", "2", "--softmax-epochs", "1", "--in-flight", "auto"]
+
+
+def test_a_run_in_the_order_for_a_chip_goes_on_by_its_own_command(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*told: Any) -> None:
+        if len(told[-1]) > 1:  # epochs
+            raise KeyboardInterrupt
+
+    paths = whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    command = ["train", "mono-forward", *CHOSEN, "--checkpoint-seconds", "0"]
+    assert invoke(*command, "--outdir", whole).exit_code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr("ffenergy.runs.progress_file.leave", stop)
+        patched.setattr("ffenergy.cli.job.WATCH_SECONDS", 0.0)
+        assert "a checkpoint to go on" in invoke(*command, "--outdir", stopped).stderr
+    resumed = invoke(*command, "--resume", "--outdir", stopped)
+    assert resumed.exit_code == 0, resumed.output
+    settings = [json.loads((path / "run.json").read_text())["settings"] for path in paths]
+    assert settings[0] == settings[1]
+    assert settings[0]["in_flight"] > 1
+    once, twice = (dict(np.load(path / "weights.npz")) for path in paths)
+    assert all(np.array_equal(once[name], twice[name]) for name in once | twice)
+    other = invoke(*command, "--resume", "--outdir", stopped, "--profile", "tpuv4i")
+    assert other.exit_code == 2
+    began = f"goes on with --order layer-major --in-flight {settings[0]['in_flight']}"
+    assert began in other.stderr
+    assert "but --in-flight auto is --order step-major --in-flight 1 here; leave" in other.stderr
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -27,6 +27,7 @@ from ffenergy.costs.scenarios import (
 from ffenergy.costs.step_costs import StepCosts, reading_costs
 from ffenergy.energy import load_profile
 from ffenergy.energy.chip import factors
+from ffenergy.errors import SettingsError
 from ffenergy.settings import Settings
 
 SETTINGS = Settings.from_preset("quick").replace(
@@ -250,6 +251,16 @@ def test_a_rule_that_does_not_defer_says_so() -> None:
     assert list(found) == ["bp-hybrid"]  # the other trains no layers
     assert found["bp-hybrid"].note == "normalisation not deferred"
     assert found["bp-hybrid"].settings.normalize_as == "eager"
+
+
+def test_what_else_a_rule_refuses_is_not_taken_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    def once(algorithm: str, work: Workload, *_: object) -> None:
+        if work.settings.normalize_as == "deferred":
+            raise SettingsError("no room for it")
+
+    monkeypatch.setattr(best_orders, "rehearse", once)
+    with pytest.raises(SettingsError, match="no room for it"):
+        built(["ff"], WORK, ROOMY, under(JOUPPI), whole_run=False)
 
 
 @pytest.mark.slow

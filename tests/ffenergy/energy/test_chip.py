@@ -148,13 +148,23 @@ def test_a_profile_based_on_another_takes_over_what_it_does_not_say():
 @pytest.mark.parametrize(
     ("base", "message"),
     [
-        ("nobody", "based_on: 'nobody' is no profile; name a bundled one"),
+        (
+            "nobody",
+            "based_on: 'nobody' is no profile; name one of this file, or of horowitz-45nm, ",
+        ),
         ("tpuv4i", "based_on: 'tpuv4i' is itself based on another; name that one"),
     ],
 )
 def test_a_base_that_cannot_be_had(base, message):
     with pytest.raises(ProfileError, match=message):
         parse_profiles(OWN.format(base=base), "mine.toml")
+
+
+@pytest.mark.parametrize("compute", ["", "compute = 3"])
+def test_a_base_of_the_same_file_whose_arithmetic_is_none(compute):
+    text = OWN.format(base="bare") + f"[profiles.mine.compute]\n[profiles.bare]\n{compute}"
+    with pytest.raises(ProfileError, match=r"profiles\.mine\.process: missing; add it"):
+        parse_profiles(text, "mine.toml")
 
 
 def test_known_chips_have_their_sizes():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ffenergy.costs.decomposition import RUN, decompose
-from ffenergy.costs.scenarios import WELL_BUILT
+from ffenergy.costs.scenarios import AS_IT_RUNS, THE_LEAST, WELL_BUILT
 from ffenergy.energy import load_profile
 from ffenergy.errors import SettingsError
 from ffenergy.report import headline
@@ -62,6 +62,47 @@ def troubled(book: Book) -> Book:
     worst = replace(book, run=found.with_status("interrupted", "during Forward-Forward"))
     worst.__dict__["scenarios"] = book.scenarios
     return worst
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ("--algorithms ff", "NumPy's own operations and order, in a cache; well built: "),
+        (
+            "--algorithms ff,mono-forward --order layer-major --in-flight 4",
+            "NumPy's own operations in layer-major order, 4 in flight, in a cache; well built: ",
+        ),
+        (
+            "--algorithms ff,ff-greedy,bp --order layer-major --in-flight 4",
+            "(Forward-Forward in layer-major order, 4 in flight; FF greedy layer by layer, 4 in ",
+        ),
+        (
+            "--algorithms ff,bp --order layer-major --in-flight 2",
+            "layer-major order, 2 in flight; backprop in step-major order), in a cache; well",
+        ),
+        (
+            "--algorithms bp --memory managed",
+            "in a scratchpad. --memory managed is of the other tables, not of scenarios. Energies",
+        ),
+    ],
+)
+def test_the_screen_names_order_and_memory(invoke: Any, flags: str, says: str) -> None:
+    result = invoke("measure", "--layer-sizes", "16,8,8", "--batch-size", "4", *flags.split())
+    assert result.exit_code == 0, result.output
+    assert says in " ".join(result.stdout.split())
+
+
+def test_all_tables_and_sentences_with_energies_name_their_memory(invoke: Any) -> None:
+    flags = ["--layer-sizes", "16,8,8", "--batch-size", "4", "--memory", "managed", "--verbose"]
+    told = " ".join(invoke("measure", *flags).stdout.split())
+    for caption in (
+        "Per training step, eager, in a managed memory, under jouppi-7nm-hbm2, removing",
+        "One training step, in a managed memory algorithm",
+        "Energy of one training step by what serves it, in a managed memory served by",
+        "One training step, fused, in a managed memory, under horowitz-45nm part",
+        "One training step, eager, bytes read part",  # of operations, in no memory
+    ):
+        assert caption in told
 
 
 @pytest.mark.parametrize("warned", [False, True])
@@ -195,11 +236,47 @@ def test_thresholds_are_crossed_or_not(book: Book) -> None:
         ("energy_ratio>>1", "write a figure, a comparison"),
         ("speed_ratio>1", "no figure 'speed_ratio'"),
         ("ff.speed>1", "no figure 'ff.speed'"),
+        ("energy>1", "no figure 'energy'; figures are NAME_ratio, ALGORITHM.NAME and saving_left"),
+        ("ff.saving_left>1", "no figure 'ff.saving_left'"),
+        ("ff.energy_ratio>1", "no figure 'ff.energy_ratio'"),
     ],
 )
 def test_thresholds_that_cannot_be_read(text: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         headline.checked((text,))
+
+
+@pytest.mark.parametrize(
+    ("text", "algorithms", "says"),
+    [
+        ("xx.energy>1", "ff,bp", "but xx is not among ff, bp; name one of these"),
+        ("ff.test_error>1", "ff", "it is not taken here; choose among energy, compute, movement"),
+        ("wall_seconds_ratio>1", "ff,bp", "it is not taken here; choose among energy, compute"),
+        ("energy_ratio>1", "ff", "there is no pair among ff; name ff and bp, or a figure of one"),
+        ("saving_left>1", "mono-forward,bp", "there is no pair among mono-forward, bp; name ff"),
+    ],
+)
+def test_thresholds_of_what_there_will_not_be_are_refused_at_once(
+    invoke: Any, monkeypatch: pytest.MonkeyPatch, text: str, algorithms: str, says: str
+) -> None:
+    monkeypatch.setattr("ffenergy.cli.measure.measure_algorithm", None)  # nothing is counted
+    result = invoke("measure", "--algorithms", algorithms, "--fail-if", text)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert says in line
+
+
+def test_thresholds_that_nothing_counted_or_no_program_has() -> None:
+    of_energy, left = headline.checked(("bp.energy>1", "saving_left<1"))
+    for conditions, scenario, counts, says in (
+        ([of_energy], AS_IT_RUNS, False, "choose among wall_seconds, test_error, train_error"),
+        ([left], AS_IT_RUNS, False, "nothing is counted"),
+        ([left], THE_LEAST, True, "the least is no program's"),
+    ):
+        with pytest.raises(SettingsError, match=says):
+            headline.check_known(conditions, ["ff", "bp"], scenario, trains=True, counts=counts)
+    both = [of_energy, left]
+    headline.check_known(both, ["ff", "bp"], AS_IT_RUNS, trains=False, counts=True)
 
 
 def test_errors_no_better_than_untrained_are_said(book: Book) -> None:

@@ -168,7 +168,7 @@ def test_the_answer_at_the_own_size_is_that_of_the_command_line(finished_run: An
 def test_other_sizes_are_named_in_the_answer(finished_run: Any) -> None:
     found = whatif.sentences(finished_run.prices, profiles()["horowitz-45nm"], 4 * MIB)
     assert found["run", "fused"].startswith(
-        "Over the whole run, fused, under horowitz-45nm with 4 MiB on the chip, removing"
+        "Over the whole run, fused, in a cache, under horowitz-45nm with 4 MiB on the chip, "
     )
     # 40 MiB counts as 32 here, so even its own size is named
     found = whatif.sentences(finished_run.prices, profiles()["a100-measured"], 32 * MIB)

@@ -237,8 +237,20 @@ def test_a_module_that_leaves_python_is_said_in_one_line(
     """Its exit code would be taken for one of ours: 3 is bad data."""
     (tmp_path / "a_script.py").write_text("raise SystemExit(3)\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(SettingsError, match=r"^rule a_script:Rule: SystemExit: 3$"):
+    with pytest.raises(SettingsError, match=r"^rule a_script:Rule \(a_script.py, line 1\): System"):
         registry.add("a_script:Rule")
+
+
+def test_a_module_that_goes_wrong_is_said_with_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_name.py").write_text("import numpy\n\nnumpy.array(undefined_name)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        registry.add("a_name:Rule")
+    assert str(caught.value) == (
+        "rule a_name:Rule (a_name.py, line 3): NameError: name 'undefined_name' is not defined"
+    )
 
 
 def test_two_rules_of_one_name_are_refused() -> None:

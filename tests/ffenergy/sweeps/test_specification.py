@@ -33,9 +33,9 @@ def test_a_grid_is_every_combination_in_the_order_of_the_file() -> None:
     assert found.swept == ("lr", "layer_sizes", "softmax_lr")
     base = Settings.from_preset("quick").replace(n_epochs=2)
     first = base.replace(lr=1e-3, layer_sizes="784,8", seed=3)
-    assert found.trainings[:2] == (("ff", first), ("ff", first.replace(seed=4)))
-    assert found.trainings[2] == ("bp", first)
-    assert found.trainings[-1] == ("random", base.replace(softmax_lr=0.5, seed=4))
+    assert found.trainings[:2] == (("ff", first, False), ("ff", first.replace(seed=4), False))
+    assert found.trainings[2] == ("bp", first, False)
+    assert found.trainings[-1] == ("random", base.replace(softmax_lr=0.5, seed=4), False)
     assert not found.traced
 
 
@@ -48,7 +48,7 @@ def test_nothing_varied_is_one_cell_per_algorithm_with_the_presets_seed() -> Non
     text = 'preset = "seed"\nalgorithms = ["ff", "bp"]\nvalidation = 10000\ntrace = true'
     found = parse(tomllib.loads(text))
     settings = Settings.from_preset("seed").replace(n_validation=10000)
-    assert found.trainings == (("ff", settings), ("bp", settings))
+    assert found.trainings == (("ff", settings, False), ("bp", settings, False))
     assert found.traced
     assert found.swept == ()
 
@@ -96,6 +96,22 @@ BAD = {
         "it must be a finite number",
     ),
     "a number of too many digits": (HEAD + f"validation = {'9' * 5001}", "too many digits"),
+    "fixed and in the grid": (
+        HEAD + "[fixed]\nlr = 0.5\n[grid]\nlr = [0.1]",
+        "[fixed]: lr is set by every grid and cell too, so that it says nothing here; leave it out",
+    ),
+    "auto beside an order": (
+        HEAD + '[fixed]\norder = "layer-major"\nin_flight = "auto"',
+        '[fixed]: in_flight = "auto" chooses order; leave one out',
+    ),
+    "auto in a grid of orders": (
+        HEAD + '[grid]\nlayer_groups = ["3"]\nin_flight = ["auto"]',
+        '[grid]: in_flight = "auto" chooses layer_groups; leave one out',
+    ),
+    "an order that no rule of a grid can take": (
+        HEAD + '[grid]\nalgorithms = ["bp"]\norder = ["layer-major"]',
+        "[grid]: order is 'layer-major', which bp cannot take; choose step-major",
+    ),
     "lists without end": (HEAD + f"seeds = {'[' * 5000}", "nested too deeply"),
 }
 
@@ -121,7 +137,7 @@ def test_the_sweeps_that_come_with_the_project_can_be_read(path: Path) -> None:
     found = read(path)
     assert len(found.trainings) > 1
     if "tuning" in path.stem:  # nothing is chosen by the test set
-        assert all(settings.n_validation for _, settings in found.trainings)
+        assert all(one.settings.n_validation for one in found.trainings)
 
 
 def test_there_are_sweeps_for_the_open_questions() -> None:
@@ -138,9 +154,31 @@ def test_an_order_may_be_left_to_the_chip() -> None:
             "grid": {"lr": [1e-3, 1e-4]},
         }
     )
-    assert set(asked.trainings) == asked.ordered
-    assert {settings.in_flight for _, settings in asked.trainings} == {1}
+    assert all(one.auto for one in asked.trainings)
+    assert {one.settings.in_flight for one in asked.trainings} == {1}
     one = parse(
         {"preset": "quick", "algorithms": ["ff"], "cells": [{"in_flight": "auto"}, {"lr": 1.0}]}
     )
-    assert [training in one.ordered for training in one.trainings] == [True, False]
+    assert [training.auto for training in one.trainings] == [True, False]
+
+
+def test_an_order_left_to_the_chip_stands_beside_one_that_is_named() -> None:
+    grids = [{"order": ["step-major"]}, {"in_flight": ["auto"]}]
+    found = parse({"preset": "quick", "algorithms": ["ff", "mono-forward"], "grid": grids})
+    # two rules, each in two orders: the settings are alike until the chip is asked
+    told = [(one.algorithm, one.auto) for one in found.trainings]
+    assert told == [("ff", False), ("mono-forward", False), ("ff", True), ("mono-forward", True)]
+
+
+def test_a_rule_without_the_order_has_its_own() -> None:
+    text = 'preset = "quick"\nalgorithms = ["ff", "bp", "random"]\n[grid]\n'
+    found = parse(tomllib.loads(text + 'order = ["step-major", "layer-major"]'))
+    orders = [(one.algorithm, one.settings.order) for one in found.trainings]
+    step = [(name, "step-major") for name in ("ff", "bp", "random")]
+    assert orders == [*step, ("ff", "layer-major")]
+
+
+def test_what_is_fixed_is_where_a_grid_may_start_from() -> None:
+    text = HEAD + "[fixed]\nlr = 0.5\n[[grid]]\nlr = [0.1]\n[[grid]]\nn_epochs = [3]"
+    rates = [one.settings.lr for one in parse(tomllib.loads(text)).trainings]
+    assert rates == [0.1, 0.5]

@@ -20,9 +20,10 @@ from ffenergy.costs.scenarios import AS_IT_RUNS, SCENARIOS, Scenarios
 from ffenergy.energy import choose_profiles
 from ffenergy.errors import SettingsError
 from ffenergy.files.atomic import write_bytes
+from ffenergy.report.grids import of_steps
 from ffenergy.report.pictures.step_grid import render
 from ffenergy.settings import Settings
-from ffenergy.sweeps.step_grids import grid, sweep, swept
+from ffenergy.sweeps.step_grids import ORDER, grid, sweep, swept
 
 Invoke = Callable[..., Result]
 
@@ -87,6 +88,18 @@ def test_of_several_batches_in_flight_a_row_has_one() -> None:
     for column in ("bytes_read", "bytes_written", "flops"):
         assert several[column].tolist() == usual[column].tolist()
     assert several["energy_joules"].tolist() == pytest.approx(usual["energy_joules"], rel=0.2)
+
+
+def test_a_row_has_the_order_that_its_rule_takes() -> None:
+    usual = SMALL.replace(layer_sizes="16,6,6")
+    several = usual.replace(order="layer-major", in_flight=4)
+    table = sweep([several, usual], ["ff", "bp"], PROFILES)
+    eager = table[table["accounting"] == "eager"][["algorithm", *ORDER]].to_numpy().tolist()
+    one = ["step-major", 1, ""]
+    assert eager == [["ff", "layer-major", 4, "1|2"], ["bp", *one], ["ff", *one], ["bp", *one]]
+    heads = list(of_steps(table, "cache").headings)
+    assert {"order", "in flight", "groups"} <= set(heads)
+    assert "order" not in sweep([usual], ["bp"], PROFILES)
 
 
 def test_a_row_has_the_figures_of_its_combination_priced_alone(table: pd.DataFrame) -> None:

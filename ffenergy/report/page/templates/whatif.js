@@ -250,7 +250,7 @@
     const where = published ? "" : ` with ${memorySize(size)} on the chip`;
     const opening = data.scopes.find(([key]) => key === scope)[1];
     byId("whatif-sentence").textContent = both
-      ? answer(`${opening}, ${reading}, under ${profile.name}${where}`, ff, bp, profile.unit) : "";
+      ? answer(`${opening}, ${reading}, in ${data.memory}, under ${profile.name}${where}`, ff, bp, profile.unit) : "";
   }
 
   // ---- controls --------------------------------------------------------------------------------
