@@ -214,7 +214,7 @@ class _Given:
             return self._items(value)
         if role is Role.NESTED and isinstance(value, list):
             return [self._plain(role, item, name) for item in value]
-        if role is Role.COUNTS and isinstance(value, (list, tuple)) and any(map(_has_axes, value)):
+        if role is Role.COUNTS and isinstance(value, (list, tuple)) and any(map(has_axes, value)):
             return type(value)([self._plain(role, item, name) for item in value])  # bins an axis
         if (
             isinstance(value, Traced)
@@ -268,7 +268,8 @@ ARGUMENTS_TAKEN = _Given.__init__.__code__
 """What lets settings out, before a function runs."""
 
 
-def _has_axes(value: Any) -> bool:
+def has_axes(value: Any) -> bool:
+    """Return whether a value is an array with axes, or a list, which would be one."""
     return isinstance(value, (list, tuple)) or np.ndim(plainly(value)) > 0
 
 
