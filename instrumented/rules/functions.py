@@ -33,7 +33,14 @@ from instrumented.rules.traffic_rules import (
     TrafficRule,
     functions_named,
 )
-from instrumented.rules.unwrap import IMMEDIATES, as_array, holds_objects, let_settings_out, strip
+from instrumented.rules.unwrap import (
+    IMMEDIATES,
+    as_array,
+    holds_objects,
+    let_settings_out,
+    operands_in,
+    strip,
+)
 
 OUT = "out"
 """Stands, in the outcome of a call, for the array that the result was written into."""
@@ -233,8 +240,7 @@ class _Given:
 
     def _items(self, value: Any) -> Any:
         """Add what a list holds, and return it plain: the function makes its one array of it."""
-        inside: list[Traced] = []
-        plain = strip(value, inside)
+        plain, inside = operands_in(value)
         self.operands += inside or [np.asarray(plain)]
         return plain
 
