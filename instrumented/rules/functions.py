@@ -36,6 +36,7 @@ from instrumented.rules.traffic_rules import (
 from instrumented.rules.unwrap import (
     IMMEDIATES,
     as_array,
+    has_axes,
     holds_objects,
     let_settings_out,
     operands_in,
@@ -177,14 +178,17 @@ class _Given:
         self.target: Operand | None = None
         self._booking = booking
         self._name = f"numpy.{rule.name}"
+        self._function = rule.function
         # an array made of a scalar shows the scalar's own bytes
         self.bare: Callable[[Any], Any] = plainly
         if rule.views and not rule.keeps_scalars:
             self.bare = memory_of
         parameters = rule.parameters
         named = parameters.named(rule.name, args, kwargs)
-        if rule.writes and isinstance(next(iter(named.values()), None), Elements):
-            raise TypeError("argument 1 must be numpy.ndarray, not numpy.flatiter")
+        target = next(iter(named.values()), None) if rule.writes else None
+        if isinstance(target, (list, tuple, range, Elements)):
+            rule.function(*strip(args, []), **strip(kwargs, []))  # raises as NumPy does
+            raise TypeError(f"{self._name} writes into an array, not into a list")
         plain: dict[str, Any] = {}
         for name, value in named.items():
             role = parameters.role(name)
@@ -221,8 +225,11 @@ class _Given:
             return self._items(value)
         if role is Role.NESTED and isinstance(value, list):
             return [self._plain(role, item, name) for item in value]
-        if role is Role.COUNTS and isinstance(value, (list, tuple)) and any(map(has_axes, value)):
-            return type(value)([self._plain(role, item, name) for item in value])  # bins an axis
+        if role is Role.COUNTS and isinstance(value, (list, tuple)):
+            if any(map(has_axes, value)):  # bins an axis
+                return type(value)([self._plain(role, item, name) for item in value])
+            if reductions.counts_axes(self._function, value):
+                value = let_settings_out(value, f"{self._name}: {name}")
         if (
             isinstance(value, Traced)
             and (role is Role.COUNTS or role is Role.TYPE)
@@ -272,11 +279,6 @@ class _Given:
 
 ARGUMENTS_TAKEN = _Given.__init__.__code__
 """What lets settings out, before a function runs."""
-
-
-def has_axes(value: Any) -> bool:
-    """Return whether a value is an array with axes, or a list, which would be one."""
-    return isinstance(value, (list, tuple)) or np.ndim(plainly(value)) > 0
 
 
 class _Results:

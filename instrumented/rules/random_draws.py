@@ -14,7 +14,7 @@ import numpy as np
 from instrumented.books.booking import Booking
 from instrumented.books.events import Kind
 from instrumented.books.traced import Traced
-from instrumented.rules.functions import apply_rule, has_axes
+from instrumented.rules.functions import apply_rule
 from instrumented.rules.traffic_rules import (
     Args,
     Call,
@@ -24,7 +24,7 @@ from instrumented.rules.traffic_rules import (
     Role,
     TrafficRule,
 )
-from instrumented.rules.unwrap import let_settings_out, strip
+from instrumented.rules.unwrap import has_axes, let_settings_out, strip
 
 DECLARATIONS = """
     beta(a: array, b: array, size)

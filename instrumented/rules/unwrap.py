@@ -18,6 +18,7 @@ from instrumented.books.traced import (
     booking_of,
     iterator_of,
     plain_of,
+    plainly,
 )
 from instrumented.errors import UncountedOperationError
 
@@ -153,6 +154,11 @@ def _is_taken_by_item(index: Any) -> bool:
         and not isinstance(index, (list, TEXTS_AND_BUFFERS))
         and not hasattr(index, "__array__")
     )
+
+
+def has_axes(value: Any) -> bool:
+    """Return whether a value is an array with axes, or a list, which would be one."""
+    return isinstance(value, (list, tuple)) or np.ndim(plainly(value)) > 0
 
 
 def holds_objects(value: Any) -> bool:
