@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import numpy as np
 import numpy.lib.recfunctions
@@ -239,6 +240,22 @@ def test_a_second_rule_for_a_function_raises():
         traffic_rule(np.sort)(RULES[np.sort])
 
 
+@pytest.mark.parametrize(
+    ("declaration", "says"),
+    [
+        ("unwrap(p: array, discont)", "p, discont, axis, period: (p, discont=None, axis=-1, *, p"),
+        ("unwrap(p: array, discont, axis, *, period, dtype)", "are p, discont, axis, period"),
+        ("unwrap(p: array, discont, axis, period)", "numpy.unwrap with other parameters"),
+        ("unwrap(p: array, axis, discont, *, period)", "numpy.unwrap with other parameters"),
+        ("unwrap(p: arry, discont, axis, *, period)", "p: there is no role 'arry'; use one of"),
+    ],
+)
+def test_a_rule_from_outside_that_declares_other_parameters_is_refused(declaration, says):
+    with pytest.raises(instrumented.InstrumentError, match=re.escape(says)):
+        traffic_rule(declaration)(streaming(instrumented.Kind.COPY))
+    assert np.unwrap not in RULES
+
+
 def test_the_packages_own_rules_are_held_by_its_tests_and_no_others_are_there():
     assert [rule.name for rule in RULES.values() if rule.foreign] == []
 
@@ -303,7 +320,7 @@ def test_a_setting_said_aloud_and_numbers_are_not_counted(polydiv):
 
 
 def test_where_escapes_are_recorded_such_a_call_runs_on_values_let_out(polydiv):
-    polydiv("u: array, *rest, **more")
+    polydiv("u: array, v")
     trace = instrumented.Trace(escapes="record")
     x = trace.array(np.arange(4.0))
     quotient, _ = np.polydiv(x, np.array([1.0, 2.0]))

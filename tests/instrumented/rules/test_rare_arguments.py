@@ -383,7 +383,8 @@ def test_a_method_takes_no_argument_that_it_lacks_or_has_already(given):
 def test_names_that_numpy_lacks_are_skipped_and_two_names_of_one_function_are_one_rule(monkeypatch):
     monkeypatch.setattr(np, "twice", np.unwrap, raising=False)
     before = dict(RULES)
-    traffic_rule("not_of_numpy(p: array)", "unwrap(p: array)", "twice(p: array)")(
+    parameters = "p: array, discont, axis, *, period"
+    traffic_rule("not_of_numpy(p: array)", f"unwrap({parameters})", f"twice({parameters})")(
         streaming(Kind.COPY)
     )
     assert RULES.keys() - before.keys() == {np.unwrap}
