@@ -258,8 +258,8 @@ class TracedArray(TracedValues):
 
     @property
     def real(self) -> Any:
-        """The real part: a view."""
-        return self._call(np.real)
+        """The real part: a view of a complex array, else the array itself."""
+        return self._call(np.real) if self._array.dtype.kind == "c" else self
 
     @real.setter
     def real(self, value: Any) -> None:

@@ -54,11 +54,13 @@ class KnownOutcome(NamedTuple):
     """What a call with known layouts does every time: its entry, the layouts of its answer.
 
     ``entry`` is None where nothing moves. ``layouts`` is the number of a layout, ``OUT``, None,
-    or (type, parts) of a tuple or list.
+    or (type, parts) of a tuple or list. ``varies`` says that values decide the layouts of the
+    answer, and these, with those of the operands, the entry.
     """
 
     entry: Entry | None
     layouts: Any
+    varies: bool = False
 
 
 def apply_function(
@@ -78,11 +80,13 @@ def run_function(
     args: Args,
     kwargs: Kwargs,
     method: Function | None = None,
+    ran: tuple[Any] | None = None,
 ) -> tuple[Any, KnownOutcome | None]:
     """Run one NumPy function and book it by its rule, which is found before it runs.
 
     ``method`` is what was called of an array: run instead, it warns for the line that called it.
-    Returns the answer, and what the next call with the same layouts will do (None: not known).
+    ``ran`` has the plain answer of a call that was run already. Returns the answer, and what the
+    next call with the same layouts will do (None: not known).
 
     Raises:
         UncountedOperationError: the function has no traffic rule.
@@ -93,7 +97,7 @@ def run_function(
         return run_outside(booking, function, rule, args, kwargs), None
     if rule.fate is Fate.FREE:
         return _ask(rule, args, kwargs), None
-    return apply_rule(booking, rule, args, kwargs, method)
+    return apply_rule(booking, rule, args, kwargs, method, ran)
 
 
 def apply_rule(
@@ -102,6 +106,7 @@ def apply_rule(
     args: Args,
     kwargs: Kwargs,
     method: Function | None = None,
+    ran: tuple[Any] | None = None,
 ) -> tuple[Any, KnownOutcome | None]:
     """Run the function of a rule and book it; the answer and the outcome as of a function."""
     why = _misses_an_operand(rule, args, kwargs) if rule.foreign else None
@@ -113,7 +118,7 @@ def apply_rule(
             raise UncountedOperationError(f"numpy.{rule.name} {why}")
         return run_outside(booking, rule.function, None, args, kwargs), None
     is_array = method is not None and type(given.args[0]) is np.ndarray
-    answer = _answered(booking, rule, given, method if is_array else None)
+    (answer,) = ran or (_answered(booking, rule, given, method if is_array else None),)
     results = _Results(booking, rule, given)
     wrapped = results.wrap(answer)
     entry = None
@@ -122,10 +127,12 @@ def apply_rule(
         entry = _book(booking, rule, given, results)
     if depends and entry is not None:
         booking.ledger.data_dependent.add(entry.index)
-    if depends or (entry is not None and entry.index in booking.ledger.data_dependent):
+    elif entry is not None and entry.index in booking.ledger.data_dependent:
         return wrapped, None
     layouts = _layouts(wrapped, given.target, given.operands)
-    return wrapped, None if layouts is NotImplemented else KnownOutcome(entry, layouts)
+    if layouts is NotImplemented or (depends and rule.writes):  # its answer tells nothing
+        return wrapped, None
+    return wrapped, KnownOutcome(entry, layouts, depends)
 
 
 def _misses_an_operand(rule: TrafficRule, args: Args, kwargs: Kwargs) -> str | None:
@@ -393,7 +400,7 @@ def _layouts(wrapped: Any, target: Operand | None, operands: list[Operand]) -> A
         if any(wrapped is operand for operand in operands):
             return NotImplemented
         return layout_of(wrapped)
-    if type(wrapped) in (tuple, list):
+    if isinstance(wrapped, (tuple, list)):
         parts = [_layouts(item, target, operands) for item in wrapped]
         if NotImplemented not in parts:
             return type(wrapped), parts
