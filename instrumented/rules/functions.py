@@ -109,7 +109,7 @@ def apply_rule(
     ran: tuple[Any] | None = None,
 ) -> tuple[Any, KnownOutcome | None]:
     """Run the function of a rule and book it; the answer and the outcome as of a function."""
-    why = _misses_an_operand(rule, args, kwargs) if rule.foreign else None
+    why = rule.misses_an_operand(args, kwargs) if rule.foreign else None
     if why is None:
         given = _Given(booking, rule, args, kwargs)
         why = rule.refuses(given.call) if rule.refuses is not None else None
@@ -133,17 +133,6 @@ def apply_rule(
     if layouts is NotImplemented or (depends and rule.writes):  # its answer tells nothing
         return wrapped, None
     return wrapped, KnownOutcome(entry, layouts, depends)
-
-
-def _misses_an_operand(rule: TrafficRule, args: Args, kwargs: Kwargs) -> str | None:
-    """Return why a rule from outside cannot count a call: what it calls a setting is an operand."""
-    missed = rule.parameters.undeclared(rule.name, args, kwargs)
-    if missed is None:
-        return None
-    return (
-        f"was given an array or floats for {missed}, to which its traffic rule gives no role; "
-        f'declare one: "{missed}: array" is counted, "{missed}: setting" is not'
-    )
 
 
 def change_in_place(

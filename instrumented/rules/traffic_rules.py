@@ -256,6 +256,16 @@ class TrafficRule:
     refuses: Callable[[Call], str | None] | None = None
     foreign: bool = False
 
+    def misses_an_operand(self, args: Args, kwargs: Kwargs) -> str | None:
+        """Return why a call cannot be counted: what the rule calls a setting is an operand."""
+        missed = self.parameters.undeclared(self.name, args, kwargs)
+        if missed is None:
+            return None
+        return (
+            f"was given an array or floats for {missed}, to which its traffic rule gives no role; "
+            f'declare one: "{missed}: array" is counted, "{missed}: setting" is not'
+        )
+
 
 RULES: dict[Function, TrafficRule] = {}
 
