@@ -130,7 +130,7 @@ def apply_rule(
     elif entry is not None and entry.index in booking.ledger.data_dependent:
         return wrapped, None
     layouts = _layouts(wrapped, given.target, given.operands)
-    if layouts is NotImplemented or (depends and rule.writes):  # its answer tells nothing
+    if layouts is NotImplemented or (depends and not rule.is_told_by_its_answer):
         return wrapped, None
     return wrapped, KnownOutcome(entry, layouts, depends)
 

@@ -256,6 +256,11 @@ class TrafficRule:
     refuses: Callable[[Call], str | None] | None = None
     foreign: bool = False
 
+    @property
+    def is_told_by_its_answer(self) -> bool:
+        """Whether the layouts of an answer tell what was moved, where values decide it."""
+        return not (self.writes or self.foreign)
+
     def misses_an_operand(self, args: Args, kwargs: Kwargs) -> str | None:
         """Return why a call cannot be counted: what the rule calls a setting is an operand."""
         missed = self.parameters.undeclared(self.name, args, kwargs)

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from instrumented import EscapeError, InstrumentError, Trace
+from instrumented import EscapeError, InstrumentError, Kind, Trace
 from instrumented.books.traced import booking_of
+from instrumented.rules.traffic_rules import RULES, Moved, traffic_rule
 from tests.instrumented.rules.conftest import check_same
 
 
@@ -302,6 +303,22 @@ def test_a_known_call_is_counted_as_a_first_one(call, record):
             for side in ("reads", "writes")
         ]
         assert [trace.traffic.bytes_read, trace.traffic.bytes_written] == moved
+
+
+def test_a_rule_from_outside_is_asked_every_time_where_values_decide(trace):
+    """It may look at the values themselves: here 8 bytes for each that is above 1."""
+
+    def moved(call):
+        return Moved(Kind.COPY, [(call.operands[0], 8 * int((call.operands[0] > 1).sum()))], [])
+
+    declared = "unwrap(p: array, discont, axis, *, period)"
+    traffic_rule(declared, by_values=lambda call: True)(moved)
+    try:
+        for values in ([1.0, 2.0, 3.0], [1.0, 1.0, 2.0], [0.0, 0.0, 0.0]):
+            np.unwrap(trace.array(np.array(values)))
+    finally:
+        del RULES[np.unwrap]
+    assert trace.traffic.bytes_read == 8 * (2 + 1 + 0)
 
 
 def test_counts_of_bins_leave_every_time():
