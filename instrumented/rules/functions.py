@@ -29,6 +29,7 @@ from instrumented.rules.traffic_rules import (
     Fate,
     Function,
     Kwargs,
+    Moved,
     Role,
     TrafficRule,
     functions_named,
@@ -118,13 +119,15 @@ def apply_rule(
             raise UncountedOperationError(f"numpy.{rule.name} {why}")
         return run_outside(booking, rule.function, None, args, kwargs), None
     is_array = method is not None and type(given.args[0]) is np.ndarray
+    may_change = rule.writes and rule.by_values is not None  # the target may be its own mask
+    moved = rule.moved(given.call) if may_change else None
     (answer,) = ran or (_answered(booking, rule, given, method if is_array else None),)
     results = _Results(booking, rule, given)
     wrapped = results.wrap(answer)
     entry = None
     depends = rule.by_values is not None and rule.by_values(given.call)
     if rule.fate is Fate.COUNTED and (results.found or rule.writes or depends):
-        entry = _book(booking, rule, given, results)
+        entry = _book(booking, rule, given, results, moved or rule.moved(given.call))
     if depends and entry is not None:
         booking.ledger.data_dependent.add(entry.index)
     elif entry is not None and entry.index in booking.ledger.data_dependent:
@@ -357,8 +360,9 @@ class _Results:
         return traced
 
 
-def _book(booking: Booking, rule: TrafficRule, given: _Given, results: _Results) -> Entry:
-    moved = rule.moved(given.call)
+def _book(
+    booking: Booking, rule: TrafficRule, given: _Given, results: _Results, moved: Moved
+) -> Entry:
     handles = {key: list(found) for key, found in results.handles.items()}
 
     def booked(pairs: Any) -> list[Share]:

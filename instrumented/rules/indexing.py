@@ -277,9 +277,10 @@ def _scatter(
                     array[index] = values
                 booking.count(entry, [i for i in (operand, *indices) if i is not None], [target])
                 return
+    before = index_before(array, index)
     if not booking.leaves(array):
         array[index] = values
-    moved = selected_elements(array.shape, index) * array.itemsize
+    moved = selected_elements(array.shape, before) * array.itemsize
     reads: list[Share] = [] if operand is None else [(operand, None)]
     reads += [(i, None) for i in indices]
     entry = booking.record("scatter", Kind.SCATTER, reads, [(target, moved)], NO_WORK)
@@ -296,6 +297,14 @@ def basic_view(array: Array, index: Any) -> Array:
         found = array[(*_parts(index), Ellipsis)]
     view: Array = found
     return view
+
+
+def index_before(target: Array, index: Any) -> Any:
+    """Return an index as it is before a store, which changes a mask that is the target itself."""
+    if isinstance(index, tuple):
+        return tuple(index_before(target, part) for part in index)
+    shares = isinstance(index, np.ndarray) and np.may_share_memory(target, index)
+    return index.copy() if shares else index
 
 
 def selected_elements(shape: tuple[int, ...], index: Any) -> int:

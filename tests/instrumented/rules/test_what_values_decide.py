@@ -133,3 +133,27 @@ def test_three_numbers_for_two_axes_are_edges():
     # an element; the list made of it, 8 bytes, to 3 edges of 8; x twice and the edges to 4 counts
     assert trace.traffic == Traffic(8 + 8 + 2 * 32 + 24, 8 + 24 + 4 * 8)
     assert counts.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("store", "read"),
+    [
+        (lambda m: m.__setitem__(m, False), 4),
+        (lambda m: m.__setitem__((m,), False), 4),
+        (lambda m: m.flat.__setitem__(m, False), 4),
+        (lambda m: np.putmask(m, m, False), 4),
+        (lambda m: np.place(m, m, [False]), 4 + 1),  # and the list
+        (lambda m: np.logical_and.at(m, m, False), 4 + 3),  # and the 3 elements
+    ],
+)
+def test_a_mask_that_is_stored_through_itself_says_before_how_much(store, read):
+    for first, second in ((3, 3), (3, 1)):  # a known call too
+        trace = Trace()
+        for true in (first, second):
+            m = trace.array(np.arange(4) < true)
+            before = trace.traffic
+            store(m)
+            m_read = read - 3 + true if read == 7 else read
+            assert trace.traffic.bytes_read - before.bytes_read == m_read
+            assert trace.traffic.bytes_written - before.bytes_written == true
+            assert not m.escape().any()
