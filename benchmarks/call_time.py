@@ -32,6 +32,11 @@ UFUNCS: dict[str, str] = {
     "x ** 2": "x ** 2",
     "-x": "-x",
     "np.add.reduce(x, axis=0)": "np.add.reduce(x, axis=0)",
+    "np.multiply(out=, where=)": "np.multiply(x, y, out=z, where=m)",
+    "np.divmod(x, y)": "np.divmod(x, y)",
+    "np.frexp(x)": "np.frexp(x)",
+    "np.add.at(v, k, 1)": "np.add.at(v, k, 1)",
+    "np.add.reduceat(v, i)": "np.add.reduceat(v, i)",
 }
 """Calls of ufuncs and operators, as Python."""
 
@@ -72,6 +77,24 @@ FUNCTIONS: dict[str, str] = {
         "np.linalg.norm(x)",
         "np.cumsum(v)",
         "np.argsort(v)",
+        "x[i, i]",
+        "x[:, i]",
+        "x.__setitem__(m, 0.0)",
+        "x.__setitem__((i, i), 1.0)",
+        "x.real",
+        "np.nonzero(m)",
+        "np.argwhere(m)",
+        "np.compress(b, v)",
+        "np.unique(k)",
+        "np.bincount(k)",
+        "np.repeat(v, k)",
+        "np.insert(v, i, u[0, :2])",
+        "np.putmask(z, m, 0.0)",
+        "np.linalg.qr(s)",
+        "np.linalg.svd(s)",
+        "np.linalg.eigh(s)",
+        "np.linalg.eig(s)",
+        "np.linalg.lstsq(s, v)",
     )
 }
 """Calls of other functions, methods and indices, as Python."""
@@ -83,7 +106,8 @@ def values() -> dict[str, Any]:
     x, y, z, w = (np.float32(0.5) * rng.random((4, 4), np.float32) for _ in range(4))
     return {
         "x": x, "y": y, "z": z, "w": w, "u": x[:2].copy(), "v": x[0].copy(),
-        "m": x > 0.25, "i": np.array([0, 2]),
+        "m": x > 0.25, "b": x[0] > 0.25, "i": np.array([0, 2]), "k": np.array([2, 0, 1, 1]),
+        "s": np.eye(4, dtype=np.float32) + 0.1,
     }  # fmt: skip
 
 

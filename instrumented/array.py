@@ -195,13 +195,13 @@ class TracedArray(TracedValues):
     def __rdivmod__(self, other: Any) -> Any:
         return np.divmod(other, self)
 
-    def __pow__(self, exponent: Any) -> Any:
-        return power(self, exponent, None)
+    def __pow__(self, exponent: Any, modulus: None = None) -> Any:
+        return power(self, exponent, None) if modulus is None else NotImplemented
 
     def __rpow__(self, base: Any) -> Any:
         return np.power(base, self)
 
-    def __ipow__(self, exponent: Any) -> Any:
+    def __ipow__(self, exponent: Any, modulus: None = None) -> Any:
         return power(self, exponent, self)
 
     # ---- elements ----------------------------------------------------------------------
@@ -258,8 +258,8 @@ class TracedArray(TracedValues):
 
     @property
     def real(self) -> Any:
-        """The real part: a view."""
-        return self._call(np.real)
+        """The real part: a view of a complex array, else the array itself."""
+        return self._call(np.real) if self._array.dtype.kind == "c" else self
 
     @real.setter
     def real(self, value: Any) -> None:

@@ -13,7 +13,13 @@ from instrumented.books.counters import NO_WORK
 from instrumented.books.events import Kind
 from instrumented.books.operand import Array
 from instrumented.books.traced import Elements, Traced, booking_of, plain_of
-from instrumented.rules.indexing import basic_view, has_mask, selected_elements, take_element
+from instrumented.rules.indexing import (
+    basic_view,
+    has_mask,
+    index_before,
+    selected_elements,
+    take_element,
+)
 from instrumented.rules.known import call_function
 from instrumented.rules.traffic_rules import Args, Kwargs
 from instrumented.rules.unwrap import strip, unwrap, unwrap_index
@@ -96,6 +102,7 @@ class TracedFlat(Elements):
         booking, array = self._booking, self._iterator.base
         plain, indices = unwrap_index(booking, index, "storing")
         values, operand = unwrap(booking, value, "storing")
+        plain = index_before(array, plain)
         if not booking.leaves(array):
             if isinstance(value, (list, tuple)):
                 values = strip(value, [])  # taken into the elements' dtype, not into the list's own

@@ -161,6 +161,26 @@ def _repeating(multiply: Callable[[Any, Any], Any]) -> Any:
     return method
 
 
+def _to_the_power() -> Any:
+    raise_to = _forward(np.power, operator.pow)
+
+    def method(self: ScalarValues, exponent: Any, modulus: Any = None) -> Any:
+        return raise_to(self, exponent) if modulus is None else NotImplemented
+
+    return method
+
+
+def _rebinding(compute: Any, function: Callable[[Any, Any], Any]) -> Any:
+    """Make an operator that binds a name anew; NumPy's error, of complex numbers, names itself."""
+
+    def method(self: ScalarValues, other: Any) -> Any:
+        if self._array.dtype.kind == "c" and type(other) in NUMBERS:
+            return function(self._array, other)  # raises as NumPy does
+        return compute(self, other)
+
+    return method
+
+
 class ScalarValues(TracedValues):
     """What traced scalars do, whatever class holds them."""
 
@@ -176,7 +196,9 @@ class ScalarValues(TracedValues):
     __rfloordiv__ = _backward(np.floor_divide, operator.floordiv)
     __mod__, __rmod__ = _forward(np.remainder, operator.mod), _backward(np.remainder, operator.mod)
     __divmod__, __rdivmod__ = _forward(np.divmod, divmod), _backward(np.divmod, divmod)
-    __pow__, __rpow__ = _forward(np.power, operator.pow), _backward(np.power, operator.pow)
+    __ifloordiv__ = _rebinding(__floordiv__, operator.ifloordiv)
+    __imod__ = _rebinding(__mod__, operator.imod)
+    __pow__, __rpow__ = _to_the_power(), _backward(np.power, operator.pow)
     __lshift__ = _forward(np.left_shift, operator.lshift)
     __rlshift__ = _backward(np.left_shift, operator.lshift)
     __rshift__ = _forward(np.right_shift, operator.rshift)

@@ -162,7 +162,11 @@ class Trace:
     def scope(
         self, *, layer: str | None = None, phase: str | None = None, makes: str | None = None
     ) -> Scope:
-        """Return a context that names layer, phase and role of results; see :class:`Scope`."""
+        """Return a context that names layer, phase and role of results; see :class:`Scope`.
+
+        Raises:
+            InstrumentError: an unknown role, or a name that is no text or empty.
+        """
         for what, name in (("a layer", layer), ("a phase", phase)):
             if name is not None:
                 check_name(what, name)
@@ -171,12 +175,20 @@ class Trace:
         return Scope(self._booking, layer, phase, makes)
 
     def step(self, name: str) -> Step:
-        """Return a context for one training step; steps do not nest."""
+        """Return a context for one training step; steps do not nest.
+
+        Raises:
+            InstrumentError: a name that is no text or empty.
+        """
         check_name("a step", name)
         return Step(self._booking, name)
 
     def fuse(self, name: str) -> Fusion:
-        """Return a context for operations that one fused kernel would do."""
+        """Return a context for operations that one fused kernel would do.
+
+        Raises:
+            InstrumentError: a name that is no text or empty.
+        """
         check_name("a fusion scope", name)
         return Fusion(self._booking, name)
 

@@ -71,6 +71,13 @@ def _is_simple(setting: Any) -> bool:
     return setting is None or type(setting) in (int, bool, type, str) or is_axes(setting)
 
 
+def _several(booking: Booking, values: Any, layouts: tuple[int, ...]) -> Any:
+    """Trace what a ufunc with several results made; ``at`` makes nothing."""
+    if not layouts:
+        return None
+    return tuple(map(traced, (booking,) * len(layouts), values, layouts))
+
+
 class TracedValues(Methods):
     """Counts whatever NumPy does with it; its results are traced as well."""
 
@@ -98,13 +105,21 @@ class TracedValues(Methods):
             else:
                 plain.append(value)
                 key.append(kind)
+        given = kwargs
         if kwargs or method != "__call__":
+            if "where" in kwargs and booking.recorder is None:
+                mask = kwargs["where"]
+                if isinstance(mask, Traced) and mask._booking is booking:
+                    key += "where", mask._layout
+                    kwargs = {name: value for name, value in kwargs.items() if name != "where"}
             if not all(map(_is_simple, kwargs.values())):
-                return self._first(ufunc, method, inputs, out, kwargs)[0]
+                return self._first(ufunc, method, inputs, out, given)[0]
             key += method, *kwargs.items()
+            if kwargs is not given:
+                kwargs["where"] = mask._array
         known = booking.shortcuts.get(tuple(key))
         if known is None:
-            result, known = self._first(ufunc, method, inputs, out, kwargs)
+            result, known = self._first(ufunc, method, inputs, out, given)
             if known is not None:
                 booking.remember(tuple(key), known)
             return result
@@ -112,7 +127,10 @@ class TracedValues(Methods):
         run: Any = ufunc if method == "__call__" else getattr(ufunc, method)
         if not out:
             values = run(*plain, **kwargs) if kwargs else run(*plain)
-            result = traced(booking, values, layout)
+            if type(layout) is int:
+                result = traced(booking, values, layout)
+            else:
+                result = _several(booking, values, layout)
         else:
             result = out[0]
             target = plain.pop()
@@ -123,7 +141,8 @@ class TracedValues(Methods):
             if booking.program is not None:
                 booking.program.append(entry.index)
         else:
-            booking.count(entry, [v for v in inputs if isinstance(v, Traced)], [result], axes)
+            written = result if type(result) is tuple else [result]
+            booking.count(entry, [v for v in inputs if isinstance(v, Traced)], written, axes)
         return result
 
     def _first(
@@ -135,15 +154,25 @@ class TracedValues(Methods):
         """
         given = {**kwargs, "out": out} if out else kwargs
         result, entry, axes = run_ufunc(self._booking, ufunc, method, inputs, given)
-        operands = (*inputs, *out)
-        if (
-            isinstance(result, Traced)
-            and method not in COUNTED_BY_INDEX
-            and type(plain_of(result)) not in TEXTS
-            and all(isinstance(v, Traced) or type(v) in NUMBERS for v in operands)
-        ):
+        if not all(isinstance(v, Traced) or type(v) in NUMBERS for v in (*inputs, *out)):
+            return result, None
+        if method in COUNTED_BY_INDEX and not self._index_tells(method, inputs):
+            return result, None
+        results = result if type(result) is tuple else (result,) if result is not None else ()
+        if not all(isinstance(v, Traced) and type(plain_of(v)) not in TEXTS for v in results):
+            return result, None
+        if isinstance(result, Traced):
             return result, (entry, layout_of(result), axes)
-        return result, None
+        if out:
+            return result, None
+        return result, (entry, tuple(map(layout_of, results)), axes)
+
+    def _index_tells(self, method: str, inputs: Args) -> bool:
+        """Return whether the layout of a ufunc's index tells what it moves: a mask's does not."""
+        booking = self._booking
+        is_mask = np.dtype(getattr(inputs[1], "dtype", type(inputs[1]))) == bool
+        is_counted_only = booking.recorder is None and booking.computes_up_to is None
+        return method == "at" and is_counted_only and not is_mask
 
     def __array_function__(self, function: Any, types: Any, args: Args, kwargs: Kwargs) -> Any:
         """Run a NumPy function and book it; where all is known of the call, only count it."""

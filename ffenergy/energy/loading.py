@@ -39,6 +39,8 @@ def load_profile(name_or_path: str | Path) -> Profile:
     Anything that is neither a bundled name nor a file raises :class:`ProfileError`, as does a
     file that breaks the schema or holds more than one profile; the message is one line.
     """
+    if not isinstance(name_or_path, (str, Path)):
+        raise ProfileError(f"a profile is named by a text or a path, not by {name_or_path!r}")
     if str(name_or_path) in _bundled():
         return _bundled()[str(name_or_path)]
     path = Path(name_or_path)

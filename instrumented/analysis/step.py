@@ -160,8 +160,8 @@ def analyse(
             between two of them it counts as the smaller.
 
     Raises:
-        InstrumentError: an unknown grain or memory, a managed memory without a capacity or not at
-            tile grain, too few steps, or nothing recorded.
+        InstrumentError: an unknown grain, memory or fusion scope, an atom below 1, a managed memory
+            without a capacity or not at tile grain, too few steps, or nothing recorded.
     """
     return analyses(
         events,
@@ -192,6 +192,9 @@ def analyses(
     """Price one step in several memories at once, as ``analyse`` does in one: by memory.
 
     ``stream`` is what ``streamed`` makes of the same events, grain and scopes, if it is there.
+
+    Raises:
+        InstrumentError: as ``analyse``.
     """
     if grain not in tuple(Grain):
         raise InstrumentError(f"unknown grain {grain!r}; use {', '.join(Grain)}")
@@ -200,11 +203,13 @@ def analyses(
             raise InstrumentError(f"unknown memory {memory!r}; use {', '.join(MemoryKind)}")
         if memory == MemoryKind.MANAGED and (grain != Grain.TILE or min(capacities, default=0) < 1):
             raise InstrumentError("a managed memory needs capacities in bytes, and the grain tile")
+    if not isinstance(atom, int | np.integer) or atom < 1:
+        raise InstrumentError(f"atom={atom!r}: an instruction does 1 multiply-add or more a loop")
     from instrumented.analysis.step_distances import distances
 
     events, buffers = _events_and_buffers(events, buffers)
     reported = _reported(events, step)
-    enabled: Collection[str] | None = scopes if fused else ()
+    enabled = _enabled(events, scopes, fused=fused)
     if stream is None:
         about = None if MemoryKind.MANAGED in memories else reported
         stream = streamed(events, buffers, grain=grain, atom=atom, scopes=enabled, about=about)
@@ -259,11 +264,11 @@ def analyse_live(
     step: int | None = None,
     stream: Stream | None = None,
 ) -> LiveMemory:
-    """Follow live memory through one training step; arguments as in ``analyses``."""
+    """Follow live memory through one training step; arguments and errors as in ``analyses``."""
     events, buffers = _events_and_buffers(events, buffers)
     reported = _reported(events, step)
     if stream is None:
-        stream = streamed(events, buffers, scopes=scopes if fused else ())
+        stream = streamed(events, buffers, scopes=_enabled(events, scopes, fused=fused))
     return live_memory(stream, buffers, reported)
 
 
@@ -278,13 +283,13 @@ def analyse_tuned(
 ) -> pd.DataFrame:
     """Say what it saves to tile every product for the memory at hand.
 
-    Arguments are as in ``analyse``. The result (``tuning.tuned``) is to be taken off what a
-    scratchpad moves at tile grain: bytes per layer, phase, operation, role and capacity.
+    Arguments and errors are as in ``analyse``. The result (``tuning.tuned``) is to be taken off
+    what a scratchpad moves at tile grain: bytes per layer, phase, operation, role and capacity.
     """
     from instrumented.analysis.tuning import tuned
 
     events, buffers = _events_and_buffers(events, buffers)
-    enabled: Collection[str] | None = scopes if fused else ()
+    enabled = _enabled(events, scopes, fused=fused)
     reported = _reported(events, step)
     stream = streamed(events, buffers, grain=Grain.TILE, scopes=enabled, about=reported)
     return tuned(stream, reported, capacities, enabled)
@@ -298,6 +303,21 @@ def _events_and_buffers(
     if buffers is None:
         raise InstrumentError("events alone do not say what their buffers are; give both")
     return recorded, buffers
+
+
+def _enabled(
+    events: Sequence[Event], scopes: Collection[str] | None, *, fused: bool
+) -> Collection[str] | None:
+    """Return the fusion scopes that are read as kernels, None for all; refuse names of none."""
+    if scopes is not None:
+        known = {name for event in events for name, _ in event.fusion}
+        unknown = [name for name in scopes if name not in known]
+        if unknown:
+            raise InstrumentError(
+                f"scopes: no fusion scope is named {', '.join(map(repr, unknown))}; recorded are "
+                f"{', '.join(sorted(known)) or 'none'}"
+            )
+    return scopes if fused else ()
 
 
 def _reported(events: Sequence[Event], step: int | None) -> int:

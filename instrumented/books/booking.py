@@ -338,9 +338,11 @@ def check_role(role: str) -> None:
 
 
 def check_name(what: str, name: str) -> None:
-    """Refuse a name that tables could not show."""
+    """Refuse a name that tables could not show, or that could not be told from none."""
     if not isinstance(name, str):
         raise InstrumentError(f"{what} is named by a text, not by {name!r}")
+    if not name:
+        raise InstrumentError(f"{what} has an empty name; leave it out, or say what it is")
 
 
 def check_plain(array: Any, taker: str) -> Array:

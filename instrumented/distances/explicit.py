@@ -56,9 +56,12 @@ class ExplicitProgram:
 
     @property
     def cost(self) -> int:
-        """⌈√address⌉ over every operand read and every output."""
-        read = [source for *_, sources in self.instructions for source in sources]
-        return sum(map(read_cost, (*read, *self.outputs)))
+        """⌈√address⌉ over every operand read and every output.
+
+        Raises:
+            InstrumentError: an address is read before it holds a value.
+        """
+        return sum(map(read_cost, self._reads()))
 
     def run(self, *values: Any) -> tuple[Any, ...]:
         """Return what the program computes from its inputs.
@@ -68,13 +71,24 @@ class ExplicitProgram:
         """
         if len(values) != len(self.inputs):
             raise InstrumentError(f"{len(self.inputs)} inputs are placed, {len(values)} were given")
+        self._reads()
         memory = dict(zip(self.inputs, values, strict=True))
-        try:
-            for name, target, sources in self.instructions:
-                memory[target] = OPERATIONS[name](*(memory[source] for source in sources))
-            return tuple(memory[address] for address in self.outputs)
-        except KeyError as error:
-            raise InstrumentError(f"address {error} is read before it holds a value") from None
+        for name, target, sources in self.instructions:
+            memory[target] = OPERATIONS[name](*(memory[source] for source in sources))
+        return tuple(memory[address] for address in self.outputs)
+
+    def _reads(self) -> list[int]:
+        """Return every address that is read, in order, outputs last."""
+        written = set(self.inputs)
+        reads: list[int] = []
+        for target, sources in (*((t, s) for _, t, s in self.instructions), (None, self.outputs)):
+            unwritten = [source for source in sources if source not in written]
+            if unwritten:
+                raise InstrumentError(f"address {unwritten[0]} is read before it holds a value")
+            reads += sources
+            if target is not None:
+                written.add(target)
+        return reads
 
 
 def parse(code: str) -> ExplicitProgram:

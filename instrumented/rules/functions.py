@@ -29,11 +29,20 @@ from instrumented.rules.traffic_rules import (
     Fate,
     Function,
     Kwargs,
+    Moved,
     Role,
     TrafficRule,
     functions_named,
 )
-from instrumented.rules.unwrap import IMMEDIATES, as_array, holds_objects, let_settings_out, strip
+from instrumented.rules.unwrap import (
+    IMMEDIATES,
+    as_array,
+    has_axes,
+    holds_objects,
+    let_settings_out,
+    operands_in,
+    strip,
+)
 
 OUT = "out"
 """Stands, in the outcome of a call, for the array that the result was written into."""
@@ -46,11 +55,13 @@ class KnownOutcome(NamedTuple):
     """What a call with known layouts does every time: its entry, the layouts of its answer.
 
     ``entry`` is None where nothing moves. ``layouts`` is the number of a layout, ``OUT``, None,
-    or (type, parts) of a tuple or list.
+    or (type, parts) of a tuple or list. ``varies`` says that values decide the layouts of the
+    answer, and these, with those of the operands, the entry.
     """
 
     entry: Entry | None
     layouts: Any
+    varies: bool = False
 
 
 def apply_function(
@@ -70,11 +81,13 @@ def run_function(
     args: Args,
     kwargs: Kwargs,
     method: Function | None = None,
+    ran: tuple[Any] | None = None,
 ) -> tuple[Any, KnownOutcome | None]:
     """Run one NumPy function and book it by its rule, which is found before it runs.
 
     ``method`` is what was called of an array: run instead, it warns for the line that called it.
-    Returns the answer, and what the next call with the same layouts will do (None: not known).
+    ``ran`` has the plain answer of a call that was run already. Returns the answer, and what the
+    next call with the same layouts will do (None: not known).
 
     Raises:
         UncountedOperationError: the function has no traffic rule.
@@ -85,7 +98,7 @@ def run_function(
         return run_outside(booking, function, rule, args, kwargs), None
     if rule.fate is Fate.FREE:
         return _ask(rule, args, kwargs), None
-    return apply_rule(booking, rule, args, kwargs, method)
+    return apply_rule(booking, rule, args, kwargs, method, ran)
 
 
 def apply_rule(
@@ -94,9 +107,10 @@ def apply_rule(
     args: Args,
     kwargs: Kwargs,
     method: Function | None = None,
+    ran: tuple[Any] | None = None,
 ) -> tuple[Any, KnownOutcome | None]:
     """Run the function of a rule and book it; the answer and the outcome as of a function."""
-    why = _misses_an_operand(rule, args, kwargs) if rule.foreign else None
+    why = rule.misses_an_operand(args, kwargs) if rule.foreign else None
     if why is None:
         given = _Given(booking, rule, args, kwargs)
         why = rule.refuses(given.call) if rule.refuses is not None else None
@@ -105,30 +119,23 @@ def apply_rule(
             raise UncountedOperationError(f"numpy.{rule.name} {why}")
         return run_outside(booking, rule.function, None, args, kwargs), None
     is_array = method is not None and type(given.args[0]) is np.ndarray
-    answer = _answered(booking, rule, given, method if is_array else None)
+    may_change = rule.writes and rule.by_values is not None  # the target may be its own mask
+    moved = rule.moved(given.call) if may_change else None
+    (answer,) = ran or (_answered(booking, rule, given, method if is_array else None),)
     results = _Results(booking, rule, given)
     wrapped = results.wrap(answer)
     entry = None
     depends = rule.by_values is not None and rule.by_values(given.call)
     if rule.fate is Fate.COUNTED and (results.found or rule.writes or depends):
-        entry = _book(booking, rule, given, results)
+        entry = _book(booking, rule, given, results, moved or rule.moved(given.call))
     if depends and entry is not None:
         booking.ledger.data_dependent.add(entry.index)
-    if depends or (entry is not None and entry.index in booking.ledger.data_dependent):
+    elif entry is not None and entry.index in booking.ledger.data_dependent:
         return wrapped, None
     layouts = _layouts(wrapped, given.target, given.operands)
-    return wrapped, None if layouts is NotImplemented else KnownOutcome(entry, layouts)
-
-
-def _misses_an_operand(rule: TrafficRule, args: Args, kwargs: Kwargs) -> str | None:
-    """Return why a rule from outside cannot count a call: what it calls a setting is an operand."""
-    missed = rule.parameters.undeclared(rule.name, args, kwargs)
-    if missed is None:
-        return None
-    return (
-        f"was given an array or floats for {missed}, to which its traffic rule gives no role; "
-        f'declare one: "{missed}: array" is counted, "{missed}: setting" is not'
-    )
+    if layouts is NotImplemented or (depends and not rule.is_told_by_its_answer):
+        return wrapped, None
+    return wrapped, KnownOutcome(entry, layouts, depends)
 
 
 def change_in_place(
@@ -170,14 +177,17 @@ class _Given:
         self.target: Operand | None = None
         self._booking = booking
         self._name = f"numpy.{rule.name}"
+        self._function = rule.function
         # an array made of a scalar shows the scalar's own bytes
         self.bare: Callable[[Any], Any] = plainly
         if rule.views and not rule.keeps_scalars:
             self.bare = memory_of
         parameters = rule.parameters
         named = parameters.named(rule.name, args, kwargs)
-        if rule.writes and isinstance(next(iter(named.values()), None), Elements):
-            raise TypeError("argument 1 must be numpy.ndarray, not numpy.flatiter")
+        target = next(iter(named.values()), None) if rule.writes else None
+        if isinstance(target, (list, tuple, range, Elements)):
+            rule.function(*strip(args, []), **strip(kwargs, []))  # raises as NumPy does
+            raise TypeError(f"{self._name} writes into an array, not into a list")
         plain: dict[str, Any] = {}
         for name, value in named.items():
             role = parameters.role(name)
@@ -214,8 +224,11 @@ class _Given:
             return self._items(value)
         if role is Role.NESTED and isinstance(value, list):
             return [self._plain(role, item, name) for item in value]
-        if role is Role.COUNTS and isinstance(value, (list, tuple)) and any(map(_has_axes, value)):
-            return type(value)([self._plain(role, item, name) for item in value])  # bins an axis
+        if role is Role.COUNTS and isinstance(value, (list, tuple)):
+            if any(map(has_axes, value)):  # bins an axis
+                return type(value)([self._plain(role, item, name) for item in value])
+            if reductions.counts_axes(self._function, value):
+                value = let_settings_out(value, f"{self._name}: {name}")
         if (
             isinstance(value, Traced)
             and (role is Role.COUNTS or role is Role.TYPE)
@@ -233,8 +246,7 @@ class _Given:
 
     def _items(self, value: Any) -> Any:
         """Add what a list holds, and return it plain: the function makes its one array of it."""
-        inside: list[Traced] = []
-        plain = strip(value, inside)
+        plain, inside = operands_in(value)
         self.operands += inside or [np.asarray(plain)]
         return plain
 
@@ -266,10 +278,6 @@ class _Given:
 
 ARGUMENTS_TAKEN = _Given.__init__.__code__
 """What lets settings out, before a function runs."""
-
-
-def _has_axes(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) or np.ndim(plainly(value)) > 0
 
 
 class _Results:
@@ -352,8 +360,9 @@ class _Results:
         return traced
 
 
-def _book(booking: Booking, rule: TrafficRule, given: _Given, results: _Results) -> Entry:
-    moved = rule.moved(given.call)
+def _book(
+    booking: Booking, rule: TrafficRule, given: _Given, results: _Results, moved: Moved
+) -> Entry:
     handles = {key: list(found) for key, found in results.handles.items()}
 
     def booked(pairs: Any) -> list[Share]:
@@ -384,7 +393,7 @@ def _layouts(wrapped: Any, target: Operand | None, operands: list[Operand]) -> A
         if any(wrapped is operand for operand in operands):
             return NotImplemented
         return layout_of(wrapped)
-    if type(wrapped) in (tuple, list):
+    if isinstance(wrapped, (tuple, list)):
         parts = [_layouts(item, target, operands) for item in wrapped]
         if NotImplemented not in parts:
             return type(wrapped), parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import math
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,7 @@ _STORES = frozenset(
     dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_SLICE") if name in dis.opmap
 )
 _INTEGERS = frozenset((int,))
+_BOUNDS = frozenset((int, type(None)))
 _BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
 
 
@@ -38,7 +40,10 @@ def read_item(booking: Booking, source: Traced, index: Any) -> Any:
             return booking.view(source, found)
         return take_element(booking, source, index, found)
     if isinstance(index, Traced) and booking_of(index) is booking and plain_of(index).ndim:
-        return _gather(booking, source, index)
+        return _gather(booking, source, plain_of(index), (index,), layout_of(index))
+    known = _traced_index(booking, index)
+    if known is not None:
+        return _gather(booking, source, *known)
     plain, indices = unwrap_index(booking, index, "indexing")
     if _selects_by_copy(plain):
         found = array[plain]
@@ -62,19 +67,53 @@ def read_item(booking: Booking, source: Traced, index: Any) -> Any:
     return booking.view(source, found)
 
 
-def _gather(booking: Booking, source: Traced, index: Traced) -> Any:
-    """Take what one traced index array selects."""
-    array, positions = plain_of(source), plain_of(index)
-    found = array[positions]
+def _traced_index(booking: Booking, index: Any) -> tuple[Any, tuple[Traced, ...], Any] | None:
+    """Return an index of traced arrays and of what is in the instruction: plain, and the arrays.
+
+    And what is known of it beforehand, a key. None for any other index.
+    """
+    if isinstance(index, Traced):
+        is_array = booking_of(index) is booking and plain_of(index).ndim
+        return (plain_of(index), (index,), layout_of(index)) if is_array else None
+    if type(index) is not tuple:
+        return None
+    plain: list[Any] = []
+    arrays: list[Traced] = []
+    key: list[Any] = []
+    for part in index:
+        kind = type(part)
+        if isinstance(part, Traced):
+            if booking_of(part) is not booking or not plain_of(part).ndim:
+                return None
+            arrays.append(part)
+            plain.append(plain_of(part))
+            key.append(layout_of(part))
+        elif kind is slice and {type(part.start), type(part.stop), type(part.step)} <= _BOUNDS:
+            plain.append(part)
+            key += slice, part.start, part.stop, part.step
+        elif kind in _BASIC and kind is not slice:
+            plain.append(part)
+            key.append(kind)
+        else:
+            return None
+    return tuple(plain), tuple(arrays), tuple(key)
+
+
+def _gather(
+    booking: Booking, source: Traced, plain: Any, indices: tuple[Traced, ...], known: Any
+) -> Any:
+    """Take what traced index arrays select; of a mask, the result says how much that is."""
+    array = plain_of(source)
+    found = array[plain]
     result = booking.wrap_result(found)
-    key = (booking.place, "gather", layout_of(source), layout_of(index), layout_of(result))
+    key = (booking.place, "gather", layout_of(source), known, layout_of(result))
     entry = booking.shortcuts.get(key)
     if entry is not None:
-        booking.count(entry, [source, index], [result])
+        booking.count(entry, (source, *indices), (result,))
         return result
-    reads: list[Share] = [(source, found.size * array.itemsize), (index, None)]
+    reads: list[Share] = [(source, found.size * array.itemsize), *((i, None) for i in indices)]
     entry = booking.record("gather", Kind.GATHER, reads, [(result, None)], NO_WORK)
-    if positions.dtype == bool:
+    if has_mask(plain):
         booking.ledger.data_dependent.add(entry.index)
     booking.remember(key, entry)
     return result
@@ -151,6 +190,10 @@ def store_item(booking: Booking, target: Traced, index: Any, value: Any) -> None
         values = strip(value, [])  # taken into the target's dtype, not into the list's own first
     plain = index
     if not _is_basic(index):
+        known = _traced_index(booking, index)
+        if known is not None:
+            _scatter(booking, target, known[0], known[1], values, operand, known[2])
+            return
         plain, indices = unwrap_index(booking, index, "storing")
         if indices or has_mask(plain):
             _scatter(booking, target, plain, indices, values, operand)
@@ -210,29 +253,40 @@ def _source(booking: Booking, value: Any) -> Any:
 
 
 def _scatter(
-    booking: Booking, target: Traced, index: Any, indices: list[Any], values: Any, operand: Any
+    booking: Booking,
+    target: Traced,
+    index: Any,
+    indices: Sequence[Any],
+    values: Any,
+    operand: Any,
+    known: Any = None,
 ) -> None:
+    """Store through index arrays; ``known`` is the key of an index that traced ones alone make."""
     array = plain_of(target)
-    is_known = isinstance(index, np.ndarray) and isinstance(indices[0], Traced)
-    is_known = is_known and (operand is None or isinstance(operand, Traced))
-    if is_known:
+    key = stored = None
+    if known is not None and (operand is None or isinstance(operand, Traced)):
         source = None if operand is None else layout_of(operand)
-        key = (booking.place, "scatter", layout_of(target), layout_of(indices[0]), source)
-        entry = booking.shortcuts.get(key)
-        if entry is not None:
-            if not booking.leaves(array):
-                array[index] = values
-            booking.count(entry, [i for i in (operand, *indices) if i is not None], [target])
-            return
+        is_mask = has_mask(index)
+        if is_mask and type(index) is np.ndarray:
+            stored = np.count_nonzero(index) * math.prod(array.shape[index.ndim :])
+        if not is_mask or stored is not None:
+            key = (booking.place, "scatter", layout_of(target), known, source, stored)
+            entry = booking.shortcuts.get(key)
+            if entry is not None:
+                if not booking.leaves(array):
+                    array[index] = values
+                booking.count(entry, [i for i in (operand, *indices) if i is not None], [target])
+                return
+    before = index_before(array, index)
     if not booking.leaves(array):
         array[index] = values
-    stored = selected_elements(array.shape, index) * array.itemsize
+    moved = selected_elements(array.shape, before) * array.itemsize
     reads: list[Share] = [] if operand is None else [(operand, None)]
     reads += [(i, None) for i in indices]
-    entry = booking.record("scatter", Kind.SCATTER, reads, [(target, stored)], NO_WORK)
+    entry = booking.record("scatter", Kind.SCATTER, reads, [(target, moved)], NO_WORK)
     if has_mask(index):
         booking.ledger.data_dependent.add(entry.index)
-    elif is_known:
+    if key is not None:
         booking.remember(key, entry)
 
 
@@ -243,6 +297,14 @@ def basic_view(array: Array, index: Any) -> Array:
         found = array[(*_parts(index), Ellipsis)]
     view: Array = found
     return view
+
+
+def index_before(target: Array, index: Any) -> Any:
+    """Return an index as it is before a store, which changes a mask that is the target itself."""
+    if isinstance(index, tuple):
+        return tuple(index_before(target, part) for part in index)
+    shares = isinstance(index, np.ndarray) and np.may_share_memory(target, index)
+    return index.copy() if shares else index
 
 
 def selected_elements(shape: tuple[int, ...], index: Any) -> int:

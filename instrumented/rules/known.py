@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from instrumented.books.booking import Booking
-from instrumented.books.traced import Traced, traced
-from instrumented.rules.functions import OUT, apply_function, run_function
+from instrumented.books.traced import Traced, plainly, traced
+from instrumented.rules.functions import OUT, KnownOutcome, apply_function, run_function
 from instrumented.rules.traffic_rules import RULES, Args, Function, Kwargs, Role, TrafficRule
 from instrumented.rules.unwrap import NUMBERS
 
@@ -23,9 +23,10 @@ METHODS: dict[Any, Any] = {
 }
 """NumPy's methods by the functions they are counted as: the same values, found sooner."""
 
-_SETTING, _COUNTS, _ARRAY, _ARRAYS, _ITEMS, _OUT = (
+_SETTING, _COUNTS, _TYPE, _ARRAY, _ARRAYS, _ITEMS, _OUT = (
     Role.SETTING,
     Role.COUNTS,
+    Role.TYPE,
     Role.ARRAY,
     Role.ARRAYS,
     Role.ITEMS,
@@ -61,7 +62,7 @@ def call_function(
     array_type = booking.array_type
     for position, value in enumerate(args):  # half the time of zip
         kind, role = type(value), roles[position]
-        if kind is array_type and role is not _SETTING and value._booking is booking:
+        if kind is array_type and role is _ARRAY and value._booking is booking:
             parts.append(value._layout)
             plain.append(value._array)
         elif kind in _SETTINGS and role is _SETTING:
@@ -84,13 +85,14 @@ def call_function(
     key = tuple(parts)
     known = booking.shortcuts.get(key)
     if known is None or booking.computes_up_to is not None:
-        answer, outcome = run_function(booking, function, args, kwargs, method)
-        if outcome is not None:
-            booking.remember(key, outcome)
-        return answer
+        return _first(booking, key, function, args, kwargs, method)
     called = function if method is None or type(plain[0]) is not np.ndarray else method
     answer = called(*plain, **named)
-    entry, layouts = known
+    if known is _VARIES:
+        known = booking.shortcuts.get((key, _form(answer)))
+        if known is None:
+            return _first(booking, key, function, args, kwargs, method, (answer,))
+    entry, layouts, _ = known
     if entry is not None:
         entry.calls += 1
         if booking.program is not None:
@@ -100,6 +102,41 @@ def call_function(
     if layouts == OUT:
         return _target(roles, args, kwargs)
     return _rebuilt(booking, answer, layouts)
+
+
+_VARIES = KnownOutcome(None, None, varies=True)
+"""What is known of a call whose answer has to be seen first: the outcome stands under its form."""
+
+
+def _first(
+    booking: Booking,
+    key: tuple[Any, ...],
+    function: Function,
+    args: Args,
+    kwargs: Kwargs,
+    method: Function | None,
+    ran: tuple[Any] | None = None,
+) -> Any:
+    """Run and book a call of which too little is known, and remember what it did."""
+    answer, outcome = run_function(booking, function, args, kwargs, method, ran)
+    if outcome is not None and outcome.varies:
+        booking.remember(key, _VARIES)
+        key = key, _form(answer)
+    if outcome is not None:
+        booking.remember(key, outcome)
+    return answer
+
+
+def _form(answer: Any) -> Any:
+    """Return types and layouts of an answer, traced or plain, which is the same."""
+    if isinstance(answer, (tuple, list)):
+        return tuple(map(_form, answer))
+    plain = plainly(answer)
+    if type(plain) is np.ndarray:
+        return plain.shape, plain.strides, plain.dtype
+    if type(plain) in (bool, int, float, complex):
+        plain = np.asarray(plain)[()]
+    return plain.dtype if isinstance(plain, np.generic) else type(plain)
 
 
 def _is_known(
@@ -113,6 +150,8 @@ def _is_known(
     if isinstance(value, Traced):
         if role is _SETTING or value._booking is not booking:
             return False
+        if (role is _COUNTS or role is _TYPE) and not value._array.ndim:
+            return False  # its value decides, and leaves
         if rule.views and kind is not booking.array_type:
             return False
         parts.append(value._layout)
@@ -182,7 +221,8 @@ def _rebuilt(booking: Booking, answer: Any, layouts: Any) -> Any:
     if type(layouts) is int:
         return traced(booking, answer, layouts)
     kind, parts = layouts
-    return kind([_rebuilt(booking, a, part) for a, part in zip(answer, parts, strict=True)])
+    items = [_rebuilt(booking, a, part) for a, part in zip(answer, parts, strict=True)]
+    return kind(items) if kind is tuple or kind is list else kind(*items)
 
 
 def is_axes(value: Any) -> bool:

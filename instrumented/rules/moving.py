@@ -199,7 +199,9 @@ def _pad_refusal(call: Call) -> str | None:
     return "is not counted with a function that fills the edges" if of_a_function else None
 
 
-@traffic_rule("pad(array: array, pad_width, mode, **kwargs: array)", refuses=_pad_refusal)
+@traffic_rule(
+    "pad(array: array, pad_width, mode, *, stat_length, **kwargs: array)", refuses=_pad_refusal
+)
 def _pad(call: Call) -> Moved:
     """Means, extremes and ramps of the edges are arithmetic on what is padded."""
     mode = call.get("mode", "constant")

@@ -15,8 +15,16 @@ from instrumented.books.booking import Booking
 from instrumented.books.events import Kind
 from instrumented.books.traced import Traced
 from instrumented.rules.functions import apply_rule
-from instrumented.rules.traffic_rules import Args, Call, Kwargs, Moved, Parameters, TrafficRule
-from instrumented.rules.unwrap import let_settings_out
+from instrumented.rules.traffic_rules import (
+    Args,
+    Call,
+    Kwargs,
+    Moved,
+    Parameters,
+    Role,
+    TrafficRule,
+)
+from instrumented.rules.unwrap import has_axes, let_settings_out, strip
 
 DECLARATIONS = """
     beta(a: array, b: array, size)
@@ -74,16 +82,44 @@ PARAMETERS = {
 def draw(
     booking: Booking, generator: np.random.Generator, name: str, args: Args, kwargs: Kwargs
 ) -> Any:
-    """Call a method of a generator and book what it moves."""
+    """Call a method of a generator and book what it moves.
+
+    A number of Python's, as NumPy draws without a size, is a constant to whoever computes with it:
+    it is no value of the trace, and traced values that it is drawn from leave.
+
+    Raises:
+        EscapeError: they would, and this trace refuses it.
+    """
     method = getattr(generator, name)
     if name == "shuffle" and not isinstance(
         args[0] if args else kwargs.get("x"), Traced | np.ndarray
     ):
         return method(*args, **kwargs)  # a list of the caller's own
-    moved = _MOVED.get(name, _drawn)
     parameters = PARAMETERS[name]
+    if _is_number(name, parameters, args, kwargs):
+        args = let_settings_out(args, f"random.{name}")
+        return method(*args, **let_settings_out(kwargs, f"random.{name}"))
+    moved = _MOVED.get(name, _drawn)
     rule = TrafficRule(method, f"random.{name}", parameters, moved, writes=name == "shuffle")
     return apply_rule(booking, rule, args, kwargs)[0]
+
+
+def _is_number(name: str, parameters: Parameters, args: Args, kwargs: Kwargs) -> bool:
+    """Return whether a number is drawn that is Python's, or NumPy's and of nothing traced."""
+    named = parameters.named(f"random.{name}", args, kwargs)
+    if name in _MOVED and name != "choice":  # of an array
+        return False
+    if named.get("size") is not None or named.get("out") is not None:
+        return False
+    if name == "choice":
+        return not has_axes(named.get("a"))
+    inside: list[Traced] = []
+    strip(named, inside)
+    if name == "integers" and inside:
+        return False
+    return not any(
+        has_axes(value) for key, value in named.items() if parameters.role(key) is Role.ARRAY
+    )
 
 
 def _drawn(call: Call) -> Moved:
@@ -129,8 +165,9 @@ class TracedGenerator:
     """Draws what ``numpy.random.Generator`` draws, value by value, into a trace.
 
     Every method that draws is there; its results are traced and counted as written, traced
-    parameters (``rng.normal(mean, 1.0)``, ``rng.choice(x)``, ``rng.shuffle(x)``) as read. Made by
-    ``trace.generator(…)``.
+    parameters (``rng.normal(mean, 1.0)``, ``rng.choice(x)``, ``rng.shuffle(x)``) as read. A number
+    that NumPy gives as one of Python's (``rng.random()``) is no array: it comes plain, a constant,
+    and traced parameters of it are escapes. Made by ``trace.generator(…)``.
     """
 
     def __init__(self, booking: Booking, generator: np.random.Generator) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from instrumented.books.counters import NO_WORK, Work
 from instrumented.books.events import Kind
 from instrumented.books.operand import own_bytes
-from instrumented.rules.traffic_rules import Call, Moved, streaming, traffic_rule
+from instrumented.rules.traffic_rules import Call, Function, Moved, streaming, traffic_rule
 
 ONE_SELECT = Work(add=1)  # replacing NaN by the neutral element
 
@@ -205,11 +205,14 @@ def _histogram(call: Call) -> Moved:
     return streaming(Kind.REDUCTION, work if only_edges else work + Work(2, 1) * n)(call)
 
 
+def counts_axes(function: Function, bins: Any) -> bool:
+    """Whether a list or vector of numbers has the bins of each axis; three may be edges."""
+    return function is np.histogramdd or (function is np.histogram2d and len(bins) <= 2)
+
+
 def _counts_in_array(call: Call) -> bool:
-    """Whether the numbers of bins stand in an array; ``histogram2d`` takes three for edges."""
     bins = call.get("bins")
-    most = 2 if call.function is np.histogram2d else math.inf
-    return isinstance(bins, np.ndarray) and bins.ndim == 1 and bins.size <= most
+    return isinstance(bins, np.ndarray) and bins.ndim == 1 and counts_axes(call.function, bins)
 
 
 @traffic_rule(

@@ -25,13 +25,15 @@ out        the array that the result is written into
 =========  ==================================================================================
 
 ``tests/instrumented/rules/test_completeness.py`` holds the declarations against NumPy's
-signatures. Nothing holds those of other packages: their calls are refused, before they run, where
-an array, or a list or tuple with floats or arrays in it, is given for a parameter without a role.
-A function that this version of NumPy lacks is skipped.
+signatures. Of those of other packages the names are held against NumPy's as they register; the
+roles nothing holds: calls are refused, before they run, where an array, or a list or tuple with
+floats or arrays in it, is given for a parameter without a role. A function that this version of
+NumPy lacks is skipped.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +45,7 @@ import numpy as np
 
 from instrumented.books.counters import NO_WORK, Work
 from instrumented.books.events import Kind
+from instrumented.errors import InstrumentError
 
 Function = Callable[..., Any]
 Args = tuple[Any, ...]
@@ -82,7 +85,11 @@ class Parameters:
 
     @classmethod
     def parse(cls, text: str) -> Parameters:
-        """Read ``a: array, axis, *, keepdims, **kwargs``."""
+        """Read ``a: array, axis, *, keepdims, **kwargs``.
+
+        Raises:
+            InstrumentError: a role that there is not.
+        """
         roles: dict[str, Role] = {}
         positional: list[str] = []
         unsaid: set[str] = set()
@@ -98,7 +105,7 @@ class Parameters:
                 variadic, rest = (name, rest) if stars == 1 else (variadic, name)
             elif by_position:
                 positional.append(name)
-            roles[name] = Role[role.strip().upper()] if role else Role.SETTING
+            roles[name] = _role(name, role.strip()) if role else Role.SETTING
             if not role:
                 unsaid.add(name)
         by_role = [roles[name] for name in positional]
@@ -147,6 +154,13 @@ class Parameters:
             if not said and any(map(_is_operand, values)):
                 return key
         return None
+
+
+def _role(name: str, role: str) -> Role:
+    if role.upper() not in Role.__members__:
+        known = ", ".join(member.lower() for member in Role.__members__)
+        raise InstrumentError(f"{name}: there is no role {role!r}; use one of {known}")
+    return Role[role.upper()]
 
 
 def _is_operand(value: Any) -> bool:
@@ -242,6 +256,21 @@ class TrafficRule:
     refuses: Callable[[Call], str | None] | None = None
     foreign: bool = False
 
+    @property
+    def is_told_by_its_answer(self) -> bool:
+        """Whether the layouts of an answer tell what was moved, where values decide it."""
+        return not (self.writes or self.foreign)
+
+    def misses_an_operand(self, args: Args, kwargs: Kwargs) -> str | None:
+        """Return why a call cannot be counted: what the rule calls a setting is an operand."""
+        missed = self.parameters.undeclared(self.name, args, kwargs)
+        if missed is None:
+            return None
+        return (
+            f"was given an array or floats for {missed}, to which its traffic rule gives no role; "
+            f'declare one: "{missed}: array" is counted, "{missed}: setting" is not'
+        )
+
 
 RULES: dict[Function, TrafficRule] = {}
 
@@ -255,6 +284,10 @@ def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Move
             or tuple a call gives it is an operand.
         traits: ``fate``, ``views``, ``keeps_scalars``, ``writes``, ``overwrites``, ``by_values``,
             ``refuses`` of :class:`TrafficRule`.
+
+    Raises:
+        InstrumentError: a role that there is not, or, outside of this package, parameters other
+            than those of NumPy's signature.
     """
     where = sys._getframe(1).f_globals.get("__name__") or ""
     foreign = not f"{where}.".startswith("instrumented.")
@@ -271,6 +304,8 @@ def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Move
                 continue
             if found in RULES:
                 raise ValueError(f"{name_of(found)} has two traffic rules")
+            if foreign and isinstance(declaration, str):
+                _check_parameters(found, parameters)
             fresh.add(found)
             RULES[found] = TrafficRule(
                 found, operation_name(found), parameters, moved, foreign=foreign, **traits
@@ -278,6 +313,25 @@ def traffic_rule(*declarations: str | Function, **traits: Any) -> Callable[[Move
         return moved
 
     return register
+
+
+def _check_parameters(function: Function, parameters: Parameters) -> None:
+    """Refuse a declaration that is not of the function's own parameters, where it tells them."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return
+    by_position = [
+        name
+        for name, one in signature.parameters.items()
+        if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+    is_all = parameters.roles.keys() == signature.parameters.keys()
+    if not is_all or list(parameters.positional) != by_position:
+        raise InstrumentError(
+            f"a traffic rule declares {name_of(function)} with other parameters than it has, "
+            f"which are {', '.join(signature.parameters)}: {signature}"
+        )
 
 
 def streaming(kind: Kind, work: Callable[[Call], Work] | Work = NO_WORK) -> Movement:

@@ -16,7 +16,7 @@ from instrumented.books.ledger import Entry
 from instrumented.books.operand import Array
 from instrumented.books.traced import Operand, Traced, booking_of, plainly
 from instrumented.errors import UncountedOperationError
-from instrumented.rules.indexing import has_mask, selected_elements
+from instrumented.rules.indexing import has_mask, index_before, selected_elements
 from instrumented.rules.loops import of_ufunc
 from instrumented.rules.traffic_rules import Kwargs
 from instrumented.rules.ufunc_work import CONTRACTIONS, element_work, has_work
@@ -303,9 +303,10 @@ def _at(booking: Booking, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: Kwar
     plain_target, _ = unwrap(booking, target, name)
     plain_index, indices = unwrap_index(booking, index, name)
     plain_values, operands = _unwrap_all(booking, tuple(values), name)
+    before = index_before(plain_target, plain_index)
     if not booking.leaves(plain_target):
         ufunc.at(plain_target, plain_index, *plain_values)
-    stored = selected_elements(plain_target.shape, plain_index)
+    stored = selected_elements(plain_target.shape, before)
     moved = stored * plain_target.itemsize
     reads: list[Share] = [(target, moved), *((i, None) for i in indices), *operands]
     entry = booking.record(name, Kind.SCATTER, reads, [(target, moved)], element * stored)

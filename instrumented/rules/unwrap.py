@@ -18,6 +18,7 @@ from instrumented.books.traced import (
     booking_of,
     iterator_of,
     plain_of,
+    plainly,
 )
 from instrumented.errors import UncountedOperationError
 
@@ -56,7 +57,8 @@ def unwrap(booking: Booking, value: Any, operation: str) -> tuple[Any, Operand |
 def as_array(booking: Booking, value: Any, operation: str) -> Operand:
     """Return what stands in memory for an array, or for a list or range given in its place.
 
-    A list with traced values in it is put together in the trace, as ``numpy.stack`` would.
+    A list with traced values in it is put together in the trace, as ``numpy.stack`` would: these
+    and the plain arrays beside them are read.
     """
     if isinstance(value, Elements):
         elements: Operand = value.as_array()
@@ -64,8 +66,8 @@ def as_array(booking: Booking, value: Any, operation: str) -> Operand:
     if not isinstance(value, (list, tuple, range)):
         array: Operand = value
         return array
-    inside: list[Traced] = []
-    plain = np.asarray(strip(value, inside))
+    items, inside = operands_in(value)
+    plain = np.asarray(items)
     if not inside:
         return plain
     for operand in inside:
@@ -76,22 +78,49 @@ def as_array(booking: Booking, value: Any, operation: str) -> Operand:
     return made
 
 
-def strip(value: Any, inside: list[Traced]) -> Any:
-    """Replace traced values by plain ones in nested tuples, lists and dicts; list them too."""
+def operands_in(value: Any) -> tuple[Any, list[Operand]]:
+    """Return a list of plain values, and the operands that an array is put together of.
+
+    They are the arrays in it, in order; none where nothing in it is traced, so that the array that
+    is made of it is itself the one that enters.
+    """
+    if isinstance(value, range):
+        return value, []
+    inside: list[Any] = []
+    plain = strip(value, inside, with_arrays=True)
+    is_traced = any(isinstance(operand, Traced) for operand in inside)
+    return plain, inside if is_traced else []
+
+
+def strip(value: Any, inside: list[Any], *, with_arrays: bool = False) -> Any:
+    """Replace traced values by plain ones in nested tuples, lists and dicts; list them too.
+
+    ``with_arrays`` lists plain arrays as well, and what else NumPy takes for one where it stands.
+    """
     if isinstance(value, Traced):
         inside.append(value)
         return plain_of(value)
     if isinstance(value, tuple):
-        items = [strip(item, inside) for item in value]
+        items = [strip(item, inside, with_arrays=with_arrays) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     if isinstance(value, list):
-        return [strip(item, inside) for item in value]
+        return [strip(item, inside, with_arrays=with_arrays) for item in value]
     if isinstance(value, dict):
-        return {key: strip(item, inside) for key, item in value.items()}
+        return {key: strip(item, inside, with_arrays=with_arrays) for key, item in value.items()}
     if isinstance(value, Elements):
         inside.append(value.whole)
         return iterator_of(value)
+    if with_arrays and type(value) not in IMMEDIATES and _is_array(value):
+        inside.append(np.asarray(value))
+        return inside[-1]
     return value
+
+
+def _is_array(value: Any) -> bool:
+    """Return whether a value in a list is an array to NumPy, or memory that it takes for one."""
+    return isinstance(value, (np.ndarray, memoryview, bytearray, python_array)) or (
+        hasattr(value, "__array__") and not isinstance(value, np.generic)
+    )
 
 
 def unwrap_index(booking: Booking, index: Any, operation: str) -> tuple[Any, list[Operand]]:
@@ -125,6 +154,11 @@ def _is_taken_by_item(index: Any) -> bool:
         and not isinstance(index, (list, TEXTS_AND_BUFFERS))
         and not hasattr(index, "__array__")
     )
+
+
+def has_axes(value: Any) -> bool:
+    """Return whether a value is an array with axes, or a list, which would be one."""
+    return isinstance(value, (list, tuple)) or np.ndim(plainly(value)) > 0
 
 
 def holds_objects(value: Any) -> bool:

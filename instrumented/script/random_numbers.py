@@ -161,7 +161,8 @@ class RandomNumbers:
         if in_place:
             booking.record(operation, Kind.COPY, reads, [reads[0]], NO_WORK)
             return answer
-        if type(answer) is not np.ndarray or answer.dtype.kind not in TRACED_KINDS:
+        is_traced = type(answer) is np.ndarray or (operands and isinstance(answer, np.generic))
+        if not is_traced or answer.dtype.kind not in TRACED_KINDS:
             for operand, nbytes in reads:
                 booking.let_out(operand, operation, nbytes)
             return answer

@@ -379,3 +379,19 @@ def test_operators_are_left_to_who_takes_no_ufuncs():
         assert (value == TakesNoUfuncs()) is type(value)
     with pytest.raises(TypeError):
         x += TakesNoUfuncs()
+
+
+def test_operators_of_scalars_refuse_as_numpys_do():
+    trace = instrumented.Trace()
+    z, n, x = (trace.array(np.array([v])) for v in (1 + 2j, 3, 2.0))
+    for one in (np.complex128(1 + 2j), z[0]):
+        with pytest.raises(TypeError, match=r"for %=: 'numpy.complex128' and 'int'"):
+            one %= 2
+        with pytest.raises(TypeError, match=r"for //=: 'numpy.complex128' and 'int'"):
+            one //= 2
+    for base in (n[0], x[0], x):
+        with pytest.raises(TypeError, match=r"unsupported operand type\(s\) for \*\* or pow\(\)"):
+            pow(base, 2, 5)
+    left = n[0]
+    left %= 2
+    assert left.escape() == 1

@@ -188,6 +188,7 @@ def test_what_cannot_be_made_is_refused():
         (lambda trace: trace.fuse(None), "a fusion scope is named by a text, not by None"),
         (lambda trace: trace.scope(layer=1), "a layer is named by a text, not by 1"),
         (lambda trace: trace.scope(phase=b"f"), "a phase is named by a text"),
+        (lambda trace: trace.scope(layer=""), "a layer has an empty name"),
     ],
 )
 def test_what_has_no_name_is_refused(enter, message):

@@ -93,6 +93,8 @@ def test_a_profile_is_a_name_a_path_or_a_profile(tmp_path):
 def test_what_cannot_be_priced_is_said():
     with pytest.raises(ProfileError, match="no-such-chip"):
         price(recorded(3), "no-such-chip")
+    with pytest.raises(ProfileError, match="a text or a path, not by None"):
+        price(recorded(3), None)
     with pytest.raises(instrumented.InstrumentError, match="record at least 3"):
         price(recorded(2), "jouppi-7nm-hbm2")
     with pytest.raises(instrumented.InstrumentError, match="record=True"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from instrumented import InstrumentError, Trace
-from instrumented.analysis.step import analyse, analyse_live
+from instrumented.analysis.step import analyse, analyse_live, analyse_tuned
 
 f32 = np.float32
 
@@ -214,6 +214,32 @@ def test_too_few_steps_and_unknown_grain_are_refused():
         analyse(trace.events, trace.buffers)
     with pytest.raises(InstrumentError, match="unknown grain"):
         analyse(trace.events, trace.buffers, grain="scalar")
+
+
+@pytest.mark.parametrize("atom", [0, -1, 2.5])
+def test_an_instruction_of_no_multiply_add_is_refused(atom):
+    with pytest.raises(InstrumentError, match=f"atom={atom}"):
+        analyse(network(3), grain="tile", atom=atom)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda trace, scopes: analyse(trace, fused=True, scopes=scopes),
+        lambda trace, scopes: analyse(trace, scopes=scopes),  # though none is asked for
+        lambda trace, scopes: analyse_live(trace, fused=True, scopes=scopes),
+        lambda trace, scopes: analyse_tuned(trace, capacities=[64], fused=True, scopes=scopes),
+    ],
+)
+def test_a_fusion_scope_that_was_not_recorded_is_refused(call):
+    trace = Trace(record=True)
+    x = trace.array(np.ones((4, 4)))
+    for _ in range(5):
+        with trace.step("train"), trace.fuse("kernel"):
+            x @ x
+    call(trace, ["kernel"])
+    with pytest.raises(InstrumentError, match="named 'kernle'; recorded are kernel"):
+        call(trace, ["kernel", "kernle"])
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,10 @@ def test_wrong_programs(code, message):
     assert parse("1; copy 2,1; 2").run(7) == (7,)
 
 
-def test_an_address_without_a_value():
-    with pytest.raises(instrumented.InstrumentError, match="before it holds"):
-        parse("1;add 2,3,1;2").run(1)
+@pytest.mark.parametrize("code", ["1;add 2,3,1;2", "1; add 1,3; 1", "1;copy 2,1;3"])
+def test_an_address_without_a_value(code):
+    program = parse(code)
+    with pytest.raises(instrumented.InstrumentError, match="address 3 is read before it holds"):
+        program.run(1)
+    with pytest.raises(instrumented.InstrumentError, match="address 3 is read before it holds"):
+        assert program.cost

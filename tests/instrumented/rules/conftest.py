@@ -38,13 +38,13 @@ def operands():
     }  # fmt: skip
 
 
-def _check_same(got, want):
+def check_same(got, want):
     """Hold what a program answered, or left behind, against what it does untraced."""
     if isinstance(want, (tuple, list)):
         assert type(got) is type(want)
         assert len(got) == len(want)
         for have, wanted in zip(got, want, strict=True):
-            _check_same(have, wanted)
+            check_same(have, wanted)
     elif isinstance(got, instrumented.TracedArray | instrumented.TracedScalar):
         plain = np.asarray(got._array)
         assert isinstance(got, instrumented.TracedArray) == isinstance(want, np.ndarray)
@@ -76,9 +76,9 @@ def by_hand():
                 got = program(*(trace.array(plain[name]) for name in names))
                 assert trace.traffic == Traffic(read, written) * times, inspect.getsource(program)
                 assert trace.work == one * times, inspect.getsource(program)
-                _check_same(got, want)
+                check_same(got, want)
                 for name in names:
-                    _check_same(plain[name], untraced[name])
+                    check_same(plain[name], untraced[name])
                 program(*map(recording.array, map(operands().get, names)))
                 moved = [
                     sum(one.nbytes for event in recording.events for one in getattr(event, side))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from instrumented import EscapeError, InstrumentError, Trace
+from instrumented import EscapeError, InstrumentError, Kind, Trace
 from instrumented.books.traced import booking_of
+from instrumented.rules.traffic_rules import RULES, Moved, traffic_rule
+from tests.instrumented.rules.conftest import check_same
 
 
 @pytest.fixture
@@ -210,3 +214,118 @@ def test_what_an_array_is_made_of_is_looked_at_every_time(trace):
         before = trace.traffic.bytes_written
         np.array([[x, np.ones(3, dtype)]], like=x)
         assert trace.traffic.bytes_written - before == 6 * size
+
+
+AGAIN = [
+    # several results
+    lambda v: np.divmod(v.x, v.y),
+    lambda v: divmod(v.x, 2.0),
+    lambda v: (np.modf(v.x), np.frexp(v.y)),
+    lambda v: np.linalg.qr(v.a),
+    lambda v: np.linalg.svd(v.a, full_matrices=False),
+    lambda v: (np.linalg.eigh(v.a), np.linalg.slogdet(v.a)),
+    # under a mask
+    lambda v: np.multiply(v.x, v.y, out=v.o, where=v.m),
+    lambda v: np.add.reduce(v.x, axis=0, where=v.m),
+    lambda v: np.add.reduce(v.x, where=v.m[0], out=v.o[0]),
+    # real or complex, rank, NaN
+    lambda v: (np.linalg.eig(v.a), np.linalg.eigvals(v.a)),
+    lambda v: np.linalg.lstsq(v.a, v.x, rcond=0.5),
+    lambda v: np.emath.sqrt(v.y),
+    lambda v: np.roots(v.k),
+    # as many as there are
+    lambda v: (np.nonzero(v.m), v.m.nonzero(), np.where(v.m), np.argwhere(v.m)),
+    lambda v: (np.unique(v.k), np.unique(v.k, return_counts=True), np.bincount(v.k)),
+    lambda v: (np.repeat(v.x, v.k, axis=0), v.k.repeat(v.k), np.repeat(v.k, 2)),
+    lambda v: (np.compress(v.m[0], v.x, axis=1), np.extract(v.m, v.x)),
+    lambda v: (np.delete(v.k, v.m[0, :3]), np.insert(v.k, v.m[0, :3], 1), np.trim_zeros(v.k)),
+    lambda v: (np.union1d(v.k, v.k[:1]), np.polymul(v.k, v.k), np.ix_(v.m[0], v.k > 1)),
+    lambda v: np.putmask(v.o, v.m, 1.0),
+    lambda v: np.place(v.o, v.m, [2.0]),
+    # through an index
+    lambda v: (v.x[v.k, v.k], v.x[v.k, 1], v.x[:, v.k], v.x[0:2, v.k], v.x[v.k, None, 1:]),
+    lambda v: (v.x[v.m], v.x[v.m[0, :3], 1:], v.x[:, v.m[0]], v.x[v.m[0][:3]]),
+    lambda v: v.o.__setitem__(v.m, 0.0),
+    lambda v: v.o.__setitem__((v.k, v.k), v.x[0, :3]),
+    lambda v: [v.o.__setitem__((part, v.k), 1.0) for part in (0, slice(0, 1), slice(2), ...)],
+    lambda v: (v.o.__setitem__((slice(None), v.m[0]), 1.0), v.o.__setitem__(v.m[0, :3], 1.0)),
+    lambda v: np.add.at(v.o, v.k, 1.0),
+    lambda v: np.add.at(v.o, 1, v.x[0]),
+    lambda v: np.add.at(v.o, v.m, 1.0),
+    lambda v: np.add.reduceat(v.x, v.r),
+    lambda v: (v.x.real, v.z.real, v.z.imag),
+]
+
+
+def _operands(variant):
+    """Operands of the same layouts; their values decide other sizes and types."""
+    row = np.arange(12.0).reshape(3, 4)
+    symmetric, rotation = [[2, 1, 0], [1, 3, 1], [0, 1, 4]], [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    return {
+        "x": row + variant, "y": row - variant, "o": np.zeros((3, 4)), "m": row > 4 * variant,
+        "a": np.array([symmetric, rotation, np.ones((3, 3))][variant], np.float64),
+        "k": np.array([[2, 0, 2], [0, 1, 2], [0, 0, 0]][variant]),
+        "r": np.array([[0, 1], [0, 2], [2, 0]][variant]), "z": np.array([1 + 2j, variant]),
+    }  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("record", [False, True])
+@pytest.mark.parametrize("call", AGAIN)
+def test_a_known_call_is_counted_as_a_first_one(call, record):
+    """Three times through values that decide other sizes, against a trace of its own each time."""
+    trace = Trace(record=record)
+    for variant in (0, 1, 2, 1, 0, 2, 2, 1, 0):
+        fresh = Trace()
+        counts = []
+        for one in (trace, fresh):
+            plain = SimpleNamespace(**_operands(variant))
+            operands = SimpleNamespace(
+                **{name: one.array(v) for name, v in _operands(variant).items()}
+            )
+            before = one.traffic, one.work
+            got = call(operands)
+            counts.append(
+                [
+                    one.traffic.bytes_read - before[0].bytes_read,
+                    one.traffic.bytes_written - before[0].bytes_written,
+                    one.work.flops - before[1].flops,
+                ]
+            )
+            check_same(got, call(plain))
+            check_same(operands.o, plain.o)
+        assert counts[0] == counts[1], variant
+        told = set(trace.data_dependent["operation"])
+        assert told >= set(fresh.data_dependent["operation"])
+    if record:
+        moved = [
+            sum(one.nbytes for event in trace.events for one in getattr(event, side))
+            for side in ("reads", "writes")
+        ]
+        assert [trace.traffic.bytes_read, trace.traffic.bytes_written] == moved
+
+
+def test_a_rule_from_outside_is_asked_every_time_where_values_decide(trace):
+    """It may look at the values themselves: here 8 bytes for each that is above 1."""
+
+    def moved(call):
+        return Moved(Kind.COPY, [(call.operands[0], 8 * int((call.operands[0] > 1).sum()))], [])
+
+    declared = "unwrap(p: array, discont, axis, *, period)"
+    traffic_rule(declared, by_values=lambda call: True)(moved)
+    try:
+        for values in ([1.0, 2.0, 3.0], [1.0, 1.0, 2.0], [0.0, 0.0, 0.0]):
+            np.unwrap(trace.array(np.array(values)))
+    finally:
+        del RULES[np.unwrap]
+    assert trace.traffic.bytes_read == 8 * (2 + 1 + 0)
+
+
+def test_counts_of_bins_leave_every_time():
+    trace = Trace(escapes="record")
+    x, n = trace.array(np.arange(6.0)), trace.array(np.array([3, 5]))
+    for k, written in ((0, 24 + 32), (1, 40 + 48)):  # as many counts, one edge more
+        bins, before = n[k], trace.traffic.bytes_written
+        np.histogram(x, bins)
+        assert trace.traffic.bytes_written - before == written
+    assert trace.escapes["bytes_read"].tolist() == [8 + 8]

@@ -203,7 +203,7 @@ DRAWS = [
     (lambda C3, A2: drawn(C3).multivariate_normal(C3, A2), 24 + 72, 24),
     (lambda C3: drawn(C3).standard_normal(3, out=C3), 0, 24),
     (lambda R: drawn(R).uniform(R, R + 1), 32 + 64, 64, 4),
-    (lambda R: drawn(R).exponential(R[0]), 16, 16),
+    (lambda R: drawn(R).exponential(R[:1]), 8, 8),
     (lambda R: drawn(R).standard_gamma(R, out=R), 32, 32),
     (lambda J: drawn(J).integers(J + 1), 24 + 24, 24 + 24, 3),
     (lambda X: drawn(X).choice(X, (2, 2), replace=True), 128, 128),

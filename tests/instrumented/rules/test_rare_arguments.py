@@ -313,6 +313,33 @@ def test_what_numpy_refuses_moves_nothing(call):
     assert trace.traffic == Traffic()
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, m: np.copyto([x], x),
+        lambda x, m: np.copyto(dst=(x,), src=x),
+        lambda x, m: np.copyto(x.flat, x),
+        lambda x, m: np.put([1.0], [0], x[:1]),
+        lambda x, m: np.put([x], [0], 9.0),
+        lambda x, m: np.putmask([x], m, 0),
+        lambda x, m: np.putmask(range(4), m, 0),
+        lambda x, m: np.place([x], m, [0]),
+        lambda x, m: np.fill_diagonal([x, x], 0),
+        lambda x, m: np.put_along_axis([1.0], np.array([0]), x[:1], 0),
+    ],
+)
+def test_a_list_is_no_target(call):
+    x, m = np.ones(4), np.ones(4, bool)
+    with pytest.raises((TypeError, AttributeError)) as numpys:
+        call(x, m)
+    trace = Trace()
+    with pytest.raises(numpys.type) as ours:
+        call(trace.array(x), trace.array(m))
+    assert str(ours.value) == str(numpys.value)
+    assert trace.traffic == Traffic()
+    assert x.all()
+
+
 @pytest.mark.filterwarnings("error")
 def test_dates_have_no_conjugate():
     dates = Trace().array(np.zeros(2, "m8[s]"))
@@ -356,7 +383,8 @@ def test_a_method_takes_no_argument_that_it_lacks_or_has_already(given):
 def test_names_that_numpy_lacks_are_skipped_and_two_names_of_one_function_are_one_rule(monkeypatch):
     monkeypatch.setattr(np, "twice", np.unwrap, raising=False)
     before = dict(RULES)
-    traffic_rule("not_of_numpy(p: array)", "unwrap(p: array)", "twice(p: array)")(
+    parameters = "p: array, discont, axis, *, period"
+    traffic_rule("not_of_numpy(p: array)", f"unwrap({parameters})", f"twice({parameters})")(
         streaming(Kind.COPY)
     )
     assert RULES.keys() - before.keys() == {np.unwrap}

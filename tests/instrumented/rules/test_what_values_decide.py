@@ -7,7 +7,7 @@ import operator
 import numpy as np
 import pytest
 
-from instrumented import Trace, Traffic
+from instrumented import EscapeError, Trace, Traffic
 
 
 def test_a_text_taken_out_is_as_long_as_its_letters():
@@ -95,3 +95,65 @@ def test_residuals_of_a_fit_hang_on_its_rank(recwarn):
     assert sizes[0] == sizes[1] + 8 == sizes[2]
     assert trace.traffic == Traffic(3 * (32 + 32), sum(sizes))
     assert not trace.data_dependent.empty
+
+
+@pytest.mark.parametrize(
+    ("call", "how", "nbytes"),
+    [
+        (lambda x, n: np.histogram2d(x, x, [n, 1]), "numpy.histogram2d: bins", 8),
+        (lambda x, n: np.histogram2d(x, x, (2, n)), "numpy.histogram2d: bins", 8),
+        (lambda x, n: np.histogram2d(x, x, [n, [0, 2]]), "numpy.histogram2d: bins", 8),
+        (lambda x, n: np.histogramdd(x.reshape(4, 1), [n]), "numpy.histogramdd: bins", 8),
+        (lambda x, n: np.histogramdd([x, x, x], [1, n, n]), "numpy.histogramdd: bins", 16),
+        (lambda x, n: np.pad(x, 2, mode="mean", stat_length=n), "numpy.pad: stat_length", 8),
+        (lambda x, n: np.pad(x, 2, "mean", stat_length=((n, 1),)), "numpy.pad: stat_length", 8),
+    ],
+)
+def test_a_traced_count_in_a_list_is_an_escape(call, how, nbytes):
+    def operands(trace):
+        return trace.array(np.arange(4.0)), trace.array(np.array([3]))[0]
+
+    trace = Trace(escapes="record")
+    call(*operands(trace))
+    rows = trace.escapes_by_line
+    assert (set(rows["how"]), rows["bytes_read"].sum()) == ({how}, nbytes)
+    refusing = Trace(strict=True)
+    x, n = operands(refusing)
+    before = refusing.traffic
+    with pytest.raises(EscapeError, match=how):
+        call(x, n)
+    assert refusing.traffic == before
+
+
+def test_three_numbers_for_two_axes_are_edges():
+    trace = Trace()
+    x = trace.array(np.arange(4.0))
+    two = x[2]
+    counts, *_ = np.histogram2d(x, x, [0, two, 3])
+    # an element; the list made of it, 8 bytes, to 3 edges of 8; x twice and the edges to 4 counts
+    assert trace.traffic == Traffic(8 + 8 + 2 * 32 + 24, 8 + 24 + 4 * 8)
+    assert counts.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("store", "read"),
+    [
+        (lambda m: m.__setitem__(m, False), 4),
+        (lambda m: m.__setitem__((m,), False), 4),
+        (lambda m: m.flat.__setitem__(m, False), 4),
+        (lambda m: np.putmask(m, m, False), 4),
+        (lambda m: np.place(m, m, [False]), 4 + 1),  # and the list
+        (lambda m: np.logical_and.at(m, m, False), 4 + 3),  # and the 3 elements
+    ],
+)
+def test_a_mask_that_is_stored_through_itself_says_before_how_much(store, read):
+    for first, second in ((3, 3), (3, 1)):  # a known call too
+        trace = Trace()
+        for true in (first, second):
+            m = trace.array(np.arange(4) < true)
+            before = trace.traffic
+            store(m)
+            m_read = read - 3 + true if read == 7 else read
+            assert trace.traffic.bytes_read - before.bytes_read == m_read
+            assert trace.traffic.bytes_written - before.bytes_written == true
+            assert not m.escape().any()

@@ -57,6 +57,7 @@ def booked(tmp_path, line):
         ("np.random.choice(v, size=2, replace=False)", [("random.choice", 1, 0, 16, 16)]),
         ("rng.choice(a=x, p=v[1:] / 6, size=2)",
          [("divide", 1, 3, 24, 24), ("random.choice", 1, 0, 88, 64)]),
+        ("rng.choice(v)", [("random.choice", 1, 0, 8, 8)]),
         ("rng.choice(4, 2, p=v / 6)", [("divide", 1, 4, 32, 32), ("random.choice", 1, 0, 32, 16)]),
         # generators of NumPy's own, out of a pickle, a copy or a module of NumPy's, draw the same
         ("pickle.loads(pickle.dumps(rng)).random(out=v)", [("random.random", 1, 0, 0, 32)]),
@@ -130,8 +131,8 @@ def test_a_call_is_one_kernel_on_its_operands(tmp_path, line, expected):
         ("days[n[:3]] = days[0]", ([], {"an index of ndarray": 24})),
         # a masked array takes the 4 elements as it converts them; it asks for their shape too
         ("masked + v", ([], {"numpy.asarray": 32})),
-        # one number, NumPy's own, is chosen
-        ("rng.choice(v)", ([], {"random.choice": 8})),
+        # a number drawn as one of Python's is nobody's; the element it is drawn from leaves
+        ("rng.poisson(v[0])", ([("element", 1, 0, 8, 8)], {"random.poisson": 8})),
         # an end of a grid: one element
         ("np.mgrid[0 : v[2]]", ([("element", 1, 0, 8, 8), ("mgrid", 1, 0, 0, 16)],
                                 {"use as an index": 8})),
