@@ -1,12 +1,15 @@
 """One grid of cuts: where the loops of every nest are cut, so that blocks of all operations nest.
 
-A product is cut at every 16th element of m, n and k (an *atom*: three tiles of 1 KiB of float32).
+A product is cut at every 16th element of m, n and k (an *atom*: three tiles of 1 KiB of float32),
+several loops that are its rows together, so that a tile has 16 rows at most.
 Whatever else works on the same matrices follows their cuts; where no product sets any, a block
 holds 256 elements. Cuts do not depend on a memory's size: one trace is read at every capacity.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +30,7 @@ from instrumented.lowering.layout import (
 from instrumented.lowering.nest import Nest, Operand, Touch
 
 Cuts = tuple[tuple[int, ...], ...]
+SPARE = 8  # tiles to which one more is hardly more
 
 
 class Atom(NamedTuple):
@@ -97,6 +101,18 @@ def use_of(operand: Operand, cuts: Cuts) -> Use:
     return Use(view, tuple(along))
 
 
+def followed(nest: Nest, cuts: Cuts) -> tuple[tuple[int, ...], Cuts]:
+    """Return the loops over a product's result, as it lies, and their cuts.
+
+    A vector's missing loop is among them.
+    """
+    (result,) = nest.writes
+    kept = len(nest.loops) - nest.product[-1]
+    if len(result.axes) < kept:
+        return nest.loops[:kept], cuts[:kept]
+    return result.access.shape, use_of(result, cuts).cuts
+
+
 def _grids(nests: Iterable[Nest], buffers: Mapping[int, BufferInfo]) -> dict[int, DigitGrid | None]:
     views: dict[int, set[View]] = defaultdict(set)
     for nest in nests:
@@ -142,7 +158,7 @@ class _Cutter:
         self.cuts_of: dict[object, Cuts] = {}
         self.same: dict[int, Cuts] = {}  # by the identity of a nest
         self.located: dict[int, tuple[DigitRun, ...]] = {}  # by the identity of an operand
-        self.below: dict[int, Cuts] = {}  # those of a product without k, by theirs
+        self.below: dict[int, Cuts] = {}  # those of a product's result, by the product's
         self.shared: dict[tuple[int, tuple[int, ...]], Cuts] = {}  # by scope and loops
 
     def turn(self, nest: Nest) -> int:
@@ -171,8 +187,9 @@ class _Cutter:
             return self._cut(nest)
         if nest.product:
             cuts = self._cut(nest)
-            below = self.below.setdefault(id(cuts), cuts[:-1])
-            self.shared.setdefault((scope, nest.loops[:-1]), below)
+            shape, below = followed(nest, cuts)
+            below = self.below.setdefault(id(cuts), below)
+            self.shared.setdefault((scope, shape), below)
             return cuts
         key = (scope, nest.loops)
         if key not in self.shared:
@@ -200,7 +217,7 @@ class _Cutter:
         if nest.steps:
             return _every(nest.steps[loop], extent)
         if nest.product:
-            return _every(self.atom.product if loop >= len(nest.loops) - 3 else 1, extent)
+            return _every(_product_steps(nest, self.atom.product)[loop], extent)
         inherited = self._inherited(operands, loop) if self.turn(nest) == 2 else None
         if inherited is not None:
             return (0, *sorted(inherited), extent)
@@ -283,6 +300,38 @@ def _placed(nest: Nest) -> list[Operand]:
 
 def _every(step: int, extent: int) -> tuple[int, ...]:
     return (0, *range(step, extent, step), extent)
+
+
+def _product_steps(nest: Nest, most: int) -> list[int]:
+    """Return the extents of a product's tiles: ``most`` rows, columns and deep at most."""
+    first = len(nest.loops) - sum(nest.product)
+    steps = [1] * first
+    for count in nest.product:
+        steps += _together(nest.loops[first : first + count], most)
+        first += count
+    return steps
+
+
+@functools.cache
+def _together(loops: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """Return the extents of tiles of ``most`` elements at most, of loops that run as one.
+
+    Of those with hardly more tiles than one long loop has, the longest along the last loop, which
+    others cut by 16, too; else those with the fewest tiles.
+    """
+    *others, last = loops
+    if not others:
+        return (most,)
+    found = [
+        (*_together(tuple(others), most // step), step) for step in range(min(last, most), 0, -1)
+    ]
+    tiles = [math.prod(map(_parts, loops, steps)) for steps in found]
+    enough = max(min(tiles), _parts(math.prod(loops), most) * (SPARE + 1) // SPARE)
+    return next(steps for steps, count in zip(found, tiles, strict=True) if count <= enough)
+
+
+def _parts(extent: int, step: int) -> int:
+    return -(-extent // step)
 
 
 def _default_steps(loops: Sequence[int], atom: Atom) -> list[int]:

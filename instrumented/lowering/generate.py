@@ -82,8 +82,11 @@ def tile_of(nests: Nests, nest: int, slot: int, outer: int, at: Ints) -> int:
     """Return the number of a slot's tile at a position of the outer loops and a micro-tile."""
     loops = nests.nests[nest, OUTER]
     weight = nests.slots[slot, WEIGHTS]
-    tile: int = at[0] * nests.weights[weight + loops] + at[1] * nests.weights[weight + loops + 1]
-    tile += at[2] * nests.weights[weight + loops + 2]
+    rows = weight + loops
+    columns = rows + nests.nests[nest, M]
+    depth = columns + nests.nests[nest, N]
+    tile: int = nests.weights[rows + at[0]] + nests.weights[columns + at[1]]
+    tile += nests.weights[depth + at[2]]
     for loop in range(loops - 1, -1, -1):
         step = nests.radix[nests.nests[nest, RADIX] + loop]
         tile += outer % step * nests.weights[weight + loop]
@@ -162,10 +165,10 @@ def put_product(
     outer: int,
     at: Ints,
     number: int,
-) -> tuple[int, bool]:
+) -> tuple[int, int]:
     """Append one instruction of a product A B = C: position of the outer loops and micro-tile.
 
-    Returns the accesses so far, and whether this was the last visit of the tile of C.
+    Returns the accesses so far, and the tile of C if this was its last visit, else -1.
     """
     first = nests.nests[nest, FIRST]
     for slot in range(first, first + 2):
@@ -180,7 +183,8 @@ def put_product(
         if seen:  # a running partial result
             n = put_tile(nests, chunk, n, slot, tile, 0, True, number)
     n = put_tile(nests, chunk, n, slot, tile, 1, True, number)
-    return n, counter < 0 or seen + 1 == nests.slots[slot, TOTAL]
+    last = counter < 0 or seen + 1 == nests.slots[slot, TOTAL]
+    return n, tile if last else int64(-1)
 
 
 @inlined
@@ -253,9 +257,8 @@ def generate(
                 if inner == 0:
                     begin(walker, table[nest, M], table[nest, N], table[nest, K])
                 advance(walker, at)
-                n, last = put_product(nests, visits, chunk, n, nest, outer, at, number)
-                if last:
-                    tile = (outer * table[nest, M] + at[0]) * table[nest, N] + at[1]
+                n, tile = put_product(nests, visits, chunk, n, nest, outer, at, number)
+                if tile >= 0:
                     at[:] = 0
                     for other in range(nest + 1, end):
                         if table[other, FOLLOWS] == nest:

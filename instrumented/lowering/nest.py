@@ -41,7 +41,8 @@ class Nest:
     """Loops (extents, outermost first) and the operands they move.
 
     A write that some loop does not move is a running partial result: it is read back at every
-    visit of its tile but the first. ``product`` marks (…, m, n, k) of a matrix product.
+    visit of its tile but the first. ``product`` says how many of the last loops are the rows, the
+    columns and the depth of a matrix product (1, 1, 1: m, n, k); () where it is none.
     ``begin`` is the place of the nest among those that stream side by side, 0 to 1. ``steps`` are
     the extents of one instruction along every loop where the operation sets them itself.
     """
@@ -49,7 +50,7 @@ class Nest:
     loops: tuple[int, ...]
     reads: tuple[Operand, ...]
     writes: tuple[Operand, ...]
-    product: bool = False
+    product: tuple[int, ...] = ()
     begin: float = 0.0
     end: float = 1.0
     steps: tuple[int, ...] = ()
@@ -143,45 +144,51 @@ def _reduction(event: Event) -> Nest | None:
 def _product(event: Event) -> Nest | None:
     """Loops (outer …, m, n, k) of any contraction of two operands; None if it has no m and no n.
 
-    Of several loops of a class (``tensordot``, a stack of matrices times one) the last is tiled,
-    the others lie outside, as batches do. A vector's missing loop has extent 1.
+    Rows move A and the result, columns B and the result, the depth no result; there may be several
+    of each (``tensordot``). Loops of all three lie outside, and those over the matrices of a stack:
+    ``matmul`` runs one after another, also if they are multiplied by the same. A vector's missing
+    loop has extent 1.
     """
     axes = event.axes
-    shapes = [access.shape for access in (*event.reads, *event.writes)]
     if len(event.reads) != 2 or len(axes) != 3 or any(len(set(one)) < len(one) for one in axes):
         return None
-    left, right, result = (set(loops) for loops in axes)
-    extent: dict[int, int] = {}
-    for loops, shape in zip(axes, shapes, strict=True):
-        for loop, length in zip(loops, shape, strict=True):
-            extent[loop] = max(extent.get(loop, 1), length)
-    rows = [loop for loop in extent if loop in left & result - right]
-    columns = [loop for loop in extent if loop in right & result - left]
-    depths = [loop for loop in extent if loop not in result]
+    extent = _extents(event)
+    left, right, result = (
+        {loop for loop, length in zip(loops, one.shape, strict=True) if length == extent[loop]}
+        for loops, one in zip(axes, (*event.reads, *event.writes), strict=True)
+    )
+    rows, columns = sorted(left & result - right), sorted(right & result - left)
+    if event.operation.endswith("matmul"):
+        rows, columns = (
+            sorted(found, key=lambda loop: (extent[loop] > 1, loop))[-1:]
+            for found in (rows, columns)
+        )
     if not rows and not columns:
         return None
-    tiled = [
-        max(found, key=lambda loop: (extent[loop] > 1, loop), default=None)
-        for found in (rows, columns, depths)
-    ]
-    outer = [loop for loop in sorted(extent) if loop not in tiled]
-    order = {loop: place for place, loop in enumerate([*outer, *tiled]) if loop is not None}
-    loops = (
-        *(extent[loop] for loop in outer),
-        *(1 if loop is None else extent[loop] for loop in tiled),
-    )
-    return _nest(loops, event, [tuple(order[k] for k in one) for one in axes], product=True)
+    depth = sorted(extent.keys() - result)
+    tiled = [found or [-1 - k] for k, found in enumerate((rows, columns, depth))]
+    inner = [loop for found in tiled for loop in found]
+    order = [*(loop for loop in sorted(extent) if loop not in inner), *inner]
+    loops = tuple(extent.get(loop, 1) for loop in order)
+    moved = [tuple(order.index(loop) for loop in one) for one in axes]
+    return _nest(loops, event, moved, product=tuple(map(len, tiled)))
 
 
 def _said(event: Event) -> Nest | None:
     """The loops that the record names, in its own order."""
     if not event.axes or any(len(set(loops)) < len(loops) for loops in event.axes):
         return None
+    extent = _extents(event)
+    return _nest(tuple(extent[loop] for loop in sorted(extent)), event, event.axes)
+
+
+def _extents(event: Event) -> dict[int, int]:
+    """Return the extent of every loop that the record names."""
     extent: dict[int, int] = {}
     for loops, access in zip(event.axes, (*event.reads, *event.writes), strict=True):
         for loop, length in zip(loops, access.shape, strict=True):
             extent[loop] = max(extent.get(loop, 1), length)
-    return _nest(tuple(extent[loop] for loop in sorted(extent)), event, event.axes)
+    return extent
 
 
 def _nest(
@@ -189,7 +196,7 @@ def _nest(
     event: Event,
     axes: Sequence[tuple[int, ...] | None],
     *,
-    product: bool = False,
+    product: tuple[int, ...] = (),
 ) -> Nest | None:
     """Put operands and their loops together; None if one of them has no place in the loops."""
     operands = []

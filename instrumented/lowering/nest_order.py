@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from instrumented.lowering.cuts import CutNest
+from instrumented.lowering.cuts import CutNest, followed
 from instrumented.lowering.layout import view_of
 from instrumented.lowering.nest import Operand, Touch
 
@@ -111,8 +111,5 @@ def _in_step(earlier: CutNest, before: Operand, later: CutNest, after: Operand) 
 
 def _follows(member: CutNest, product: CutNest) -> bool:
     """Whether a nest runs over the result of a product, cut as it is: its epilogue."""
-    return (
-        member.nest.loops == product.nest.loops[:-1]
-        and member.cuts == product.cuts[:-1]
-        and not member.nest.steps
-    )
+    loops, cuts = followed(product.nest, product.cuts)
+    return member.nest.loops == loops and member.cuts == cuts and not member.nest.steps

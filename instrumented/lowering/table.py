@@ -7,6 +7,7 @@ every other operation that cuts the same views in the same way.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from instrumented.lowering.blocks import partitions
 from instrumented.lowering.cuts import CutNest
 from instrumented.lowering.fusion_scopes import NO_SCOPE
 from instrumented.lowering.layout import Ints, Partition, Tiles
-from instrumented.lowering.nest import Operand, Touch
+from instrumented.lowering.nest import Nest, Operand, Touch
 from instrumented.lowering.nest_order import NO_LEADER, Turn, turns
 
 Blocks = npt.NDArray[np.int32]
@@ -55,7 +56,7 @@ class SlotColumn(IntEnum):
     BASE = 3  # the first block of its buffer
     OPERAND = 4
     MODE = 5
-    WEIGHTS = 6  # what each loop adds to the number of the tile
+    WEIGHTS = 6  # what each outer loop adds to the number of the tile, then all steps of m, n, k
     VISITS = 7
     TOTAL = 8  # how often a tile is visited; bytes of random rows
 
@@ -224,15 +225,15 @@ class _Builder:
                 touched, seen = self._add_slot(member, operand, steps, visits, writes=writes)
                 visits += seen
                 room += touched
-            outer = steps[:-3] if nest.product else steps
-            inner = steps[-3:] if nest.product else [1, 1, 1]
+            outer, *inner = _in_groups(steps, nest)
+            box = [math.prod(one) for one in inner]
             count = math.prod(steps)
             follows = NO_LEADER if leader == NO_LEADER else begin + leader
-            ends = (first, len(self.slots), int(nest.product), follows, walkers)
-            self.nests.append([len(self.radix), len(outer), *inner, count, *ends])
+            ends = (first, len(self.slots), int(bool(nest.product)), follows, walkers)
+            self.nests.append([len(self.radix), len(outer), *box, count, *ends])
             self.places.append((stage + nest.begin, stage + nest.end))
             self.radix += outer
-            walkers += nest.product
+            walkers += bool(nest.product)
             if leader != NO_LEADER:
                 following += room
             rooms.append(room)
@@ -279,7 +280,10 @@ class _Builder:
                 *(visits if counts else -1, total),
             ]
         )
-        self.weights += weight  # of a nest that is no product, those of m, n, k are never used
+        outer, *inner = _in_groups(weight, member.nest)
+        self.weights += outer
+        for weights, extents in zip(inner, _in_groups(steps, member.nest)[1:], strict=True):
+            self.weights += _all_steps(weights, extents)
         return (2 if writes else 1) * longest, below if counts else 0
 
     def _place_tiles(self, tiles: Tiles, sizes: Ints, nbytes: int) -> tuple[int, int, int, int]:
@@ -333,7 +337,7 @@ class _Builder:
             places=places,
             slots=slots,
             radix=np.array(self.radix, np.int64),
-            weights=np.array([*self.weights, 0, 0, 0], np.int64),
+            weights=np.array(self.weights, np.int64),
             tile_ptr=_joined(self.ptr),
             tile_blocks=_joined(self.tile_blocks).astype(np.int32),
             tile_moved=_joined(self.tile_moved).astype(np.int32),
@@ -365,6 +369,21 @@ class _Builder:
         accesses = [self.operands[k][1] for k in of_slots.tolist()]
         operands = list(zip((own[of_slots] + since).tolist(), accesses, strict=True))
         return group_start, nests, slots, places, operands
+
+
+def _in_groups(values: Sequence[int], nest: Nest) -> list[Sequence[int]]:
+    """Split what there is of each loop: outer loops, rows, columns and depth."""
+    counts = nest.product or (0, 0, 0)
+    ends = [len(values) - sum(counts[k:]) for k in range(3)] + [len(values)]
+    return [values[begin:end] for begin, end in itertools.pairwise([0, *ends])]
+
+
+def _all_steps(weights: Sequence[int], steps: Sequence[int]) -> list[int]:
+    """Return what every step of loops that run as one adds to the number of the tile, in order."""
+    found = [0]
+    for weight, count in zip(weights, steps, strict=True):
+        found = [before + weight * step for before in found for step in range(count)]
+    return found
 
 
 def _runs(first: Ints, lengths: Ints) -> tuple[Ints, Ints]:

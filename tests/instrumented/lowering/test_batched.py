@@ -1,4 +1,7 @@
-"""Batched products at tile grain, by hand: a stack of matrices is one product after another."""
+"""Batched products at tile grain, by hand: a stack of matrices is one product after another.
+
+But ``matmul``, a stack times one matrix is one product, all rows together.
+"""
 
 from __future__ import annotations
 
@@ -54,4 +57,30 @@ def test_a_stack_costs_what_its_matrices_cost_one_after_another():
                         np.matmul(x[k], w[k], out=out[k])
         found = analyse(trace.events, trace.buffers, grain="tile", atom=2)
         results.append((found.reads["bytes_read"].sum(), found.total_bytedmd))
+    assert results[0] == results[1]
+
+
+# micro-tiles of 16: x (48×40) once per column of tiles (2), w (40×32) once per row of them (3; of a
+# stack two times all 8), h back at two depths of three; eager, h and b come for the sum, h for the
+# maximum, b in every row of tiles; fused, b comes once
+READ = 48 * 40 * 2 + 40 * 32 * 3 + 48 * 32 * 2
+
+
+@pytest.mark.parametrize(
+    ("fused", "read"), [(False, READ + 48 * 32 * 2 + 32 * 3), (True, READ + 32)]
+)
+def test_a_stack_times_one_matrix_costs_what_all_its_rows_cost(fused, read):
+    results = []
+    for shape in ((6, 8, 40), (48, 40)):
+        trace = Trace(strict=True, record=True)
+        x = trace.array(np.ones(shape, f32), role="activation")
+        w, b = (trace.array(np.ones(one, f32), role="weight") for one in ((40, 32), (32,)))
+        for _ in range(3):
+            with trace.step("train"), trace.fuse("scope"):
+                h = np.dot(x, w)
+                h += b
+                np.maximum(h, 0, out=h)
+        found = analyse(trace.events, trace.buffers, grain="tile", fused=fused)
+        assert found.reads["bytes_read"].sum() == 4 * read
+        results.append(found.total_bytedmd)
     assert results[0] == results[1]

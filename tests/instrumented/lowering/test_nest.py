@@ -29,6 +29,14 @@ def last_nests(trace: Trace) -> list[Nest]:
     return Lowering(data_sets(trace.events), one_instruction=False).of(trace.events[-1])
 
 
+def stack_of_einsum(x: Any, y: Any) -> Any:
+    return np.einsum("amk,akn->amn", x, y)
+
+
+def folded_alone(x: Any, y: Any) -> Any:
+    return np.einsum("ija,jk->ik", x, y)
+
+
 @pytest.mark.parametrize(
     ("program", "shapes", "atom", "outer", "tiles"),
     [
@@ -38,10 +46,25 @@ def last_nests(trace: Trace) -> list[Nest]:
         (np.matmul, [(2,), (2, 3)], ONE, [], [1, 3, 2]),
         (np.matmul, [(1, 2), (2, 3)], ONE, [], [1, 3, 2]),
         (np.matmul, [(3, 32, 48), (3, 48, 16)], ATOM, [3], [2, 1, 3]),
-        (np.matmul, [(3, 32, 48), (48, 16)], ATOM, [3], [2, 1, 3]),  # rows of a stack: the last
-        (np.matmul, [(32, 1, 48), (48, 16)], ATOM, [1], [2, 1, 3]),  # unless it is one row
+        (np.matmul, [(3, 32, 48), (48, 16)], ATOM, [3], [2, 1, 3]),  # matrix after matrix
+        (np.matmul, [(32, 1, 48), (48, 16)], ATOM, [1], [2, 1, 3]),  # unless each is one row
         (np.matmul, [(2, 1, 48), (48, 16)], ATOM, [1], [1, 1, 3]),
-        (np.tensordot, [(32, 2, 48), (2, 48, 16)], ATOM, [2], [2, 1, 3]),  # two loops are folded
+        # a tile is one of 3 times 16 of 32 rows; 16 of 32 times the one; both; 4 of 5 times all 4
+        (np.dot, [(3, 32, 48), (48, 16)], ATOM, [], [3 * 2, 1, 3]),
+        (np.dot, [(32, 1, 48), (48, 16)], ATOM, [], [2 * 1, 1, 3]),
+        (np.dot, [(2, 1, 48), (48, 16)], ATOM, [], [1, 1, 3]),
+        (np.dot, [(5, 4, 48), (48, 16)], ATOM, [], [2 * 1, 1, 3]),
+        # of 200 rows 3 of 20 times 5 of 10 are fewer than all 20 times 10, and 13 at the least
+        (np.dot, [(20, 10, 48), (48, 16)], ATOM, [], [7 * 2, 1, 3]),
+        # of 1,040, 65 tiles at the least, 2 of 16 times 8 of 65: 73 may be
+        (np.dot, [(16, 65, 48), (48, 16)], ATOM, [], [8 * 9, 1, 3]),
+        (np.dot, [(32, 48), (3, 48, 16)], ATOM, [], [2, 3 * 1, 3]),  # columns of a stack
+        # a stack of one matrix is none
+        (stack_of_einsum, [(3, 32, 48), (3, 48, 16)], ATOM, [3], [2, 1, 3]),
+        (stack_of_einsum, [(3, 32, 48), (1, 48, 16)], ATOM, [], [3 * 2, 1, 3]),
+        (np.tensordot, [(32, 2, 48), (2, 48, 16)], ATOM, [], [2, 1, 2 * 3]),  # two loops are folded
+        # one of them of the left operand alone: all 16 times one of 3
+        (folded_alone, [(32, 16, 3), (16, 16)], ATOM, [], [2, 1, 1 * 3]),
     ],
 )
 def test_a_contraction_is_a_product_in_tiles(

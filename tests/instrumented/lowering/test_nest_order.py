@@ -54,6 +54,25 @@ def bias_and_relu(x, y):
     return np.maximum(h, 0, out=h)
 
 
+def stack_times_matrix(x, y):
+    h = np.dot(x.reshape(6, 8, 32), y.T)
+    h += 1.5
+    return np.maximum(h, 0, out=h)
+
+
+def matrix_times_stack(x, y):
+    """Rows lie between the two loops of its columns."""
+    h = np.einsum("ij,akj->aik", y, x.reshape(3, 16, 32))
+    h += 1.5
+    return np.maximum(h, 0, out=h)
+
+
+def matrix_times_vector(x, y):
+    h = x @ y[0]
+    h += 1.5
+    return h
+
+
 def sums_of_a_product(x, y):
     h = x @ y.T
     sums = h.sum(axis=0)
@@ -84,6 +103,9 @@ def one_row_and_two(x, y):
     [
         (normalise, [0, 1, 2], []),  # a row's sum is there after its last tile
         (bias_and_relu, [0, 0, 0], [1, 2]),
+        (stack_times_matrix, [0, 0, 0], [1, 2]),
+        (matrix_times_stack, [0, 0, 0], [1, 2]),
+        (matrix_times_vector, [0, 1], []),  # no loop of one column follows
         (sums_of_a_product, [0, 0, 1], [1]),
         (made_for_a_product, [0, 0, 0], []),
         (one_row_and_two, [0, 0, 0, 0], []),
@@ -99,6 +121,21 @@ def test_nothing_runs_before_what_it_needs_is_made(program, stages, follow) -> N
     assert kept is not None
     assert table.places[:, 0].astype(int).tolist() == stages
     assert np.flatnonzero(table.nests[:, NestColumn.FOLLOWS] >= 0).tolist() == follow
+
+
+def test_what_follows_a_product_works_on_the_tile_that_is_made() -> None:
+    """Also where the result lies transposed."""
+
+    def cost(subscripts: str) -> int:
+        trace = Trace(record=True)
+        x, y = (trace.array(np.ones((48, 32), np.float32), role="weight") for _ in "xy")
+        for _ in range(3):
+            with trace.step("s"), trace.fuse("scope"):
+                h = np.einsum(subscripts, x, y)
+                h += 1.5
+        return analyse(trace, grain="tile", fused=True).total_bytedmd
+
+    assert cost("ij,kj->ki") == cost("ij,kj->ik")
 
 
 def test_streams_side_by_side_take_turns() -> None:
