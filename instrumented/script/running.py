@@ -216,7 +216,8 @@ def _ending(program: _Program, main: ModuleType) -> tuple[int, bool]:
             raise MissingModuleError(str(stop.__context__)) from None
         if stop.code is None or isinstance(stop.code, int):
             return int(stop.code or 0), False
-        print(stop.code, file=sys.stderr)  # noqa: T201
+        with suppress(Exception):  # closed, full, or none
+            (sys.stderr or sys.__stderr__).write(f"{stop.code}\n")  # type: ignore[union-attr]
         return 1, False
     except BaseException as error:  # noqa: BLE001 - what Python does at the top
         _show(error, main)
