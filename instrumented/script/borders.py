@@ -195,13 +195,18 @@ class Borders:
 
     def _index(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
-        if kind not in ITEMS_OF_ALL and self._takes_plain(kind):
-            return self._trace.let_out(index, f"an index of {kind.__name__}")
-        return index
+        if kind in ITEMS_OF_ALL:
+            return index
+        if issubclass(kind, ScalarValues):
+            return None  # which is refused for the number's sake, no index for its own
+        is_plain = self._takes_plain(kind)
+        return self._trace.let_out(index, f"an index of {kind.__name__}") if is_plain else index
 
     def _updated(self, owner: Any, index: Any) -> Updated:
         owner = self._found(owner)
-        return Updated(self._trace.enter, owner, self._index(owner, index))
+        if not isinstance(owner, ScalarValues):
+            index = self._index(owner, index)
+        return Updated(self._trace.enter, owner, index)
 
     def _stored(self, value: Any, owner: Any) -> Any:
         kind = type(owner)
