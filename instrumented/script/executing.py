@@ -179,7 +179,9 @@ class Executing:
         source = self._source_of(code, name, frame.f_code.co_flags & INHERITED)
         if source is None:
             return given
-        bound = {one for one in TAKEN_FOR_BUILTINS if one in names or one in (variables or ())}
+        bound = {*(TAKEN_FOR_BUILTINS & names.keys())}
+        if variables is not None and variables is not names:
+            bound |= TAKEN_FOR_BUILTINS.intersection(variables)
         marked = _marked(source, frozenset(bound))
         return given if marked is None else (marked, *given[1:])
 
