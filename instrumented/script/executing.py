@@ -52,7 +52,7 @@ TEXTS = frozenset({str, bytes})
 """Types of text that is marked; others hand on what they please."""
 
 
-class Source(NamedTuple):
+class SourceOfCode(NamedTuple):
     """What code was compiled from, and how; of a tree it has a copy, as the tree may change."""
 
     given: Any  # str, bytes, a tree
@@ -73,7 +73,7 @@ class Executing:
     def __init__(self, callers: Callers, ownership: Ownership) -> None:
         self._callers = callers
         self._ownership = ownership
-        self._sources: dict[int, tuple[weakref.ref[CodeType], Source]] = {}
+        self._sources: dict[int, tuple[weakref.ref[CodeType], SourceOfCode]] = {}
         self._given: list[tuple[dict[str, Any], str, Any]] = []
         self._unmet = set(RUN_TEXT)
         self.standing_in: dict[Any, Run] = {
@@ -185,12 +185,12 @@ class Executing:
         marked = _marked(source, frozenset(bound))
         return given if marked is None else (marked, *given[1:])
 
-    def _source_of(self, code: Any, name: str, flags: int) -> Source | None:
+    def _source_of(self, code: Any, name: str, flags: int) -> SourceOfCode | None:
         if type(code) is CodeType:
             whose, source = self._sources.get(id(code), (None, None))
             return source if whose is not None and whose() is code else None
         if type(code) in TEXTS:
-            source = Source(_stripped(code, name), "<string>", name, flags, -1)
+            source = SourceOfCode(_stripped(code, name), "<string>", name, flags, -1)
             with suppress(Exception):  # Python itself says what is wrong with it
                 compile(source.given, source.file, name, flags, dont_inherit=True)
                 return source
@@ -223,7 +223,7 @@ class Executing:
         elif type(source) not in TEXTS:
             return
         reference = weakref.ref(code, lambda _: self._sources.pop(key, None))
-        self._sources[key] = reference, Source(source, file, mode, flags, optimize)
+        self._sources[key] = reference, SourceOfCode(source, file, mode, flags, optimize)
 
     def _compile_file(self, source: str | bytes, file: Any, mode: str, **options: Any) -> CodeType:
         """Stand in for the ``compile`` of a module that compiles files."""
@@ -235,7 +235,7 @@ class Executing:
 
 
 @functools.lru_cache(maxsize=256)
-def _marked(source: Source, bound: frozenset[str]) -> CodeType | None:
+def _marked(source: SourceOfCode, bound: frozenset[str]) -> CodeType | None:
     """Return the code of a source with its borders marked; None if that cannot be."""
     given, file, mode, flags, optimize = source
     with suppress(*UNMARKED), _warned_before():
