@@ -11,7 +11,6 @@ from mmap import mmap
 from types import (
     BuiltinFunctionType,
     CodeType,
-    FrameType,
     FunctionType,
     MethodDescriptorType,
     MethodType,
@@ -35,6 +34,7 @@ from instrumented.script.callables import (
     package_of,
 )
 from instrumented.script.callers import named_variables
+from instrumented.script.executing import Executing
 from instrumented.script.holders import RESIZE, resizing
 from instrumented.script.items import CONTAINERS, Items
 from instrumented.script.leaving import array_method, handed
@@ -116,7 +116,8 @@ class Borders:
         self._trace = trace
         self._ownership = ownership
         self._numpy = NumpyModules(trace)
-        self._items = Items(trace.enter)
+        self.executing = Executing(trace.booking.callers, ownership)
+        self._items = Items(trace.enter, self.executing.standing_in)
         self._standing_in: dict[Any, Any] = {}
         self._users: dict[int, tuple[CodeType, Any]] = {}
         self._plain_import = builtins.__import__
@@ -149,6 +150,7 @@ class Borders:
             marks.REMAINDER: self._remainder,
             marks.TYPE: self._type,
             marks.TYPE_HANDED_ON: type_handed_on(self._type),
+            marks.EXECUTED: self.executing.executed,
             marks.KIND: type,
             marks.PLAIN_ARRAY: np.ndarray,
         }
@@ -162,17 +164,11 @@ class Borders:
         level: int = 0,
     ) -> Any:
         module = self._plain_import(name, globals, locals, fromlist, level)
-        if module.__name__ in STOOD_IN and self._is_for_user(globals or {}, sys._getframe(1)):
+        self.executing.meet()
+        name = module.__name__
+        if name in STOOD_IN and self.executing.imports_for_user(globals, sys._getframe(1)):
             return self._numpy.stand_in(module)
         return module
-
-    def _is_for_user(self, importing: Any, frame: FrameType) -> bool:
-        """Return whether it is the user who imports; code made of text does so for its caller."""
-        file = importing.get("__file__")
-        if file is not None and self._ownership.is_users(file):
-            return True
-        is_text = file is None or frame.f_code.co_filename.startswith("<")
-        return is_text and self._trace.booking.callers.whose_text(frame) is Whose.USER
 
     # ---- what comes in -----------------------------------------------------------------
 
@@ -199,13 +195,18 @@ class Borders:
 
     def _index(self, owner: Any, index: Any) -> Any:
         kind = type(owner)
-        if kind not in ITEMS_OF_ALL and self._takes_plain(kind):
-            return self._trace.let_out(index, f"an index of {kind.__name__}")
-        return index
+        if kind in ITEMS_OF_ALL:
+            return index
+        if issubclass(kind, ScalarValues):
+            return None  # which is refused for the number's sake, no index for its own
+        is_plain = self._takes_plain(kind)
+        return self._trace.let_out(index, f"an index of {kind.__name__}") if is_plain else index
 
     def _updated(self, owner: Any, index: Any) -> Updated:
         owner = self._found(owner)
-        return Updated(self._trace.enter, owner, self._index(owner, index))
+        if not isinstance(owner, ScalarValues):
+            index = self._index(owner, index)
+        return Updated(self._trace.enter, owner, index)
 
     def _stored(self, value: Any, owner: Any) -> Any:
         kind = type(owner)

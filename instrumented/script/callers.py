@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -11,6 +12,10 @@ from instrumented.script.own import Ownership, Whose
 
 _COMPREHENSION = re.compile(r"(^|\.(<locals>\.)?)<(listcomp|dictcomp|setcomp|genexpr)>")
 """What Python adds to the name of a function for the comprehensions in it."""
+
+
+RUNS_SCRIPTS = str(Path(__file__).with_name("running.py"))
+"""The file that starts what the user wants run."""
 
 
 class Site(NamedTuple):
@@ -86,12 +91,14 @@ class Callers:
     def whose_text(self, frame: FrameType | None) -> Whose:
         """Return whose a text is that a frame runs: who called it, or gave it to Python's library.
 
-        ``timeit.timeit("x + y", setup="import numpy as np; …")`` is the user's.
+        ``timeit.timeit("x + y", setup="import numpy as np; …")`` is the user's; so is that of
+        ``-m timeit``.
         """
         at, owner = frame, Whose.BETWEEN
         while at is not None and owner in (Whose.BETWEEN, Whose.STANDARD):
             file = at.f_code.co_filename
-            owner = self._whose.get(file) or self._judge(file)
+            is_start = file == RUNS_SCRIPTS
+            owner = Whose.USER if is_start else self._whose.get(file) or self._judge(file)
             at = at.f_back
         return owner
 

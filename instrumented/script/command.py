@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn
@@ -99,6 +100,8 @@ def run(
     """
     files = {"--json": json_file, "--csv": csv_file, "--html": html_file}
     files = {option: file and file.absolute() for option, file in files.items()}
+    if len(script) > 1 and script.startswith("-") and not os.path.lexists(script):
+        _stop(f"no such option {_with_guess(script)}")
     _check_files({option: file for option, file in files.items() if file}, script)
     price = _pricing(profile) if profile else None
     here = os.getpid()
@@ -106,16 +109,25 @@ def run(
         recorder = PassingRecorder() if levels or price else None
         finished = (run_module if module else run_script)(script, arguments, recorder)
     except MissingModuleError as error:  # as Python itself says it
-        click.echo(f"{sys.executable}: {error}", err=True)
+        _say(f"{sys.executable}: {error}")
         sys.exit(1)
     except InstrumentError as error:
         _stop(str(error))
     if os.getpid() != here:  # a child process that the script left running to its end
         _end(finished)
-    sys.stdout.flush()
+    with suppress(Exception):  # closed, or none
+        sys.stdout.flush()
     with uncollected():
         _tell(finished, scope, files, levels=levels, price=price)
     _end(finished)
+
+
+def _with_guess(wrong: str) -> str:
+    """Return a misspelt option with the one that may be meant."""
+    option, *_ = wrong.split("=")
+    known = [name for parameter in run.params for name in (*parameter.opts, "--help")]
+    guess = get_close_matches(option, known, 1)
+    return f"{option} (did you mean {guess[0]}?)" if guess else option
 
 
 def _check_files(files: dict[str, Path], script: str) -> None:
@@ -175,7 +187,7 @@ def _tell(
                 f"  These are of the first {len(recorder.events):,} operations;"
                 f" {recorder.left_out:,} came later."
             )
-    click.echo("\n" + "\n".join(said), err=True)
+    _say("\n" + "\n".join(said))
     if files["--json"]:
         _write(files["--json"], json.dumps(plain, indent=2, default=_number) + "\n")
     if files["--csv"]:
@@ -227,5 +239,13 @@ def _number(value: Any) -> Any:
 
 
 def _stop(message: str, code: int = USAGE_ERROR) -> NoReturn:
-    click.echo(f"instrumented: {message}", err=True)
+    _say(f"instrumented: {message}")
     sys.exit(code)
+
+
+def _say(text: str) -> None:
+    """Show a text on standard error; one that cannot be written to changes no exit code."""
+    with suppress(Exception):  # closed, full, or an object of the script's
+        click.echo(text, err=True)
+        return
+    sys.stderr = None  # Python would try again as it ends

@@ -22,7 +22,9 @@ def marked(mark: str, node: ast.expr) -> ast.expr:
 def entries(names: Iterable[str], at: ast.stmt) -> list[ast.stmt]:
     """``if type(x) is ndarray: x = come_in(x)`` for each name: fast where nothing comes in."""
     code = "\n".join(
-        f"if {KIND}({name}) is {PLAIN_ARRAY}: {name} = {FOUND}({name})" for name in names
+        f"if {KIND}({name}) is {PLAIN_ARRAY}: {name} = {FOUND}({name})"
+        for name in names
+        if name.isidentifier()  # pytest has some of its own that are none
     )
     return [_located(statement, at) for statement in ast.parse(code).body]
 

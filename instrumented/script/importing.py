@@ -1,81 +1,67 @@
-"""Loads the user's modules with their borders marked; everything else loads as ever."""
+"""Compiles the user's files with their borders marked, whichever loader reads them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import CodeType, ModuleType
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.machinery import SourceFileLoader
+from types import CodeType
 from typing import Any
 
 from instrumented.script.marks import ELSEWHERE
 from instrumented.script.own import Ownership
 from instrumented.script.rewriting import rewrite
+from instrumented.script.tracebacks import replaced
+
+GET_CODE = SourceFileLoader.get_code.__code__
+"""What asks how old a file is, to look for its compiled code, and then has it compiled."""
 
 
-class UserLoader(SourceFileLoader):
-    """Loads marked code (never from or to a cache).
+@contextmanager
+def users_files_marked(ownership: Ownership) -> Iterator[None]:
+    """Have Python's loader of source compile the user's files marked (never from or to a cache).
 
-    Args:
-        fullname: the module's name.
-        path: its file.
-    """
-
-    def __init__(self, fullname: str, path: str) -> None:
-        super().__init__(fullname, path)
-        self._code = compile_marked(self.get_data(path), path)
-
-    def get_code(self, fullname: str) -> CodeType:
-        """Return the marked code of the module."""
-        del fullname
-        return self._code
-
-
-class UserFinder(MetaPathFinder):
-    """Finds the user's modules, ahead of Python's own finders.
+    It does so by itself, in its own frames, where a file does not compile: it fails as ever.
 
     Args:
         ownership: says which files are the user's.
     """
+    plain = SourceFileLoader.path_stats
 
-    def __init__(self, ownership: Ownership) -> None:
-        self._ownership = ownership
+    def path_stats(loader: SourceFileLoader, path: str) -> Any:
+        if type(loader) is not SourceFileLoader or sys._getframe(1).f_code is not GET_CODE:
+            return plain(loader, path)
+        vars(loader).pop("source_to_code", None)
+        if ownership.is_users(path):
+            with suppress(*UNMARKED, OSError):
+                code = compile_marked(loader.get_data(path), path)
+                vars(loader)["source_to_code"] = lambda *_: code
+        if "source_to_code" in vars(loader):
+            raise OSError  # there is no cache
+        return plain(loader, path)
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Return the spec of a module of the user's, None for any other."""
-        spec = PathFinder.find_spec(fullname, path, target)
-        if spec is None or spec.origin is None or type(spec.loader) is not SourceFileLoader:
-            return None
-        if not self._ownership.is_users(spec.origin):
-            return None
-        with suppress(SyntaxError, ValueError):  # Python's own loader fails, as Python does
-            spec.loader = UserLoader(fullname, spec.origin)
-        return spec
+    with replaced(SourceFileLoader, "path_stats", path_stats):
+        yield
 
-    def __enter__(self) -> None:
-        sys.meta_path.insert(0, self)
 
-    def __exit__(self, *_: object) -> None:
-        sys.meta_path.remove(self)
+UNMARKED = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What is raised for source that cannot be marked: none, or too deep. Python says itself why."""
 
 
 def compile_marked(source: str | bytes, file: str) -> CodeType:
     """Compile the source of one of the user's modules with its borders marked."""
     code: CodeType = compile(rewrite(source, file), file, "exec", dont_inherit=True)
-    return _sendable(code)
+    return sendable(code)
 
 
-def _sendable(code: CodeType) -> CodeType:
+def sendable(code: CodeType) -> CodeType:
     """Return code that makes its marks known where it is unpickled.
 
     Libraries such as joblib send a function of the script to another process as code, with its
     constants. Nothing is traced there, nor need the instrument be installed.
     """
-    consts = (_sendable(part) if isinstance(part, CodeType) else part for part in code.co_consts)
+    consts = (sendable(part) if isinstance(part, CodeType) else part for part in code.co_consts)
     return code.replace(co_consts=(*consts, _MARKS))
 
 

@@ -39,11 +39,12 @@ class Items:
 
     Args:
         enter: returns the traced array of a plain one, anything else as it is.
+        others: what stands for other functions of Python's.
     """
 
-    def __init__(self, enter: Callable[[Any], Any]) -> None:
+    def __init__(self, enter: Callable[[Any], Any], others: dict[Any, Any]) -> None:
         self._enter = enter
-        self._applying: dict[Any, Any] = {
+        self._applying: dict[Any, Any] = others | {
             function: self._apply(function, through, self.each)
             for function, through in APPLY.items()
         }

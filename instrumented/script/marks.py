@@ -64,6 +64,9 @@ TYPE = "__instrumented_type__"
 TYPE_HANDED_ON = "__instrumented_type_handed_on__"
 """``type`` where it is not called but given on, to be called there: ``map(type, values)``."""
 
+EXECUTED = "__instrumented_executed__"
+"""Takes ``eval`` or ``exec``, by name, and their arguments; returns those, the code marked."""
+
 KIND = "__instrumented_kind__"
 """The builtin ``type``, whatever the module calls so."""
 
@@ -104,6 +107,7 @@ ELSEWHERE = f"""[
         "{REMAINDER}": lambda left, right: left % right,
         "{TYPE}": type,
         "{TYPE_HANDED_ON}": type,
+        "{EXECUTED}": lambda name, *given: given,
         "{KIND}": type,
         "{PLAIN_ARRAY}": None,
     }}.items()

@@ -23,7 +23,7 @@ COMPILING = frozenset("cfunc guvectorize jit njit stencil vectorize".split())
 RUN_THROUGH_ITEMS = frozenset("filter map max min sorted sum".split())
 
 
-def assigned_names(tree: ast.Module) -> set[str]:
+def assigned_names(tree: ast.AST) -> set[str]:
     """Names that the module binds anywhere: builtins of these names are not the builtins."""
     names = {
         n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.ctx.__class__ != ast.Load
@@ -38,7 +38,7 @@ def assigned_names(tree: ast.Module) -> set[str]:
     return names  # by ``*`` comes, say, the sum of NumPy's
 
 
-def compiled_names(tree: ast.Module) -> set[str]:
+def compiled_names(tree: ast.AST) -> set[str]:
     """Names of functions that the module gives to a decorator of ``COMPILING``: ``njit(slow)``."""
     return {
         argument.id
@@ -49,7 +49,7 @@ def compiled_names(tree: ast.Module) -> set[str]:
     }
 
 
-def types_handed_on(tree: ast.Module) -> set[int]:
+def types_handed_on(tree: ast.AST) -> set[int]:
     """Names ``type`` that are given to somebody or kept: ids of their nodes.
 
     Not what is compared, subscripted, made a base, or asked for by ``isinstance`` and the like.

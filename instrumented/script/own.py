@@ -60,20 +60,20 @@ class Ownership:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self._known: dict[str, Whose] = {}
+        self._known: dict[str | os.PathLike[str], Whose] = {}
         self._librarys: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
         self._numpy = Path(np.__file__).resolve().parent
         self._instrument = Path(__file__).resolve().parent.parent
         self._libraries = tuple(sorted(_installation_folders()))
 
-    def whose(self, file: str) -> Whose:
+    def whose(self, file: str | os.PathLike[str]) -> Whose:
         """Return whose the source file of a code object is."""
         known = self._known.get(file)
         if known is None:
             known = self._known[file] = self._judge(file)
         return known
 
-    def is_users(self, file: str) -> bool:
+    def is_users(self, file: str | os.PathLike[str]) -> bool:
         """Return whether a source file is the user's."""
         return self.whose(file) is Whose.USER
 
@@ -113,7 +113,8 @@ class Ownership:
             way = file
         return printable(Path(min(way, file, key=len)).as_posix())
 
-    def _judge(self, file: str) -> Whose:
+    def _judge(self, file: str | os.PathLike[str]) -> Whose:
+        file = os.fspath(file)  # a module may say its file as a path
         if file.startswith("<"):  # frozen modules are Python's; exec'd code is its caller's
             return Whose.STANDARD if file.startswith("<frozen ") else Whose.BETWEEN
         path = Path(file).resolve()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Set
 from typing import Any
 
 from instrumented.script.entering import (
@@ -27,6 +28,7 @@ from instrumented.script.marks import (
     ARRAY_METHOD,
     CALLED,
     EACH,
+    EXECUTED,
     FORMATTED,
     FOUND,
     GIVEN,
@@ -65,11 +67,21 @@ def rewrite(source: str | bytes, file: str) -> ast.Module:
         SyntaxError: as Python itself would for this source.
     """
     tree = ast.parse(source, file)
-    assigned = assigned_names(tree)
+    mark_borders(tree)
+    return tree
+
+
+def mark_borders(tree: ast.mod, bound: Set[str] = frozenset()) -> None:
+    """Mark the borders of a program, in place.
+
+    Args:
+        tree: a module, an expression or a line that is typed in.
+        bound: builtins whose names stand for something else where the program runs.
+    """
+    assigned = assigned_names(tree) | bound
     types = set() if "type" in assigned else types_handed_on(tree)
-    marked = _Marks(assigned, compiled_names(tree), types).visit(tree)
-    module: ast.Module = ast.fix_missing_locations(marked)
-    return module
+    _Marks(assigned, compiled_names(tree), types).visit(tree)
+    ast.fix_missing_locations(tree)
 
 
 class _Marks(ast.NodeTransformer):
@@ -93,6 +105,8 @@ class _Marks(ast.NodeTransformer):
                 return node
             if name in RUN_THROUGH_ITEMS and (len(node.args) == 1 or name not in ("max", "min")):
                 node.args = items_come_in(name, node.args)
+            if name in ("eval", "exec") and not node.keywords:
+                node.args = [_executed(name, node)]
             if name in UNTOUCHED:
                 return marked(RETURNED, node) if name in MAY_RETURN_ARRAYS else node
         if isinstance(node.func, ast.Attribute):
@@ -333,6 +347,12 @@ def _index(index: ast.expr) -> ast.expr | None:
             return None
         return ast.copy_location(ast.Tuple([p for p in parts if p], ast.Load()), index)
     return None if isinstance(index, ast.Starred) else index
+
+
+def _executed(name: str, call: ast.Call) -> ast.expr:
+    """``*executed("eval", text, …)``, which keeps the call itself: it knows whose frame it is."""
+    made = ast.Call(_name(EXECUTED, call), [ast.Constant(name), *call.args], [])
+    return ast.copy_location(ast.Starred(ast.copy_location(made, call), ast.Load()), call)
 
 
 def _is_plain(owner: ast.expr) -> bool:

@@ -23,7 +23,8 @@ from instrumented.books.recorder import Recorder
 from instrumented.errors import InstrumentError
 from instrumented.script.borders import Borders, formatted
 from instrumented.script.callers import Callers
-from instrumented.script.importing import UserFinder, compile_marked
+from instrumented.script.executing import RUN_TEXT
+from instrumented.script.importing import compile_marked, users_files_marked
 from instrumented.script.log_messages import log_messages_noted
 from instrumented.script.own import Ownership, Whose, printable
 from instrumented.script.shadowing import own_modules_found
@@ -140,11 +141,13 @@ def folder_of(module: str, here: str) -> Path:
 def _run(program: _Program, recorder: Recorder | None) -> Finished:
     ownership = Ownership(program.folder)
     trace = ScriptTrace(Callers(ownership), recorder)
+    borders = Borders(trace, ownership)
     main = ModuleType("__main__")
     main.__dict__.update(__annotations__={}, __builtins__=builtins)
     with ExitStack() as stack:
-        stack.enter_context(Borders(trace, ownership))
-        stack.enter_context(UserFinder(ownership))
+        stack.enter_context(borders)
+        stack.enter_context(borders.executing)
+        stack.enter_context(users_files_marked(ownership))
         stack.enter_context(log_messages_noted(partial(formatted, trace)))
         stack.enter_context(own_modules_found(Path(program.first_path)))
         stack.enter_context(_Replaced(sys.modules, "__main__", main))
@@ -152,6 +155,8 @@ def _run(program: _Program, recorder: Recorder | None) -> Finished:
         stack.enter_context(replaced(sys, "path", [program.first_path, *sys.path[1:]]))
         stack.enter_context(told_as_the_scripts())
         stack.enter_context(unions_of_plain_types())
+        if program.argv[0] == "-m" and program.name in RUN_TEXT:
+            borders.executing.run_by(main.__dict__)
         code, interrupted = _ending(program, main)
     atexit.register(id, _Held(main, ownership))  # let go when all that was registered was called
     name = printable(program.name)
@@ -211,7 +216,8 @@ def _ending(program: _Program, main: ModuleType) -> tuple[int, bool]:
             raise MissingModuleError(str(stop.__context__)) from None
         if stop.code is None or isinstance(stop.code, int):
             return int(stop.code or 0), False
-        print(stop.code, file=sys.stderr)  # noqa: T201
+        with suppress(Exception):  # closed, full, or none
+            (sys.stderr or sys.__stderr__).write(f"{stop.code}\n")  # type: ignore[union-attr]
         return 1, False
     except BaseException as error:  # noqa: BLE001 - what Python does at the top
         _show(error, main)

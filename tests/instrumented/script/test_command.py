@@ -6,6 +6,7 @@ import json
 import os
 import py_compile
 import re
+import subprocess
 import sys
 import zipapp
 from importlib.metadata import EntryPoint
@@ -85,6 +86,14 @@ def test_joules_come_from_whoever_offers_them(monkeypatch, tmp_path):
     ("arguments", "message"),
     [
         (["nowhere.py"], "there is no script nowhere.py"),
+        (["-"], "there is no script -"),
+        (["--cvs", "o.csv", STEPS], "instrumented: no such option --cvs (did you mean --csv?)\n"),
+        (["--jsno=o.json", STEPS], "instrumented: no such option --jsno (did you mean --json?)\n"),
+        (
+            ["-m", "--level", "json"],
+            "instrumented: no such option --level (did you mean --levels?)\n",
+        ),
+        (["-x", STEPS], "instrumented: no such option -x\n"),
         (["--csv", "nowhere/a.csv", STEPS], "there is no folder"),
         (["--csv", STEPS, STEPS], "that is the script; name another file"),
         (["--csv", "a", "--html", "./a", STEPS], "a: --csv is written there; name another file"),
@@ -139,6 +148,30 @@ def test_a_program_that_is_no_source_is_refused_in_one_line(tmp_path, ending):
     assert (answer.exit_code, answer.stdout) == (2, "")
     assert "source alone is traced" in answer.stderr
     assert answer.stderr.count("\n") == 1
+
+
+def test_a_scripts_own_options_and_a_name_like_an_option_stay_the_scripts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("--cvs").write_text("import sys; print(sys.argv[1:])")
+    assert invoke("--", "--cvs", "--cvs", "--csv=a").stdout == "['--cvs', '--csv=a']\n"
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [("sys.exit(3)", 3), ("os.close(2); sys.exit(3)", 3), ("sys.stderr.close(); sys.exit(3)", 3),
+     ("sys.stderr = None; sys.exit('told')", 1), ("sys.stdout.close(); sys.exit(3)", 3)],
+)  # fmt: skip
+def test_the_exit_code_is_the_scripts_whatever_cannot_be_written(tmp_path, ending, code):
+    script = tmp_path / "script.py"
+    script.write_text(f"import os, sys, numpy as np\nnp.ones(2).sum(); {ending}\n")
+    with Path("/dev/full").open("w") as full:
+        for stream in (full, subprocess.PIPE):
+            found = subprocess.run(
+                [sys.executable, "-m", "instrumented", "run", script],
+                stdout=subprocess.PIPE,
+                stderr=stream,
+            )
+            assert (found.returncode, found.stdout) == (code, b"")
 
 
 def test_devices_and_links_stay_what_they_are(tmp_path):

@@ -42,9 +42,9 @@ def traced(name: str) -> tuple[str, Finished]:
 @pytest.mark.parametrize(
     "name",
     [
-        "asking", "borders", "chunker", "classes", "corners", "eqprop", "errors", "files", "flat",
-        "frames", "functions", "handed", "km", "layouts", "libraries", "lists", "objects",
-        "protocols", "reber", "replacing", "scalars", "strangers", "text", "views",
+        "asking", "borders", "chunker", "classes", "corners", "eqprop", "errors", "executing",
+        "files", "flat", "frames", "functions", "handed", "km", "layouts", "libraries", "lists",
+        "objects", "protocols", "reber", "replacing", "scalars", "strangers", "text", "views",
     ],
 )  # fmt: skip
 def test_output_is_equal(name, monkeypatch):
@@ -240,7 +240,7 @@ def test_worker_processes_get_plain_arrays(script):
     assert "other processes of the script did is not counted" in found.stderr
 
 
-@pytest.mark.parametrize("script", ["fails.py", "missing.py"])
+@pytest.mark.parametrize("script", ["fails.py", "missing.py", "text_fails.py"])
 def test_an_error_shows_the_scripts_own_lines(script):
     expected = in_a_process(script)
     found = in_a_process("-m", "instrumented", "run", script)
@@ -312,11 +312,21 @@ def test_a_script_that_is_interrupted_dies_of_the_signal_when_all_else_is_done(t
 def test_a_module_that_does_not_compile_fails_as_python_has_it(tmp_path):
     (tmp_path / "broken.py").write_text("def f():\n    x = 1\n      y = 2\n")
     script = tmp_path / "script.py"
-    script.write_text("import numpy as np\nprint(np.ones(2))\nimport broken\n")
+    script.write_text(
+        "import numpy as np, importlib.util, runpy, traceback\n"
+        f"print(np.ones(2)); broken = {str(tmp_path / 'broken.py')!r}\n"
+        "def load():\n"
+        "    spec = importlib.util.spec_from_file_location('broken', broken)\n"
+        "    spec.loader.exec_module(importlib.util.module_from_spec(spec))\n"
+        "for run in load, lambda: runpy.run_path(broken), lambda: eval('1 +'):\n"
+        "    try: run()\n"
+        "    except SyntaxError: traceback.print_exc()\n"
+        "import broken\n"
+    )
     expected = in_a_process(str(script))
     found = in_a_process("-m", "instrumented", "run", str(script))
     assert "IndentationError" in expected.stderr
-    assert "ast.py" not in expected.stderr
+    assert expected.stderr.count("Traceback") == 4
     assert (found.stdout, found.returncode) == (expected.stdout, 1)
     assert found.stderr.startswith(expected.stderr)
 

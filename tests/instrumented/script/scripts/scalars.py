@@ -34,3 +34,12 @@ p = np.array(3.5); p += 1; q = p; q += 1; print(p, q, p[()], p.item(), float(p),
 print([hasattr(number, name) for number in np.arange(2.0) for name in ("role", "escape", "item")])
 try: np.arange(2)[1].role
 except AttributeError as error: print(error)
+s, f = np.arange(4.0)[1], np.arange(4.0) > 1
+def put(): s[f] = 0
+def put_first(): s[0] = 0
+def take_away(): del s[0]
+def add(): s[f] += 1
+def add_first(): s[0] += 1
+for change in (put, put_first, take_away, add, add_first):
+    try: change()
+    except (TypeError, IndexError) as error: print(error)
