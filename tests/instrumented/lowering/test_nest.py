@@ -58,6 +58,10 @@ def folded_alone(x: Any, y: Any) -> Any:
         (np.dot, [(20, 10, 48), (48, 16)], ATOM, [], [7 * 2, 1, 3]),
         # of 1,040, 65 tiles at the least, 2 of 16 times 8 of 65: 73 may be
         (np.dot, [(16, 65, 48), (48, 16)], ATOM, [], [8 * 9, 1, 3]),
+        # of 114, 8 tiles at the least: 9 of one times 16 of 38 may be; of 100, 7: 8 may not, and
+        # all 4 times 4 of 25 are 7
+        (np.dot, [(3, 38, 48), (48, 16)], ATOM, [], [3 * 3, 1, 3]),
+        (np.dot, [(4, 25, 48), (48, 16)], ATOM, [], [1 * 7, 1, 3]),
         (np.dot, [(32, 48), (3, 48, 16)], ATOM, [], [2, 3 * 1, 3]),  # columns of a stack
         # a stack of one matrix is none
         (stack_of_einsum, [(3, 32, 48), (3, 48, 16)], ATOM, [3], [2, 1, 3]),
