@@ -83,10 +83,13 @@ def _movement(
 ) -> pd.Series[float]:
     """Movement energy of every operation of the steady step, by its number in the record.
 
-    The analysis adds up by operation name, so every operation is named by its number. Under a
-    wire model cold bytes lie at the far end of the ``footprint`` (bytes).
+    The analysis adds up by operation name, so every name begins with the operation's number; it
+    ends as before, since lowering asks for it. Under a wire model cold bytes lie at the far end of
+    the ``footprint`` (bytes).
     """
-    numbered = [event._replace(operation=str(k)) for k, event in enumerate(events)]
+    numbered = [
+        event._replace(operation=f"{k} {event.operation}") for k, event in enumerate(events)
+    ]
     analysis = analyse(numbered, buffers, grain=GRAIN)
     if profile.levels:
         served = analysis.levels(profile.capacities_bytes, profile.level_names)
@@ -96,4 +99,5 @@ def _movement(
         moved = moved.fillna({"bytes_read": 0, "bytes_written": 0})
         distance = moved["distance"].replace({COLD: footprint, NEVER: 0})
         priced = distance_movement_energy(profile, moved.assign(distance_bytes=distance))
-    return priced.groupby(priced["operation"].astype(int))[profile.column("movement")].sum()
+    number = priced["operation"].str.split(" ").str[0].astype(int)
+    return priced.groupby(number)[profile.column("movement")].sum()
