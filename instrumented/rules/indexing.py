@@ -268,8 +268,8 @@ def _scatter(
         source = None if operand is None else layout_of(operand)
         is_mask = has_mask(index)
         if is_mask and type(index) is np.ndarray:
-            stored = np.count_nonzero(index) * math.prod(array.shape[index.ndim :])
-        if not is_mask or stored is not None:
+            stored = np.count_nonzero(index)
+        if stored is not None or not is_mask:
             key = (booking.place, "scatter", layout_of(target), known, source, stored)
             entry = booking.shortcuts.get(key)
             if entry is not None:

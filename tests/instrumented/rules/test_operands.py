@@ -58,6 +58,16 @@ def test_a_number_of_another_trace_is_refused_where_one_of_its_own_is_known(trac
     assert trace.traffic == Traffic(16, 16)
 
 
+def test_an_index_of_another_trace_is_refused_beside_others(traced):
+    (trace, x), (other, _) = traced((3, 4)), traced((1,))
+    own, foreign = (one.array(np.array([0, 2])) for one in (trace, other))
+    assert x[own, 1].shape == (2,)  # 2 of 4 bytes are read, 2 positions of 8; 2 of 4 written
+    for use in (lambda: x[foreign, 1], lambda: x.__setitem__((foreign, own), 0)):
+        with pytest.raises(instrumented.InstrumentError, match="two traces"):
+            use()
+    assert trace.traffic == Traffic(8 + 16, 8)
+
+
 def test_what_values_decide_is_counted_anew():
     trace = instrumented.Trace()
     few, many = (trace.array(np.array(values)) for values in ([0.0, 1.0, 0.0], [1.0, 0.0, 2.0]))
