@@ -68,6 +68,15 @@ def test_an_index_of_another_trace_is_refused_beside_others(traced):
     assert trace.traffic == Traffic(8 + 16, 8)
 
 
+def test_stores_through_lists_of_other_lengths_are_counted_anew(traced):
+    trace, x = traced((8,))
+    for _ in range(2):
+        x[[0, 1]] = 0
+        x[[0, 1, 2]] = 0
+    # twice 2 and 3 positions of 8 bytes are read, 2 and 3 of 4 bytes written
+    assert trace.traffic == Traffic(2 * (16 + 24), 2 * (8 + 12))
+
+
 def test_what_values_decide_is_counted_anew():
     trace = instrumented.Trace()
     few, many = (trace.array(np.array(values)) for values in ([0.0, 1.0, 0.0], [1.0, 0.0, 2.0]))
