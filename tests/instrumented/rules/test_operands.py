@@ -68,6 +68,27 @@ def test_an_index_of_another_trace_is_refused_beside_others(traced):
     assert trace.traffic == Traffic(8 + 16, 8)
 
 
+def test_a_mask_of_another_trace_is_refused(traced):
+    (trace, x), (other, _) = traced((2, 2)), traced((1,))
+    out = np.zeros_like(x)
+    own, foreign = (one.array(np.eye(2, dtype=bool)) for one in (trace, other))
+    for _ in range(2):
+        np.multiply(x, x, out=out, where=own)
+    with pytest.raises(instrumented.InstrumentError, match="two traces"):
+        np.multiply(x, x, out=out, where=foreign)
+
+
+def test_what_numpy_takes_for_an_array_is_one_in_a_list_too(traced):
+    class Column:
+        def __array__(self, dtype=None, copy=None):
+            return np.zeros(4, np.float32)
+
+    trace, x = traced((4,))
+    assert np.stack([x, x]).shape == np.array([Column(), x], like=x).shape == (2, 4)
+    # twice two rows of 16 bytes, read and written
+    assert trace.traffic == Traffic(64, 64)
+
+
 def test_stores_through_lists_of_other_lengths_are_counted_anew(traced):
     trace, x = traced((8,))
     for _ in range(2):
