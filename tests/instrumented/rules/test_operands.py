@@ -68,10 +68,10 @@ def test_an_index_of_another_trace_is_refused_beside_others(traced):
     assert trace.traffic == Traffic(8 + 16, 8)
 
 
-def test_a_mask_of_another_trace_is_refused(traced):
-    (trace, x), (other, _) = traced((2, 2)), traced((1,))
-    out = np.zeros_like(x)
+def test_a_mask_of_another_trace_is_refused_where_one_of_its_own_is_known(traced):
+    (trace, x), (other, _) = traced((2, 2)), traced((2, 2))
     own, foreign = (one.array(np.eye(2, dtype=bool)) for one in (trace, other))
+    out = np.zeros_like(x)
     for _ in range(2):
         np.multiply(x, x, out=out, where=own)
     with pytest.raises(instrumented.InstrumentError, match="two traces"):
