@@ -221,9 +221,7 @@ def _panel(
     if setting:
         _setting(ax, *setting)
     ax.xaxis.set_major_locator(FixedLocator(list(TICKS)))
-    first, *_, last = ax.set_xticklabels(list(TICKS.values()))
-    first.set_horizontalalignment("left")  # so that it keeps off the panel beside
-    last.set_horizontalalignment("right")
+    ax.set_xticklabels(list(TICKS.values()))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_locator(FixedLocator(list(BATCH_TICKS)))
     ax.set_yticklabels([f"{batch:,}" for batch in BATCH_TICKS])
