@@ -67,3 +67,14 @@ def test_numbers_beside_traced_values_are_constants():
     row = np.array([1.0, operands.q[0], operands.a], like=operands.x)
     assert row.escape().tolist() == [1.0, 0.0, 2.0]
     assert trace.traffic == Traffic(8 + 24, 24)  # the position a; the row written, and let out
+
+
+def test_what_numpy_takes_for_an_array_is_one_in_a_list_too(traced):
+    class Column:
+        def __array__(self, dtype=None, copy=None):
+            return np.zeros(4, np.float32)
+
+    trace, x = traced((4,))
+    assert np.stack([x, x]).shape == np.array([Column(), x], like=x).shape == (2, 4)
+    # twice two rows of 16 bytes, read and written
+    assert trace.traffic == Traffic(64, 64)

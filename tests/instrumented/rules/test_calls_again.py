@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from instrumented import EscapeError, InstrumentError, Kind, Trace
+from instrumented import EscapeError, InstrumentError, Kind, Trace, Traffic
 from instrumented.books.traced import booking_of
 from instrumented.rules.traffic_rules import RULES, Moved, traffic_rule
 from tests.instrumented.rules.conftest import check_same
@@ -329,3 +329,42 @@ def test_counts_of_bins_leave_every_time():
         np.histogram(x, bins)
         assert trace.traffic.bytes_written - before == written
     assert trace.escapes["bytes_read"].tolist() == [8 + 8]
+
+
+def test_a_number_of_another_trace_is_refused_where_one_of_its_own_is_known(traced):
+    (trace, x), (_, other) = traced((4,)), traced((4,))
+    for _ in range(2):
+        x[0] = x[1]
+    with pytest.raises(InstrumentError, match="two traces"):
+        x[0] = other[1]
+    # twice an element taken out and stored
+    assert trace.traffic == Traffic(16, 16)
+
+
+def test_an_index_of_another_trace_is_refused_beside_others(traced):
+    (trace, x), (other, _) = traced((3, 4)), traced((1,))
+    own, foreign = (one.array(np.array([0, 2])) for one in (trace, other))
+    assert x[own, 1].shape == (2,)  # 2 of 4 bytes are read, 2 positions of 8; 2 of 4 written
+    for use in (lambda: x[foreign, 1], lambda: x.__setitem__((foreign, own), 0)):
+        with pytest.raises(InstrumentError, match="two traces"):
+            use()
+    assert trace.traffic == Traffic(8 + 16, 8)
+
+
+def test_a_mask_of_another_trace_is_refused_where_one_of_its_own_is_known(traced):
+    (trace, x), (other, _) = traced((2, 2)), traced((2, 2))
+    own, foreign = (one.array(np.eye(2, dtype=bool)) for one in (trace, other))
+    out = np.zeros_like(x)
+    for _ in range(2):
+        np.multiply(x, x, out=out, where=own)
+    with pytest.raises(InstrumentError, match="two traces"):
+        np.multiply(x, x, out=out, where=foreign)
+
+
+def test_stores_through_lists_of_other_lengths_are_counted_anew(traced):
+    trace, x = traced((8,))
+    for _ in range(2):
+        x[[0, 1]] = 0
+        x[[0, 1, 2]] = 0
+    # twice 2 and 3 positions of 8 bytes are read, 2 and 3 of 4 bytes written
+    assert trace.traffic == Traffic(2 * (16 + 24), 2 * (8 + 12))

@@ -48,56 +48,6 @@ def test_functions_that_write_into_their_operand_are_counted(traced, write, read
     assert (trace.traffic, trace.work.flops) == (Traffic(read, written), flops)
 
 
-def test_a_number_of_another_trace_is_refused_where_one_of_its_own_is_known(traced):
-    (trace, x), (_, other) = traced((4,)), traced((4,))
-    for _ in range(2):
-        x[0] = x[1]
-    with pytest.raises(instrumented.InstrumentError, match="two traces"):
-        x[0] = other[1]
-    # twice an element taken out and stored
-    assert trace.traffic == Traffic(16, 16)
-
-
-def test_an_index_of_another_trace_is_refused_beside_others(traced):
-    (trace, x), (other, _) = traced((3, 4)), traced((1,))
-    own, foreign = (one.array(np.array([0, 2])) for one in (trace, other))
-    assert x[own, 1].shape == (2,)  # 2 of 4 bytes are read, 2 positions of 8; 2 of 4 written
-    for use in (lambda: x[foreign, 1], lambda: x.__setitem__((foreign, own), 0)):
-        with pytest.raises(instrumented.InstrumentError, match="two traces"):
-            use()
-    assert trace.traffic == Traffic(8 + 16, 8)
-
-
-def test_a_mask_of_another_trace_is_refused_where_one_of_its_own_is_known(traced):
-    (trace, x), (other, _) = traced((2, 2)), traced((2, 2))
-    own, foreign = (one.array(np.eye(2, dtype=bool)) for one in (trace, other))
-    out = np.zeros_like(x)
-    for _ in range(2):
-        np.multiply(x, x, out=out, where=own)
-    with pytest.raises(instrumented.InstrumentError, match="two traces"):
-        np.multiply(x, x, out=out, where=foreign)
-
-
-def test_what_numpy_takes_for_an_array_is_one_in_a_list_too(traced):
-    class Column:
-        def __array__(self, dtype=None, copy=None):
-            return np.zeros(4, np.float32)
-
-    trace, x = traced((4,))
-    assert np.stack([x, x]).shape == np.array([Column(), x], like=x).shape == (2, 4)
-    # twice two rows of 16 bytes, read and written
-    assert trace.traffic == Traffic(64, 64)
-
-
-def test_stores_through_lists_of_other_lengths_are_counted_anew(traced):
-    trace, x = traced((8,))
-    for _ in range(2):
-        x[[0, 1]] = 0
-        x[[0, 1, 2]] = 0
-    # twice 2 and 3 positions of 8 bytes are read, 2 and 3 of 4 bytes written
-    assert trace.traffic == Traffic(2 * (16 + 24), 2 * (8 + 12))
-
-
 def test_what_values_decide_is_counted_anew():
     trace = instrumented.Trace()
     few, many = (trace.array(np.array(values)) for values in ([0.0, 1.0, 0.0], [1.0, 0.0, 2.0]))
