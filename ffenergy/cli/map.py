@@ -36,7 +36,8 @@ from ffenergy.runs.directory import RunDirectory
 from ffenergy.settings import Settings, check_once
 
 UNITS: Final = {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-LEAST_BYTES, MOST_BYTES = 2**10, 2**40
+LEAST_BYTES: Final = 2**10
+MOST_BYTES: Final = 2**40
 SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 CLOSED_FORMS: Final = "map.csv: closed forms, bytes and energy of a batch"
 COUNTED: Final = "; measured.csv, regimes.csv: programs that the instrument counted"

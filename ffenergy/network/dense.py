@@ -257,9 +257,8 @@ class DenseLayer:
 
     def settle(self) -> None:
         """Take the step that waits, if there is one."""
-        if self.pending is None:
+        if self.pending is None or self.parts is None:
             return
-        assert self.parts is not None  # noqa: S101
         take, self.pending = self._begin(*self.pending), None
         for number in range(len(self.parts) + 1):
             take(number)

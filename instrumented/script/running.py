@@ -216,8 +216,9 @@ def _ending(program: _Program, main: ModuleType) -> tuple[int, bool]:
             raise MissingModuleError(str(stop.__context__)) from None
         if stop.code is None or isinstance(stop.code, int):
             return int(stop.code or 0), False
+        stream: Any = sys.stderr or sys.__stderr__
         with suppress(Exception):  # closed, full, or none
-            (sys.stderr or sys.__stderr__).write(f"{stop.code}\n")  # type: ignore[union-attr]
+            stream.write(f"{stop.code}\n")
         return 1, False
     except BaseException as error:  # noqa: BLE001 - what Python does at the top
         _show(error, main)
